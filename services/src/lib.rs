@@ -1,0 +1,2 @@
+//! The services.
+#![forbid(unsafe_code)]
