@@ -1,1 +1,29 @@
-//! The event loop.
+//! The event loop: sessions of clients, links to backends, timers and limits, for services that
+//! exchange lines over TCP.
+//!
+//! A service is a state machine without side effects of its own ([`Service`]). A [`Node`] puts
+//! connections around it, still without a system call or a clock. A driver connects a node to the
+//! world: [`reactor`] to sockets through mio, [`sim`] to a simulated network in virtual time.
+//!
+//! This crate knows no word of the marketplace, and never looks into a line.
+
+#![forbid(unsafe_code)]
+
+mod buffer;
+mod lines;
+mod link;
+mod node;
+mod out;
+pub mod reactor;
+mod service;
+mod session;
+pub mod sim;
+mod time;
+mod timers;
+mod worker;
+
+pub use node::{Input, Limits, Node, Output, Peer};
+pub use out::Out;
+pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
+pub use time::Time;
+pub use worker::{ThreadWorker, Waker, Work, Worker};

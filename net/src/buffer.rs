@@ -1,0 +1,96 @@
+//! [`Outbox`]: bytes on their way to a socket. It does not write them; a driver does.
+
+/// An empty buffer with more capacity than this gives its memory back, so that an idle connection
+/// stays small.
+pub(crate) const RETAINED_BYTES_MAX: usize = 2 * 1024;
+
+/// Sent bytes at the front are removed once there are this many, so that removing them stays
+/// cheap in relation to sending them.
+const COMPACT_BYTES: usize = 64 * 1024;
+
+/// Lines that wait to be written, and how far the socket has taken them.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// Appends a line and its end.
+    pub(crate) fn push(&mut self, line: &[u8]) {
+        self.bytes.reserve(line.len() + 1);
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+    }
+
+    /// The bytes that the socket has not taken.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Notes that the socket took `count` more bytes.
+    pub(crate) fn advance(&mut self, count: usize) {
+        assert!(count <= self.len(), "a socket took more than it was given");
+        self.sent += count;
+        if self.is_empty() {
+            self.clear();
+        } else if self.sent >= COMPACT_BYTES && self.sent >= self.len() {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.sent = 0;
+        if self.bytes.capacity() > RETAINED_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_the_socket_did_not_take() {
+        let mut outbox = Outbox::default();
+        outbox.push(b"one");
+        outbox.push(b"two");
+        outbox.advance(5);
+        assert_eq!(outbox.unsent(), b"wo\n");
+        outbox.push(b"three");
+        assert_eq!(outbox.unsent(), b"wo\nthree\n");
+        outbox.advance(9);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn compacts_and_gives_memory_back() {
+        let mut outbox = Outbox::default();
+        let line = vec![b'x'; COMPACT_BYTES];
+        outbox.push(&line);
+        outbox.push(b"tail");
+        outbox.advance(COMPACT_BYTES + 1);
+        assert_eq!(outbox.unsent(), b"tail\n");
+        assert_eq!(outbox.sent, 0, "the sent front must be gone");
+        outbox.advance(5);
+        assert!(outbox.bytes.capacity() <= RETAINED_BYTES_MAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "took more")]
+    fn a_driver_that_counts_wrong_is_caught() {
+        Outbox::default().advance(1);
+    }
+}

@@ -1,0 +1,142 @@
+//! [`LineBuffer`]: cuts a stream of bytes into lines. It does not look into them.
+
+use memchr::memchr;
+
+use crate::buffer::RETAINED_BYTES_MAX;
+
+/// Received bytes that were not delivered yet: whole lines, and at the end perhaps a part of one.
+#[derive(Debug, Default)]
+pub(crate) struct LineBuffer {
+    bytes: Vec<u8>,
+    /// Where the next line begins.
+    start: usize,
+    /// No line end lies between `start` and here, so that no byte is searched twice.
+    scanned: usize,
+}
+
+/// A line is longer than the limit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl LineBuffer {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole line, without its end (`\n` or `\r\n`). Empty lines are skipped. A line, whole or
+    /// not, of more than `max` bytes is an error, and stays one.
+    pub(crate) fn next(&mut self, max: usize) -> Option<Result<&[u8], TooLong>> {
+        loop {
+            let Some(length) = memchr(b'\n', &self.bytes[self.scanned..]) else {
+                self.scanned = self.bytes.len();
+                self.release();
+                // One byte more than the limit may still turn out to be the `\r` of the line's end.
+                let too_long = self.len() > max + 1;
+                return too_long.then_some(Err(TooLong));
+            };
+            let (start, end) = (self.start, self.scanned + length);
+            let line_end = match self.bytes[start..end].last() {
+                Some(b'\r') => end - 1,
+                _ => end,
+            };
+            if line_end - start > max {
+                return Some(Err(TooLong));
+            }
+            self.start = end + 1;
+            self.scanned = self.start;
+            if line_end > start {
+                return Some(Ok(&self.bytes[start..line_end]));
+            }
+        }
+    }
+
+    /// Bytes that were not delivered yet.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn release(&mut self) {
+        if self.is_empty() {
+            self.bytes.clear();
+            (self.start, self.scanned) = (0, 0);
+            if self.bytes.capacity() > RETAINED_BYTES_MAX {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(buffer: &mut LineBuffer, max: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = buffer.next(max) {
+            let Ok(line) = line else {
+                lines.push("TOO LONG".into());
+                break;
+            };
+            lines.push(String::from_utf8(line.to_vec()).expect("the tests send text"));
+        }
+        lines
+    }
+
+    #[test]
+    fn cuts_at_any_byte() {
+        let stream = b"one\r\n\n\r\ntwo\nthree";
+        for cut in 0..stream.len() {
+            let mut buffer = LineBuffer::default();
+            buffer.push(&stream[..cut]);
+            let mut lines = all(&mut buffer, 100);
+            buffer.push(&stream[cut..]);
+            lines.extend(all(&mut buffer, 100));
+            assert_eq!(lines, ["one", "two"], "cut at {cut}");
+            assert_eq!(buffer.len(), 5);
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_limit_passes_and_one_more_byte_does_not() {
+        for end in ["\n", "\r\n"] {
+            let mut buffer = LineBuffer::default();
+            buffer.push(format!("12345{end}").as_bytes());
+            assert_eq!(all(&mut buffer, 5), ["12345"]);
+            buffer.push(format!("123456{end}").as_bytes());
+            assert_eq!(all(&mut buffer, 5), ["TOO LONG"]);
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_too_long_once_it_cannot_fit() {
+        let mut buffer = LineBuffer::default();
+        buffer.push(b"12345\r");
+        assert_eq!(all(&mut buffer, 5), [""; 0]);
+        buffer.push(b"7");
+        assert_eq!(all(&mut buffer, 5), ["TOO LONG"]);
+        assert_eq!(all(&mut buffer, 5), ["TOO LONG"], "it stays an error");
+    }
+
+    #[test]
+    fn an_empty_buffer_gives_its_memory_back() {
+        let mut buffer = LineBuffer::default();
+        buffer.push(&[b'x'; 100_000]);
+        buffer.push(b"\n");
+        assert_eq!(all(&mut buffer, 200_000).len(), 1);
+        assert!(buffer.bytes.capacity() <= RETAINED_BYTES_MAX);
+    }
+}

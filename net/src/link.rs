@@ -1,0 +1,226 @@
+//! [`Link`]: the connection to one backend. Calls leave in order and replies come back in order, so the
+//! oldest call in flight is the one that a line answers.
+//!
+//! A link reconnects for ever, and never repeats a call: whether that is safe is the service's knowledge.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::buffer::Outbox;
+use crate::lines::LineBuffer;
+use crate::node::Limits;
+use crate::session::Transmit;
+use crate::timers::Alarm;
+use crate::{Call, Lost, Time};
+
+/// Calls that will not be answered, and why.
+pub(crate) type LostCalls = Vec<(Call, Lost)>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Down { retry_at: Time },
+    Connecting { give_up_at: Time },
+    Up,
+}
+
+/// What the driver is to do with the link's socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Connect,
+    Close,
+}
+
+/// A call that was handed to the connection. Once its deadline has passed it is a tombstone: it keeps its
+/// place in the order, to swallow its late reply.
+#[derive(Debug)]
+struct InFlight {
+    call: Option<Call>,
+    deadline: Time,
+}
+
+/// A call that waits for the connection.
+#[derive(Debug)]
+struct Waiting {
+    call: Call,
+    deadline: Time,
+    line: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    state: State,
+    pub(crate) lines: LineBuffer,
+    pub(crate) outbox: Outbox,
+    pub(crate) transmit: Transmit,
+    pub(crate) alarm: Alarm,
+    in_flight: VecDeque<InFlight>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// No call has an earlier deadline than this. It may lag behind, as calls are answered.
+    earliest: Option<Time>,
+    /// When the backend last said anything.
+    heard_at: Time,
+    backoff: Duration,
+}
+
+impl Link {
+    /// A link that wants to connect at once.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            state: State::Down {
+                retry_at: Time::default(),
+            },
+            lines: LineBuffer::default(),
+            outbox: Outbox::default(),
+            transmit: Transmit::Idle,
+            alarm: Alarm::default(),
+            in_flight: VecDeque::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            earliest: None,
+            heard_at: Time::default(),
+            backoff: limits.backoff_min,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+
+    /// Takes a call: into the outbox if the connection stands, else it waits for it.
+    pub(crate) fn call(
+        &mut self,
+        call: Call,
+        line: &[u8],
+        deadline: Time,
+        limits: &Limits,
+    ) -> Result<(), Lost> {
+        let calls = self.in_flight.len() + self.waiting.len();
+        let bytes = self.outbox.len() + self.waiting_bytes;
+        if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
+            return Err(Lost::Overloaded);
+        }
+        if self.is_up() {
+            self.hand_over(call, line, deadline);
+        } else {
+            self.waiting_bytes += line.len();
+            self.waiting.push_back(Waiting {
+                call,
+                deadline,
+                line: line.to_vec(),
+            });
+        }
+        self.earliest = Some(self.earliest.map_or(deadline, |at| at.min(deadline)));
+        Ok(())
+    }
+
+    /// The connection stands: what waited for it leaves.
+    pub(crate) fn connected(&mut self, now: Time) {
+        self.state = State::Up;
+        self.heard_at = now;
+        while let Some(waiting) = self.waiting.pop_front() {
+            self.hand_over(waiting.call, &waiting.line, waiting.deadline);
+        }
+        self.waiting_bytes = 0;
+    }
+
+    /// Something arrived: the backend is alive.
+    pub(crate) fn heard(&mut self, now: Time, limits: &Limits) {
+        self.heard_at = now;
+        self.backoff = limits.backoff_min;
+    }
+
+    /// The call that the next line answers: `None` if no call is in flight, `Some(None)` if the line is the
+    /// late reply to a call that was given up.
+    pub(crate) fn pop_answered(&mut self) -> Option<Option<Call>> {
+        self.in_flight.pop_front().map(|in_flight| in_flight.call)
+    }
+
+    /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
+    /// wait go on waiting.
+    pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) {
+        self.state = State::Down {
+            retry_at: now + self.backoff,
+        };
+        self.backoff = (self.backoff * 2).min(limits.backoff_max);
+        self.lines.clear();
+        self.outbox.clear();
+        self.transmit = Transmit::Idle;
+        let calls = self.in_flight.drain(..);
+        lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
+    }
+
+    /// When [`Link::expire`] should be called next.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let step = match self.state {
+            State::Down { retry_at } => Some(retry_at),
+            State::Connecting { give_up_at } => Some(give_up_at),
+            State::Up => None,
+        };
+        step.into_iter().chain(self.earliest).min()
+    }
+
+    /// Gives up calls whose deadline has passed, and takes the step that is due.
+    pub(crate) fn expire(
+        &mut self,
+        now: Time,
+        limits: &Limits,
+        lost: &mut LostCalls,
+    ) -> Option<Action> {
+        if self.earliest.is_some_and(|earliest| earliest <= now) {
+            self.expire_calls(now, lost);
+        }
+        match self.state {
+            State::Down { retry_at } if retry_at <= now => {
+                self.state = State::Connecting {
+                    give_up_at: now + limits.connect_timeout,
+                };
+                Some(Action::Connect)
+            }
+            State::Connecting { give_up_at } if give_up_at <= now => Some(Action::Close),
+            State::Up if self.is_dead(now, limits) => Some(Action::Close),
+            _ => None,
+        }
+    }
+
+    fn hand_over(&mut self, call: Call, line: &[u8], deadline: Time) {
+        self.outbox.push(line);
+        self.in_flight.push_back(InFlight {
+            call: Some(call),
+            deadline,
+        });
+    }
+
+    fn expire_calls(&mut self, now: Time, lost: &mut LostCalls) {
+        let mut earliest: Option<Time> = None;
+        let mut keep = |deadline: Time| {
+            earliest = Some(earliest.map_or(deadline, |at| at.min(deadline)));
+        };
+        for in_flight in &mut self.in_flight {
+            if in_flight.deadline > now {
+                keep(in_flight.deadline);
+            } else if let Some(call) = in_flight.call.take() {
+                lost.push((call, Lost::Unanswered));
+            }
+        }
+        self.waiting.retain(|waiting| {
+            let waits = waiting.deadline > now;
+            if waits {
+                keep(waiting.deadline);
+            } else {
+                self.waiting_bytes -= waiting.line.len();
+                lost.push((waiting.call, Lost::Unsent));
+            }
+            waits
+        });
+        self.earliest = earliest;
+    }
+
+    /// Whether a call was given up and the backend has not said anything for long: a host that vanished
+    /// without a word, which TCP itself would notice only after many minutes.
+    fn is_dead(&self, now: Time, limits: &Limits) -> bool {
+        self.in_flight.front().is_some_and(|oldest| {
+            oldest.call.is_none() && now.since(self.heard_at) >= limits.silence_timeout
+        })
+    }
+}

@@ -1,0 +1,396 @@
+//! [`Node`]: a service with its sessions, links, timers and limits. It makes no system call and reads no
+//! clock: a driver feeds it inputs and the time, and carries out its outputs.
+//!
+//! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
+//! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::link::{Action, LostCalls};
+use crate::out::Out;
+use crate::session::{Expiry, State};
+use crate::{Backend, Conn, Event, Lost, Reject, Service, Time};
+
+/// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
+/// dropped without a word.
+const REFUSALS_MAX: usize = 64;
+
+/// The maximum of every queue and buffer of a node, and how long it is patient.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Open sessions. A further connection is rejected.
+    pub sessions_max: usize,
+    /// Bytes of a request line, without its end.
+    pub line_bytes_max: usize,
+    /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
+    /// carried out strictly one after another.
+    pub in_flight_max: usize,
+    /// Bytes that wait for a client; a session that holds more delivers no further line.
+    pub outbox_bytes_max: usize,
+    /// Lines of one session that are delivered in one turn.
+    pub lines_per_turn_max: usize,
+    /// Calls that a link has in flight or waiting.
+    pub calls_max: usize,
+    /// Bytes of calls that a link has not sent.
+    pub link_bytes_max: usize,
+    /// Bytes of a reply line of a backend.
+    pub reply_bytes_max: usize,
+    /// Patience with a client that has begun a line.
+    pub line_timeout: Duration,
+    /// Patience with a client that reads none of its replies.
+    pub stall_timeout: Duration,
+    /// Patience with a client that does not close after we did.
+    pub linger_timeout: Duration,
+    /// Patience with a connection to a backend that is being made.
+    pub connect_timeout: Duration,
+    /// Patience with a backend that answers nothing while a call is overdue.
+    pub silence_timeout: Duration,
+    /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
+    pub backoff_min: Duration,
+    /// The longest pause before a link connects again.
+    pub backoff_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 16 * 1024,
+            line_bytes_max: 64 * 1024,
+            in_flight_max: 1,
+            outbox_bytes_max: 256 * 1024,
+            lines_per_turn_max: 64,
+            calls_max: 16 * 1024,
+            link_bytes_max: 16 * 1024 * 1024,
+            reply_bytes_max: 8 * 1024 * 1024,
+            line_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(60),
+            linger_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
+            silence_timeout: Duration::from_secs(5),
+            backoff_min: Duration::from_millis(10),
+            backoff_max: Duration::from_millis(200),
+        }
+    }
+}
+
+/// The other end of one of the node's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// A client.
+    Session(Conn),
+    /// A backend, by its number.
+    Link(usize),
+}
+
+/// What a driver tells a node.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes arrived.
+    Received(Peer, &'a [u8]),
+    /// The socket took so many bytes of [`Node::outbox`].
+    Sent(Peer, usize),
+    /// A socket that had taken less than it was given takes more.
+    Writable(Peer),
+    /// The peer will send nothing more.
+    Finished(Peer),
+    /// The connection broke, or could not be made.
+    Failed(Peer),
+    /// The connection to a backend stands.
+    Connected(Backend),
+    /// A worker of the service has finished something.
+    Wake,
+    /// End: finish what is in flight. The driver accepts no further connection.
+    Drain,
+}
+
+/// What a node asks of its driver.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write [`Node::outbox`] once and answer with [`Input::Sent`].
+    Transmit(Peer),
+    /// The peer may be read from again; the driver's own notes say whether something is there.
+    Resume(Peer),
+    /// Shut the write side of the connection.
+    Finish(Conn),
+    /// Close the connection.
+    Close(Peer),
+    /// Connect; answer with [`Input::Connected`] or [`Input::Failed`].
+    Connect(Backend),
+}
+
+/// A service and all its connections.
+pub struct Node<S> {
+    service: S,
+    out: Out,
+}
+
+impl<S: Service> Node<S> {
+    /// A node with so many backends, none of them connected yet.
+    pub fn new(service: S, limits: Limits, backends: usize) -> Self {
+        let mut out = Out::new(limits, backends);
+        (0..backends).for_each(|backend| out.arm_link(backend));
+        Self { service, out }
+    }
+
+    /// Takes a new connection. `None`: drop it, there are too many even to say so.
+    pub fn accept(&mut self, now: Time) -> Option<Conn> {
+        let sessions_max = self.out.limits.sessions_max;
+        let full = self.out.sessions.len() >= sessions_max;
+        if self.out.sessions.len() >= sessions_max + REFUSALS_MAX {
+            return None;
+        }
+        let conn = self.out.open_session();
+        if full {
+            self.reject(now, conn, Reject::SessionsMax(sessions_max));
+        }
+        Some(conn)
+    }
+
+    /// Lets the service react to what happened.
+    pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
+        self.out.now = now;
+        match input {
+            Input::Received(Peer::Session(conn), bytes) => self.received(conn, bytes),
+            Input::Received(Peer::Link(link), bytes) => self.answered(link, bytes),
+            Input::Sent(peer, count) => self.out.sent(peer, count),
+            Input::Writable(peer) => self.out.writable(peer),
+            Input::Finished(Peer::Session(conn)) => self.out.peer_finished(conn),
+            Input::Failed(Peer::Session(conn)) => self.out.close_session(conn),
+            Input::Finished(Peer::Link(link)) | Input::Failed(Peer::Link(link)) => {
+                self.disconnect(link);
+            }
+            Input::Connected(Backend(link)) => self.out.connected(link),
+            Input::Wake => self.service.handle(now, Event::Wake, &mut self.out),
+            Input::Drain => {
+                self.out.drain();
+                self.service.handle(now, Event::Drain, &mut self.out);
+            }
+        }
+        self.report_closed();
+    }
+
+    /// Acts on the deadlines that have come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.out.now = now;
+        while let Some((at, peer)) = self.out.timers.pop_due(now) {
+            match peer {
+                Peer::Session(conn) => self.session_alarm(at, conn),
+                Peer::Link(link) => self.link_alarm(at, link),
+            }
+        }
+        self.report_closed();
+    }
+
+    /// Goes on with the sessions that hold undelivered lines, a bounded number of lines each, and ends the
+    /// service's turn.
+    pub fn end_turn(&mut self, now: Time) {
+        self.out.now = now;
+        for _ in 0..self.out.ready.len() {
+            let conn = self.out.ready.pop_front().expect("counted before the loop");
+            if let Some(session) = self.out.session(conn) {
+                session.ready = false;
+                self.deliver(conn);
+            }
+        }
+        for call in mem::take(&mut self.out.refused_calls) {
+            let reply = Event::Reply(call, Err(Lost::Overloaded));
+            self.service.handle(now, reply, &mut self.out);
+        }
+        self.service.end_turn(now, &mut self.out);
+        self.report_closed();
+    }
+
+    /// The next thing the driver is to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.outputs.pop_front()
+    }
+
+    /// When to call [`Node::handle_timeout`] at the latest. [`Time::default`], long past, if work is left
+    /// for the next turn.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        if self.out.ready.is_empty() && self.out.refused_calls.is_empty() {
+            self.out.timers.next()
+        } else {
+            Some(Time::default())
+        }
+    }
+
+    /// The bytes that wait for the peer's socket.
+    pub fn outbox(&self, peer: Peer) -> &[u8] {
+        match peer {
+            Peer::Session(conn) => match self.out.sessions.get(conn.slot()) {
+                Some(session) if session.generation == conn.generation => session.outbox.unsent(),
+                _ => &[],
+            },
+            Peer::Link(link) => self.out.links[link].outbox.unsent(),
+        }
+    }
+
+    /// Whether the driver may read from the peer.
+    pub fn wants_read(&mut self, peer: Peer) -> bool {
+        match peer {
+            Peer::Session(conn) => self
+                .out
+                .session(conn)
+                .is_some_and(|session| session.reading),
+            Peer::Link(link) => self.out.links[link].is_up(),
+        }
+    }
+
+    /// Whether everything that was in flight when [`Input::Drain`] came is answered.
+    pub fn is_drained(&self) -> bool {
+        let mut sessions = self.out.sessions.iter();
+        self.service.is_drained() && sessions.all(|(_, session)| session.is_answered())
+    }
+
+    fn received(&mut self, conn: Conn, bytes: &[u8]) {
+        let Some(session) = self.out.session(conn) else {
+            return;
+        };
+        if session.state == State::Open {
+            session.lines.push(bytes);
+            session.starved = false;
+            self.deliver(conn);
+        }
+    }
+
+    /// Delivers lines of a session until there is none, a limit is reached, or its turn is over.
+    fn deliver(&mut self, conn: Conn) {
+        let Some(session) = self.out.session(conn) else {
+            return;
+        };
+        // The lines are lent out of the session, so that the service can be given both a line and the node.
+        let mut lines = mem::take(&mut session.lines);
+        session.delivering = true;
+        let mut rejected = None;
+        let line_bytes_max = self.out.limits.line_bytes_max;
+        for _ in 0..self.out.limits.lines_per_turn_max {
+            let Some(session) = self.out.deliverable(conn) else {
+                break;
+            };
+            match lines.next(line_bytes_max) {
+                None => {
+                    session.starved = true;
+                    break;
+                }
+                Some(Ok(line)) => {
+                    session.in_flight += 1;
+                    let event = Event::Line(conn, line);
+                    self.service.handle(self.out.now, event, &mut self.out);
+                }
+                Some(Err(_)) => {
+                    rejected = Some(Reject::LineTooLong(line_bytes_max));
+                    break;
+                }
+            }
+        }
+        if let Some(session) = self.out.session(conn) {
+            session.delivering = false;
+            if matches!(session.state, State::Open | State::HalfClosed) {
+                session.lines = lines;
+            }
+            self.out.settle(conn, false);
+        }
+        if let Some(reject) = rejected {
+            self.reject(self.out.now, conn, reject);
+        }
+    }
+
+    /// Lets the service say why, and closes the session once that has left.
+    fn reject(&mut self, now: Time, conn: Conn, reject: Reject) {
+        if let Some(session) = self.out.session(conn) {
+            session.in_flight += 1;
+            self.service
+                .handle(now, Event::Reject(conn, reject), &mut self.out);
+            self.out.close(conn);
+        }
+    }
+
+    /// Hands each line of a backend to the service as the reply to its call.
+    fn answered(&mut self, link: usize, bytes: &[u8]) {
+        let Out {
+            links, limits, now, ..
+        } = &mut self.out;
+        let (now, reply_bytes_max) = (*now, limits.reply_bytes_max);
+        links[link].heard(now, limits);
+        let mut lines = mem::take(&mut links[link].lines);
+        lines.push(bytes);
+        loop {
+            let line = match lines.next(reply_bytes_max) {
+                None => break,
+                Some(Ok(line)) => line,
+                Some(Err(_)) => {
+                    log::error!("event=reply_too_long backend={link} bytes_max={reply_bytes_max}");
+                    return self.disconnect(link);
+                }
+            };
+            match self.out.links[link].pop_answered() {
+                Some(Some(call)) => {
+                    self.service
+                        .handle(now, Event::Reply(call, Ok(line)), &mut self.out);
+                }
+                Some(None) => log::debug!("event=late_reply backend={link}"),
+                None => {
+                    log::error!("event=unexpected_reply backend={link}");
+                    return self.disconnect(link);
+                }
+            }
+        }
+        self.out.links[link].lines = lines;
+    }
+
+    fn disconnect(&mut self, link: usize) {
+        let Out {
+            links, limits, now, ..
+        } = &mut self.out;
+        if links[link].is_up() {
+            log::warn!("event=backend_down backend={link}");
+        }
+        let mut lost = LostCalls::new();
+        links[link].disconnected(*now, limits, &mut lost);
+        self.out.outputs.push_back(Output::Close(Peer::Link(link)));
+        self.out.arm_link(link);
+        self.report_lost(lost);
+    }
+
+    fn session_alarm(&mut self, at: Time, conn: Conn) {
+        match self.out.session_expiry(at, conn) {
+            Some(Expiry::Reject(reject)) => self.reject(self.out.now, conn, reject),
+            Some(Expiry::Close) => self.out.close_session(conn),
+            None => {}
+        }
+    }
+
+    fn link_alarm(&mut self, at: Time, link: usize) {
+        let Out {
+            links, limits, now, ..
+        } = &mut self.out;
+        if !links[link].alarm.ring(at) {
+            return;
+        }
+        let mut lost = LostCalls::new();
+        let action = links[link].expire(*now, limits, &mut lost);
+        match action {
+            Some(Action::Connect) => self.out.outputs.push_back(Output::Connect(Backend(link))),
+            Some(Action::Close) => self.disconnect(link),
+            None => {}
+        }
+        self.out.arm_link(link);
+        self.report_lost(lost);
+    }
+
+    fn report_lost(&mut self, lost: LostCalls) {
+        for (call, why) in lost {
+            self.service
+                .handle(self.out.now, Event::Reply(call, Err(why)), &mut self.out);
+        }
+    }
+
+    fn report_closed(&mut self) {
+        while let Some(conn) = self.out.closed.pop_front() {
+            self.service
+                .handle(self.out.now, Event::Closed(conn), &mut self.out);
+        }
+    }
+}

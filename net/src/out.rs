@@ -1,0 +1,251 @@
+//! [`Out`]: a node's connections, as a service sees them: it sends, closes and calls. No syscalls, no clock.
+
+use std::collections::VecDeque;
+
+use slab::Slab;
+
+use crate::link::Link;
+use crate::node::{Limits, Output, Peer};
+use crate::session::{Expiry, Session, State, Transmit};
+use crate::timers::Timers;
+use crate::{Backend, Call, Conn, Time};
+
+/// The connections of a node: what a service answers through.
+pub struct Out {
+    pub(crate) now: Time,
+    pub(crate) limits: Limits,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) timers: Timers<Peer>,
+    /// Sessions that hold lines which may be delivered. Edge-triggered polling does not report bytes that
+    /// were read already, so nothing else would come back to them.
+    pub(crate) ready: VecDeque<Conn>,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Sessions that are gone and of which the service does not know yet.
+    pub(crate) closed: VecDeque<Conn>,
+    /// Calls that a link had no room for and of which the service does not know yet.
+    pub(crate) refused_calls: Vec<Call>,
+    draining: bool,
+    generation: u32,
+}
+
+impl Out {
+    /// Sends a line, without its end, to a client: the answer to one line of its. Dropped if the client
+    /// is gone.
+    pub fn send(&mut self, conn: Conn, line: &[u8]) {
+        let Some(session) = self.session(conn) else {
+            return;
+        };
+        assert!(session.in_flight > 0, "a service answered a line twice");
+        session.in_flight -= 1;
+        session.outbox.push(line);
+        if session.transmit == Transmit::Idle {
+            session.transmit = Transmit::Queued;
+            self.outputs
+                .push_back(Output::Transmit(Peer::Session(conn)));
+        }
+        self.settle(conn, false);
+    }
+
+    /// Delivers no further line of this client, and closes the connection once everything owed is sent.
+    pub fn close(&mut self, conn: Conn) {
+        if let Some(session) = self.session(conn) {
+            session.close();
+            self.settle(conn, false);
+        }
+    }
+
+    /// Sends a line, without its end, to a backend. Exactly one [`Event::Reply`](crate::Event::Reply) with
+    /// the number of the call follows, at the deadline at the latest, and not before this returns.
+    pub fn call(&mut self, backend: Backend, call: Call, line: &[u8], deadline: Time) {
+        let Backend(number) = backend;
+        let link = &mut self.links[number];
+        match link.call(call, line, deadline, &self.limits) {
+            Ok(()) => {
+                self.transmit_link(number);
+                self.arm_link(number);
+            }
+            Err(_) => self.refused_calls.push(call),
+        }
+    }
+
+    pub(crate) fn new(limits: Limits, backends: usize) -> Self {
+        Self {
+            now: Time::default(),
+            links: (0..backends).map(|_| Link::new(&limits)).collect(),
+            limits,
+            sessions: Slab::new(),
+            timers: Timers::new(),
+            ready: VecDeque::new(),
+            outputs: VecDeque::new(),
+            closed: VecDeque::new(),
+            refused_calls: Vec::new(),
+            draining: false,
+            generation: 0,
+        }
+    }
+
+    pub(crate) fn open_session(&mut self) -> Conn {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.sessions.insert(Session::new(self.generation));
+        let conn = Conn {
+            slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
+            generation: self.generation,
+        };
+        if self.draining {
+            self.close(conn);
+        }
+        conn
+    }
+
+    pub(crate) fn session(&mut self, conn: Conn) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(conn.slot())?;
+        (session.generation == conn.generation).then_some(session)
+    }
+
+    /// The session, if its next line may be delivered.
+    pub(crate) fn deliverable(&mut self, conn: Conn) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(conn.slot())?;
+        (session.generation == conn.generation && session.may_deliver(&self.limits))
+            .then_some(session)
+    }
+
+    /// Follows up on a change of a session: queues it if lines can be delivered, ends it if it is over,
+    /// lets the driver read again, and arms its deadline. Called after every change.
+    pub(crate) fn settle(&mut self, conn: Conn, progress: bool) {
+        let now = self.now;
+        let session = &mut self.sessions[conn.slot()];
+        if session.delivering {
+            return;
+        }
+        if session.is_over() {
+            return self.close_session(conn);
+        }
+        if session.state == State::Closing && session.is_answered() {
+            session.linger(now);
+            self.outputs.push_back(Output::Finish(conn));
+        }
+        if !session.starved && !session.ready && session.may_deliver(&self.limits) {
+            session.ready = true;
+            self.ready.push_back(conn);
+        }
+        let reading = session.wants_read(&self.limits);
+        if reading && !session.reading {
+            self.outputs.push_back(Output::Resume(Peer::Session(conn)));
+        }
+        session.reading = reading;
+        session.update_clocks(now, progress);
+        if let Some(deadline) = session.deadline(&self.limits) {
+            self.timers
+                .arm(&mut session.alarm, deadline, Peer::Session(conn));
+        }
+    }
+
+    /// What the deadline that was armed for `at` means for a session. If it means nothing any more, the
+    /// session's next one is armed.
+    pub(crate) fn session_expiry(&mut self, at: Time, conn: Conn) -> Option<Expiry> {
+        let session = self.sessions.get_mut(conn.slot())?;
+        if session.generation != conn.generation || !session.alarm.ring(at) {
+            return None;
+        }
+        let expiry = session.expiry(self.now, &self.limits);
+        if expiry.is_none() {
+            self.settle(conn, false);
+        }
+        expiry
+    }
+
+    /// Forgets a session at once.
+    pub(crate) fn close_session(&mut self, conn: Conn) {
+        if self.session(conn).is_some() {
+            self.sessions.remove(conn.slot());
+            self.outputs.push_back(Output::Close(Peer::Session(conn)));
+            self.closed.push_back(conn);
+        }
+    }
+
+    /// The client has shut its side: what it sent is still answered.
+    pub(crate) fn peer_finished(&mut self, conn: Conn) {
+        if let Some(session) = self.session(conn) {
+            session.peer_finished = true;
+            if session.state == State::Open {
+                session.state = State::HalfClosed;
+            }
+            self.settle(conn, false);
+        }
+    }
+
+    pub(crate) fn sent(&mut self, peer: Peer, count: usize) {
+        match peer {
+            Peer::Session(conn) => {
+                if let Some(session) = self.session(conn) {
+                    session.outbox.advance(count);
+                    session.transmit = after_write(session.outbox.is_empty());
+                    self.settle(conn, count > 0);
+                }
+            }
+            Peer::Link(link) => {
+                let link = &mut self.links[link];
+                link.outbox.advance(count);
+                link.transmit = after_write(link.outbox.is_empty());
+            }
+        }
+    }
+
+    pub(crate) fn writable(&mut self, peer: Peer) {
+        let transmit = match peer {
+            Peer::Session(conn) => match self.session(conn) {
+                Some(session) => &mut session.transmit,
+                None => return,
+            },
+            Peer::Link(link) => &mut self.links[link].transmit,
+        };
+        if *transmit == Transmit::Blocked {
+            *transmit = Transmit::Queued;
+            self.outputs.push_back(Output::Transmit(peer));
+        }
+    }
+
+    pub(crate) fn connected(&mut self, link: usize) {
+        log::info!("event=backend_up backend={link}");
+        self.links[link].connected(self.now);
+        self.transmit_link(link);
+        self.arm_link(link);
+    }
+
+    /// Ends every session as soon as nothing is owed to it.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+        let conns = self.sessions.iter().map(|(slot, session)| Conn {
+            slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
+            generation: session.generation,
+        });
+        for conn in conns.collect::<Vec<_>>() {
+            self.close(conn);
+        }
+    }
+
+    pub(crate) fn arm_link(&mut self, number: usize) {
+        let link = &mut self.links[number];
+        if let Some(deadline) = link.deadline() {
+            self.timers
+                .arm(&mut link.alarm, deadline, Peer::Link(number));
+        }
+    }
+
+    fn transmit_link(&mut self, number: usize) {
+        let link = &mut self.links[number];
+        if link.transmit == Transmit::Idle && !link.outbox.is_empty() {
+            link.transmit = Transmit::Queued;
+            self.outputs.push_back(Output::Transmit(Peer::Link(number)));
+        }
+    }
+}
+
+fn after_write(all_taken: bool) -> Transmit {
+    if all_taken {
+        Transmit::Idle
+    } else {
+        Transmit::Blocked
+    }
+}

@@ -1,0 +1,145 @@
+//! The sockets of a reactor: how they are opened, and the table that finds them by peer or token.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::Peer;
+
+/// Links have the tokens from here on, sessions those from 0.
+const LINKS: usize = usize::MAX / 2;
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: i32 = 4096;
+/// Idle time before the kernel asks whether a silent peer still exists.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// One connection's socket.
+pub(super) struct Stream {
+    pub(super) peer: Peer,
+    pub(super) stream: TcpStream,
+    /// The socket may hold unread bytes.
+    pub(super) readable: bool,
+    /// The stream stands in the queue of streams to read.
+    pub(super) queued: bool,
+    /// The peer is known to have finished, so a short read does not mean that nothing follows.
+    pub(super) finished: bool,
+    /// The poll reports when the socket takes bytes again.
+    pub(super) awaits_writable: bool,
+    /// A connection to a backend is being made.
+    pub(super) connecting: bool,
+}
+
+impl Stream {
+    pub(super) fn register(
+        poll: &Poll,
+        mut stream: TcpStream,
+        peer: Peer,
+        interest: Interest,
+    ) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        poll.registry()
+            .register(&mut stream, Streams::token(peer), interest)?;
+        Ok(Self {
+            peer,
+            stream,
+            readable: false,
+            queued: false,
+            finished: false,
+            awaits_writable: false,
+            connecting: false,
+        })
+    }
+}
+
+/// All streams of a reactor. Dropping a stream closes its socket.
+pub(super) struct Streams {
+    sessions: Vec<Option<Stream>>,
+    links: Vec<Option<Stream>>,
+}
+
+impl Streams {
+    pub(super) fn new(links: usize) -> Self {
+        Self {
+            sessions: Vec::new(),
+            links: (0..links).map(|_| None).collect(),
+        }
+    }
+
+    pub(super) fn token(peer: Peer) -> Token {
+        match peer {
+            Peer::Session(conn) => Token(conn.slot()),
+            Peer::Link(link) => Token(LINKS + link),
+        }
+    }
+
+    /// The peer that has the token now. An event may still be meant for its predecessor, which does no
+    /// harm: the socket is not ready, and says so.
+    pub(super) fn peer(&self, Token(token): Token) -> Option<Peer> {
+        if token >= LINKS {
+            return Some(Peer::Link(token - LINKS));
+        }
+        self.sessions.get(token)?.as_ref().map(|stream| stream.peer)
+    }
+
+    /// The stream of this very peer, not of one that has its slot since.
+    pub(super) fn get(&mut self, peer: Peer) -> Option<&mut Stream> {
+        self.slot(peer)?
+            .as_mut()
+            .filter(|stream| stream.peer == peer)
+    }
+
+    pub(super) fn insert(&mut self, stream: Stream) {
+        if let Peer::Session(conn) = stream.peer
+            && self.sessions.len() <= conn.slot()
+        {
+            self.sessions.resize_with(conn.slot() + 1, || None);
+        }
+        let peer = stream.peer;
+        *self.slot(peer).expect("the table was made large enough") = Some(stream);
+    }
+
+    pub(super) fn remove(&mut self, peer: Peer) {
+        if self.get(peer).is_some() {
+            *self.slot(peer).expect("it holds the stream") = None;
+        }
+    }
+
+    fn slot(&mut self, peer: Peer) -> Option<&mut Option<Stream>> {
+        match peer {
+            Peer::Session(conn) => self.sessions.get_mut(conn.slot()),
+            Peer::Link(link) => self.links.get_mut(link),
+        }
+    }
+}
+
+/// Binds the first of `listen`'s addresses that can be bound.
+pub(super) fn bind_any(listen: &str, shared: bool) -> io::Result<TcpListener> {
+    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+    for address in listen.to_socket_addrs()? {
+        match bind(address, shared) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Binds an address, with `shared` together with others that share it.
+pub(super) fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,195 @@
+//! [`Session`]: one client connection, from the first byte to the last. No syscalls, no clock.
+
+use std::time::Duration;
+
+use crate::buffer::Outbox;
+use crate::lines::LineBuffer;
+use crate::node::Limits;
+use crate::timers::Alarm;
+use crate::{Reject, Time};
+
+/// How far a session has come on its way to the end.
+///
+/// `Open → HalfClosed → gone` when the client ends first, `Open → Closing → Lingering → gone` when we do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Lines are read and delivered.
+    Open,
+    /// The client has sent all it wants to send. What it sent is still answered.
+    HalfClosed,
+    /// No further line is delivered. What is owed is answered; what arrives is discarded.
+    Closing,
+    /// Everything is sent and our side is shut. What arrives is discarded until the client closes too:
+    /// closing a socket with unread bytes would reset it, and take our last reply with it.
+    Lingering,
+}
+
+/// Where a connection stands with writing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Transmit {
+    /// Nothing to write.
+    #[default]
+    Idle,
+    /// The driver was told to write.
+    Queued,
+    /// The socket took less than it was given; the driver says when it takes more.
+    Blocked,
+}
+
+/// What the passing of a deadline means for a session.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// Tell the client why, then close.
+    Reject(Reject),
+    /// Close at once.
+    Close,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) generation: u32,
+    pub(crate) state: State,
+    pub(crate) lines: LineBuffer,
+    pub(crate) outbox: Outbox,
+    pub(crate) transmit: Transmit,
+    /// Lines that were delivered and not answered.
+    pub(crate) in_flight: usize,
+    /// The buffer holds no whole line: delivering must wait for more bytes.
+    pub(crate) starved: bool,
+    /// The session stands in the node's ready queue.
+    pub(crate) ready: bool,
+    /// The buffer is out on loan while its lines are delivered.
+    pub(crate) delivering: bool,
+    /// The driver may read from the socket.
+    pub(crate) reading: bool,
+    /// The client has shut its side.
+    pub(crate) peer_finished: bool,
+    pub(crate) alarm: Alarm,
+    /// Since when the client owes the rest of a line.
+    partial_since: Option<Time>,
+    /// Since when the client has taken none of the bytes that wait for it.
+    stalled_since: Option<Time>,
+    lingering_since: Option<Time>,
+}
+
+impl Session {
+    pub(crate) fn new(generation: u32) -> Self {
+        Self {
+            generation,
+            state: State::Open,
+            lines: LineBuffer::default(),
+            outbox: Outbox::default(),
+            transmit: Transmit::Idle,
+            in_flight: 0,
+            starved: true,
+            ready: false,
+            delivering: false,
+            reading: true,
+            peer_finished: false,
+            alarm: Alarm::default(),
+            partial_since: None,
+            stalled_since: None,
+            lingering_since: None,
+        }
+    }
+
+    /// Whether the next line may be delivered, if there is one.
+    pub(crate) fn may_deliver(&self, limits: &Limits) -> bool {
+        matches!(self.state, State::Open | State::HalfClosed)
+            && self.in_flight < limits.in_flight_max
+            && self.outbox.len() < limits.outbox_bytes_max
+    }
+
+    /// Whether bytes may be read from the socket. An open session reads ahead only until it holds bytes
+    /// that it may not deliver yet.
+    pub(crate) fn wants_read(&self, limits: &Limits) -> bool {
+        match self.state {
+            State::Open => {
+                self.outbox.len() < limits.outbox_bytes_max
+                    && (self.lines.is_empty() || (self.starved && self.may_deliver(limits)))
+            }
+            State::HalfClosed => false,
+            State::Closing | State::Lingering => !self.peer_finished,
+        }
+    }
+
+    /// Whether nothing is owed to the client any more.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.in_flight == 0 && self.outbox.is_empty()
+    }
+
+    /// Whether the session is over, so that its socket can be closed.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.state {
+            State::Open => false,
+            State::HalfClosed => self.starved && self.is_answered(),
+            State::Closing => self.peer_finished && self.is_answered(),
+            State::Lingering => self.peer_finished,
+        }
+    }
+
+    /// Stops delivering lines; the session ends when everything owed is sent.
+    pub(crate) fn close(&mut self) {
+        if matches!(self.state, State::Open | State::HalfClosed) {
+            self.state = State::Closing;
+            self.lines.clear();
+        }
+    }
+
+    /// Takes note that our side is shut.
+    pub(crate) fn linger(&mut self, now: Time) {
+        self.state = State::Lingering;
+        self.lingering_since = Some(now);
+    }
+
+    /// Brings the clocks of what the client owes in line with the session's state. `progress`: the
+    /// socket has just taken bytes.
+    pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
+        let owes_bytes =
+            self.state == State::Open && self.reading && self.starved && !self.lines.is_empty();
+        restart(&mut self.partial_since, now, owes_bytes, false);
+        restart(
+            &mut self.stalled_since,
+            now,
+            !self.outbox.is_empty(),
+            progress,
+        );
+    }
+
+    /// When the client's time runs out, if it owes anything.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
+        [
+            (self.partial_since, limits.line_timeout),
+            (self.stalled_since, limits.stall_timeout),
+            (self.lingering_since, limits.linger_timeout),
+        ]
+        .into_iter()
+        .filter_map(|(since, timeout): (Option<Time>, Duration)| Some(since? + timeout))
+        .min()
+    }
+
+    /// What to do if the deadline has come.
+    pub(crate) fn expiry(&self, now: Time, limits: &Limits) -> Option<Expiry> {
+        if self.deadline(limits)? > now {
+            return None;
+        }
+        let partial = self
+            .partial_since
+            .is_some_and(|since| since + limits.line_timeout <= now);
+        Some(if partial {
+            let timeout_ms = u64::try_from(limits.line_timeout.as_millis()).unwrap_or(u64::MAX);
+            Expiry::Reject(Reject::LineTimeout(timeout_ms))
+        } else {
+            Expiry::Close
+        })
+    }
+}
+
+/// Starts, restarts or stops a clock.
+fn restart(since: &mut Option<Time>, now: Time, runs: bool, anew: bool) {
+    *since = match (runs, *since) {
+        (false, _) => None,
+        (true, Some(since)) if !anew => Some(since),
+        (true, _) => Some(now),
+    };
+}

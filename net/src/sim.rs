@@ -1,0 +1,474 @@
+//! The simulator: a driver that runs several nodes over a simulated network in virtual time.
+//!
+//! Messages are delayed, split at any byte and held back; connections break; hosts crash. All chance comes
+//! from one seed, so a run that fails is run again by its seed. It simulates neither lost nor reordered
+//! bytes: TCP does not show them either.
+
+mod connection;
+mod worker;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use self::connection::{Connection, Side};
+pub use self::worker::SimWorker;
+use crate::{Backend, Conn, Input, Node, Output, Peer, Service, Time, Waker};
+
+/// How rough the simulated network is.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// The longest time that bytes, connects and wakes take; the shortest is a microsecond.
+    pub delay_max: Duration,
+    /// Chance, per million deliveries, that the connection breaks instead.
+    pub cuts_per_million: u32,
+    /// Bytes that a connection holds in one direction until the reader takes them.
+    pub window_bytes_max: usize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            delay_max: Duration::from_millis(5),
+            cuts_per_million: 0,
+            window_bytes_max: 16 * 1024,
+        }
+    }
+}
+
+/// A host of the simulated network: an address that a node runs at, or none after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostId(usize);
+
+/// The simulated network and its hosts.
+pub struct Sim {
+    now: Time,
+    rng: fastrand::Rng,
+    faults: Faults,
+    hosts: Vec<Host>,
+    connections: BTreeMap<u64, Connection>,
+    queue: BinaryHeap<Reverse<(Time, u64, Happening)>>,
+    sequence: u64,
+    trace: DefaultHasher,
+}
+
+struct Host {
+    node: Option<Box<dyn Machine>>,
+    /// Counts the nodes that ran here: what was meant for an earlier one is dropped.
+    life: u32,
+    backends: Vec<HostId>,
+    /// The connection of each peer.
+    peers: BTreeMap<Peer, (u64, Side)>,
+    woken: Arc<AtomicBool>,
+    timer_at: Option<Time>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Happening {
+    Arrive(u64, Side, Vec<u8>),
+    Finish(u64, Side),
+    Fail(u64, Side),
+    Readable(u64, Side),
+    Writable(u64, Side),
+    Connect { host: usize, life: u32, link: usize },
+    Wake { host: usize, life: u32 },
+    Timer { host: usize, life: u32 },
+}
+
+/// What a driver needs of a node, whatever its service is.
+trait Machine {
+    fn accept(&mut self, now: Time) -> Option<Conn>;
+    fn handle_input(&mut self, now: Time, input: Input<'_>);
+    fn end_turn(&mut self, now: Time);
+    fn poll_output(&mut self) -> Option<Output>;
+    fn poll_timeout(&self) -> Option<Time>;
+    fn outbox(&self, peer: Peer) -> &[u8];
+    fn wants_read(&mut self, peer: Peer) -> bool;
+}
+
+impl<S: Service> Machine for Node<S> {
+    fn accept(&mut self, now: Time) -> Option<Conn> {
+        Node::accept(self, now)
+    }
+
+    fn handle_input(&mut self, now: Time, input: Input<'_>) {
+        Node::handle_input(self, now, input);
+    }
+
+    fn end_turn(&mut self, now: Time) {
+        Node::handle_timeout(self, now);
+        Node::end_turn(self, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        Node::poll_output(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        Node::poll_timeout(self)
+    }
+
+    fn outbox(&self, peer: Peer) -> &[u8] {
+        Node::outbox(self, peer)
+    }
+
+    fn wants_read(&mut self, peer: Peer) -> bool {
+        Node::wants_read(self, peer)
+    }
+}
+
+impl Sim {
+    /// An empty network at `start`. The same seed and the same calls give the same run, bit for bit.
+    pub fn new(seed: u64, start: Time, faults: Faults) -> Self {
+        Self {
+            now: start,
+            rng: fastrand::Rng::with_seed(seed),
+            faults,
+            hosts: Vec::new(),
+            connections: BTreeMap::new(),
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            trace: DefaultHasher::new(),
+        }
+    }
+
+    /// Adds a host on which nothing runs yet. The backends of its node are these hosts.
+    pub fn add_host(&mut self, backends: &[HostId]) -> HostId {
+        self.hosts.push(Host {
+            node: None,
+            life: 0,
+            backends: backends.to_vec(),
+            peers: BTreeMap::new(),
+            woken: Arc::new(AtomicBool::new(false)),
+            timer_at: None,
+        });
+        HostId(self.hosts.len() - 1)
+    }
+
+    /// A waker for the workers of the node that runs, or will run, on the host.
+    pub fn waker(&self, host: HostId) -> Waker {
+        let woken = Arc::clone(&self.hosts[host.0].woken);
+        Waker::new(move || woken.store(true, Ordering::Relaxed))
+    }
+
+    /// A seed for a source of chance that belongs to this run.
+    pub fn seed(&mut self) -> u64 {
+        self.rng.u64(..)
+    }
+
+    /// Starts a node on a host where none runs.
+    pub fn start<S: Service + 'static>(&mut self, host: HostId, node: Node<S>) {
+        let HostId(number) = host;
+        assert!(self.hosts[number].node.is_none(), "a node runs there");
+        self.hosts[number].node = Some(Box::new(node));
+        self.end_turn(number);
+    }
+
+    /// Ends a node as a power cut does: what it had not sent or stored is gone, its connections break.
+    pub fn crash(&mut self, host: HostId) {
+        let HostId(number) = host;
+        let host = &mut self.hosts[number];
+        host.node = None;
+        host.life += 1;
+        host.timer_at = None;
+        host.woken.store(false, Ordering::Relaxed);
+        for (id, side) in std::mem::take(&mut host.peers).into_values() {
+            self.close_side(id, side, true);
+        }
+    }
+
+    /// Asks a node to drain.
+    pub fn drain(&mut self, host: HostId) {
+        self.input(host.0, Input::Drain);
+        self.end_turn(host.0);
+    }
+
+    /// Makes the network rougher or smoother from now on.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// The present, in virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// A digest of everything that happened so far.
+    pub fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    /// Runs until nothing happens any more before `until`, and makes that the present.
+    pub fn run_until(&mut self, until: Time) {
+        while let Some(Reverse((at, _, _))) = self.queue.peek()
+            && *at <= until
+        {
+            let Reverse((at, _, happening)) = self.queue.pop().expect("peeked before");
+            self.now = at;
+            (at, &happening).hash(&mut self.trace);
+            self.happen(happening);
+        }
+        self.now = until;
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrive(id, side, bytes) => self.arrive(id, side, &bytes),
+            Happening::Finish(id, side) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.end(side).finished = true;
+                    self.read(id, side);
+                }
+            }
+            Happening::Fail(id, side) => self.fail(id, side),
+            Happening::Readable(id, side) => self.read(id, side),
+            Happening::Writable(id, side) => self.peer_input(id, side, Input::Writable),
+            Happening::Connect { host, life, link } => self.connect(host, life, link),
+            Happening::Wake { host, life } if self.hosts[host].life == life => {
+                self.input(host, Input::Wake);
+                self.end_turn(host);
+            }
+            Happening::Timer { host, life } if self.hosts[host].life == life => {
+                self.hosts[host].timer_at = None;
+                self.end_turn(host);
+            }
+            Happening::Wake { .. } | Happening::Timer { .. } => {}
+        }
+    }
+
+    fn arrive(&mut self, id: u64, side: Side, bytes: &[u8]) {
+        if self.rng.u32(0..1_000_000) < self.faults.cuts_per_million {
+            self.fail(id, side);
+            return self.fail(id, side.other());
+        }
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.arrive(side, bytes);
+            self.read(id, side);
+        }
+    }
+
+    /// Gives a node what arrived for it, if it wants it.
+    fn read(&mut self, id: u64, side: Side) {
+        let Some((host, peer)) = self.owner(id, side) else {
+            return;
+        };
+        let wants_read = self.hosts[host]
+            .node
+            .as_mut()
+            .is_some_and(|node| node.wants_read(peer));
+        let Some(connection) = self.connections.get_mut(&id).filter(|_| wants_read) else {
+            return;
+        };
+        let bytes = connection.take_unread(side);
+        let writer_waits = std::mem::take(&mut connection.end(side.other()).blocked);
+        let finished = connection.end(side).finished;
+        if writer_waits {
+            self.schedule(Happening::Writable(id, side.other()));
+        }
+        if !bytes.is_empty() {
+            self.input(host, Input::Received(peer, &bytes));
+        }
+        if finished {
+            self.input(host, Input::Finished(peer));
+        }
+        self.end_turn(host);
+    }
+
+    fn fail(&mut self, id: u64, side: Side) {
+        self.peer_input(id, side, Input::Failed);
+        self.close_side(id, side, true);
+    }
+
+    fn connect(&mut self, host: usize, life: u32, link: usize) {
+        if self.hosts[host].life != life {
+            return;
+        }
+        let peer = Peer::Link(link);
+        let HostId(target) = self.hosts[host].backends[link];
+        let now = self.now;
+        let accepted = self.hosts[target]
+            .node
+            .as_mut()
+            .and_then(|node| node.accept(now));
+        let Some(conn) = accepted else {
+            self.input(host, Input::Failed(peer));
+            return self.end_turn(host);
+        };
+        // A connection that the link had given up is replaced.
+        self.close_peer(host, peer);
+        self.sequence += 1;
+        let id = self.sequence;
+        let ends = [(host, peer), (target, Peer::Session(conn))];
+        self.connections.insert(id, Connection::new(ends));
+        self.hosts[host].peers.insert(peer, (id, Side::Client));
+        self.hosts[target]
+            .peers
+            .insert(Peer::Session(conn), (id, Side::Server));
+        self.input(host, Input::Connected(Backend(link)));
+        self.end_turn(host);
+        self.end_turn(target);
+    }
+
+    /// The node that has this side of a connection, and the peer that the connection is to it.
+    fn owner(&self, id: u64, side: Side) -> Option<(usize, Peer)> {
+        let (host, peer) = self.connections.get(&id)?.owner(side)?;
+        (self.hosts[host].peers.get(&peer) == Some(&(id, side))).then_some((host, peer))
+    }
+
+    fn peer_input(&mut self, id: u64, side: Side, input: impl FnOnce(Peer) -> Input<'static>) {
+        if let Some((host, peer)) = self.owner(id, side) {
+            self.input(host, input(peer));
+            self.end_turn(host);
+        }
+    }
+
+    fn input(&mut self, host: usize, input: Input<'_>) {
+        if let Some(node) = &mut self.hosts[host].node {
+            node.handle_input(self.now, input);
+        }
+    }
+
+    fn end_turn(&mut self, host: usize) {
+        let Some(node) = &mut self.hosts[host].node else {
+            return;
+        };
+        node.end_turn(self.now);
+        while let Some(output) = self.hosts[host]
+            .node
+            .as_mut()
+            .and_then(|node| node.poll_output())
+        {
+            self.carry_out(host, output);
+        }
+        let life = self.hosts[host].life;
+        if self.hosts[host].woken.swap(false, Ordering::Relaxed) {
+            self.schedule(Happening::Wake { host, life });
+        }
+        let next = self.hosts[host]
+            .node
+            .as_ref()
+            .and_then(|node| node.poll_timeout());
+        if let Some(at) = next.map(|at| at.max(self.now))
+            && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
+        {
+            self.hosts[host].timer_at = Some(at);
+            self.schedule_at(at, Happening::Timer { host, life });
+        }
+    }
+
+    fn carry_out(&mut self, host: usize, output: Output) {
+        match output {
+            Output::Transmit(peer) => self.transmit(host, peer),
+            Output::Resume(peer) => {
+                if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
+                    self.schedule(Happening::Readable(id, side));
+                }
+            }
+            Output::Finish(conn) => {
+                if let Some(&(id, side)) = self.hosts[host].peers.get(&Peer::Session(conn)) {
+                    self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
+                }
+            }
+            Output::Close(peer) => self.close_peer(host, peer),
+            Output::Connect(Backend(link)) => {
+                let life = self.hosts[host].life;
+                self.schedule(Happening::Connect { host, life, link });
+            }
+        }
+    }
+
+    fn transmit(&mut self, host: usize, peer: Peer) {
+        let Some(&(id, side)) = self.hosts[host].peers.get(&peer) else {
+            return;
+        };
+        let node = self.hosts[host].node.as_mut().expect("it gave the output");
+        let connection = self
+            .connections
+            .get_mut(&id)
+            .expect("a peer has a connection");
+        let unsent = node.outbox(peer);
+        let room = connection
+            .room(side, self.faults.window_bytes_max)
+            .min(unsent.len());
+        let count = if room > 1 && self.rng.u8(0..4) == 0 {
+            self.rng.usize(1..=room)
+        } else {
+            room
+        };
+        let mut bytes = unsent[..count].to_vec();
+        let partial = count < unsent.len();
+        node.handle_input(self.now, Input::Sent(peer, count));
+        connection.end(side.other()).in_transit += count;
+        connection.end(side).blocked = partial && count == room;
+        if partial && count < room {
+            self.schedule(Happening::Writable(id, side));
+        }
+        while !bytes.is_empty() {
+            let cut = if self.rng.bool() {
+                bytes.len()
+            } else {
+                self.rng.usize(1..=bytes.len())
+            };
+            let rest = bytes.split_off(cut);
+            self.schedule_in_order(id, side.other(), Happening::Arrive(id, side.other(), bytes));
+            bytes = rest;
+        }
+    }
+
+    fn close_peer(&mut self, host: usize, peer: Peer) {
+        if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
+            self.close_side(id, side, false);
+        }
+    }
+
+    /// Takes one side off a connection. The other learns of it: at once with `broken`, else after what is
+    /// still under way to it.
+    fn close_side(&mut self, id: u64, side: Side, broken: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if let Some((host, peer)) = connection.close(side)
+            && self.hosts[host].peers.get(&peer) == Some(&(id, side))
+        {
+            self.hosts[host].peers.remove(&peer);
+        }
+        if connection.is_closed() {
+            self.connections.remove(&id);
+        } else if broken {
+            self.schedule(Happening::Fail(id, side.other()));
+        } else {
+            self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
+        }
+    }
+
+    fn schedule(&mut self, happening: Happening) {
+        let at = self.now + self.delay();
+        self.schedule_at(at, happening);
+    }
+
+    /// Schedules what must not overtake anything else that is under way to this side.
+    fn schedule_in_order(&mut self, id: u64, side: Side, happening: Happening) {
+        let at = self.now + self.delay();
+        let connection = self.connections.get_mut(&id).expect("the caller has it");
+        let end = connection.end(side);
+        end.last_arrival = end.last_arrival.max(at);
+        let at = end.last_arrival;
+        self.schedule_at(at, happening);
+    }
+
+    fn schedule_at(&mut self, at: Time, happening: Happening) {
+        self.sequence += 1;
+        self.queue.push(Reverse((at, self.sequence, happening)));
+    }
+
+    fn delay(&mut self) -> Duration {
+        let delay_max = self.faults.delay_max.as_micros().max(1);
+        Duration::from_micros(
+            self.rng
+                .u64(1..=u64::try_from(delay_max).unwrap_or(u64::MAX)),
+        )
+    }
+}

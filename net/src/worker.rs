@@ -1,0 +1,123 @@
+//! Work that blocks (a disk, a hash, a name server), done off the reactor's thread.
+//!
+//! A service or a driver submits jobs to a [`Worker`] and polls for what is done when it is woken.
+//! [`ThreadWorker`] is the worker of production; the simulator has one of its own, so that the
+//! same [`Work`] runs in virtual time. How many jobs may wait is the submitter's to limit.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+
+/// Something that turns jobs into results, one at a time and in order.
+pub trait Work: Send + 'static {
+    /// What is to be done.
+    type Job: Send;
+    /// What came of it.
+    type Done: Send;
+
+    /// Does one job. May block.
+    fn run(&mut self, job: Self::Job) -> Self::Done;
+}
+
+/// The submitter's end of a [`Work`].
+pub trait Worker<J, D> {
+    /// Hands over a job; the submitter is woken when it is done.
+    fn submit(&mut self, job: J);
+
+    /// Takes the next result, in the order of the jobs.
+    fn poll(&mut self) -> Option<D>;
+}
+
+/// Wakes a node: its service gets [`Event::Wake`](crate::Event::Wake) soon after.
+#[derive(Clone)]
+pub struct Waker(Arc<dyn Fn() + Send + Sync>);
+
+impl Waker {
+    /// A waker that calls `wake`, from any thread.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wake))
+    }
+
+    /// Wakes the node. Several wakes may become one event.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
+/// A [`Work`] on a thread of its own.
+pub struct ThreadWorker<J, D> {
+    jobs: Sender<J>,
+    done: Receiver<D>,
+}
+
+impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
+    /// Starts the thread, named `name`. It ends once the worker is dropped and its last job is done; whoever
+    /// must not go on before that joins the handle.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn spawn<W>(name: &str, mut work: W, waker: Waker) -> io::Result<(Self, JoinHandle<()>)>
+    where
+        W: Work<Job = J, Done = D>,
+    {
+        let (jobs, jobs_in) = channel::<J>();
+        let (done_out, done) = channel();
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            for job in jobs_in {
+                let result = work.run(job);
+                if done_out.send(result).is_err() {
+                    return;
+                }
+                waker.wake();
+            }
+        })?;
+        Ok((Self { jobs, done }, thread))
+    }
+}
+
+impl<J, D> Worker<J, D> for ThreadWorker<J, D> {
+    fn submit(&mut self, job: J) {
+        assert!(self.jobs.send(job).is_ok(), "the worker's thread is gone");
+    }
+
+    fn poll(&mut self) -> Option<D> {
+        match self.done.try_recv() {
+            Ok(done) => Some(done),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => panic!("the worker's thread is gone"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Double;
+
+    impl Work for Double {
+        type Job = u32;
+        type Done = u32;
+
+        fn run(&mut self, job: u32) -> u32 {
+            job * 2
+        }
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs_and_wake_the_submitter() {
+        let (woken_out, woken) = channel();
+        let waker = Waker::new(move || woken_out.send(()).expect("the test listens"));
+        let (mut worker, thread) = ThreadWorker::spawn("double", Double, waker).expect("a thread");
+        worker.submit(1);
+        worker.submit(2);
+        woken.recv().expect("a wake for each job");
+        woken.recv().expect("a wake for each job");
+        assert_eq!(worker.poll(), Some(2));
+        assert_eq!(worker.poll(), Some(4));
+        assert_eq!(worker.poll(), None);
+        drop(worker);
+        thread.join().expect("the thread ends with its worker");
+    }
+}
