@@ -26,4 +26,4 @@ pub use node::{Input, Limits, Node, Output, Peer};
 pub use out::Out;
 pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
 pub use time::Time;
-pub use worker::{ThreadWorker, Waker, Work, Worker};
+pub use worker::{ThreadWorker, Threads, Waker, Work, Worker, Workers};

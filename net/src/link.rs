@@ -67,9 +67,7 @@ impl Link {
     /// A link that wants to connect at once.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            state: State::Down {
-                retry_at: Time::default(),
-            },
+            state: State::Down { retry_at: Time::default() },
             lines: LineBuffer::default(),
             outbox: Outbox::default(),
             transmit: Transmit::Idle,
@@ -104,11 +102,7 @@ impl Link {
             self.hand_over(call, line, deadline);
         } else {
             self.waiting_bytes += line.len();
-            self.waiting.push_back(Waiting {
-                call,
-                deadline,
-                line: line.to_vec(),
-            });
+            self.waiting.push_back(Waiting { call, deadline, line: line.to_vec() });
         }
         self.earliest = Some(self.earliest.map_or(deadline, |at| at.min(deadline)));
         Ok(())
@@ -139,9 +133,7 @@ impl Link {
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
     /// wait go on waiting.
     pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) {
-        self.state = State::Down {
-            retry_at: now + self.backoff,
-        };
+        self.state = State::Down { retry_at: now + self.backoff };
         self.backoff = (self.backoff * 2).min(limits.backoff_max);
         self.lines.clear();
         self.outbox.clear();
@@ -161,20 +153,13 @@ impl Link {
     }
 
     /// Gives up calls whose deadline has passed, and takes the step that is due.
-    pub(crate) fn expire(
-        &mut self,
-        now: Time,
-        limits: &Limits,
-        lost: &mut LostCalls,
-    ) -> Option<Action> {
+    pub(crate) fn expire(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) -> Option<Action> {
         if self.earliest.is_some_and(|earliest| earliest <= now) {
             self.expire_calls(now, lost);
         }
         match self.state {
             State::Down { retry_at } if retry_at <= now => {
-                self.state = State::Connecting {
-                    give_up_at: now + limits.connect_timeout,
-                };
+                self.state = State::Connecting { give_up_at: now + limits.connect_timeout };
                 Some(Action::Connect)
             }
             State::Connecting { give_up_at } if give_up_at <= now => Some(Action::Close),
@@ -185,10 +170,7 @@ impl Link {
 
     fn hand_over(&mut self, call: Call, line: &[u8], deadline: Time) {
         self.outbox.push(line);
-        self.in_flight.push_back(InFlight {
-            call: Some(call),
-            deadline,
-        });
+        self.in_flight.push_back(InFlight { call: Some(call), deadline });
     }
 
     fn expire_calls(&mut self, now: Time, lost: &mut LostCalls) {
@@ -219,8 +201,8 @@ impl Link {
     /// Whether a call was given up and the backend has not said anything for long: a host that vanished
     /// without a word, which TCP itself would notice only after many minutes.
     fn is_dead(&self, now: Time, limits: &Limits) -> bool {
-        self.in_flight.front().is_some_and(|oldest| {
-            oldest.call.is_none() && now.since(self.heard_at) >= limits.silence_timeout
-        })
+        self.in_flight
+            .front()
+            .is_some_and(|oldest| oldest.call.is_none() && now.since(self.heard_at) >= limits.silence_timeout)
     }
 }

@@ -230,10 +230,7 @@ impl<S: Service> Node<S> {
     /// Whether the driver may read from the peer.
     pub fn wants_read(&mut self, peer: Peer) -> bool {
         match peer {
-            Peer::Session(conn) => self
-                .out
-                .session(conn)
-                .is_some_and(|session| session.reading),
+            Peer::Session(conn) => self.out.session(conn).is_some_and(|session| session.reading),
             Peer::Link(link) => self.out.links[link].is_up(),
         }
     }
@@ -301,17 +298,14 @@ impl<S: Service> Node<S> {
     fn reject(&mut self, now: Time, conn: Conn, reject: Reject) {
         if let Some(session) = self.out.session(conn) {
             session.in_flight += 1;
-            self.service
-                .handle(now, Event::Reject(conn, reject), &mut self.out);
+            self.service.handle(now, Event::Reject(conn, reject), &mut self.out);
             self.out.close(conn);
         }
     }
 
     /// Hands each line of a backend to the service as the reply to its call.
     fn answered(&mut self, link: usize, bytes: &[u8]) {
-        let Out {
-            links, limits, now, ..
-        } = &mut self.out;
+        let Out { links, limits, now, .. } = &mut self.out;
         let (now, reply_bytes_max) = (*now, limits.reply_bytes_max);
         links[link].heard(now, limits);
         let mut lines = mem::take(&mut links[link].lines);
@@ -327,8 +321,7 @@ impl<S: Service> Node<S> {
             };
             match self.out.links[link].pop_answered() {
                 Some(Some(call)) => {
-                    self.service
-                        .handle(now, Event::Reply(call, Ok(line)), &mut self.out);
+                    self.service.handle(now, Event::Reply(call, Ok(line)), &mut self.out);
                 }
                 Some(None) => log::debug!("event=late_reply backend={link}"),
                 None => {
@@ -341,9 +334,7 @@ impl<S: Service> Node<S> {
     }
 
     fn disconnect(&mut self, link: usize) {
-        let Out {
-            links, limits, now, ..
-        } = &mut self.out;
+        let Out { links, limits, now, .. } = &mut self.out;
         if links[link].is_up() {
             log::warn!("event=backend_down backend={link}");
         }
@@ -363,9 +354,7 @@ impl<S: Service> Node<S> {
     }
 
     fn link_alarm(&mut self, at: Time, link: usize) {
-        let Out {
-            links, limits, now, ..
-        } = &mut self.out;
+        let Out { links, limits, now, .. } = &mut self.out;
         if !links[link].alarm.ring(at) {
             return;
         }
@@ -382,15 +371,13 @@ impl<S: Service> Node<S> {
 
     fn report_lost(&mut self, lost: LostCalls) {
         for (call, why) in lost {
-            self.service
-                .handle(self.out.now, Event::Reply(call, Err(why)), &mut self.out);
+            self.service.handle(self.out.now, Event::Reply(call, Err(why)), &mut self.out);
         }
     }
 
     fn report_closed(&mut self) {
         while let Some(conn) = self.out.closed.pop_front() {
-            self.service
-                .handle(self.out.now, Event::Closed(conn), &mut self.out);
+            self.service.handle(self.out.now, Event::Closed(conn), &mut self.out);
         }
     }
 }

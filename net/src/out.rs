@@ -41,8 +41,7 @@ impl Out {
         session.outbox.push(line);
         if session.transmit == Transmit::Idle {
             session.transmit = Transmit::Queued;
-            self.outputs
-                .push_back(Output::Transmit(Peer::Session(conn)));
+            self.outputs.push_back(Output::Transmit(Peer::Session(conn)));
         }
         self.settle(conn, false);
     }
@@ -106,8 +105,7 @@ impl Out {
     /// The session, if its next line may be delivered.
     pub(crate) fn deliverable(&mut self, conn: Conn) -> Option<&mut Session> {
         let session = self.sessions.get_mut(conn.slot())?;
-        (session.generation == conn.generation && session.may_deliver(&self.limits))
-            .then_some(session)
+        (session.generation == conn.generation && session.may_deliver(&self.limits)).then_some(session)
     }
 
     /// Follows up on a change of a session: queues it if lines can be delivered, ends it if it is over,
@@ -136,8 +134,7 @@ impl Out {
         session.reading = reading;
         session.update_clocks(now, progress);
         if let Some(deadline) = session.deadline(&self.limits) {
-            self.timers
-                .arm(&mut session.alarm, deadline, Peer::Session(conn));
+            self.timers.arm(&mut session.alarm, deadline, Peer::Session(conn));
         }
     }
 
@@ -228,8 +225,7 @@ impl Out {
     pub(crate) fn arm_link(&mut self, number: usize) {
         let link = &mut self.links[number];
         if let Some(deadline) = link.deadline() {
-            self.timers
-                .arm(&mut link.alarm, deadline, Peer::Link(number));
+            self.timers.arm(&mut link.alarm, deadline, Peer::Link(number));
         }
     }
 
@@ -243,9 +239,5 @@ impl Out {
 }
 
 fn after_write(all_taken: bool) -> Transmit {
-    if all_taken {
-        Transmit::Idle
-    } else {
-        Transmit::Blocked
-    }
+    if all_taken { Transmit::Idle } else { Transmit::Blocked }
 }

@@ -20,9 +20,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use self::resolver::{Lookup, Resolver};
 use self::sockets::{Stream, Streams, bind, bind_any};
-use crate::{
-    Backend, Input, Limits, Node, Output, Peer, Service, ThreadWorker, Time, Waker, Worker,
-};
+use crate::{Backend, Input, Limits, Node, Output, Peer, Service, ThreadWorker, Time, Waker, Worker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -95,17 +93,12 @@ impl Reactor {
     fn new(listener: std::net::TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::from_std(listener);
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let handle = Handle {
             waker: Arc::new(mio::Waker::new(poll.registry(), WAKER)?),
             drain: Arc::new(AtomicBool::new(false)),
         };
-        Ok(Self {
-            poll,
-            listener,
-            handle,
-        })
+        Ok(Self { poll, listener, handle })
     }
 
     /// The address that clients connect to.
@@ -126,12 +119,7 @@ impl Reactor {
     ///
     /// # Errors
     /// Polling fails, or there is no thread for looking up names.
-    pub fn run<S: Service>(
-        self,
-        service: S,
-        limits: Limits,
-        backends: Vec<String>,
-    ) -> io::Result<()> {
+    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> io::Result<()> {
         // Its thread is not waited for: a name server that hangs must not hold up the end of the process.
         let (resolver, _) = ThreadWorker::spawn("resolver", Resolver, self.handle.waker())?;
         let mut driver = Driver {
@@ -225,8 +213,7 @@ impl<S: Service> Driver<S> {
             WAKER => return self.woken(now),
             token => self.streams.peer(token),
         };
-        let Some((peer, stream)) = peer.and_then(|peer| Some((peer, self.streams.get(peer)?)))
-        else {
+        let Some((peer, stream)) = peer.and_then(|peer| Some((peer, self.streams.get(peer)?))) else {
             return;
         };
         if stream.connecting {
@@ -373,26 +360,15 @@ impl<S: Service> Driver<S> {
         }
         let sent = match stream.stream.write(unsent) {
             Ok(sent) => sent,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                0
-            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
             Err(_) => return self.node.handle_input(now, Input::Failed(peer)),
         };
         let blocked = sent < unsent.len();
         if blocked != stream.awaits_writable {
             stream.awaits_writable = blocked;
-            let interest = if blocked {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
+            let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             let registry = self.poll.registry();
-            if registry
-                .reregister(&mut stream.stream, Streams::token(peer), interest)
-                .is_err()
-            {
+            if registry.reregister(&mut stream.stream, Streams::token(peer), interest).is_err() {
                 return self.node.handle_input(now, Input::Failed(peer));
             }
         }
@@ -445,13 +421,8 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            epoch: Time::default() + since_epoch,
-            start: Instant::now(),
-        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { epoch: Time::default() + since_epoch, start: Instant::now() }
     }
 
     fn now(&self) -> Time {
@@ -461,8 +432,5 @@ impl Clock {
 
 /// Whether accepting failed because of the one connection, which is gone, and may go on with the next.
 fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }

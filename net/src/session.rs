@@ -145,15 +145,9 @@ impl Session {
     /// Brings the clocks of what the client owes in line with the session's state. `progress`: the
     /// socket has just taken bytes.
     pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
-        let owes_bytes =
-            self.state == State::Open && self.reading && self.starved && !self.lines.is_empty();
+        let owes_bytes = self.state == State::Open && self.reading && self.starved && !self.lines.is_empty();
         restart(&mut self.partial_since, now, owes_bytes, false);
-        restart(
-            &mut self.stalled_since,
-            now,
-            !self.outbox.is_empty(),
-            progress,
-        );
+        restart(&mut self.stalled_since, now, !self.outbox.is_empty(), progress);
     }
 
     /// When the client's time runs out, if it owes anything.
@@ -173,9 +167,7 @@ impl Session {
         if self.deadline(limits)? > now {
             return None;
         }
-        let partial = self
-            .partial_since
-            .is_some_and(|since| since + limits.line_timeout <= now);
+        let partial = self.partial_since.is_some_and(|since| since + limits.line_timeout <= now);
         Some(if partial {
             let timeout_ms = u64::try_from(limits.line_timeout.as_millis()).unwrap_or(u64::MAX);
             Expiry::Reject(Reject::LineTimeout(timeout_ms))

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::connection::{Connection, Side};
-pub use self::worker::SimWorker;
+pub use self::worker::{SimWorker, SimWorkers};
 use crate::{Backend, Conn, Input, Node, Output, Peer, Service, Time, Waker};
 
 /// How rough the simulated network is.
@@ -31,11 +31,7 @@ pub struct Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self {
-            delay_max: Duration::from_millis(5),
-            cuts_per_million: 0,
-            window_bytes_max: 16 * 1024,
-        }
+        Self { delay_max: Duration::from_millis(5), cuts_per_million: 0, window_bytes_max: 16 * 1024 }
     }
 }
 
@@ -255,10 +251,7 @@ impl Sim {
         let Some((host, peer)) = self.owner(id, side) else {
             return;
         };
-        let wants_read = self.hosts[host]
-            .node
-            .as_mut()
-            .is_some_and(|node| node.wants_read(peer));
+        let wants_read = self.hosts[host].node.as_mut().is_some_and(|node| node.wants_read(peer));
         let Some(connection) = self.connections.get_mut(&id).filter(|_| wants_read) else {
             return;
         };
@@ -289,10 +282,7 @@ impl Sim {
         let peer = Peer::Link(link);
         let HostId(target) = self.hosts[host].backends[link];
         let now = self.now;
-        let accepted = self.hosts[target]
-            .node
-            .as_mut()
-            .and_then(|node| node.accept(now));
+        let accepted = self.hosts[target].node.as_mut().and_then(|node| node.accept(now));
         let Some(conn) = accepted else {
             self.input(host, Input::Failed(peer));
             return self.end_turn(host);
@@ -304,9 +294,7 @@ impl Sim {
         let ends = [(host, peer), (target, Peer::Session(conn))];
         self.connections.insert(id, Connection::new(ends));
         self.hosts[host].peers.insert(peer, (id, Side::Client));
-        self.hosts[target]
-            .peers
-            .insert(Peer::Session(conn), (id, Side::Server));
+        self.hosts[target].peers.insert(Peer::Session(conn), (id, Side::Server));
         self.input(host, Input::Connected(Backend(link)));
         self.end_turn(host);
         self.end_turn(target);
@@ -336,21 +324,14 @@ impl Sim {
             return;
         };
         node.end_turn(self.now);
-        while let Some(output) = self.hosts[host]
-            .node
-            .as_mut()
-            .and_then(|node| node.poll_output())
-        {
+        while let Some(output) = self.hosts[host].node.as_mut().and_then(|node| node.poll_output()) {
             self.carry_out(host, output);
         }
         let life = self.hosts[host].life;
         if self.hosts[host].woken.swap(false, Ordering::Relaxed) {
             self.schedule(Happening::Wake { host, life });
         }
-        let next = self.hosts[host]
-            .node
-            .as_ref()
-            .and_then(|node| node.poll_timeout());
+        let next = self.hosts[host].node.as_ref().and_then(|node| node.poll_timeout());
         if let Some(at) = next.map(|at| at.max(self.now))
             && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
         {
@@ -385,19 +366,10 @@ impl Sim {
             return;
         };
         let node = self.hosts[host].node.as_mut().expect("it gave the output");
-        let connection = self
-            .connections
-            .get_mut(&id)
-            .expect("a peer has a connection");
+        let connection = self.connections.get_mut(&id).expect("a peer has a connection");
         let unsent = node.outbox(peer);
-        let room = connection
-            .room(side, self.faults.window_bytes_max)
-            .min(unsent.len());
-        let count = if room > 1 && self.rng.u8(0..4) == 0 {
-            self.rng.usize(1..=room)
-        } else {
-            room
-        };
+        let room = connection.room(side, self.faults.window_bytes_max).min(unsent.len());
+        let count = if room > 1 && self.rng.u8(0..4) == 0 { self.rng.usize(1..=room) } else { room };
         let mut bytes = unsent[..count].to_vec();
         let partial = count < unsent.len();
         node.handle_input(self.now, Input::Sent(peer, count));
@@ -407,11 +379,7 @@ impl Sim {
             self.schedule(Happening::Writable(id, side));
         }
         while !bytes.is_empty() {
-            let cut = if self.rng.bool() {
-                bytes.len()
-            } else {
-                self.rng.usize(1..=bytes.len())
-            };
+            let cut = if self.rng.bool() { bytes.len() } else { self.rng.usize(1..=bytes.len()) };
             let rest = bytes.split_off(cut);
             self.schedule_in_order(id, side.other(), Happening::Arrive(id, side.other(), bytes));
             bytes = rest;
@@ -466,9 +434,6 @@ impl Sim {
 
     fn delay(&mut self) -> Duration {
         let delay_max = self.faults.delay_max.as_micros().max(1);
-        Duration::from_micros(
-            self.rng
-                .u64(1..=u64::try_from(delay_max).unwrap_or(u64::MAX)),
-        )
+        Duration::from_micros(self.rng.u64(1..=u64::try_from(delay_max).unwrap_or(u64::MAX)))
     }
 }

@@ -26,9 +26,7 @@ pub(crate) struct Alarm {
 
 impl<K: Ord> Timers<K> {
     pub(crate) fn new() -> Self {
-        Self {
-            queue: BinaryHeap::new(),
-        }
+        Self { queue: BinaryHeap::new() }
     }
 
     /// Makes sure that `key` falls due at `at` or earlier.

@@ -12,9 +12,9 @@ use std::thread::{self, JoinHandle};
 /// Something that turns jobs into results, one at a time and in order.
 pub trait Work: Send + 'static {
     /// What is to be done.
-    type Job: Send;
+    type Job: Send + 'static;
     /// What came of it.
-    type Done: Send;
+    type Done: Send + 'static;
 
     /// Does one job. May block.
     fn run(&mut self, job: Self::Job) -> Self::Done;
@@ -27,6 +27,46 @@ pub trait Worker<J, D> {
 
     /// Takes the next result, in the order of the jobs.
     fn poll(&mut self) -> Option<D>;
+}
+
+/// Starts workers: on threads in production, in virtual time in the simulator.
+pub trait Workers {
+    /// Starts a worker, which is called `name` where it shows.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    fn start<W: Work>(&mut self, name: &str, work: W) -> io::Result<Box<dyn Worker<W::Job, W::Done>>>;
+}
+
+/// Starts workers that are threads.
+pub struct Threads {
+    waker: Waker,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    /// The threads will wake the node that `waker` belongs to.
+    pub fn new(waker: Waker) -> Self {
+        Self { waker, threads: Vec::new() }
+    }
+
+    /// Waits for the end of all threads, which comes once their workers are dropped and their last jobs done.
+    ///
+    /// # Panics
+    /// One of them panicked.
+    pub fn join(self) {
+        for thread in self.threads {
+            thread.join().expect("a worker's thread panicked");
+        }
+    }
+}
+
+impl Workers for Threads {
+    fn start<W: Work>(&mut self, name: &str, work: W) -> io::Result<Box<dyn Worker<W::Job, W::Done>>> {
+        let (worker, thread) = ThreadWorker::spawn(name, work, self.waker.clone())?;
+        self.threads.push(thread);
+        Ok(Box::new(worker))
+    }
 }
 
 /// Wakes a node: its service gets [`Event::Wake`](crate::Event::Wake) soon after.

@@ -1,2 +1,106 @@
-//! The services.
+//! The four services of the marketplace: two databases, each around a domain, and two frontends, each around
+//! the flows of one kind of user.
+//!
+//! The services are state machines for the event loop of the crate `net`: none of them touches a socket or a
+//! clock. Here they are put together; [`net::reactor`] runs them, and in tests [`net::sim`].
+
 #![forbid(unsafe_code)]
+
+mod buyer;
+mod customer;
+mod database;
+mod fields;
+mod frontend;
+mod login;
+mod message;
+mod product;
+mod requests;
+mod seller;
+mod sqlite;
+mod store;
+mod table;
+mod values;
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use net::{Limits, Service, Workers};
+
+use self::buyer::Buyer;
+use self::customer::{Customer, CustomerSchema, Passwords};
+use self::database::Database;
+use self::frontend::Frontend;
+use self::product::ProductSchema;
+use self::seller::Seller;
+use self::store::Store;
+
+pub use self::customer::HashCost;
+pub use self::frontend::{Deadlines, backends};
+pub use self::store::StoreError;
+
+/// What can be set about `db_customer`.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomerOptions {
+    /// How long a session may be idle.
+    pub session_timeout: Duration,
+    /// What hashing a password costs.
+    pub hash_cost: HashCost,
+}
+
+impl Default for CustomerOptions {
+    fn default() -> Self {
+        Self { session_timeout: Duration::from_secs(300), hash_cost: HashCost::default() }
+    }
+}
+
+/// Opens `db_customer` on the file `customer.db` in `directory`. `random` is a source of unpredictable bits.
+///
+/// # Errors
+/// The file cannot be used (see [`StoreError`]), the cost is impossible, or a worker cannot be started.
+pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
+    directory: &Path,
+    options: CustomerOptions,
+    random: R,
+    workers: &mut W,
+) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
+    let store = Store::<CustomerSchema>::open(directory)?;
+    let loaded = customer::load(&store, options.session_timeout)?;
+    let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
+    let customer = Customer::new(loaded, passwords, Box::new(random));
+    Ok(Database::new(customer, workers.start("store", store)?))
+}
+
+/// Opens `db_product` on the file `product.db` in `directory`.
+///
+/// # Errors
+/// The file cannot be used (see [`StoreError`]), or the worker cannot be started.
+pub fn db_product<W: Workers>(
+    directory: &Path,
+    workers: &mut W,
+) -> Result<impl Service + use<W>, Box<dyn Error>> {
+    let store = Store::<ProductSchema>::open(directory)?;
+    let product = product::load(&store)?;
+    Ok(Database::new(product, workers.start("store", store)?))
+}
+
+/// A `server_buyer`, whose backends are those of [`backends`].
+pub fn server_buyer(deadlines: Deadlines) -> impl Service {
+    Frontend::<Buyer>::new(deadlines)
+}
+
+/// A `server_seller`, whose backends are those of [`backends`].
+pub fn server_seller(deadlines: Deadlines) -> impl Service {
+    Frontend::<Seller>::new(deadlines)
+}
+
+/// The limits of a database: its clients are frontends, which send the requests of many clients over one
+/// connection.
+pub fn database_limits() -> Limits {
+    Limits {
+        line_bytes_max: 1024 * 1024,
+        in_flight_max: 1024,
+        outbox_bytes_max: 4 * 1024 * 1024,
+        ..Limits::default()
+    }
+}

@@ -15,11 +15,7 @@ pub(super) struct Lookup {
 
 impl Lookup {
     pub(super) fn new(address: String) -> Self {
-        Self {
-            address,
-            attempt: 0,
-            under_way: false,
-        }
+        Self { address, attempt: 0, under_way: false }
     }
 }
 
@@ -34,8 +30,7 @@ impl Work for Resolver {
         let address = lookup.address.to_socket_addrs().and_then(|addresses| {
             let addresses: Vec<_> = addresses.collect();
             let next = addresses.get(lookup.attempt % addresses.len().max(1));
-            next.copied()
-                .ok_or_else(|| io::Error::from(ErrorKind::AddrNotAvailable))
+            next.copied().ok_or_else(|| io::Error::from(ErrorKind::AddrNotAvailable))
         });
         (link, address)
     }

@@ -42,8 +42,7 @@ impl Stream {
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        poll.registry()
-            .register(&mut stream, Streams::token(peer), interest)?;
+        poll.registry().register(&mut stream, Streams::token(peer), interest)?;
         Ok(Self {
             peer,
             stream,
@@ -64,10 +63,7 @@ pub(super) struct Streams {
 
 impl Streams {
     pub(super) fn new(links: usize) -> Self {
-        Self {
-            sessions: Vec::new(),
-            links: (0..links).map(|_| None).collect(),
-        }
+        Self { sessions: Vec::new(), links: (0..links).map(|_| None).collect() }
     }
 
     pub(super) fn token(peer: Peer) -> Token {
@@ -88,9 +84,7 @@ impl Streams {
 
     /// The stream of this very peer, not of one that has its slot since.
     pub(super) fn get(&mut self, peer: Peer) -> Option<&mut Stream> {
-        self.slot(peer)?
-            .as_mut()
-            .filter(|stream| stream.peer == peer)
+        self.slot(peer)?.as_mut().filter(|stream| stream.peer == peer)
     }
 
     pub(super) fn insert(&mut self, stream: Stream) {
@@ -131,11 +125,7 @@ pub(super) fn bind_any(listen: &str, shared: bool) -> io::Result<TcpListener> {
 
 /// Binds an address, with `shared` together with others that share it.
 pub(super) fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;

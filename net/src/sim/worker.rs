@@ -1,8 +1,9 @@
 //! [`SimWorker`]: the simulator's counterpart of a thread that does blocking work.
 
 use std::collections::VecDeque;
+use std::io;
 
-use crate::{Waker, Work, Worker};
+use crate::{Waker, Work, Worker, Workers};
 
 /// Does jobs in virtual time: they are done when the simulator has woken the node, some time after they
 /// were submitted.
@@ -25,12 +26,7 @@ enum Progress<W: Work> {
 impl<W: Work> SimWorker<W> {
     /// A worker whose jobs wake the node that `waker` belongs to.
     pub fn new(work: W, waker: Waker, seed: u64) -> Self {
-        Self {
-            work,
-            jobs: VecDeque::new(),
-            waker,
-            rng: fastrand::Rng::with_seed(seed),
-        }
+        Self { work, jobs: VecDeque::new(), waker, rng: fastrand::Rng::with_seed(seed) }
     }
 }
 
@@ -38,11 +34,8 @@ impl<W: Work> Worker<W::Job, W::Done> for SimWorker<W> {
     fn submit(&mut self, job: W::Job) {
         // A job is not done before its predecessors.
         let idle = self.jobs.iter().all(|job| matches!(job, Progress::Done(_)));
-        let progress = if idle && self.rng.bool() {
-            Progress::Done(self.work.run(job))
-        } else {
-            Progress::Waiting(job)
-        };
+        let progress =
+            if idle && self.rng.bool() { Progress::Done(self.work.run(job)) } else { Progress::Waiting(job) };
         self.jobs.push_back(progress);
         self.waker.wake();
     }
@@ -52,5 +45,24 @@ impl<W: Work> Worker<W::Job, W::Done> for SimWorker<W> {
             Progress::Waiting(job) => self.work.run(job),
             Progress::Done(done) => done,
         })
+    }
+}
+
+/// Starts workers that work in virtual time.
+pub struct SimWorkers {
+    waker: Waker,
+    rng: fastrand::Rng,
+}
+
+impl SimWorkers {
+    /// The workers will wake the node that `waker` belongs to.
+    pub fn new(waker: Waker, seed: u64) -> Self {
+        Self { waker, rng: fastrand::Rng::with_seed(seed) }
+    }
+}
+
+impl Workers for SimWorkers {
+    fn start<W: Work>(&mut self, _name: &str, work: W) -> io::Result<Box<dyn Worker<W::Job, W::Done>>> {
+        Ok(Box::new(SimWorker::new(work, self.waker.clone(), self.rng.u64(..))))
     }
 }

@@ -1,0 +1,255 @@
+//! [`Sessions`]: who is logged in, since when idle, and with which cart.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+
+use net::Time;
+
+use super::cart::Cart;
+use crate::message::{Code, Error};
+use crate::requests::SessionCheck;
+use crate::table::Table;
+use crate::values::{Role, SessionId};
+
+/// The most sessions that are remembered, live or timed out.
+const SESSIONS_MAX: usize = 1_000_000;
+/// How long a session that has timed out is remembered, to say so rather than that it is unknown.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// Sessions whose time is looked at in one turn.
+const EXPIRIES_PER_TURN_MAX: usize = 64;
+
+/// A session as it is on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) secret: u128,
+    pub(crate) role: Role,
+    pub(crate) user_id: u32,
+    /// The last activity, as of when this was written.
+    pub(crate) active_at: Time,
+    pub(crate) cart: Cart,
+}
+
+/// All sessions.
+pub(crate) struct Sessions {
+    pub(crate) rows: Table<u64, Session>,
+    last_number: u64,
+    timeout: Duration,
+    /// The last activity of each session. It is newer than that in the rows, which are not written for it
+    /// alone more often than once in [`Sessions::store_interval`].
+    active_at: HashMap<u64, Time>,
+    /// When to look at a session next, at the latest.
+    expiries: BinaryHeap<Reverse<(Time, u64)>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self {
+            rows: Table::new(),
+            last_number: 0,
+            timeout,
+            active_at: HashMap::new(),
+            expiries: BinaryHeap::new(),
+        }
+    }
+
+    /// Takes a session from disk. Activity that was not written before a crash may have gone on until one
+    /// interval later, so the session gets the benefit of the doubt.
+    pub(crate) fn load(&mut self, number: u64, session: Session) {
+        self.last_number = self.last_number.max(number);
+        self.watch(number, session.active_at + self.store_interval());
+        self.rows.load(number, session);
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(crate) fn open(
+        &mut self,
+        now: Time,
+        secret: u128,
+        role: Role,
+        user_id: u32,
+        cart: Cart,
+    ) -> Result<SessionId, Error> {
+        if self.active_at.len() >= SESSIONS_MAX {
+            let message = format!("there are {SESSIONS_MAX} sessions, and there may be no more");
+            return Err(Error::new(Code::ResourceExhausted, message));
+        }
+        self.last_number += 1;
+        let number = self.last_number;
+        self.rows.put(number, Session { secret, role, user_id, active_at: now, cart });
+        self.watch(number, now);
+        Ok(SessionId { number, secret })
+    }
+
+    /// Checks a session as it is on disk, and counts this as activity.
+    ///
+    /// # Errors
+    /// `NOT_LOGGED_IN`, `SESSION_TIMEOUT`.
+    pub(crate) fn check(&mut self, now: Time, check: SessionCheck) -> Result<&Session, Error> {
+        let number = check.session_id.number;
+        self.admit(now, check, self.rows.get(&number))?;
+        self.touch(now, number);
+        Ok(self.rows.get(&number).expect("it was admitted"))
+    }
+
+    /// Checks a session in its latest state, and counts this as activity: for those that change it.
+    ///
+    /// # Errors
+    /// `NOT_LOGGED_IN`, `SESSION_TIMEOUT`.
+    pub(crate) fn check_latest(&mut self, now: Time, check: SessionCheck) -> Result<&Session, Error> {
+        let number = check.session_id.number;
+        self.admit(now, check, self.rows.latest(&number))?;
+        self.touch(now, number);
+        Ok(self.rows.latest(&number).expect("it was admitted"))
+    }
+
+    /// Replaces the cart of a session that was checked.
+    pub(crate) fn put_cart(&mut self, now: Time, number: u64, cart: Cart) {
+        let session = self.rows.latest(&number).expect("it was checked").clone();
+        self.rows.put(number, Session { cart, active_at: now, ..session });
+    }
+
+    /// Ends a session that was checked.
+    pub(crate) fn close(&mut self, number: u64) {
+        self.rows.remove(number);
+        self.active_at.remove(&number);
+    }
+
+    /// Forgets sessions that timed out long ago, a bounded number of them.
+    pub(crate) fn expire(&mut self, now: Time) {
+        for _ in 0..EXPIRIES_PER_TURN_MAX {
+            let Some(&Reverse((at, number))) = self.expiries.peek() else { return };
+            if at > now {
+                return;
+            }
+            self.expiries.pop();
+            let Some(active_at) = self.active_at.get(&number) else { continue };
+            let forget_at = *active_at + self.timeout + REMEMBERED;
+            if forget_at <= now {
+                self.close(number);
+            } else {
+                self.expiries.push(Reverse((forget_at, number)));
+            }
+        }
+    }
+
+    fn admit(&self, now: Time, check: SessionCheck, session: Option<&Session>) -> Result<(), Error> {
+        let not_logged_in = |message| Err(Error::new(Code::NotLoggedIn, message));
+        let secret = check.session_id.secret;
+        let Some(session) = session.filter(|session| session.secret == secret) else {
+            return not_logged_in("the session is unknown: log in");
+        };
+        if check.role.is_some_and(|role| role != session.role) {
+            return not_logged_in("the session is one of the other role: log in");
+        }
+        let active_at = self.active_at.get(&check.session_id.number).copied().unwrap_or(session.active_at);
+        if now.since(active_at) >= self.timeout {
+            let message = format!("the session was idle for {} s or more: log in", self.timeout.as_secs());
+            return Err(Error::new(Code::SessionTimeout, message));
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self, now: Time, number: u64) {
+        self.active_at.insert(number, now);
+        let session = self.rows.latest(&number);
+        if let Some(session) = session.filter(|session| now.since(session.active_at) >= self.store_interval())
+        {
+            let session = Session { active_at: now, ..session.clone() };
+            self.rows.put(number, session);
+        }
+    }
+
+    fn watch(&mut self, number: u64, active_at: Time) {
+        self.active_at.insert(number, active_at);
+        self.expiries.push(Reverse((active_at + self.timeout + REMEMBERED, number)));
+    }
+
+    /// How far the activity on disk may lag behind.
+    fn store_interval(&self) -> Duration {
+        self.timeout / 5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(300);
+    const START: Time = Time::from_millis(1_000_000);
+
+    fn logged_in() -> (Sessions, SessionCheck) {
+        let mut sessions = Sessions::new(TIMEOUT);
+        let session_id = sessions.open(START, 42, Role::Buyer, 7, Cart::default()).expect("there is room");
+        commit(&mut sessions);
+        (sessions, SessionCheck { session_id, role: Some(Role::Buyer) })
+    }
+
+    fn commit(sessions: &mut Sessions) -> usize {
+        let rows = sessions.rows.seal().count();
+        sessions.rows.publish(|_, _, _| ());
+        rows
+    }
+
+    fn code(result: Result<&Session, Error>) -> Code {
+        result.expect_err("the check fails").code
+    }
+
+    #[test]
+    fn a_session_is_known_by_its_secret_and_its_role() {
+        let (mut sessions, check) = logged_in();
+        assert_eq!(sessions.check(START, check).expect("valid").user_id, 7);
+        let wrong = SessionId { secret: 43, ..check.session_id };
+        assert_eq!(
+            code(sessions.check(START, SessionCheck { session_id: wrong, ..check })),
+            Code::NotLoggedIn
+        );
+        let seller = SessionCheck { role: Some(Role::Seller), ..check };
+        assert_eq!(code(sessions.check(START, seller)), Code::NotLoggedIn);
+        assert!(sessions.check(START, SessionCheck { role: None, ..check }).is_ok());
+    }
+
+    #[test]
+    fn it_times_out_when_idle_and_not_while_active() {
+        let (mut sessions, check) = logged_in();
+        let almost = Duration::from_secs(299);
+        assert!(sessions.check(START + almost, check).is_ok());
+        assert!(sessions.check(START + almost * 2, check).is_ok());
+        assert_eq!(code(sessions.check(START + almost * 2 + TIMEOUT, check)), Code::SessionTimeout);
+        assert_eq!(code(sessions.check(START + almost * 2 + TIMEOUT * 2, check)), Code::SessionTimeout);
+    }
+
+    #[test]
+    fn what_timed_out_is_forgotten_in_the_end() {
+        let (mut sessions, check) = logged_in();
+        let end = START + TIMEOUT + REMEMBERED;
+        sessions.expire(START + TIMEOUT);
+        assert!(!sessions.rows.is_dirty());
+        sessions.expire(end);
+        assert!(sessions.rows.is_dirty());
+        commit(&mut sessions);
+        assert_eq!(code(sessions.check(end, check)), Code::NotLoggedIn);
+        assert!(sessions.active_at.is_empty() && sessions.expiries.is_empty());
+    }
+
+    #[test]
+    fn activity_is_written_now_and_then_and_a_crash_costs_no_session() {
+        let (mut sessions, check) = logged_in();
+        let second = Duration::from_secs(1);
+        assert!(sessions.check(START + second * 59, check).is_ok());
+        assert_eq!(commit(&mut sessions), 0);
+        assert!(sessions.check(START + second * 60, check).is_ok());
+        assert_eq!(commit(&mut sessions), 1);
+        assert!(sessions.check(START + second * 119, check).is_ok());
+
+        let mut restarted = Sessions::new(TIMEOUT);
+        let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
+        restarted.load(check.session_id.number, row);
+        assert!(restarted.check(START + second * (119 + 299), check).is_ok());
+        let next = restarted.open(START, 1, Role::Buyer, 7, Cart::default()).expect("there is room");
+        assert!(next.number > check.session_id.number, "numbers are not given twice");
+    }
+}

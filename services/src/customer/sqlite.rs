@@ -1,0 +1,192 @@
+//! How accounts, sessions and carts lie in their SQLite file. The rules are not here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use net::Time;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row, params};
+
+use super::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
+use super::cart::Cart;
+use super::sessions::{Session, Sessions};
+use crate::store::{Schema, Store, StoreError};
+use crate::values::{Feedback, ItemId, Vote};
+
+/// The file `customer.db`.
+pub(crate) struct CustomerSchema;
+
+/// A row of `db_customer`.
+#[derive(Debug)]
+pub(crate) enum CustomerRow {
+    /// A seller's account, by its number.
+    Seller(u32, Seller),
+    /// A buyer's account, by its number.
+    Buyer(u32, Buyer),
+    /// A session, by its number.
+    Session(u64, Session),
+    /// A session that is no more.
+    SessionClosed(u64),
+    /// A buyer's vote for an item, as it was counted for the item's seller.
+    Vote(u32, ItemId, Vote),
+}
+
+/// What the file holds.
+pub(crate) struct Loaded {
+    pub(crate) accounts: Accounts,
+    pub(crate) sessions: Sessions,
+    pub(crate) purchases: HashMap<u32, Vec<Purchase>>,
+}
+
+impl Schema for CustomerSchema {
+    type Row = CustomerRow;
+
+    const NAME: &'static str = "customer";
+    const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
+    const MIGRATIONS: &'static [&'static str] = &["
+        -- User names are unique too; db_customer sees to it in memory, so that no second index need be kept.
+        CREATE TABLE sellers (
+            id            INTEGER PRIMARY KEY,
+            username      TEXT NOT NULL,
+            name          TEXT NOT NULL,
+            password_hash TEXT NOT NULL,
+            up            INTEGER NOT NULL,
+            down          INTEGER NOT NULL,
+            items_sold    INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE buyers (
+            id            INTEGER PRIMARY KEY,
+            username      TEXT NOT NULL,
+            name          TEXT NOT NULL,
+            password_hash TEXT NOT NULL,
+            saved_cart    TEXT NOT NULL     -- JSON: units by item ID
+        ) STRICT;
+        CREATE TABLE sessions (
+            number       INTEGER PRIMARY KEY,
+            secret       BLOB NOT NULL,
+            role         TEXT NOT NULL,
+            user_id      INTEGER NOT NULL,
+            active_at_ms INTEGER NOT NULL,  -- lags behind by up to a fifth of the idle timeout
+            cart         TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE votes (
+            buyer_id INTEGER NOT NULL,
+            item_id  INTEGER NOT NULL,      -- category * 2^32 + n
+            vote     TEXT NOT NULL,
+            PRIMARY KEY (buyer_id, item_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE purchases (
+            id          INTEGER PRIMARY KEY,
+            buyer_id    INTEGER NOT NULL,
+            at_ms       INTEGER NOT NULL,
+            items       TEXT NOT NULL,      -- a JSON array
+            total_cents INTEGER NOT NULL
+        ) STRICT;
+    "];
+
+    fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
+        let execute =
+            |sql, params: &[&dyn ToSql]| connection.prepare_cached(sql)?.execute(params).map(|_| ());
+        match row {
+            CustomerRow::Seller(id, Seller { identity, feedback: Feedback { up, down }, items_sold }) => {
+                let Identity { username, name, password_hash } = identity;
+                execute(
+                    "INSERT OR REPLACE INTO sellers VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    params![id, username, name, password_hash, up, down, to_sql(*items_sold)],
+                )
+            }
+            CustomerRow::Buyer(id, Buyer { identity, saved_cart }) => {
+                let Identity { username, name, password_hash } = identity;
+                execute(
+                    "INSERT OR REPLACE INTO buyers VALUES (?, ?, ?, ?, ?)",
+                    params![id, username, name, password_hash, saved_cart],
+                )
+            }
+            CustomerRow::Session(number, Session { secret, role, user_id, active_at, cart }) => {
+                let secret = secret.to_be_bytes();
+                let active_at_ms = to_sql(active_at.as_millis());
+                execute(
+                    "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
+                    params![to_sql(*number), secret, role, user_id, active_at_ms, cart],
+                )
+            }
+            CustomerRow::SessionClosed(number) => {
+                execute("DELETE FROM sessions WHERE number = ?", params![to_sql(*number)])
+            }
+            CustomerRow::Vote(buyer_id, item, vote) => {
+                execute("INSERT OR REPLACE INTO votes VALUES (?, ?, ?)", params![buyer_id, item, vote])
+            }
+        }
+    }
+}
+
+/// Reads everything into memory.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> Result<Loaded, StoreError> {
+    let mut accounts = Accounts::new();
+    let mut sessions = Sessions::new(session_timeout);
+    let mut purchases: HashMap<u32, Vec<Purchase>> = HashMap::new();
+
+    let sql = "SELECT id, username, name, password_hash, up, down, items_sold FROM sellers";
+    store.read(sql, |row| {
+        let feedback = Feedback { up: row.get(4)?, down: row.get(5)? };
+        let items_sold = count(row, 6)?;
+        let seller = Seller { identity: identity(row)?, feedback, items_sold };
+        Ok(accounts.load_seller(row.get(0)?, seller).then_some(()))
+    })?;
+    let sql = "SELECT id, username, name, password_hash, saved_cart FROM buyers";
+    store.read(sql, |row| {
+        let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
+        Ok(accounts.load_buyer(row.get(0)?, buyer).then_some(()))
+    })?;
+    store.read("SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions", |row| {
+        let session = Session {
+            secret: u128::from_be_bytes(row.get(1)?),
+            role: row.get(2)?,
+            user_id: row.get(3)?,
+            active_at: Time::from_millis(count(row, 4)?),
+            cart: row.get(5)?,
+        };
+        sessions.load(count(row, 0)?, session);
+        Ok(Some(()))
+    })?;
+    store.read("SELECT buyer_id, item_id, vote FROM votes", |row| {
+        accounts.votes.load((row.get(0)?, row.get(1)?), row.get(2)?);
+        Ok(Some(()))
+    })?;
+    store.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
+        let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
+        let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
+        purchases.entry(row.get(0)?).or_default().push(purchase);
+        Ok(Some(()))
+    })?;
+    Ok(Loaded { accounts, sessions, purchases })
+}
+
+/// A count as SQLite keeps it. None comes near the end of its integers.
+fn to_sql(count: u64) -> i64 {
+    i64::try_from(count).expect("a count fits in 63 bits")
+}
+
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    Ok(Identity { username: row.get(1)?, name: row.get(2)?, password_hash: row.get(3)? })
+}
+
+impl ToSql for Cart {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(serde_json::to_string(self).expect("a cart is JSON").into())
+    }
+}
+
+impl FromSql for Cart {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map_err(FromSqlError::other)
+    }
+}

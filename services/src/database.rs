@@ -1,0 +1,296 @@
+//! [`Database`]: the service around a [`Domain`]. It decodes requests, lets the domain carry them out,
+//! commits what they changed once a turn, and releases each reply when what it says is on disk.
+//!
+//! It knows neither what the APIs do nor how rows are stored.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use net::{Conn, Event, Out, Service, Time, Worker};
+
+use crate::fields::Fields;
+use crate::message::{self, Error, Request};
+use crate::store::Group;
+
+/// The state and the rules of one database.
+pub(crate) trait Domain {
+    /// The name of the service.
+    const SERVICE: &'static str;
+    /// One of its APIs.
+    type Api: Copy;
+    /// A row to be stored.
+    type Row: Send;
+
+    /// The API of this name.
+    fn api(name: &str) -> Option<Self::Api>;
+
+    /// Whether an API builds on the latest state, so that its reply, good or bad, must wait until that is on
+    /// disk. Any other sees only what is on disk already.
+    fn is_write(api: Self::Api) -> bool;
+
+    /// Carries out a request, and appends the JSON of the reply's `data` to `data`.
+    fn execute(
+        &mut self,
+        now: Time,
+        api: Self::Api,
+        fields: Fields<'_>,
+        data: &mut Vec<u8>,
+    ) -> Result<Outcome, Error>;
+
+    /// Finishes a request whose work off the thread is done. Like the reply of a write, its reply waits.
+    fn poll(&mut self, _now: Time, _data: &mut Vec<u8>) -> Option<(Job, Result<(), Error>)> {
+        None
+    }
+
+    /// Whether there are changes that were not sealed.
+    fn is_dirty(&self) -> bool;
+
+    /// Seals the changes into a group of rows.
+    fn seal(&mut self) -> Vec<Self::Row>;
+
+    /// The sealed group is on disk: readers may see it.
+    fn publish(&mut self);
+
+    /// Called at the end of each turn, for upkeep of a bounded amount.
+    fn end_turn(&mut self, _now: Time) {}
+}
+
+/// A request whose work goes on off the thread, by a number that its domain chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Job(pub(crate) u64);
+
+/// How far a request has come.
+pub(crate) enum Outcome {
+    /// It is carried out.
+    Done,
+    /// [`Domain::poll`] will return it.
+    Offloaded(Job),
+}
+
+/// A database as a service.
+pub(crate) struct Database<D: Domain> {
+    domain: D,
+    store: Box<dyn Worker<Group<D::Row>, u64>>,
+    /// The number of the group that open changes will go into; the one before is at most under way.
+    filling: u64,
+    /// The last group that is on disk.
+    durable: u64,
+    /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
+    queues: BTreeMap<Conn, Queue>,
+    jobs: BTreeMap<Job, Conn>,
+    /// The reply that is being written; kept for its memory.
+    line: Vec<u8>,
+}
+
+/// What a connection waits for. It is never longer than `in_flight_max`, because the node then delivers no
+/// more lines.
+type Queue = VecDeque<Pending>;
+
+enum Pending {
+    /// A reply that may leave once this group is on disk.
+    Reply { group: u64, line: Box<[u8]> },
+    /// A request, here by its ID, whose work goes on elsewhere.
+    Offloaded { job: Job, id: Box<str> },
+    /// A request that must see what those before it do.
+    Request(Box<[u8]>),
+}
+
+/// What came of a request.
+enum Executed {
+    /// A reply, which may leave once this group is on disk.
+    Reply { group: u64 },
+    /// Its work goes on elsewhere.
+    Offloaded { job: Job, id: Box<str> },
+}
+
+impl<D: Domain> Database<D> {
+    /// A database whose groups are committed by `store`.
+    pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
+        Self {
+            domain,
+            store,
+            filling: 1,
+            durable: 0,
+            queues: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            line: Vec::new(),
+        }
+    }
+
+    /// Carries out the request of a line, or queues it behind what it must not overtake.
+    fn accept(&mut self, now: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out) {
+        if !may_run::<D>(queue, line) {
+            queue.push_back(Pending::Request(line.into()));
+            return;
+        }
+        match self.execute(now, line) {
+            Executed::Reply { group } => self.reply(conn, queue, group, out),
+            Executed::Offloaded { job, id } => {
+                self.jobs.insert(job, conn);
+                queue.push_back(Pending::Offloaded { job, id });
+            }
+        }
+    }
+
+    /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
+    fn execute(&mut self, now: Time, line: &[u8]) -> Executed {
+        self.line.clear();
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err(malformed) => {
+                message::encode_error(&mut self.line, malformed.id, &malformed.error);
+                return Executed::Reply { group: self.durable };
+            }
+        };
+        let Some(api) = D::api(&request.api) else {
+            message::encode_error(
+                &mut self.line,
+                request.id,
+                &Error::unimplemented(D::SERVICE, &request.api),
+            );
+            return Executed::Reply { group: self.durable };
+        };
+        message::begin_ok(&mut self.line, request.id);
+        let fields = Fields::parse(request.data);
+        let result = fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line));
+        if let Ok(Outcome::Offloaded(job)) = result {
+            return Executed::Offloaded { job, id: request.id.into() };
+        }
+        finish_reply(&mut self.line, request.id, result.map(|_| ()));
+        Executed::Reply { group: if D::is_write(api) { self.newest_group() } else { self.durable } }
+    }
+
+    /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
+    fn reply(&mut self, conn: Conn, queue: &mut Queue, group: u64, out: &mut Out) {
+        if group <= self.durable && queue.is_empty() {
+            out.send(conn, &self.line);
+        } else {
+            queue.push_back(Pending::Reply { group, line: self.line.as_slice().into() });
+        }
+    }
+
+    /// The newest group that has changes in it.
+    fn newest_group(&self) -> u64 {
+        if self.domain.is_dirty() { self.filling } else { self.filling - 1 }
+    }
+
+    /// Takes what the workers have finished, and releases what waited for it.
+    fn poll_workers(&mut self, now: Time, out: &mut Out) {
+        while let Some(number) = self.store.poll() {
+            assert_eq!(number, self.durable + 1, "groups are committed in order");
+            self.durable = number;
+            self.domain.publish();
+        }
+        let mut data = Vec::new();
+        while let Some((job, result)) = self.domain.poll(now, &mut data) {
+            self.finish_job(job, result, &data);
+            data.clear();
+        }
+        let waiting: Vec<Conn> = self.queues.keys().copied().collect();
+        for conn in waiting {
+            self.release(now, conn, out);
+        }
+    }
+
+    /// Turns an offloaded request into its reply, which keeps its place in the queue.
+    fn finish_job(&mut self, finished: Job, result: Result<(), Error>, data: &[u8]) {
+        let group = self.newest_group();
+        let conn = self.jobs.remove(&finished).expect("a job is finished once");
+        for pending in self.queues.get_mut(&conn).into_iter().flatten() {
+            if let Pending::Offloaded { job, id } = pending
+                && *job == finished
+            {
+                let mut line = Vec::new();
+                message::begin_ok(&mut line, id);
+                line.extend_from_slice(data);
+                finish_reply(&mut line, id, result);
+                *pending = Pending::Reply { group, line: line.into() };
+                return;
+            }
+        }
+    }
+
+    /// Sends the replies of a connection that may leave, and carries out the requests that waited for them.
+    fn release(&mut self, now: Time, conn: Conn, out: &mut Out) {
+        let mut queue = Queue::new();
+        for pending in self.queues.remove(&conn).into_iter().flatten() {
+            match pending {
+                Pending::Reply { group, line } if group <= self.durable && queue.is_empty() => {
+                    out.send(conn, &line);
+                }
+                Pending::Request(line) => self.accept(now, conn, &mut queue, &line, out),
+                waiting => queue.push_back(waiting),
+            }
+        }
+        self.keep(conn, queue);
+    }
+
+    fn keep(&mut self, conn: Conn, queue: Queue) {
+        if !queue.is_empty() {
+            self.queues.insert(conn, queue);
+        }
+    }
+}
+
+impl<D: Domain> Service for Database<D> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+        match event {
+            Event::Line(conn, line) => {
+                let mut queue = self.queues.remove(&conn).unwrap_or_default();
+                self.accept(now, conn, &mut queue, line, out);
+                self.keep(conn, queue);
+            }
+            Event::Reject(conn, reject) => {
+                let mut queue = self.queues.remove(&conn).unwrap_or_default();
+                self.line.clear();
+                message::encode_error(&mut self.line, "null", &reject.into());
+                self.reply(conn, &mut queue, self.durable, out);
+                self.keep(conn, queue);
+            }
+            Event::Wake => self.poll_workers(now, out),
+            Event::Closed(conn) => {
+                self.queues.remove(&conn);
+            }
+            Event::Drain => {}
+            Event::Reply(..) => unreachable!("a database calls nobody"),
+        }
+    }
+
+    /// Group commit: all changes of the turn, and of the turns during which the last group was under way,
+    /// become the next group.
+    fn end_turn(&mut self, now: Time, _out: &mut Out) {
+        self.domain.end_turn(now);
+        let under_way = self.durable + 1 < self.filling;
+        if !under_way && self.domain.is_dirty() {
+            let rows = self.domain.seal();
+            self.store.submit(Group { number: self.filling, rows });
+            self.filling += 1;
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.queues.is_empty() && !self.domain.is_dirty() && self.durable + 1 == self.filling
+    }
+}
+
+fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) {
+    match result {
+        Ok(()) => message::end_ok(line),
+        Err(error) => {
+            line.clear();
+            message::encode_error(line, id, &error);
+        }
+    }
+}
+
+/// Whether the request of a line may be carried out before what is queued is out. Only a write behind
+/// replies to writes may: it builds on the latest state, and not on what is on disk.
+fn may_run<D: Domain>(queue: &Queue, line: &[u8]) -> bool {
+    let is_write =
+        || Request::parse(line).ok().and_then(|request| D::api(&request.api)).is_some_and(D::is_write);
+    match queue.back() {
+        None => true,
+        // Everything behind a request that waits waits too, so before a reply there are only replies.
+        Some(Pending::Reply { .. }) => is_write(),
+        Some(Pending::Offloaded { .. } | Pending::Request(_)) => false,
+    }
+}

@@ -1,0 +1,394 @@
+//! `db_product`: the catalogue. Items, their stock and feedback, who sells what, and search.
+//!
+//! It does not know sessions or accounts: who a seller or a buyer is, the frontends have asked `db_customer`.
+
+mod index;
+mod item;
+mod postings;
+mod sqlite;
+
+use std::collections::HashMap;
+
+use net::Time;
+use serde::Serialize;
+
+use self::index::{Index, Position, Query};
+use self::item::{Description, Item, Stock};
+use self::postings::Postings;
+pub(crate) use self::sqlite::{ProductRow, ProductSchema, load};
+use crate::database::{Domain, Outcome};
+use crate::fields::{Fields, invalid};
+use crate::message::{Code, Error, encode};
+use crate::requests::{NewItem, Page, Pong, Search};
+use crate::table::Table;
+use crate::values::{
+    Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, QuantityDelta, Units, UserId, Vote,
+};
+
+/// The catalogue in memory.
+pub(crate) struct Product {
+    items: Table<ItemId, Item>,
+    votes: Table<(ItemId, u32), Vote>,
+    /// Descriptions of the items that are new since the last group.
+    described: Vec<Description>,
+    /// The last number given in each category.
+    last_n: HashMap<u32, u32>,
+    /// What is on disk and in stock. Like `shelves`, it follows the items on disk.
+    index: Index,
+    shelves: HashMap<u32, Shelf>,
+    /// The hits of a search; kept for its memory.
+    hits: Vec<ItemId>,
+}
+
+/// The items of one seller.
+#[derive(Default)]
+struct Shelf {
+    all: Postings,
+    in_stock: Postings,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Api {
+    Ping,
+    RegisterItem,
+    ChangeItemPrice,
+    UpdateUnitsForSale,
+    DisplayItemsForSale,
+    SearchItems,
+    GetItem,
+    ProvideFeedback,
+    CheckAvailability,
+}
+
+impl Product {
+    /// A catalogue without items.
+    pub(crate) fn new() -> Self {
+        Self {
+            items: Table::new(),
+            votes: Table::new(),
+            described: Vec::new(),
+            last_n: HashMap::new(),
+            index: Index::new(),
+            shelves: HashMap::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    fn load_item(&mut self, description: &Description, stock: Stock) {
+        let id = description.id;
+        let terms = self.index.intern(&description.name, &description.keywords);
+        let item = Item::new(description, terms, stock);
+        follow(&mut self.index, &mut self.shelves, id, None, &item);
+        self.items.load(id, item);
+        let last = self.last_n.entry(id.category).or_default();
+        *last = id.n.max(*last);
+    }
+
+    fn load_vote(&mut self, id: ItemId, buyer_id: u32, vote: Vote) {
+        self.votes.load((id, buyer_id), vote);
+    }
+
+    fn register(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let new = NewItem::decode(&mut fields)?;
+        let UserId(seller_id) = fields.required("seller_id")?;
+        fields.finish()?;
+
+        let Category(category) = new.category;
+        let last = self.last_n.entry(category).or_default();
+        let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
+        *last = last.checked_add(1).ok_or_else(full)?;
+        let id = ItemId { category, n: *last };
+        let description = Description {
+            id,
+            seller_id,
+            name: new.name.0.into_owned(),
+            keywords: new.keywords.0,
+            condition: new.condition,
+        };
+        let terms = self.index.intern(&description.name, &description.keywords);
+        let stock = Stock { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
+        self.items.put(id, Item::new(&description, terms, stock));
+        self.described.push(description);
+        encode(data, &Registered { item_id: id });
+        Ok(())
+    }
+
+    fn change_price(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let id = fields.required("item_id")?;
+        let price: Price = fields.required("price")?;
+        let item = self.own_item(id, &mut fields)?;
+        fields.finish()?;
+
+        let stock = Stock { price, ..item.stock };
+        self.restock(id, stock);
+        encode(data, &Priced { item_id: id, price });
+        Ok(())
+    }
+
+    fn update_units(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let id = fields.required("item_id")?;
+        let QuantityDelta(delta) = fields.required("quantity_delta")?;
+        let stock = self.own_item(id, &mut fields)?.stock;
+        fields.finish()?;
+
+        let quantity = i64::from(stock.quantity) + delta;
+        if quantity < 0 {
+            let message = format!("{} units of {id} are for sale, fewer than {}", stock.quantity, -delta);
+            return Err(Error::new(Code::OutOfStock, message));
+        }
+        let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
+        let too_many = || invalid(format!("`quantity_delta` would bring {id} above {QUANTITY_MAX} units"));
+        let quantity = quantity.ok_or_else(too_many)?;
+        self.restock(id, Stock { quantity, ..stock });
+        encode(data, &Counted { item_id: id, quantity });
+        Ok(())
+    }
+
+    fn display(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let UserId(seller_id) = fields.required("seller_id")?;
+        let sold_out = fields.optional("sold_out")?.unwrap_or(false);
+        let page = Page::decode(&mut fields)?;
+        fields.finish()?;
+        let (Limit(limit), after) = (page.limit, page.after(ItemId::parse)?);
+
+        let mut ids = Vec::new();
+        if let Some(shelf) = self.shelves.get(&seller_id) {
+            let items = if sold_out { &shelf.all } else { &shelf.in_stock };
+            // One more than the page holds tells whether there is a next one.
+            items.append_after(None, after, limit + 1, &mut ids);
+        }
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        self.append_items(&ids, data);
+        append_next_cursor(data, ids.last().filter(|_| more).map(ItemId::to_string));
+        Ok(())
+    }
+
+    fn search(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let search = Search::decode(&mut fields)?;
+        fields.finish()?;
+        let (Limit(limit), after) = (search.page.limit, search.page.after(parse_position)?);
+
+        let mut hits = std::mem::take(&mut self.hits);
+        hits.clear();
+        let category = search.category.map(|Category(category)| category);
+        let query = Query { category, keywords: &search.keywords.0 };
+        let page = self.index.search(&query, after, limit, &mut hits);
+        self.append_items(&hits, data);
+        self.hits = hits;
+        data.extend_from_slice(b",\"total\":");
+        encode(data, &page.total);
+        append_next_cursor(data, page.next.map(|next| format!("{}:{}", next.score, next.id)));
+        Ok(())
+    }
+
+    fn get_item(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let id = fields.required("item_id")?;
+        fields.finish()?;
+        let item = self.items.get(&id).ok_or_else(|| no_item(id))?;
+        data.extend_from_slice(b"{\"item\":");
+        data.extend_from_slice(item.json());
+        data.push(b'}');
+        Ok(())
+    }
+
+    fn check_availability(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let id = fields.required("item_id")?;
+        let Units(quantity) = fields.required("quantity")?;
+        fields.finish()?;
+        let available = self.items.get(&id).ok_or_else(|| no_item(id))?.stock.quantity;
+        encode(data, &Available { available, ok: quantity <= available });
+        Ok(())
+    }
+
+    /// Counts a vote. The same buyer's vote for the same item replaces the one before; voting the same again
+    /// changes nothing.
+    fn provide_feedback(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+        let id = fields.required("item_id")?;
+        let vote: Vote = fields.required("vote")?;
+        let buyer_id = fields.optional("buyer_id")?.map(|UserId(buyer_id)| buyer_id);
+        fields.finish()?;
+
+        let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
+        let (seller_id, mut stock) = (item.seller_id, item.stock);
+        let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
+        if before != Some(vote) {
+            stock.feedback.count(vote, before);
+            self.restock(id, stock);
+            if let Some(buyer_id) = buyer_id {
+                self.votes.put((id, buyer_id), vote);
+            }
+        }
+        encode(data, &Voted { item_id: id, feedback: stock.feedback, seller_id });
+        Ok(())
+    }
+
+    /// The latest state of an item that a seller, if the request names one, owns.
+    fn own_item(&self, id: ItemId, fields: &mut Fields<'_>) -> Result<&Item, Error> {
+        let seller_id = fields.optional("seller_id")?;
+        let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
+        match seller_id {
+            Some(UserId(seller_id)) if seller_id != item.seller_id => {
+                Err(Error::new(Code::PermissionDenied, format!("item {id} belongs to another seller")))
+            }
+            _ => Ok(item),
+        }
+    }
+
+    /// Writes the stock of an item, if it has changed.
+    fn restock(&mut self, id: ItemId, stock: Stock) {
+        let item = self.items.latest(&id).expect("the caller has looked it up");
+        if item.stock != stock {
+            let item = item.with_stock(stock);
+            self.items.put(id, item);
+        }
+    }
+
+    /// Begins a reply's data with `items`.
+    fn append_items(&self, ids: &[ItemId], data: &mut Vec<u8>) {
+        data.extend_from_slice(b"{\"items\":[");
+        for (place, id) in ids.iter().enumerate() {
+            if place > 0 {
+                data.push(b',');
+            }
+            let item = self.items.get(id).expect("the index follows the items on disk");
+            data.extend_from_slice(item.json());
+        }
+        data.push(b']');
+    }
+}
+
+impl Domain for Product {
+    const SERVICE: &'static str = "db_product";
+    type Api = Api;
+    type Row = ProductRow;
+
+    fn api(name: &str) -> Option<Api> {
+        Some(match name {
+            "Ping" => Api::Ping,
+            "RegisterItem" => Api::RegisterItem,
+            "ChangeItemPrice" => Api::ChangeItemPrice,
+            "UpdateUnitsForSale" => Api::UpdateUnitsForSale,
+            "DisplayItemsForSale" => Api::DisplayItemsForSale,
+            "SearchItems" => Api::SearchItems,
+            "GetItem" => Api::GetItem,
+            "ProvideFeedback" => Api::ProvideFeedback,
+            "CheckAvailability" => Api::CheckAvailability,
+            _ => return None,
+        })
+    }
+
+    fn is_write(api: Api) -> bool {
+        use Api::{ChangeItemPrice, ProvideFeedback, RegisterItem, UpdateUnitsForSale};
+        matches!(api, RegisterItem | ChangeItemPrice | UpdateUnitsForSale | ProvideFeedback)
+    }
+
+    fn execute(
+        &mut self,
+        _: Time,
+        api: Api,
+        fields: Fields<'_>,
+        data: &mut Vec<u8>,
+    ) -> Result<Outcome, Error> {
+        match api {
+            Api::Ping => fields.finish().map(|()| encode(data, &Pong::new(Self::SERVICE))),
+            Api::RegisterItem => self.register(fields, data),
+            Api::ChangeItemPrice => self.change_price(fields, data),
+            Api::UpdateUnitsForSale => self.update_units(fields, data),
+            Api::DisplayItemsForSale => self.display(fields, data),
+            Api::SearchItems => self.search(fields, data),
+            Api::GetItem => self.get_item(fields, data),
+            Api::ProvideFeedback => self.provide_feedback(fields, data),
+            Api::CheckAvailability => self.check_availability(fields, data),
+        }
+        .map(|()| Outcome::Done)
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.items.is_dirty() || self.votes.is_dirty()
+    }
+
+    fn seal(&mut self) -> Vec<ProductRow> {
+        let mut rows: Vec<_> = self.described.drain(..).map(ProductRow::Described).collect();
+        let stocks = self.items.seal().filter_map(|(id, item)| Some(ProductRow::Stock(id, item?.stock)));
+        rows.extend(stocks);
+        let votes = self.votes.seal();
+        rows.extend(votes.filter_map(|((id, buyer_id), vote)| Some(ProductRow::Vote(id, buyer_id, *vote?))));
+        rows
+    }
+
+    fn publish(&mut self) {
+        let Self { items, votes, index, shelves, .. } = self;
+        items.publish(|id, old, new| {
+            let new = new.expect("items are never removed");
+            follow(index, shelves, id, old, new);
+        });
+        votes.publish(|_, _, _| ());
+    }
+}
+
+#[derive(Serialize)]
+struct Registered {
+    item_id: ItemId,
+}
+
+#[derive(Serialize)]
+struct Priced {
+    item_id: ItemId,
+    price: Price,
+}
+
+#[derive(Serialize)]
+struct Counted {
+    item_id: ItemId,
+    quantity: u32,
+}
+
+#[derive(Serialize)]
+struct Available {
+    available: u32,
+    ok: bool,
+}
+
+#[derive(Serialize)]
+struct Voted {
+    item_id: ItemId,
+    feedback: Feedback,
+    /// Lets the frontend count the vote for the seller too.
+    seller_id: u32,
+}
+
+fn no_item(id: ItemId) -> Error {
+    Error::new(Code::NotFound, format!("no item {id}"))
+}
+
+/// Ends a reply's data with `next_cursor`.
+fn append_next_cursor(data: &mut Vec<u8>, next: Option<String>) {
+    data.extend_from_slice(b",\"next_cursor\":");
+    encode(data, &next);
+    data.push(b'}');
+}
+
+/// Reads the cursor of a search: the score and the ID of the last hit.
+fn parse_position(cursor: &str) -> Option<Position> {
+    let (score, id) = cursor.split_once(':')?;
+    Some(Position { score: score.parse().ok()?, id: ItemId::parse(id)? })
+}
+
+/// Brings the index and the seller's shelf in line with an item that is new on disk.
+fn follow(index: &mut Index, shelves: &mut HashMap<u32, Shelf>, id: ItemId, old: Option<&Item>, new: &Item) {
+    let was_in_stock = old.is_some_and(|item| item.stock.quantity > 0);
+    let is_in_stock = new.stock.quantity > 0;
+    if old.is_some() && was_in_stock == is_in_stock {
+        return;
+    }
+    let shelf = shelves.entry(new.seller_id).or_default();
+    shelf.all.insert(id);
+    if is_in_stock {
+        index.insert(id, &new.terms);
+        shelf.in_stock.insert(id);
+    } else if was_in_stock {
+        index.remove(id, &new.terms);
+        shelf.in_stock.remove(id);
+    }
+}

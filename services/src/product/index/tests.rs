@@ -1,0 +1,210 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+/// Items of category 1, numbered from 1, with their names and keywords.
+fn index_of(items: &[(&str, &[&str])]) -> Index {
+    let mut index = Index::new();
+    for ((name, keywords), n) in items.iter().zip(1..) {
+        let terms = index.intern(name, keywords);
+        index.insert(ItemId { category: 1, n }, &terms);
+    }
+    index
+}
+
+fn query(category: Option<u32>, keywords: &[String]) -> Query<'_> {
+    Query { category, keywords }
+}
+
+/// The numbers of the items found, in order.
+fn find(index: &Index, keywords: &[&str]) -> Vec<u32> {
+    let keywords: Vec<_> = keywords.iter().map(|keyword| keyword.to_string()).collect();
+    let mut hits = Vec::new();
+    let page = index.search(&query(None, &keywords), None, 100, &mut hits);
+    assert_eq!(page, Page { total: hits.len() as u64, next: None });
+    hits.iter().map(|id| id.n).collect()
+}
+
+#[test]
+fn a_keyword_counts_more_than_a_word_of_the_name() {
+    let index =
+        index_of(&[("Oak table", &[]), ("Desk", &["table", "oak"]), ("table", &["TABLE"]), ("stool", &[])]);
+    assert_eq!(find(&index, &["table"]), [2, 3, 1]);
+    assert_eq!(find(&index, &["table", "oak"]), [2, 1, 3]);
+    assert_eq!(find(&index, &["table", "nothing"]), [2, 3, 1]);
+}
+
+#[test]
+fn a_doubled_keyword_is_one_keyword() {
+    let index = index_of(&[("red wine", &[]), ("Cask", &["red"]), ("bottle", &["wine"])]);
+    assert_eq!(find(&index, &["wine", "Wine", "WINE"]), [3, 1]);
+    assert_eq!(find(&index, &["wine", "red", "WINE"]), [1, 2, 3]);
+}
+
+#[test]
+fn words_are_taken_as_they_are_and_trimmed() {
+    let index = index_of(&[("Lamp, red", &[]), ("C++ primer", &[]), ("-- o'hara --", &[])]);
+    assert_eq!(find(&index, &["lamp"]), [1]);
+    assert_eq!(find(&index, &["LAMP,"]), [1]);
+    assert_eq!(find(&index, &["c++"]), [2]);
+    assert_eq!(find(&index, &["c"]), [2]);
+    assert_eq!(find(&index, &["--"]), [3]);
+    assert_eq!(find(&index, &["o'hara"]), [3]);
+    assert_eq!(find(&index, &["o"]), [0u32; 0]);
+    assert_eq!(find(&index, &[""]), [0u32; 0]);
+}
+
+#[test]
+fn case_is_ignored_beyond_ascii() {
+    let index = index_of(&[("ÄPFEL", &[]), ("ΟΔΟΣ", &["Straße"]), ("İİİİİİİİ", &[])]);
+    assert_eq!(find(&index, &["äpfel"]), [1]);
+    assert_eq!(find(&index, &["οδος"]), [2]);
+    assert_eq!(find(&index, &["STRAßE"]), [2]);
+    assert_eq!(find(&index, &["İİİİİİİİ"]), [3]);
+}
+
+#[test]
+fn only_one_character_grows_in_lower_case() {
+    let grows = |c: &char| c.to_lowercase().count() > 1;
+    assert_eq!(('\0'..=char::MAX).filter(grows).collect::<String>(), "İ");
+    assert_eq!("İ".to_lowercase(), LOWER_CASE_PAIR);
+}
+
+#[test]
+fn words_too_long_for_a_keyword_are_not_interned() {
+    let index = index_of(&[("eightish ninechars (eightish)", &["KEY", "key"])]);
+    let mut terms: Vec<_> = index.vocabulary.keys().map(|term| &**term).collect();
+    terms.sort_unstable();
+    assert_eq!(terms, ["eightish", "key"]);
+}
+
+#[test]
+fn an_item_is_found_only_while_it_is_in_stock() {
+    let mut index = index_of(&[("red", &[]), ("red", &[])]);
+    let terms = index.intern("red", &[""; 0]);
+    let id = ItemId { category: 1, n: 1 };
+    for _ in 0..2 {
+        index.remove(id, &terms);
+        assert_eq!((find(&index, &["red"]), find(&index, &[])), (vec![2], vec![2]));
+    }
+    for _ in 0..2 {
+        index.insert(id, &terms);
+        assert_eq!((find(&index, &["red"]), find(&index, &[])), (vec![1, 2], vec![1, 2]));
+    }
+}
+
+#[test]
+fn a_page_tells_where_the_next_one_starts() {
+    let index = index_of(&[("red", &[]), ("red", &["red"]), ("red", &[])]);
+    let (keywords, mut hits) = (["red".to_string()], Vec::new());
+    let red = query(Some(1), &keywords);
+    let at = |score, n| Position { score, id: ItemId { category: 1, n } };
+    assert_eq!(index.search(&red, None, 0, &mut hits), Page { total: 3, next: None });
+    let page = index.search(&red, None, 2, &mut hits);
+    assert_eq!(page, Page { total: 3, next: Some(at(1, 1)) });
+    assert_eq!(index.search(&red, page.next, 1, &mut hits), Page { total: 3, next: None });
+    assert_eq!(hits, [at(2, 2).id, at(1, 1).id, at(1, 3).id]);
+    assert!(at(2, 2) < at(1, 1) && at(1, 1) < at(1, 3));
+}
+
+#[test]
+#[should_panic(expected = "the terms of")]
+fn terms_that_change_in_stock_are_a_defect() {
+    let mut index = index_of(&[("red", &[])]);
+    let terms = index.intern("blue", &[""; 0]);
+    index.insert(ItemId { category: 1, n: 1 }, &terms);
+}
+
+/// One item of the model: its words and keywords, all in lower case.
+struct Item {
+    words: BTreeSet<String>,
+    keywords: BTreeSet<String>,
+    terms: Terms,
+}
+
+/// The whole result of a query, found by looking at each item in stock.
+fn search_all(stock: &BTreeMap<ItemId, &Item>, query: &Query<'_>) -> Vec<Position> {
+    let keywords: BTreeSet<_> = query.keywords.iter().map(|word| word.to_lowercase()).collect();
+    let score_of = |item: &Item| {
+        let score = |keyword: &String| match () {
+            () if item.keywords.contains(keyword) => 2,
+            () if item.words.contains(keyword) => 1,
+            () => 0,
+        };
+        keywords.iter().map(score).sum::<u8>()
+    };
+    let mut found: Vec<_> = stock
+        .iter()
+        .filter(|(id, _)| query.category.is_none_or(|category| id.category == category))
+        .map(|(&id, item)| Position { score: score_of(item), id })
+        .filter(|position| keywords.is_empty() || position.score > 0)
+        .collect();
+    found.sort_by_key(|hit| (u8::MAX - hit.score, hit.id.category, hit.id.n));
+    found
+}
+
+/// Reads all pages of a query, of random sizes, and compares them with the model.
+fn check_pages(rng: &mut fastrand::Rng, index: &Index, stock: &BTreeMap<ItemId, &Item>, query: &Query<'_>) {
+    let expected = search_all(stock, query);
+    let (mut hits, mut after) = (Vec::new(), None);
+    loop {
+        let limit = rng.usize(1..=expected.len() / 2 + 2);
+        let before = hits.len();
+        let page = index.search(query, after, limit, &mut hits);
+        assert_eq!(page.total, expected.len() as u64, "{query:?}");
+        assert_eq!(hits.len(), expected.len().min(before + limit), "{query:?}");
+        let more = hits.len() < expected.len();
+        assert_eq!(page.next, more.then(|| expected[hits.len() - 1]), "{query:?}");
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(hits.iter().eq(expected.iter().map(|hit| &hit.id)), "{query:?}");
+    // A cursor may also hold a position that is no hit, or is none any more.
+    let id = ItemId { category: rng.u32(..12), n: rng.u32(..400) };
+    let after = Position { score: rng.u8(..12), id };
+    let mut rest = Vec::new();
+    index.search(query, Some(after), usize::MAX, &mut rest);
+    assert!(rest.iter().eq(expected.iter().filter(|&&hit| hit > after).map(|hit| &hit.id)));
+}
+
+#[test]
+fn agrees_with_a_search_of_each_item() {
+    for (seed, categories, items_max) in [(1, 1, 30), (2, 3, 300), (3, 10, 3000), (4, 2, 3000)] {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        // Of 12 words the first are the most common, and the last ("w11") is known to no item.
+        let word = |rng: &mut fastrand::Rng, words: usize| {
+            let word = format!("w{}", rng.usize(..words).min(rng.usize(..words)));
+            if rng.bool() { word.to_uppercase() } else { word }
+        };
+        let mut index = Index::new();
+        let mut items = BTreeMap::new();
+        for n in 0..items_max {
+            let keywords: Vec<_> = (0..rng.usize(..=5)).map(|_| word(&mut rng, 11)).collect();
+            let words: Vec<_> = (0..rng.usize(1..=3)).map(|_| word(&mut rng, 11)).collect();
+            let lower = |words: &[String]| words.iter().map(|word| word.to_lowercase()).collect();
+            let terms = index.intern(&words.join(", "), &keywords);
+            let item = Item { words: lower(&words), keywords: lower(&keywords), terms };
+            items.insert(ItemId { category: rng.u32(..categories), n: n + 1 }, item);
+        }
+        let mut stock = BTreeMap::new();
+        // Stock grows to nearly all items, falls to nearly none, and grows again.
+        for keep_percent in [10, 50, 95, 60, 5, 0, 70] {
+            for (&id, item) in &items {
+                if rng.u32(..100) < keep_percent {
+                    index.insert(id, &item.terms);
+                    stock.insert(id, item);
+                } else {
+                    index.remove(id, &item.terms);
+                    stock.remove(&id);
+                }
+            }
+            for _ in 0..30 {
+                let keywords: Vec<_> = (0..rng.usize(..=5)).map(|_| word(&mut rng, 12)).collect();
+                let category = rng.bool().then(|| rng.u32(..=categories));
+                check_pages(&mut rng, &index, &stock, &query(category, &keywords));
+            }
+        }
+    }
+}

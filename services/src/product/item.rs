@@ -1,0 +1,107 @@
+//! [`Item`]: an item of the catalogue in memory, with its JSON ready to be sent.
+
+use std::io::Write;
+
+use super::index::Terms;
+use crate::message::encode;
+use crate::values::{Condition, Feedback, ItemId, Price};
+
+/// What an item is. It never changes, and goes to disk once.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    pub(crate) id: ItemId,
+    pub(crate) seller_id: u32,
+    pub(crate) name: String,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) condition: Condition,
+}
+
+/// What changes about an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stock {
+    pub(crate) price: Price,
+    pub(crate) quantity: u32,
+    pub(crate) feedback: Feedback,
+}
+
+/// An item, as small as it can be kept: of its description only what is needed again.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) seller_id: u32,
+    pub(crate) stock: Stock,
+    pub(crate) terms: Terms,
+    /// The item's JSON, as it is returned everywhere.
+    json: Box<[u8]>,
+    /// The length of the part of `json` that never changes.
+    fixed_bytes: u32,
+}
+
+impl Item {
+    pub(crate) fn new(description: &Description, terms: Terms, stock: Stock) -> Self {
+        let Description { id, seller_id, name, keywords, condition } = description;
+        let mut json = Vec::with_capacity(256);
+        json.extend_from_slice(b"{\"item_id\":");
+        encode(&mut json, id);
+        json.extend_from_slice(b",\"name\":");
+        encode(&mut json, name);
+        json.extend_from_slice(b",\"category\":");
+        encode(&mut json, &id.category);
+        json.extend_from_slice(b",\"keywords\":");
+        encode(&mut json, keywords);
+        json.extend_from_slice(b",\"condition\":");
+        encode(&mut json, condition);
+        let fixed_bytes = u32::try_from(json.len()).expect("names and keywords are short");
+        append_stock(&mut json, *seller_id, &stock);
+        Self { seller_id: *seller_id, stock, terms, json: json.into(), fixed_bytes }
+    }
+
+    /// The same item with another stock.
+    pub(crate) fn with_stock(&self, stock: Stock) -> Self {
+        let mut json = Vec::with_capacity(self.json.len() + 16);
+        json.extend_from_slice(&self.json[..self.fixed_bytes as usize]);
+        append_stock(&mut json, self.seller_id, &stock);
+        Self { stock, terms: self.terms.clone(), json: json.into(), ..*self }
+    }
+
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+}
+
+fn append_stock(json: &mut Vec<u8>, seller_id: u32, stock: &Stock) {
+    json.extend_from_slice(b",\"price\":");
+    encode(json, &stock.price);
+    write!(json, ",\"quantity\":{},\"seller_id\":{seller_id},\"feedback\":", stock.quantity)
+        .expect("writing to memory cannot fail");
+    encode(json, &stock.feedback);
+    json.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::product::index::Index;
+
+    #[test]
+    fn the_json_is_that_of_the_protocol_and_follows_the_stock() {
+        let description = Description {
+            id: ItemId { category: 1, n: 42 },
+            seller_id: 3,
+            name: "Intro to \"DS\"".into(),
+            keywords: vec!["book".into(), "cs".into()],
+            condition: Condition::New,
+        };
+        let stock = Stock { price: Price(1999), quantity: 5, feedback: Feedback::default() };
+        let terms = Index::new().intern(&description.name, &description.keywords);
+        let item = Item::new(&description, terms, stock);
+        let fixed = r#"{"item_id":"1:42","name":"Intro to \"DS\"","category":1,"keywords":["book","cs"],"condition":"new""#;
+        let expected =
+            format!(r#"{fixed},"price":19.99,"quantity":5,"seller_id":3,"feedback":{{"up":0,"down":0}}}}"#);
+        assert_eq!(std::str::from_utf8(item.json()), Ok(expected.as_str()));
+
+        let stock = Stock { price: Price(1000), quantity: 0, feedback: Feedback { up: 1, down: 2 } };
+        let expected =
+            format!(r#"{fixed},"price":10.0,"quantity":0,"seller_id":3,"feedback":{{"up":1,"down":2}}}}"#);
+        assert_eq!(std::str::from_utf8(item.with_stock(stock).json()), Ok(expected.as_str()));
+    }
+}

@@ -1,0 +1,112 @@
+//! How the catalogue lies in its SQLite file. The rules are not here.
+
+use rusqlite::{Connection, params};
+
+use super::Product;
+use super::item::{Description, Stock};
+use crate::store::{Schema, Store, StoreError};
+use crate::values::{Feedback, ItemId, Vote};
+
+/// The file `product.db`.
+pub(crate) struct ProductSchema;
+
+/// A row of the catalogue.
+#[derive(Debug)]
+pub(crate) enum ProductRow {
+    /// An item that is new.
+    Described(Description),
+    /// An item whose stock has changed.
+    Stock(ItemId, Stock),
+    /// A buyer's vote for an item.
+    Vote(ItemId, u32, Vote),
+}
+
+impl Schema for ProductSchema {
+    type Row = ProductRow;
+
+    const NAME: &'static str = "product";
+    const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktP");
+    const MIGRATIONS: &'static [&'static str] = &["
+        CREATE TABLE items (
+            id          INTEGER PRIMARY KEY, -- category * 2^32 + n: a category's items lie together
+            category    INTEGER GENERATED ALWAYS AS (id >> 32) VIRTUAL,
+            n           INTEGER GENERATED ALWAYS AS (id & 4294967295) VIRTUAL,
+            seller_id   INTEGER NOT NULL,
+            name        TEXT NOT NULL,
+            keywords    TEXT NOT NULL,       -- a JSON array
+            condition   TEXT NOT NULL,
+            price_cents INTEGER NOT NULL DEFAULT 0,
+            quantity    INTEGER NOT NULL DEFAULT 0,
+            up          INTEGER NOT NULL DEFAULT 0,
+            down        INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE votes (
+            item_id  INTEGER NOT NULL,
+            buyer_id INTEGER NOT NULL,
+            vote     TEXT NOT NULL,
+            PRIMARY KEY (item_id, buyer_id)
+        ) STRICT, WITHOUT ROWID;
+    "];
+
+    fn write(connection: &Connection, row: &ProductRow) -> rusqlite::Result<()> {
+        match row {
+            ProductRow::Described(item) => {
+                let sql =
+                    "INSERT INTO items (id, seller_id, name, keywords, condition) VALUES (?, ?, ?, ?, ?)";
+                let keywords = serde_json::to_string(&item.keywords).expect("strings are JSON");
+                connection.prepare_cached(sql)?.execute(params![
+                    item.id,
+                    item.seller_id,
+                    item.name,
+                    keywords,
+                    item.condition
+                ])?;
+            }
+            ProductRow::Stock(id, stock) => {
+                let sql = "UPDATE items SET price_cents = ?, quantity = ?, up = ?, down = ? WHERE id = ?";
+                let Stock { price, quantity, feedback: Feedback { up, down } } = *stock;
+                let changed =
+                    connection.prepare_cached(sql)?.execute(params![price, quantity, up, down, id])?;
+                assert_eq!(changed, 1, "an item is described before it is stocked");
+            }
+            ProductRow::Vote(id, buyer_id, vote) => {
+                let sql = "INSERT OR REPLACE INTO votes (item_id, buyer_id, vote) VALUES (?, ?, ?)";
+                connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the catalogue into memory.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> {
+    let mut product = Product::new();
+    let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items";
+    store.read(items, |row| {
+        let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
+            return Ok(None);
+        };
+        let description = Description {
+            id: row.get(0)?,
+            seller_id: row.get(1)?,
+            name: row.get(2)?,
+            keywords,
+            condition: row.get(4)?,
+        };
+        let stock = Stock {
+            price: row.get(5)?,
+            quantity: row.get(6)?,
+            feedback: Feedback { up: row.get(7)?, down: row.get(8)? },
+        };
+        product.load_item(&description, stock);
+        Ok(Some(()))
+    })?;
+    store.read("SELECT item_id, buyer_id, vote FROM votes", |row| {
+        product.load_vote(row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Some(()))
+    })?;
+    Ok(product)
+}

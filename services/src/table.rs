@@ -1,0 +1,128 @@
+//! [`Table`]: rows in memory, with what is on disk and what is not yet kept apart.
+//!
+//! Writers build on the latest state; readers see what is durable, so that no reply shows a change that a
+//! power cut could undo, and no reader waits for a flush. It does not know how rows are stored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::mem;
+
+/// Rows by key. A change is first open; the group of all open changes is sealed when it goes to disk, and
+/// published when it has arrived there. At most one group is sealed at a time.
+#[derive(Debug)]
+pub(crate) struct Table<K, V> {
+    durable: HashMap<K, V>,
+    /// The changes under way to disk; `None` is a removal.
+    sealed: Changes<K, V>,
+    /// The changes since then. Sorted, because neighbouring rows are cheaper to store together.
+    open: Changes<K, V>,
+}
+
+type Changes<K, V> = BTreeMap<K, Option<V>>;
+
+impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
+    pub(crate) fn new() -> Self {
+        Self { durable: HashMap::new(), sealed: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
+    /// Takes a row from disk, at start.
+    pub(crate) fn load(&mut self, key: K, row: V) {
+        self.durable.insert(key, row);
+    }
+
+    /// The row as it is on disk.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.durable.get(key)
+    }
+
+    /// The row with all changes, on disk or not.
+    pub(crate) fn latest(&self, key: &K) -> Option<&V> {
+        match self.open.get(key).or_else(|| self.sealed.get(key)) {
+            Some(change) => change.as_ref(),
+            None => self.durable.get(key),
+        }
+    }
+
+    /// Writes a row. Written again before the group is sealed, it goes to disk once.
+    pub(crate) fn put(&mut self, key: K, row: V) {
+        self.open.insert(key, Some(row));
+    }
+
+    /// Removes a row.
+    pub(crate) fn remove(&mut self, key: K) {
+        self.open.insert(key, None);
+    }
+
+    /// Whether there are open changes.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Seals the open changes and returns them.
+    pub(crate) fn seal(&mut self) -> impl Iterator<Item = (K, Option<&V>)> {
+        assert!(self.sealed.is_empty(), "one group is sealed at a time");
+        self.sealed = mem::take(&mut self.open);
+        self.sealed.iter().map(|(key, row)| (*key, row.as_ref()))
+    }
+
+    /// Makes the sealed changes durable, and shows each of them, old and new row, to `observe`.
+    pub(crate) fn publish(&mut self, mut observe: impl FnMut(K, Option<&V>, Option<&V>)) {
+        for (key, row) in mem::take(&mut self.sealed) {
+            observe(key, self.durable.get(&key), row.as_ref());
+            match row {
+                Some(row) => self.durable.insert(key, row),
+                None => self.durable.remove(&key),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(table: &mut Table<u32, &'static str>) -> Vec<(u32, Option<&'static str>)> {
+        table.seal().map(|(key, row)| (key, row.copied())).collect()
+    }
+
+    #[test]
+    fn readers_see_a_change_only_once_it_is_published() {
+        let mut table = Table::new();
+        table.load(1, "old");
+        table.put(1, "new");
+        assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), Some(&"new")));
+        assert_eq!(sealed(&mut table), [(1, Some("new"))]);
+        assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), Some(&"new")));
+        table.publish(|_, _, _| ());
+        assert_eq!(table.get(&1), Some(&"new"));
+    }
+
+    #[test]
+    fn a_row_changed_again_while_its_group_is_under_way_becomes_durable_in_two_steps() {
+        let mut table = Table::new();
+        table.put(1, "first");
+        assert_eq!(sealed(&mut table).len(), 1);
+        table.put(1, "second");
+        table.put(1, "third");
+        table.publish(|_, _, _| ());
+        assert_eq!((table.get(&1), table.latest(&1)), (Some(&"first"), Some(&"third")));
+        assert_eq!(sealed(&mut table), [(1, Some("third"))], "a row written twice is stored once");
+        table.publish(|_, _, _| ());
+        assert_eq!(table.get(&1), Some(&"third"));
+        assert!(!table.is_dirty());
+    }
+
+    #[test]
+    fn removals_are_changes_too() {
+        let mut table = Table::new();
+        table.load(1, "old");
+        table.remove(1);
+        assert!(table.is_dirty());
+        assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), None));
+        assert_eq!(sealed(&mut table), [(1, None)]);
+        let mut seen = Vec::new();
+        table.publish(|key, old, new| seen.push((key, old.copied(), new.copied())));
+        assert_eq!(seen, [(1, Some("old"), None)]);
+        assert_eq!(table.get(&1), None);
+    }
+}

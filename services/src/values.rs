@@ -1,0 +1,584 @@
+//! The values that requests carry, each with its bounds. The one place that says what a name, a price or a
+//! quantity may be; it does not say what they mean.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The largest price, in whole units of the currency.
+const PRICE_MAX: u64 = 1_000_000_000;
+/// The largest number of units of anything.
+pub(crate) const QUANTITY_MAX: u32 = 1_000_000_000;
+/// The most keywords of an item or a search.
+const KEYWORDS_MAX: usize = 5;
+/// The longest keyword, in characters.
+pub(crate) const KEYWORD_CHARS_MAX: usize = 8;
+/// The longest page that a client may ask for, and the one that it gets without asking.
+const LIMIT_MAX: i64 = 1000;
+const LIMIT_DEFAULT: usize = 100;
+
+/// A value as it stands in the `data` of a request.
+pub(crate) trait Value<'a>: Sized {
+    /// What the value must be, as it follows "must be" in an error message.
+    const RULE: &'static str;
+
+    /// The value, or `None` if the rule is broken.
+    fn decode(raw: &'a RawValue) -> Option<Self>;
+}
+
+/// A name or a user name.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
+
+impl<'a> Value<'a> for Name<'a> {
+    const RULE: &'static str = "a string of 1 to 32 characters without control characters";
+
+    fn decode(raw: &'a RawValue) -> Option<Self> {
+        text(raw, 32).filter(|text| !text.contains(char::is_control)).map(Self)
+    }
+}
+
+/// A password. It has no `Debug`, so that it reaches no log.
+#[derive(Clone, Serialize)]
+pub(crate) struct Password<'a>(pub(crate) Cow<'a, str>);
+
+impl<'a> Value<'a> for Password<'a> {
+    const RULE: &'static str = "a string of 1 to 128 characters";
+
+    fn decode(raw: &'a RawValue) -> Option<Self> {
+        text(raw, 128).map(Self)
+    }
+}
+
+/// A category of items.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Category(pub(crate) u32);
+
+impl Value<'_> for Category {
+    const RULE: &'static str = "an integer from 0 to 2147483647";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 0, i64::from(i32::MAX)).map(|value| Self(value as u32))
+    }
+}
+
+/// The keywords of an item or a search, as they were sent.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Keywords(pub(crate) Vec<String>);
+
+impl Value<'_> for Keywords {
+    const RULE: &'static str =
+        "an array of at most 5 strings, each of 1 to 8 characters without control characters";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        let keywords: Vec<String> = serde_json::from_str(raw.get()).ok()?;
+        let fits =
+            |keyword: &String| is_length(keyword, KEYWORD_CHARS_MAX) && !keyword.contains(char::is_control);
+        (keywords.len() <= KEYWORDS_MAX && keywords.iter().all(fits)).then_some(Self(keywords))
+    }
+}
+
+/// Whether an item is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Condition {
+    /// Never used.
+    New,
+    /// Used before.
+    Used,
+}
+
+impl Condition {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::New, Self::Used].into_iter().find(|condition| condition.as_str() == text)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Used => "used",
+        }
+    }
+}
+
+impl Value<'_> for Condition {
+    const RULE: &'static str = "\"new\" or \"used\"";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        Self::parse(&text(raw, 4)?.to_ascii_lowercase())
+    }
+}
+
+/// A price, as an exact number of cents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Price(pub u64);
+
+impl Value<'_> for Price {
+    const RULE: &'static str = "a number from 0 to 1000000000 with at most two decimals";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        cents(raw.get()).filter(|cents| *cents <= PRICE_MAX * 100).map(Self)
+    }
+}
+
+impl Serialize for Price {
+    /// As a number with at least one decimal. A price has at most 12 digits, and a double writes up to 15
+    /// digits back as they were.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / 100.0)
+    }
+}
+
+/// A number of units.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Quantity(pub(crate) u32);
+
+impl Value<'_> for Quantity {
+    const RULE: &'static str = "an integer from 0 to 1000000000";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 0, i64::from(QUANTITY_MAX)).map(|value| Self(value as u32))
+    }
+}
+
+/// A number of units, at least one.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Units(pub(crate) u32);
+
+impl Value<'_> for Units {
+    const RULE: &'static str = "an integer from 1 to 1000000000";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 1, i64::from(QUANTITY_MAX)).map(|value| Self(value as u32))
+    }
+}
+
+/// A change of a number of units.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct QuantityDelta(pub(crate) i64);
+
+impl Value<'_> for QuantityDelta {
+    const RULE: &'static str = "an integer from -1000000000 to 1000000000";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, -i64::from(QUANTITY_MAX), i64::from(QUANTITY_MAX)).map(Self)
+    }
+}
+
+/// The name of an item: its category and its number in it, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ItemId {
+    /// 0 to 2147483647.
+    pub category: u32,
+    /// Counts from 1 in each category.
+    pub n: u32,
+}
+
+impl ItemId {
+    /// Reads `<category>:<n>`, in decimal digits without leading zeros.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (category, n) = text.split_once(':')?;
+        let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
+        let n = decimal(n).filter(|n| *n > 0)?;
+        Some(Self { category, n })
+    }
+
+    /// One integer that orders as the ID does, so that a category's items lie together in a table.
+    pub(crate) fn to_key(self) -> i64 {
+        i64::from(self.category) << 32 | i64::from(self.n)
+    }
+
+    /// The ID that has this key; `None` if none has.
+    pub(crate) fn from_key(key: i64) -> Option<Self> {
+        let category = u32::try_from(key >> 32).ok()?;
+        let n = (key & i64::from(u32::MAX)) as u32;
+        (n > 0).then_some(Self { category, n })
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.category, self.n)
+    }
+}
+
+impl Serialize for ItemId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Value<'_> for ItemId {
+    const RULE: &'static str = "a string \"<category>:<n>\" with n from 1";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, 32).and_then(|text| Self::parse(&text))
+    }
+}
+
+/// The number of a seller or a buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UserId(pub(crate) u32);
+
+impl Value<'_> for UserId {
+    const RULE: &'static str = "an integer from 1 to 4294967295";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 1, i64::from(u32::MAX)).map(|value| Self(value as u32))
+    }
+}
+
+/// What a session is known by: the number that finds it, and 128 random bits that prove it. It has no
+/// `Debug`, so that it reaches no log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId {
+    /// Counts from 1, so that sessions lie together in a table.
+    pub(crate) number: u64,
+    pub(crate) secret: u128,
+}
+
+impl SessionId {
+    /// Number 0 is never given, so this is as unknown as a session can be.
+    const UNKNOWN: Self = Self { number: 0, secret: 0 };
+
+    fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 48 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        hex.then_some(())?;
+        Some(Self {
+            number: u64::from_str_radix(&text[..16], 16).ok()?,
+            secret: u128::from_str_radix(&text[16..], 16).ok()?,
+        })
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}{:032x}", self.number, self.secret))
+    }
+}
+
+impl Value<'_> for SessionId {
+    const RULE: &'static str = "a string";
+
+    /// Any string may be sent; one that was never issued is an unknown session, not a bad request.
+    fn decode(raw: &RawValue) -> Option<Self> {
+        let text = text(raw, usize::MAX)?;
+        Some(Self::parse(&text).unwrap_or(Self::UNKNOWN))
+    }
+}
+
+/// The two kinds of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    Buyer,
+    Seller,
+}
+
+impl Role {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Buyer, Self::Seller].into_iter().find(|value| value.as_str() == text)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Buyer => "buyer",
+            Self::Seller => "seller",
+        }
+    }
+}
+
+impl Value<'_> for Role {
+    const RULE: &'static str = "\"buyer\" or \"seller\"";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        Self::parse(&text(raw, 6)?)
+    }
+}
+
+/// A buyer's opinion of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Vote {
+    Up,
+    Down,
+}
+
+impl Vote {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Up, Self::Down].into_iter().find(|value| value.as_str() == text)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl Value<'_> for Vote {
+    const RULE: &'static str = "\"up\" or \"down\"";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        Self::parse(&text(raw, 4)?)
+    }
+}
+
+/// How many votes there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Feedback {
+    pub(crate) up: u32,
+    pub(crate) down: u32,
+}
+
+impl Feedback {
+    /// Counts a vote; `replaced` is the same voter's vote before, which counts no more.
+    pub(crate) fn count(&mut self, vote: Vote, replaced: Option<Vote>) {
+        if let Some(replaced) = replaced {
+            *self.of(replaced) -= 1;
+        }
+        *self.of(vote) += 1;
+    }
+
+    fn of(&mut self, vote: Vote) -> &mut u32 {
+        match vote {
+            Vote::Up => &mut self.up,
+            Vote::Down => &mut self.down,
+        }
+    }
+}
+
+/// The length of a page.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Limit(pub(crate) usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(LIMIT_DEFAULT)
+    }
+}
+
+impl Value<'_> for Limit {
+    const RULE: &'static str = "an integer from 1 to 1000";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 1, LIMIT_MAX).map(|value| Self(value as usize))
+    }
+}
+
+/// Where a page begins: what the page before gave as `next_cursor`. What is in it is known only to the API
+/// that gave it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Cursor<'a>(pub(crate) Cow<'a, str>);
+
+impl<'a> Value<'a> for Cursor<'a> {
+    const RULE: &'static str = "a next_cursor that was returned by this API";
+
+    fn decode(raw: &'a RawValue) -> Option<Self> {
+        text(raw, 64).map(Self)
+    }
+}
+
+impl Value<'_> for bool {
+    const RULE: &'static str = "true or false";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        raw.get().parse().ok()
+    }
+}
+
+/// The text of a JSON string, borrowed where it holds no escape; `None` if it is no string, or holds a lone
+/// surrogate.
+pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// A string of 1 to `chars_max` characters.
+fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
+    string(raw).filter(|text| chars_max == usize::MAX || is_length(text, chars_max))
+}
+
+fn is_length(text: &str, chars_max: usize) -> bool {
+    !text.is_empty() && text.chars().nth(chars_max).is_none()
+}
+
+/// An integer, written without a fraction or an exponent.
+fn integer(raw: &RawValue, min: i64, max: i64) -> Option<i64> {
+    raw.get().parse().ok().filter(|value| (min..=max).contains(value))
+}
+
+/// Decimal digits without a sign or leading zeros.
+fn decimal(text: &str) -> Option<u32> {
+    let canonical = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+/// The cents in a JSON number that is a whole number of cents, 0 or more; `None` for any other. Read digit by
+/// digit, because 19.99 is no binary fraction.
+fn cents(number: &str) -> Option<u64> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
+        None => (number, Some(0)),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => (true, mantissa),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if digits.iter().all(|digit| *digit == b'0') {
+        return Some(0);
+    }
+    // The value is the digits, as an integer, times ten to the power of `shift` cents.
+    let fraction_digits = i32::try_from(fraction.len()).ok()?;
+    let mut shift = exponent?.checked_sub(fraction_digits)?.checked_add(2)?;
+    while shift < 0 && digits.last() == Some(&b'0') {
+        digits.pop();
+        shift += 1;
+    }
+    let value = std::str::from_utf8(&digits).ok()?.parse::<u64>().ok()?;
+    let cents = value.checked_mul(10u64.checked_pow(u32::try_from(shift).ok()?)?)?;
+    (!negative).then_some(cents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode<'a, V: Value<'a>>(json: &'a str) -> Option<V> {
+        V::decode(serde_json::from_str(json).expect("the test sends JSON"))
+    }
+
+    #[test]
+    fn prices_are_exact_cents() {
+        let price = |json| decode::<Price>(json).map(|Price(cents)| cents);
+        for (json, cents) in [
+            ("0", 0),
+            ("-0", 0),
+            ("-0.0e5", 0),
+            ("0.01", 1),
+            ("19.99", 1999),
+            ("10", 1000),
+            ("10.0", 1000),
+            ("10.500", 1050),
+            ("1e1", 1000),
+            ("1.999E1", 1999),
+            ("1000e-5", 1),
+            ("1000000000", 100_000_000_000),
+            ("1e9", 100_000_000_000),
+            ("0e400", 0),
+        ] {
+            assert_eq!(price(json), Some(cents), "{json}");
+        }
+        for json in [
+            "-0.01",
+            "-1",
+            "0.001",
+            "19.999",
+            "1000000000.01",
+            "1e10",
+            "1e400",
+            "1e-400",
+            "1e99999999999",
+            "\"1\"",
+            "null",
+            "true",
+            "[1]",
+            "99999999999999999999",
+        ] {
+            assert_eq!(price(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn prices_are_written_as_they_were_read() {
+        for (cents, json) in [
+            (0, "0.0"),
+            (1, "0.01"),
+            (1000, "10.0"),
+            (1999, "19.99"),
+            (99_999_999_999, "999999999.99"),
+            (100_000_000_000, "1000000000.0"),
+        ] {
+            assert_eq!(serde_json::to_string(&Price(cents)).expect("a number"), json);
+            assert_eq!(decode::<Price>(json), Some(Price(cents)));
+        }
+    }
+
+    #[test]
+    fn names_are_counted_in_characters() {
+        let fits = |text: &str| decode::<Name>(&serde_json::to_string(text).expect("text")).is_some();
+        assert!(fits("a") && fits(&"é".repeat(32)) && fits("🦀") && fits("Intro to \"DS\""));
+        assert!(!fits("") && !fits(&"a".repeat(33)) && !fits("a\nb") && !fits("a\u{7f}b"));
+        assert!(decode::<Name>(r#""\ud800""#).is_none(), "a lone surrogate is no character");
+        assert!(decode::<Name>(r#""\ud83e\udd80""#).is_some());
+        assert!(decode::<Name>("1").is_none());
+    }
+
+    #[test]
+    fn integers_are_integers() {
+        let quantity = |json| decode::<Quantity>(json).map(|Quantity(value)| value);
+        assert_eq!(quantity("1000000000"), Some(1_000_000_000));
+        for json in ["-1", "1000000001", "1.0", "1e3", "\"1\"", "null", "1e400"] {
+            assert_eq!(quantity(json), None, "{json}");
+        }
+        assert!(decode::<Units>("0").is_none());
+        assert!(decode::<Category>("2147483647").is_some() && decode::<Category>("2147483648").is_none());
+        assert!(decode::<Limit>("1000").is_some() && decode::<Limit>("1001").is_none());
+        assert!(decode::<QuantityDelta>("-1000000000").is_some());
+    }
+
+    #[test]
+    fn item_ids_have_one_spelling() {
+        let id = ItemId { category: 1, n: 42 };
+        assert_eq!(decode::<ItemId>("\"1:42\""), Some(id));
+        assert_eq!(id.to_string(), "1:42");
+        assert_eq!(ItemId::from_key(id.to_key()), Some(id));
+        for text in ["1:0", "01:1", "1:01", "+1:1", "1:+1", "2147483648:1", "1", ":", "1:4294967296", " 1:1"]
+        {
+            assert_eq!(ItemId::parse(text), None, "{text}");
+        }
+        assert_eq!(ItemId::from_key(-1), None);
+    }
+
+    #[test]
+    fn keywords_and_enums() {
+        assert!(decode::<Keywords>(r#"["book","B\u00fccher8"]"#).is_some());
+        for json in
+            [r#"["123456789"]"#, r#"[""]"#, r#"["1","2","3","4","5","6"]"#, r#""book""#, "[1]", r#"["a\n"]"#]
+        {
+            assert!(decode::<Keywords>(json).is_none(), "{json}");
+        }
+        assert_eq!(decode::<Condition>("\"NEW\""), Some(Condition::New));
+        assert!(decode::<Vote>("\"UP\"").is_none() && decode::<Vote>("\"up\"").is_some());
+        assert!(decode::<Role>("\"buyer\"").is_some() && decode::<Role>("\"admin\"").is_none());
+    }
+
+    #[test]
+    fn a_session_id_survives_the_way() {
+        let id = SessionId { number: 7, secret: u128::MAX - 1 };
+        let json = serde_json::to_string(&id).expect("a string");
+        assert!(decode::<SessionId>(&json).is_some_and(|decoded| decoded == id));
+        assert!(decode::<SessionId>("\"nonsense\"").is_some_and(|decoded| decoded == SessionId::UNKNOWN));
+        assert!(decode::<SessionId>("7").is_none());
+    }
+
+    #[test]
+    fn a_repeated_vote_replaces() {
+        let mut feedback = Feedback::default();
+        feedback.count(Vote::Up, None);
+        feedback.count(Vote::Down, Some(Vote::Up));
+        assert_eq!(feedback, Feedback { up: 0, down: 1 });
+    }
+}
