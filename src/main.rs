@@ -4,6 +4,7 @@
 //!
 //! This file only chooses the subcommand. The services themselves live in the crate `services`.
 
+mod children;
 mod client;
 mod command_line;
 mod ping;
