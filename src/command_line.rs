@@ -29,9 +29,12 @@ pub(crate) fn parse(
     }
 }
 
-/// Reports a mistake in the command line, with the usage that would have been right.
+/// Reports a mistake in the command line, with the first line of the usage that would have been right.
 pub(crate) fn usage_error(message: &str, usage: &str) -> ExitCode {
-    report(&format!("error: {message}\n{}", usage.trim_end()));
+    let usage = usage.lines().next().unwrap_or_default();
+    report(&format!(
+        "error: {message}\n{usage}\n`-h` in place of the arguments explains them."
+    ));
     ExitCode::from(USAGE)
 }
 

@@ -151,3 +151,151 @@ fn missing(parameter: &Parameter) -> String {
         format!("--{} is missing", parameter.flag)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{BUYER, SELLER};
+
+    /// The request's data that a line leads to, as JSON.
+    fn data(line: &str) -> Result<String, String> {
+        let words = shlex::split(line).unwrap();
+        let command = SELLER
+            .command(&words[0])
+            .or_else(|| BUYER.command(&words[0]))
+            .unwrap();
+        match parse(command, &words[1..])? {
+            Arguments::Help => Ok("help".to_owned()),
+            Arguments::Call { data, .. } => Ok(serde_json::to_string(&data).unwrap()),
+        }
+    }
+
+    #[test]
+    fn options_and_positions_mean_the_same() {
+        let expected = r#"{"item_id":"1:42","price":9.99}"#;
+        for line in [
+            "price 1:42 9.99",
+            "price --item 1:42 --price=9.99",
+            "price --price 9.99 1:42",
+        ] {
+            assert_eq!(data(line).unwrap(), expected, "{line}");
+        }
+        assert_eq!(
+            data("register --name 'Intro to DS' --category 1 --keyword book --keyword cs --condition new --price 19.99 --quantity 5").unwrap(),
+            r#"{"category":1,"condition":"new","keywords":["book","cs"],"name":"Intro to DS","price":19.99,"quantity":5}"#
+        );
+        assert_eq!(
+            data("search book cs --category 1").unwrap(),
+            r#"{"category":1,"keywords":["book","cs"]}"#
+        );
+        assert_eq!(
+            data("search --keyword a b").unwrap(),
+            r#"{"keywords":["a","b"]}"#
+        );
+        assert_eq!(
+            data("search").unwrap(),
+            "{}",
+            "what is too little is the service's to say"
+        );
+        assert_eq!(data("items --sold-out").unwrap(), r#"{"sold_out":true}"#);
+        assert_eq!(data("login ann").unwrap(), r#"{"username":"ann"}"#);
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for price in [
+            "19.99",
+            "19.990",
+            "1000000000.00",
+            "123456789012345678901234567890.10",
+            "-1",
+            "1e2",
+        ] {
+            assert_eq!(
+                data(&format!("price 1:42 {price}")).unwrap(),
+                format!(r#"{{"item_id":"1:42","price":{price}}}"#)
+            );
+        }
+        for price in [
+            "", "x", ".5", "5.", "1,5", "0x10", "NaN", "--", "1 2", "007", "[1]", "null",
+        ] {
+            assert!(
+                data(&format!("price 1:42 --price '{price}'")).is_err(),
+                "{price}"
+            );
+        }
+    }
+
+    #[test]
+    fn negative_numbers_are_no_options() {
+        let expected = r#"{"item_id":"1:42","quantity_delta":-3}"#;
+        for line in [
+            "units 1:42 -3",
+            "units 1:42 --delta -3",
+            "units 1:42 --delta=-3",
+            "units -- 1:42 -3",
+            "units --item 1:42 -3",
+        ] {
+            assert_eq!(data(line).unwrap(), expected, "{line}");
+        }
+        assert_eq!(
+            data("units 1:42 +3").unwrap(),
+            r#"{"item_id":"1:42","quantity_delta":3}"#
+        );
+        assert_eq!(
+            data("units -3 5").unwrap(),
+            r#"{"item_id":"-3","quantity_delta":5}"#
+        );
+        assert!(
+            data("units 1:42 -3.5")
+                .unwrap_err()
+                .contains("whole number")
+        );
+        assert!(data("units 1:42 -x").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(data("price 1:42").unwrap_err().contains("PRICE"));
+        assert!(
+            data("register --name x")
+                .unwrap_err()
+                .contains("--category")
+        );
+        assert!(data("item 1:42 1:43").unwrap_err().contains("1:43"));
+        assert!(
+            data("item 1:42 --item 1:43").unwrap_err().contains("1:42"),
+            "given in both ways"
+        );
+        assert!(
+            data("search --category one")
+                .unwrap_err()
+                .contains("CATEGORY")
+        );
+        assert!(data("search --categories 1").is_err());
+        assert!(data("search --limit 1 --limit 2").is_err());
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        for role in [&BUYER, &SELLER] {
+            for command in role.commands {
+                assert!(
+                    matches!(parse(command, &["-h".to_owned()]), Ok(Arguments::Help)),
+                    "{}",
+                    command.name
+                );
+                let help = help(command, "");
+                assert!(
+                    help.starts_with(&format!("Usage: {}", command.name)),
+                    "{help}"
+                );
+                assert!(help.contains(command.summary), "{help}");
+                for parameter in command.parameters {
+                    assert!(help.contains(&format!("--{}", parameter.flag)), "{help}");
+                }
+                assert!(role.overview().contains(&format!("  {} ", command.name)));
+            }
+        }
+    }
+}

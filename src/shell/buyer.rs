@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
         parameters: &[ITEM, QUANTITY],
         session: SessionUse::Required,
         repeat: Repeat::Never,
-        view: View::Sentence("In the cart: {quantity} of {item_id}."),
+        view: View::Sentence("Item {item_id}: {quantity} in the cart."),
     },
     Command {
         name: "remove",
@@ -78,7 +78,7 @@ const COMMANDS: &[Command] = &[
         parameters: &[ITEM, QUANTITY],
         session: SessionUse::Required,
         repeat: Repeat::Never,
-        view: View::Sentence("In the cart: {quantity} of {item_id}."),
+        view: View::Sentence("Item {item_id}: {quantity} in the cart."),
     },
     Command {
         name: "save",
@@ -132,7 +132,7 @@ const COMMANDS: &[Command] = &[
         session: SessionUse::Required,
         // A second vote replaces the first.
         repeat: Repeat::Always,
-        view: View::Sentence("Votes for {item_id}: {feedback.up} up, {feedback.down} down."),
+        view: View::Sentence("Item {item_id}: {feedback.up} up, {feedback.down} down."),
     },
     Command {
         name: "rating",

@@ -251,3 +251,60 @@ pub(crate) mod common {
         ),
     ];
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::shell::{BUYER, SELLER};
+
+    fn apis(role: &Role) -> BTreeSet<&'static str> {
+        role.commands.iter().map(|command| command.api).collect()
+    }
+
+    #[test]
+    fn every_api_has_a_command() {
+        let seller = "Ping CreateAccount Login Logout GetSellerRating RegisterItemForSale ChangeItemPrice \
+                      UpdateUnitsForSale DisplayItemsForSale";
+        let buyer = "Ping CreateAccount Login Logout SearchItemsForSale GetItem AddItemToCart RemoveItemFromCart \
+                     SaveCart ClearCart DisplayCart MakePurchase ProvideFeedback GetSellerRating GetBuyerPurchases";
+        assert_eq!(apis(&SELLER), seller.split_whitespace().collect());
+        assert_eq!(apis(&BUYER), buyer.split_whitespace().collect());
+    }
+
+    #[test]
+    fn names_are_unique_and_optional_positions_come_last() {
+        for role in [&BUYER, &SELLER] {
+            let names: BTreeSet<_> = role.commands.iter().map(|command| command.name).collect();
+            assert_eq!(names.len(), role.commands.len());
+            for command in role.commands {
+                let flags: BTreeSet<_> = command
+                    .parameters
+                    .iter()
+                    .map(|parameter| parameter.flag)
+                    .collect();
+                assert_eq!(flags.len(), command.parameters.len(), "{}", command.name);
+                let required: Vec<_> = command
+                    .parameters
+                    .iter()
+                    .filter(|p| p.positional)
+                    .map(|p| p.required)
+                    .collect();
+                assert!(required.is_sorted_by(|a, b| a >= b), "{}", command.name);
+            }
+        }
+    }
+
+    #[test]
+    fn usage_lines_show_what_must_be_given() {
+        let usage = |role: &Role, name| role.command(name).unwrap().usage_line();
+        assert_eq!(usage(&SELLER, "price"), "price ITEM PRICE [OPTION]…");
+        assert_eq!(usage(&BUYER, "search"), "search [KEYWORD…] [OPTION]…");
+        assert_eq!(usage(&BUYER, "login"), "login USER [OPTION]…");
+        assert!(
+            usage(&SELLER, "register")
+                .starts_with("register --name NAME --category CATEGORY --condition")
+        );
+    }
+}

@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Required,
         repeat: Repeat::Never,
-        view: View::Sentence("For sale: item {item_id}."),
+        view: View::Sentence("Item {item_id} is for sale."),
     },
     Command {
         name: "price",
@@ -82,7 +82,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::Sentence("Price of {item_id}: {price}."),
+        view: View::Sentence("Item {item_id}: priced at {price}."),
     },
     Command {
         name: "units",
@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Required,
         repeat: Repeat::Never,
-        view: View::Sentence("Units of {item_id} for sale: {quantity}."),
+        view: View::Sentence("Item {item_id}: {quantity} for sale."),
     },
     Command {
         name: "items",
