@@ -292,3 +292,94 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request over one connection.
+    fn answer_once(listener: &TcpListener) {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).unwrap();
+        let id = &serde_json::from_str::<serde_json::Value>(&line).unwrap()["request_id"];
+        let reply = format!("{{\"request_id\":{id},\"ok\":true,\"error\":null,\"data\":{{}}}}\n");
+        stream.write_all(reply.as_bytes()).unwrap();
+    }
+
+    fn client(listener: &TcpListener, reply_timeout: Duration) -> Client {
+        Client::new(&listener.local_addr().unwrap().to_string(), reply_timeout)
+    }
+
+    #[test]
+    fn waits_for_a_service_that_restarts() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = client(&listener, Duration::from_secs(60));
+        let service = thread::spawn(move || answer_once(&listener));
+        client.call("Write", &Data::new(), false).unwrap();
+        service.join().unwrap();
+        // Nobody listens now. The next call finds that out before the service is back.
+        let service = thread::spawn(move || {
+            thread::sleep(PAUSE_MIN * 2);
+            answer_once(&TcpListener::bind(address).unwrap());
+        });
+        client.call("Write", &Data::new(), false).unwrap();
+        service.join().unwrap();
+    }
+
+    #[test]
+    fn a_service_that_never_was_there_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = client(&listener, Duration::from_secs(60));
+        drop(listener);
+        let error = client.call("Read", &Data::new(), true).unwrap_err();
+        assert!(matches!(error, CallError::CannotConnect(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_missing_reply_is_a_timeout_and_not_repeated() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = client(&listener, Duration::from_millis(20))
+            .call("Read", &Data::new(), true)
+            .unwrap_err();
+        assert!(matches!(error, CallError::TimedOut(_)), "{error:?}");
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_ok());
+        assert!(listener.accept().is_err(), "there was a second attempt");
+    }
+
+    #[test]
+    fn a_reply_without_end_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = client(&listener, Duration::from_secs(60));
+        let service = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // The client hangs up in the middle of this.
+            while stream.write_all(&[b' '; 1 << 16]).is_ok() {}
+        });
+        let error = client.call("Read", &Data::new(), true).unwrap_err();
+        assert!(matches!(error, CallError::Malformed(_)), "{error:?}");
+        service.join().unwrap();
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in ["127.0.0.1:6003", "[::1]:6003", "localhost:0"] {
+            assert_eq!(check_address(good), Ok(()));
+        }
+        for bad in [
+            "",
+            "localhost",
+            ":6003",
+            "localhost:",
+            "localhost:65536",
+            "localhost:http",
+        ] {
+            assert!(check_address(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod command_line;
 mod ping;
 mod serve;
 mod shell;
+mod text;
 mod up;
 
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::client::{CallError, Client, Data, check_address};
 use crate::command_line::{self, parse, print, report, usage_error};
-use crate::shell::text;
+use crate::text;
 
 const BRIEF: &str = "\
 Usage: marketplace ping [OPTION]… HOST:PORT

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use getopts::Options;
 
 use crate::children::{Children, End, EndSignal, POLL};
-use crate::command_line::{FAILED, parse, print, report, usage_error};
+use crate::command_line::{FAILED, parse, report, usage_error, write_out};
 use crate::ping;
 
 const BRIEF: &str = "\
@@ -192,7 +192,8 @@ fn up(place: &Place) -> Result<(), String> {
     let mut children = Children::new(STOP_MAX);
     let end = match start(place, &mut children, &signal) {
         Ok(()) => {
-            print(&place.summary());
+            // The services are there, whether or not anybody reads this.
+            let _ = write_out(&place.summary());
             watch(&mut children, &signal)
         }
         Err(end) => end,

@@ -68,7 +68,7 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
 /// The help of one command. `prefix` is what stands before its name, if anything does.
 pub(crate) fn help(command: &Command, prefix: &str) -> String {
     let brief = format!(
-        "Usage: {prefix}{}\n\nCommand {}: {}.",
+        "Usage: {prefix}{}\n\n{}: {}.",
         command.usage_line(),
         command.name,
         command.summary

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use super::arguments::{self, Arguments, raw};
 use super::command::{Command, Kind, Repeat, Role, SessionUse};
 use super::password;
+use super::reply::string_at;
 use super::session::{Session, SessionFile};
-use super::text::{self, escape};
 use super::view::{self, Target};
 use crate::client::{CallError, Client, Data};
 use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, report, report_output_error, write_out};
+use crate::text::{self, escape};
 
 /// A role's commands, a connection and a session.
 pub(crate) struct Engine {
@@ -138,7 +139,7 @@ impl Engine {
     fn follow_session(&mut self, command: &Command, data: &Data, reply: &RawValue) {
         match command.session {
             SessionUse::Starts => {
-                let Some(session_id) = view::string_at(reply, "session_id") else {
+                let Some(session_id) = string_at(reply, "session_id") else {
                     return report("The service sent no session ID.");
                 };
                 let username = data
@@ -166,9 +167,11 @@ impl Engine {
 
     fn hint(&self, command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
-            CallError::Refused(_) => {
-                let lacks_session =
-                    command.session == SessionUse::Required && self.session.is_none();
+            CallError::Refused(refusal) => {
+                // Some services miss the field before they miss the session.
+                let lacks_session = command.session == SessionUse::Required
+                    && self.session.is_none()
+                    && refusal.code == "INVALID_ARGUMENT";
                 (lacks_session || says_not_logged_in(error)).then_some(HINT_LOGIN)
             }
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
@@ -234,7 +237,7 @@ fn show(command: &Command, reply: &RawValue, json: bool) -> io::Result<()> {
         return write_out(&text::json_line(reply.get()));
     }
     write_out(&view::render(&command.view, reply, target()))?;
-    if let Some(cursor) = view::string_at(reply, "next_cursor") {
+    if let Some(cursor) = string_at(reply, "next_cursor") {
         let word =
             shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
         report(&format!(

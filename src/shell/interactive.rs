@@ -16,8 +16,8 @@ use rustyline::{Context, Editor, Helper};
 use super::command::Role;
 use super::engine::Engine;
 use super::session::create_private_dir;
-use super::text::escape;
 use crate::command_line::{FAILED, USAGE, report};
+use crate::text::escape;
 
 /// Words that end a shell.
 const LEAVE: [&str; 2] = ["exit", "quit"];

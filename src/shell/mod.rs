@@ -6,12 +6,13 @@
 mod arguments;
 mod buyer;
 mod command;
+mod common;
 mod engine;
 mod interactive;
 mod password;
+mod reply;
 mod seller;
 mod session;
-pub(crate) mod text;
 mod view;
 
 use std::io::{self, IsTerminal};
@@ -28,6 +29,7 @@ use session::{Session, SessionFile, state_dir};
 
 use crate::client::{CallError, Client, check_address};
 use crate::command_line::{self, parse, report, usage_error, write_out};
+use crate::text;
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);

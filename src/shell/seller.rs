@@ -1,7 +1,7 @@
 //! The commands of sellers.
 
-use super::command::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
+use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
 
 /// The seller's shell.

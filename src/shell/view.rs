@@ -3,12 +3,11 @@
 //! Numbers are shown with the digits that the service sent. Values from the service are escaped;
 //! a field that is missing shows as `-`, so that a newer service can still be used.
 
-use std::collections::BTreeMap;
-
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::value::RawValue;
 
-use super::text;
+use super::reply::{cell, cell_at, elements, fields, find};
+use crate::text;
 
 /// How a command's reply is shown.
 pub(crate) enum View {
@@ -147,13 +146,6 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
     }
 }
 
-/// The string at `path`, as it was sent; `None` if there is no string there.
-pub(crate) fn string_at(data: &RawValue, path: &str) -> Option<String> {
-    serde_json::from_str(find(data, path)?.get()).ok()
-}
-
-const MISSING: &str = "-";
-
 fn render_sentence(sentence: &str, data: &RawValue, target: Target) -> String {
     // Odd pieces are the paths between braces.
     let pieces = sentence.split(['{', '}']).enumerate();
@@ -264,38 +256,6 @@ fn purchase_rows(purchase: &RawValue) -> Vec<Vec<String>> {
     items
         .map(|item| [about_purchase.clone(), row(item, BOUGHT_COLUMNS)].concat())
         .collect()
-}
-
-fn cell_at(object: &RawValue, path: &str) -> String {
-    find(object, path).map_or_else(|| MISSING.to_owned(), cell)
-}
-
-fn cell(value: &RawValue) -> String {
-    if let Ok(string) = serde_json::from_str::<String>(value.get()) {
-        return text::escape(&string);
-    }
-    if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) {
-        return list.into_iter().map(cell).collect::<Vec<_>>().join(",");
-    }
-    match value.get() {
-        "null" => MISSING.to_owned(),
-        other => text::escape(other),
-    }
-}
-
-fn elements<'a>(object: &'a RawValue, path: &str) -> Vec<&'a RawValue> {
-    find(object, path)
-        .and_then(|array| serde_json::from_str(array.get()).ok())
-        .unwrap_or_default()
-}
-
-fn find<'a>(object: &'a RawValue, path: &str) -> Option<&'a RawValue> {
-    path.split('.')
-        .try_fold(object, |object, field| fields(object)?.remove(field))
-}
-
-fn fields(object: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(object.get()).ok()
 }
 
 #[cfg(test)]
