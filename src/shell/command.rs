@@ -81,6 +81,16 @@ pub(crate) enum Kind {
     Flag,
 }
 
+impl SessionUse {
+    /// Whether the request carries the session, if there is one.
+    pub(crate) fn is_sent(self) -> bool {
+        matches!(
+            self,
+            SessionUse::Optional | SessionUse::Required | SessionUse::Ends
+        )
+    }
+}
+
 impl Parameter {
     /// A parameter that must be given, as `--flag`.
     pub(crate) const fn required(

@@ -101,38 +101,31 @@ impl Engine {
 
     fn call(&mut self, command: &Command, data: &mut Data) -> Result<Box<RawValue>, CallError> {
         let repeatable = is_repeatable(command, data);
-        let sends_session = matches!(
-            command.session,
-            SessionUse::Optional | SessionUse::Required | SessionUse::Ends
-        );
+        let sends_session = command.session.is_sent();
         if sends_session && let Some(session) = &self.session {
             data.insert("session_id", raw(&session.session_id));
         }
         let result = self.client.call(command.api, data, repeatable);
-        if !sends_session
-            || !result.as_ref().is_err_and(says_not_logged_in)
-            || !self.forget_session()
-        {
+        if !sends_session || !result.as_ref().is_err_and(says_not_logged_in) {
             return result;
         }
-        if command.session != SessionUse::Optional {
+        let was_kept = self.forget_session();
+        if !was_kept || command.session != SessionUse::Optional {
             return result;
         }
-        // Browsing needs no login, so a session that has ended is no reason to refuse it.
+        // Browsing needs no login, so one from long ago is no reason to refuse it.
         report("Your session has ended; going on without one.");
         data.remove("session_id");
         self.client.call(command.api, data, repeatable)
     }
 
-    /// Drops the session, here and in its file. Returns whether there was one.
+    /// Drops the session, here and in its file. Returns whether it was the login kept there, and
+    /// not one that the user gave for this run.
     fn forget_session(&mut self) -> bool {
-        let Some(session) = self.session.take() else {
-            return false;
-        };
-        if let Some(file) = &self.session_file {
-            file.remove(&session);
+        match (self.session.take(), &self.session_file) {
+            (Some(session), Some(file)) => file.remove(&session),
+            _ => false,
         }
-        true
     }
 
     /// Keeps the session that a login brought, and drops the one that a logout ended.

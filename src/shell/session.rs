@@ -48,15 +48,17 @@ impl SessionFile {
         Ok(())
     }
 
-    /// Removes the file if it keeps this very session; another process may have logged in since.
-    pub(crate) fn remove(&self, session: &Session) {
-        if self
+    /// Removes the file if it keeps this very session, and returns whether it did; another process
+    /// may have logged in since.
+    pub(crate) fn remove(&self, session: &Session) -> bool {
+        let is_kept = self
             .load()
-            .is_some_and(|kept| kept.session_id == session.session_id)
-        {
+            .is_some_and(|kept| kept.session_id == session.session_id);
+        if is_kept {
             // A file that is gone already is as good; one that stays is refused by the service.
             let _ = fs::remove_file(&self.path);
         }
+        is_kept
     }
 }
 
@@ -126,9 +128,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = SessionFile::new(dir.path(), "buyer", "127.0.0.1:6003");
         file.store(&session("new")).unwrap();
-        file.remove(&session("old"));
+        assert!(!file.remove(&session("old")));
         assert!(file.load().is_some());
-        file.remove(&session("new"));
+        assert!(file.remove(&session("new")));
         assert!(file.load().is_none());
     }
 

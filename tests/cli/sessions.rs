@@ -139,6 +139,13 @@ fn browsing_goes_on_without_a_session_that_ended() {
 }
 
 #[test]
+fn browsing_with_a_given_session_fails_with_it() {
+    let server = FakeServer::start(&[Act::Error("NOT_LOGGED_IN")]);
+    assert_code(&User::new().buyer(&server, "--session bad search book"), 1);
+    assert_eq!(server.lines().len(), 1);
+}
+
+#[test]
 fn a_session_can_be_given() {
     let server = FakeServer::start(&[
         LOGGED_IN,
