@@ -1,0 +1,71 @@
+//! What all subcommands share: exit codes, option parsing with `-h`, and output that survives a
+//! closed pipe.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use getopts::{Matches, Options};
+
+/// The service answered with an error, or its answer was lost.
+pub(crate) const FAILED: u8 = 1;
+/// The command line could not be understood.
+pub(crate) const USAGE: u8 = 2;
+/// No connection could be made.
+pub(crate) const CANNOT_CONNECT: u8 = 3;
+
+/// Parses `args` and adds the option `-h`.
+///
+/// An `Err` ends the program: the help or the usage error is already printed.
+pub(crate) fn parse(
+    options: &mut Options,
+    brief: &str,
+    args: &[String],
+) -> Result<Matches, ExitCode> {
+    options.optflag("h", "help", "print this help");
+    match options.parse(args) {
+        Ok(matches) if matches.opt_present("help") => Err(print(&options.usage(brief))),
+        Ok(matches) => Ok(matches),
+        Err(error) => Err(usage_error(&error.to_string(), brief)),
+    }
+}
+
+/// Reports a mistake in the command line, with the first line of the usage that would have been right.
+pub(crate) fn usage_error(message: &str, usage: &str) -> ExitCode {
+    let usage = usage.lines().next().unwrap_or_default();
+    report(&format!(
+        "error: {message}\n{usage}\n`-h` in place of the arguments explains them."
+    ));
+    ExitCode::from(USAGE)
+}
+
+/// Writes `text` to standard output and says how the program should end.
+pub(crate) fn print(text: &str) -> ExitCode {
+    match write_out(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report_output_error(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Writes `text` to standard output at once.
+///
+/// `println!` would panic where the reader has gone, as in `… | head -1`.
+pub(crate) fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Says that standard output failed, unless its reader simply went away.
+pub(crate) fn report_output_error(error: &io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        report(&format!("error: cannot write the output: {error}"));
+    }
+}
+
+/// Writes one message to standard error. If that fails, nobody is left to tell.
+pub(crate) fn report(message: &str) {
+    let _ = writeln!(io::stderr(), "{message}");
+}

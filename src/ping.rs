@@ -1,0 +1,70 @@
+//! `marketplace ping`: asks a service whether it answers.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use getopts::Options;
+use serde_json::value::RawValue;
+
+use crate::client::{CallError, Client, Data, check_address};
+use crate::command_line::{self, parse, print, report, usage_error};
+use crate::text;
+
+const BRIEF: &str = "\
+Usage: marketplace ping [OPTION]… HOST:PORT
+
+Asks a service whether it answers, and prints what it says.
+Exit status: 0 it answers, 1 it answers with an error, 2 usage, 3 no connection or no answer.";
+const TIMEOUT_MS: u64 = 2000;
+const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &[String]) -> ExitCode {
+    let mut options = Options::new();
+    options.optopt(
+        "",
+        "timeout-ms",
+        "how long to wait for the answer (2000)",
+        "N",
+    );
+    let matches = match parse(&mut options, BRIEF, args) {
+        Ok(matches) => matches,
+        Err(code) => return code,
+    };
+    let timeout_ms = match matches.opt_get_default("timeout-ms", TIMEOUT_MS) {
+        Ok(timeout_ms @ 1..=TIMEOUT_MS_MAX) => timeout_ms,
+        _ => return usage_error(&format!("--timeout-ms takes 1 to {TIMEOUT_MS_MAX}"), BRIEF),
+    };
+    let [server] = matches.free.as_slice() else {
+        return usage_error("ping takes one HOST:PORT", BRIEF);
+    };
+    if let Err(message) = check_address(server) {
+        return usage_error(&message, BRIEF);
+    }
+    match probe(server, Duration::from_millis(timeout_ms)) {
+        Ok(data) => print(&text::json_line(data.get())),
+        Err(CallError::Refused(error)) => {
+            report(&format!(
+                "error: {}: {}",
+                text::escape(&error.code),
+                text::escape(&error.message)
+            ));
+            ExitCode::from(command_line::FAILED)
+        }
+        Err(
+            CallError::CannotConnect(message)
+            | CallError::Broken(message)
+            | CallError::TimedOut(message)
+            | CallError::Malformed(message),
+        ) => {
+            report(&format!("error: {}", text::escape(&message)));
+            ExitCode::from(command_line::CANNOT_CONNECT)
+        }
+    }
+}
+
+/// Sends one `Ping` over a new connection and returns what the service says about itself.
+pub(crate) fn probe(server: &str, timeout: Duration) -> Result<Box<RawValue>, CallError> {
+    let mut client = Client::new(server, timeout);
+    client.call("Ping", &Data::new(), false)
+}

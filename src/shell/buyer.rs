@@ -1,0 +1,162 @@
+//! The commands of buyers.
+
+use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
+use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
+use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
+
+/// The buyer's shell.
+pub(crate) static BUYER: Role = Role {
+    name: "buyer",
+    default_server: "127.0.0.1:6003",
+    commands: COMMANDS,
+};
+
+const QUANTITY: Parameter =
+    Parameter::required("quantity", "quantity", Kind::Integer, "how many units").positional();
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "create-account",
+        api: "CreateAccount",
+        summary: "open a buyer's account",
+        parameters: ACCOUNT,
+        session: SessionUse::Unused,
+        repeat: Repeat::Never,
+        view: View::Sentence("Account opened: buyer {buyer_id}."),
+    },
+    LOGIN,
+    LOGOUT,
+    Command {
+        name: "search",
+        api: "SearchItemsForSale",
+        summary: "find items in stock, by keywords, category or both",
+        parameters: &[
+            Parameter::optional(
+                "keyword",
+                "keywords",
+                Kind::TextList,
+                "a word to look for; may be repeated",
+            )
+            .positional(),
+            Parameter::optional("category", "category", Kind::Integer, "only this category"),
+            LIMIT,
+            CURSOR,
+        ],
+        session: SessionUse::Optional,
+        repeat: Repeat::Always,
+        view: View::List {
+            rows: "items",
+            columns: ITEM_COLUMNS,
+            footer: "{total} found.",
+        },
+    },
+    Command {
+        name: "item",
+        api: "GetItem",
+        summary: "show an item",
+        parameters: &[ITEM],
+        session: SessionUse::Optional,
+        repeat: Repeat::Always,
+        view: View::Record {
+            object: "item",
+            columns: ITEM_COLUMNS,
+        },
+    },
+    Command {
+        name: "add",
+        api: "AddItemToCart",
+        summary: "put units of an item into the cart",
+        parameters: &[ITEM, QUANTITY],
+        session: SessionUse::Required,
+        repeat: Repeat::Never,
+        view: View::Sentence("Item {item_id}: {quantity} in the cart."),
+    },
+    Command {
+        name: "remove",
+        api: "RemoveItemFromCart",
+        summary: "take units of an item out of the cart",
+        parameters: &[ITEM, QUANTITY],
+        session: SessionUse::Required,
+        repeat: Repeat::Never,
+        view: View::Sentence("Item {item_id}: {quantity} in the cart."),
+    },
+    Command {
+        name: "save",
+        api: "SaveCart",
+        summary: "keep the cart for later sessions",
+        parameters: &[],
+        session: SessionUse::Required,
+        repeat: Repeat::Always,
+        view: View::Sentence("Cart saved."),
+    },
+    Command {
+        name: "clear",
+        api: "ClearCart",
+        summary: "empty the cart",
+        parameters: &[],
+        session: SessionUse::Required,
+        repeat: Repeat::Always,
+        view: View::Sentence("Cart emptied."),
+    },
+    Command {
+        name: "cart",
+        api: "DisplayCart",
+        summary: "show the cart",
+        parameters: &[],
+        session: SessionUse::Required,
+        repeat: Repeat::Always,
+        view: View::Cart,
+    },
+    Command {
+        name: "buy",
+        api: "MakePurchase",
+        summary: "buy what is in the cart",
+        parameters: &[Parameter::optional(
+            "key",
+            "idempotency_key",
+            Kind::Text,
+            "your own name for this purchase: a second try with it buys nothing twice",
+        )],
+        session: SessionUse::Required,
+        repeat: Repeat::With("idempotency_key"),
+        view: View::Purchase,
+    },
+    Command {
+        name: "vote",
+        api: "ProvideFeedback",
+        summary: "vote an item and its seller up or down",
+        parameters: &[
+            ITEM,
+            Parameter::required("vote", "vote", Kind::Text, "up or down").positional(),
+        ],
+        session: SessionUse::Required,
+        // A second vote replaces the first.
+        repeat: Repeat::Always,
+        view: View::Sentence("Item {item_id}: {feedback.up} up, {feedback.down} down."),
+    },
+    Command {
+        name: "rating",
+        api: "GetSellerRating",
+        summary: "show how a seller is rated",
+        parameters: &[
+            Parameter::required("seller", "seller_id", Kind::Integer, "the seller's ID")
+                .positional(),
+        ],
+        session: SessionUse::Required,
+        repeat: Repeat::Always,
+        view: View::Record {
+            object: "",
+            columns: RATING_COLUMNS,
+        },
+    },
+    Command {
+        name: "purchases",
+        api: "GetBuyerPurchases",
+        summary: "list what you have bought",
+        parameters: &[LIMIT, CURSOR],
+        session: SessionUse::Required,
+        repeat: Repeat::Always,
+        view: View::Purchases,
+    },
+    PING,
+];

@@ -1,0 +1,251 @@
+//! What a command is: data that says which API it calls, what it takes and how its reply is shown.
+//!
+//! The tables themselves are in `buyer` and `seller`. Limits of the values are the service's to
+//! check; a command knows only their form.
+
+use super::view::View;
+
+/// A side of the market, with its shell.
+pub(crate) struct Role {
+    /// The subcommand: `buyer` or `seller`.
+    pub(crate) name: &'static str,
+    /// Where its service listens by default.
+    pub(crate) default_server: &'static str,
+    pub(crate) commands: &'static [Command],
+}
+
+/// One command of a shell.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) api: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) session: SessionUse,
+    pub(crate) repeat: Repeat,
+    pub(crate) view: View,
+}
+
+/// What a command has to do with the session.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum SessionUse {
+    /// The session is not sent.
+    Unused,
+    /// The session is sent if there is one, which keeps it alive.
+    Optional,
+    /// The service demands a session.
+    Required,
+    /// The reply brings a session.
+    Starts,
+    /// The session ends.
+    Ends,
+}
+
+/// Whether a call whose outcome is unknown may be made again.
+#[derive(Clone, Copy)]
+pub(crate) enum Repeat {
+    /// It reads, or leaves the same state when carried out twice.
+    Always,
+    /// Carrying it out twice differs from once.
+    Never,
+    /// Only if this field was given.
+    With(&'static str),
+}
+
+/// A value that a command takes, as an option and perhaps also by its position.
+#[derive(Clone, Copy)]
+pub(crate) struct Parameter {
+    /// The option's name, without dashes.
+    pub(crate) flag: &'static str,
+    /// The field of the request's `data`.
+    pub(crate) field: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
+    pub(crate) positional: bool,
+    pub(crate) help: &'static str,
+}
+
+/// The form of a parameter's value.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Text,
+    /// Text that is asked for if it was not given.
+    Password,
+    /// As `Password`, and on a terminal asked for twice.
+    NewPassword,
+    Integer,
+    /// A decimal number, which is sent with the very digits that were typed.
+    Decimal,
+    /// Texts: one for each time the option is given, and all that is left of the positional words.
+    TextList,
+    /// An option without a value, which sends `true`.
+    Flag,
+}
+
+impl SessionUse {
+    /// Whether the request carries the session, if there is one.
+    pub(crate) fn is_sent(self) -> bool {
+        matches!(
+            self,
+            SessionUse::Optional | SessionUse::Required | SessionUse::Ends
+        )
+    }
+}
+
+impl Parameter {
+    /// A parameter that must be given, as `--flag`.
+    pub(crate) const fn required(
+        flag: &'static str,
+        field: &'static str,
+        kind: Kind,
+        help: &'static str,
+    ) -> Parameter {
+        Parameter {
+            flag,
+            field,
+            kind,
+            required: true,
+            positional: false,
+            help,
+        }
+    }
+
+    /// A parameter that may be left out.
+    pub(crate) const fn optional(
+        flag: &'static str,
+        field: &'static str,
+        kind: Kind,
+        help: &'static str,
+    ) -> Parameter {
+        Parameter {
+            flag,
+            field,
+            kind,
+            required: false,
+            positional: false,
+            help,
+        }
+    }
+
+    /// The same parameter, taken by its position as well.
+    pub(crate) const fn positional(self) -> Parameter {
+        Parameter {
+            positional: true,
+            ..self
+        }
+    }
+
+    /// What stands for the value in a usage line, such as `ITEM`.
+    pub(crate) fn placeholder(&self) -> String {
+        self.flag.to_uppercase()
+    }
+
+    /// Whether the value is typed without echo, and so never by position.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Password | Kind::NewPassword)
+    }
+}
+
+impl Command {
+    /// The usage line without the program's name, such as `price ITEM PRICE [OPTION]…`.
+    pub(crate) fn usage_line(&self) -> String {
+        let mut line = self.name.to_owned();
+        for parameter in self.parameters {
+            let placeholder = parameter.placeholder();
+            let form = match (parameter.positional, parameter.kind) {
+                (true, Kind::TextList) => format!("{placeholder}…"),
+                (true, _) => placeholder,
+                (false, _) if parameter.required && !parameter.is_secret() => {
+                    format!("--{} {placeholder}", parameter.flag)
+                }
+                _ => continue,
+            };
+            line.push(' ');
+            line.push_str(&if parameter.required {
+                form
+            } else {
+                format!("[{form}]")
+            });
+        }
+        line + " [OPTION]…"
+    }
+}
+
+impl Role {
+    /// The command of that name.
+    pub(crate) fn command(&self, name: &str) -> Option<&'static Command> {
+        self.commands.iter().find(|command| command.name == name)
+    }
+
+    /// The list of all commands.
+    pub(crate) fn overview(&self) -> String {
+        let commands = self
+            .commands
+            .iter()
+            .map(|command| (command.name, command.summary));
+        let built_in = [
+            ("help", "this list, or all about the command named after it"),
+            ("exit", "leave the shell; so do quit and Ctrl-D"),
+        ];
+        commands
+            .chain(built_in)
+            .map(|(name, summary)| format!("  {name:15} {summary}\n"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::shell::{BUYER, SELLER};
+
+    fn apis(role: &Role) -> BTreeSet<&'static str> {
+        role.commands.iter().map(|command| command.api).collect()
+    }
+
+    #[test]
+    fn every_api_has_a_command() {
+        let seller = "Ping CreateAccount Login Logout GetSellerRating RegisterItemForSale ChangeItemPrice \
+                      UpdateUnitsForSale DisplayItemsForSale";
+        let buyer = "Ping CreateAccount Login Logout SearchItemsForSale GetItem AddItemToCart RemoveItemFromCart \
+                     SaveCart ClearCart DisplayCart MakePurchase ProvideFeedback GetSellerRating GetBuyerPurchases";
+        assert_eq!(apis(&SELLER), seller.split_whitespace().collect());
+        assert_eq!(apis(&BUYER), buyer.split_whitespace().collect());
+    }
+
+    #[test]
+    fn names_are_unique_and_optional_positions_come_last() {
+        for role in [&BUYER, &SELLER] {
+            let names: BTreeSet<_> = role.commands.iter().map(|command| command.name).collect();
+            assert_eq!(names.len(), role.commands.len());
+            for command in role.commands {
+                let flags: BTreeSet<_> = command
+                    .parameters
+                    .iter()
+                    .map(|parameter| parameter.flag)
+                    .collect();
+                assert_eq!(flags.len(), command.parameters.len(), "{}", command.name);
+                let required: Vec<_> = command
+                    .parameters
+                    .iter()
+                    .filter(|p| p.positional)
+                    .map(|p| p.required)
+                    .collect();
+                assert!(required.is_sorted_by(|a, b| a >= b), "{}", command.name);
+            }
+        }
+    }
+
+    #[test]
+    fn usage_lines_show_what_must_be_given() {
+        let usage = |role: &Role, name| role.command(name).unwrap().usage_line();
+        assert_eq!(usage(&SELLER, "price"), "price ITEM PRICE [OPTION]…");
+        assert_eq!(usage(&BUYER, "search"), "search [KEYWORD…] [OPTION]…");
+        assert_eq!(usage(&BUYER, "login"), "login USER [OPTION]…");
+        assert!(
+            usage(&SELLER, "register")
+                .starts_with("register --name NAME --category CATEGORY --condition")
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Commands and parameters that are the same for buyers and sellers.
+
+use super::command::{Command, Kind, Parameter, Repeat, SessionUse};
+use super::view::View;
+
+/// The item that a command is about.
+pub(crate) const ITEM: Parameter =
+    Parameter::required("item", "item_id", Kind::Text, "the item's ID, such as 1:42").positional();
+/// The length of a page.
+pub(crate) const LIMIT: Parameter =
+    Parameter::optional("limit", "limit", Kind::Integer, "how many to list at most");
+/// The start of a page.
+pub(crate) const CURSOR: Parameter = Parameter::optional(
+    "cursor",
+    "cursor",
+    Kind::Text,
+    "where to go on, as the page before said",
+);
+
+/// Brings a session.
+pub(crate) const LOGIN: Command = Command {
+    name: "login",
+    api: "Login",
+    summary: "log in, and stay so for later commands",
+    parameters: &[
+        Parameter::required("user", "username", Kind::Text, "the user name").positional(),
+        Parameter::required(
+            "password",
+            "password",
+            Kind::Password,
+            "the password (others may see it; better left out)",
+        ),
+    ],
+    session: SessionUse::Starts,
+    // A login that was lost leaves at worst a session that nobody uses and that times out.
+    repeat: Repeat::Always,
+    view: View::Sentence("Logged in as {role} {user_id}."),
+};
+/// Ends the session.
+pub(crate) const LOGOUT: Command = Command {
+    name: "logout",
+    api: "Logout",
+    summary: "end the session",
+    parameters: &[],
+    session: SessionUse::Ends,
+    repeat: Repeat::Always,
+    view: View::Sentence("Logged out."),
+};
+/// Needs no session.
+pub(crate) const PING: Command = Command {
+    name: "ping",
+    api: "Ping",
+    summary: "ask whether the service answers",
+    parameters: &[],
+    session: SessionUse::Unused,
+    repeat: Repeat::Always,
+    view: View::Sentence("{service} answers."),
+};
+/// What a new account takes.
+pub(crate) const ACCOUNT: &[Parameter] = &[
+    Parameter::required("name", "name", Kind::Text, "the name that others see").positional(),
+    Parameter::optional(
+        "username",
+        "username",
+        Kind::Text,
+        "the name to log in with, if another",
+    ),
+    Parameter::required(
+        "password",
+        "password",
+        Kind::NewPassword,
+        "the password (others may see it; better left out)",
+    ),
+];

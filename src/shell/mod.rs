@@ -1,0 +1,144 @@
+//! The buyer's and the seller's shell: one command from the command line, or many from a terminal
+//! or a script.
+//!
+//! Each command is a row of a table (`buyer`, `seller`); the rest is the same for both sides.
+
+mod arguments;
+mod buyer;
+mod command;
+mod common;
+mod engine;
+mod interactive;
+mod password;
+mod reply;
+mod seller;
+mod session;
+mod view;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use getopts::{Options, ParsingStyle};
+
+pub(crate) use buyer::BUYER;
+use command::Role;
+use engine::Engine;
+pub(crate) use seller::SELLER;
+use session::{Session, SessionFile, state_dir};
+
+use crate::client::{CallError, Client, check_address};
+use crate::command_line::{self, parse, report, usage_error, write_out};
+use crate::text;
+
+/// Longer than a frontend waits for its databases, so that its own answer comes first.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
+
+/// Runs the subcommand of `role`.
+pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
+    let mut options = Options::new();
+    options.parsing_style(ParsingStyle::StopAtFirstFree);
+    options.optopt(
+        "",
+        "server",
+        &format!("the service to use ({})", role.default_server),
+        "HOST:PORT",
+    );
+    options.optopt(
+        "",
+        "session",
+        &format!("the session to use, rather than {SESSION_VARIABLE} or the login kept"),
+        "ID",
+    );
+    options.optflag(
+        "",
+        "json",
+        "print each reply's data, or error, as one line of JSON",
+    );
+    let brief = brief(role);
+    let matches = match parse(&mut options, &brief, args) {
+        Ok(matches) => matches,
+        Err(code) => return code,
+    };
+    let server = matches
+        .opt_str("server")
+        .unwrap_or_else(|| role.default_server.to_owned());
+    if let Err(message) = check_address(&server) {
+        return usage_error(&message, &brief);
+    }
+    let state_dir = state_dir();
+    let session_file = state_dir
+        .as_deref()
+        .map(|dir| SessionFile::new(dir, role.name, &server));
+    let given = matches.opt_str("session").or_else(|| {
+        std::env::var(SESSION_VARIABLE)
+            .ok()
+            .filter(|id| !id.is_empty())
+    });
+    let session = match given {
+        Some(session_id) => Some(Session {
+            session_id,
+            username: None,
+        }),
+        None => session_file.as_ref().and_then(SessionFile::load),
+    };
+    let mut engine = Engine {
+        role,
+        client: Client::new(&server, REPLY_TIMEOUT),
+        session,
+        session_file,
+        json: matches.opt_present("json"),
+        usage_prefix: String::new(),
+    };
+    if !matches.free.is_empty() {
+        engine.usage_prefix = format!("marketplace {} ", role.name);
+        return ExitCode::from(engine.run(&matches.free));
+    }
+    if !io::stdin().is_terminal() {
+        return ExitCode::from(interactive::run_script(&mut engine));
+    }
+    if let Err(code) = greet(&mut engine) {
+        return code;
+    }
+    let history = state_dir.map(|dir| dir.join(format!("history-{}", role.name)));
+    ExitCode::from(interactive::run_terminal(&mut engine, history.as_deref()))
+}
+
+/// Connects first: whoever opens a shell wants to know at once that the service is not there.
+fn greet(engine: &mut Engine) -> Result<(), ExitCode> {
+    if let Err(CallError::CannotConnect(message)) = engine.client.connect() {
+        report(&format!("error: {}", text::escape(&message)));
+        return Err(ExitCode::from(command_line::CANNOT_CONNECT));
+    }
+    let server = text::escape(engine.client.server());
+    write_out(&format!(
+        "Connected to {server}. `help` lists the commands, Ctrl-D leaves.\n"
+    ))
+    .map_err(|error| {
+        command_line::report_output_error(&error);
+        ExitCode::from(command_line::FAILED)
+    })
+}
+
+fn brief(role: &Role) -> String {
+    format!(
+        "Usage: marketplace {name} [OPTION]… [COMMAND [ARGUMENT]…]
+
+Carries out one command. Without a command, opens a shell on a terminal; elsewhere it runs
+the lines of standard input as commands, up to the first that fails.
+
+Results are tables on a terminal and tab-separated values without a header elsewhere. With
+--json, an error of the service is printed to standard output, as {{\"error\":{{…}}}}.
+A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace).
+
+Exit status: 0 done, 1 the service answered with an error or its answer was lost, 2 usage,
+3 cannot connect.
+
+Commands:
+{commands}
+`marketplace {name} COMMAND -h` explains a command.",
+        name = role.name,
+        commands = role.overview(),
+    )
+}

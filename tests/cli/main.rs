@@ -1,0 +1,113 @@
+//! The real binary against a scripted service: what it sends, prints and keeps, and how it ends.
+
+mod fake;
+mod help;
+mod ping;
+mod reconnect;
+mod replies;
+mod sessions;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use fake::FakeServer;
+use tempfile::TempDir;
+
+/// A user with a home of their own.
+struct User {
+    home: TempDir,
+}
+
+impl User {
+    fn new() -> User {
+        User {
+            home: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The binary, with an environment that holds nothing of the machine's.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs `words` as a command of the buyer's shell at `server`.
+    fn buyer(&self, server: &FakeServer, words: &str) -> Output {
+        self.shell("buyer", server, words)
+    }
+
+    fn seller(&self, server: &FakeServer, words: &str) -> Output {
+        self.shell("seller", server, words)
+    }
+
+    fn shell(&self, role: &str, server: &FakeServer, words: &str) -> Output {
+        let address = server.address.to_string();
+        let words = shlex::split(words).unwrap();
+        let words = words.iter().map(String::as_str);
+        self.run(
+            &[role, "--server", &address]
+                .into_iter()
+                .chain(words)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// Runs the buyer's shell with `input` on its standard input.
+    fn script(&self, server: &FakeServer, args: &[&str], input: &str) -> Output {
+        let address = server.address.to_string();
+        let args: Vec<_> = ["buyer", "--server", &address]
+            .iter()
+            .chain(args)
+            .copied()
+            .collect();
+        let mut child = self
+            .command(&args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Checks the exit code and shows what was printed if it is another one.
+#[track_caller]
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "stdout: {}\nstderr: {}",
+        stdout(output),
+        stderr(output)
+    );
+}
+
+/// A server's address where nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
