@@ -56,10 +56,7 @@ impl EndSignal {
 impl Children {
     /// No children yet. Each is given `stop_max` to end once it is asked to.
     pub(crate) fn new(stop_max: Duration) -> Children {
-        Children {
-            running: Vec::new(),
-            stop_max,
-        }
+        Children { running: Vec::new(), stop_max }
     }
 
     /// Starts `command` under a name for messages.
@@ -75,10 +72,7 @@ impl Children {
         if signal.take() {
             return Err(End::Signalled);
         }
-        let dead = self
-            .running
-            .iter_mut()
-            .position(|(_, child)| ended(child).is_some());
+        let dead = self.running.iter_mut().position(|(_, child)| ended(child).is_some());
         if let Some(position) = dead {
             let (name, mut child) = self.running.remove(position);
             let status = ended(&mut child).expect("this child has ended");
@@ -96,11 +90,7 @@ impl Children {
         for (_, child) in self.running.iter_mut().filter(|(name, _)| belongs(name)) {
             send(child, Signal::TERM);
         }
-        while self
-            .running
-            .iter_mut()
-            .any(|(name, child)| belongs(name) && ended(child).is_none())
-        {
+        while self.running.iter_mut().any(|(name, child)| belongs(name) && ended(child).is_none()) {
             if signal.take() {
                 report("error: killing all services on a second signal");
                 self.kill(|_| true);
@@ -115,9 +105,7 @@ impl Children {
         let mut clean = true;
         for (name, mut child) in stopped {
             if let Some(status) = ended(&mut child).filter(|status| !status.success()) {
-                report(&format!(
-                    "error: {name} did not stop as it should: {status}"
-                ));
+                report(&format!("error: {name} did not stop as it should: {status}"));
                 clean = false;
             }
         }
@@ -139,9 +127,7 @@ impl Children {
 /// The status of a child that has ended. That its status cannot be read is a broken invariant:
 /// nobody else waits for our children.
 fn ended(child: &mut Child) -> Option<ExitStatus> {
-    child
-        .try_wait()
-        .expect("only this process waits for its children")
+    child.try_wait().expect("only this process waits for its children")
 }
 
 /// Signals a child that is not yet reaped, so that the signal cannot hit another process.
@@ -149,10 +135,7 @@ fn send(child: &mut Child, signal: Signal) {
     if ended(child).is_none()
         && let Err(error) = kill_process(Pid::from_child(child), signal)
     {
-        report(&format!(
-            "error: cannot signal process {}: {error}",
-            child.id()
-        ));
+        report(&format!("error: cannot signal process {}: {error}", child.id()));
     }
 }
 
@@ -166,9 +149,7 @@ mod tests {
     /// A child that writes its name when it is ready, and again when it is asked to end.
     fn start_obedient(children: &mut Children, name: &str, log: &Path) {
         let script = r#"trap 'echo "$0 ends" >> "$1"; exit 0' TERM; echo "$0 ready" >> "$1"; while :; do sleep 0.01; done"#;
-        children
-            .start(name, Command::new("sh").args(["-c", script, name]).arg(log))
-            .unwrap();
+        children.start(name, Command::new("sh").args(["-c", script, name]).arg(log)).unwrap();
         wait_for(log, &format!("{name} ready\n"));
     }
 
@@ -192,18 +173,13 @@ mod tests {
         assert_eq!(children.check(&no_signal()), Ok(()));
         assert!(children.stop(|name| name == "server", &no_signal()));
         assert!(children.stop(|_| true, &no_signal()));
-        assert_eq!(
-            fs::read_to_string(log).unwrap(),
-            "db ready\nserver ready\nserver ends\ndb ends\n"
-        );
+        assert_eq!(fs::read_to_string(log).unwrap(), "db ready\nserver ready\nserver ends\ndb ends\n");
     }
 
     #[test]
     fn a_child_that_ends_is_named_with_its_status() {
         let mut children = Children::new(Duration::from_secs(60));
-        children
-            .start("db", Command::new("sh").args(["-c", "exit 7"]))
-            .unwrap();
+        children.start("db", Command::new("sh").args(["-c", "exit 7"])).unwrap();
         let end = loop {
             if let Err(end) = children.check(&no_signal()) {
                 break end;
@@ -211,10 +187,7 @@ mod tests {
             thread::sleep(Duration::from_millis(5));
         };
         assert_eq!(end, End::Failed("db has ended: exit status: 7".to_owned()));
-        assert!(
-            children.stop(|_| true, &no_signal()),
-            "there is nothing left to stop"
-        );
+        assert!(children.stop(|_| true, &no_signal()), "there is nothing left to stop");
     }
 
     #[test]
@@ -223,12 +196,7 @@ mod tests {
         let log = dir.path().join("log");
         let script = r#"trap '' TERM; echo ready >> "$0"; while :; do sleep 0.01; done"#;
         let mut children = Children::new(Duration::ZERO);
-        children
-            .start(
-                "stubborn",
-                Command::new("sh").args(["-c", script]).arg(&log),
-            )
-            .unwrap();
+        children.start("stubborn", Command::new("sh").args(["-c", script]).arg(&log)).unwrap();
         wait_for(&log, "ready\n");
         assert!(!children.stop(|_| true, &no_signal()));
         assert_eq!(children.check(&no_signal()), Ok(()), "it is gone");
@@ -240,19 +208,11 @@ mod tests {
         let log = dir.path().join("log");
         let script = r#"trap '' TERM; echo ready >> "$0"; while :; do sleep 0.01; done"#;
         let mut children = Children::new(Duration::from_secs(3600));
-        children
-            .start(
-                "stubborn",
-                Command::new("sh").args(["-c", script]).arg(&log),
-            )
-            .unwrap();
+        children.start("stubborn", Command::new("sh").args(["-c", script]).arg(&log)).unwrap();
         wait_for(&log, "ready\n");
         let signal = no_signal();
         signal.0.store(true, Ordering::Relaxed);
         assert!(!children.stop(|_| true, &signal));
-        assert!(
-            matches!(children.check(&no_signal()), Err(End::Failed(_))),
-            "it was killed"
-        );
+        assert!(matches!(children.check(&no_signal()), Err(End::Failed(_))), "it was killed");
     }
 }

@@ -121,20 +121,11 @@ impl Client {
         }
     }
 
-    fn attempt(
-        &mut self,
-        api: &str,
-        data: &Data,
-    ) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
+    fn attempt(&mut self, api: &str, data: &Data) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
         self.connect()?;
         let request_id = self.next_request_id.to_string();
         self.next_request_id += 1;
-        let request = Request {
-            r#type: "Request",
-            request_id: &request_id,
-            api,
-            data,
-        };
+        let request = Request { r#type: "Request", request_id: &request_id, api, data };
         let mut line = serde_json::to_vec(&request).expect("a request of JSON texts is JSON");
         line.push(b'\n');
         let connection = self.connection.as_mut().expect("connect() succeeded");
@@ -175,38 +166,21 @@ struct ReplyError {
     message: String,
 }
 
-fn parse_reply(
-    line: &[u8],
-    request_id: &str,
-) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
-    let malformed = |error: serde_json::Error| {
-        CallError::Malformed(format!("the reply makes no sense: {error}"))
-    };
+fn parse_reply(line: &[u8], request_id: &str) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
+    let malformed =
+        |error: serde_json::Error| CallError::Malformed(format!("the reply makes no sense: {error}"));
     let reply: Reply<'_> = serde_json::from_slice(line).map_err(malformed)?;
     // A request that the service could not read is answered without its ID.
-    if reply
-        .request_id
-        .as_deref()
-        .is_some_and(|id| id != request_id)
-    {
-        return Err(CallError::Malformed(
-            "the reply belongs to another request".to_owned(),
-        ));
+    if reply.request_id.as_deref().is_some_and(|id| id != request_id) {
+        return Err(CallError::Malformed("the reply belongs to another request".to_owned()));
     }
     match (reply.ok, reply.data, reply.error) {
         (true, Some(data), _) => Ok(Ok(data.to_owned())),
         (false, _, Some(json)) => {
-            let ReplyError { code, message } =
-                serde_json::from_str(json.get()).map_err(malformed)?;
-            Ok(Err(ServiceError {
-                code,
-                message,
-                json: json.to_owned(),
-            }))
+            let ReplyError { code, message } = serde_json::from_str(json.get()).map_err(malformed)?;
+            Ok(Err(ServiceError { code, message, json: json.to_owned() }))
         }
-        _ => Err(CallError::Malformed(
-            "the reply has neither data nor an error".to_owned(),
-        )),
+        _ => Err(CallError::Malformed("the reply has neither data nor an error".to_owned())),
     }
 }
 
@@ -219,18 +193,14 @@ struct Connection {
 impl Connection {
     /// Tries all addresses of `server` in turn and reports the last failure.
     fn open(server: &str, reply_timeout: Duration) -> Result<Connection, CallError> {
-        let failed = |error: io::Error| {
-            CallError::CannotConnect(format!("cannot connect to {server}: {error}"))
-        };
+        let failed =
+            |error: io::Error| CallError::CannotConnect(format!("cannot connect to {server}: {error}"));
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in server.to_socket_addrs().map_err(failed)? {
             match TcpStream::connect_timeout(&address, CONNECT_MAX.min(reply_timeout)) {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(failed)?;
-                    return Ok(Connection {
-                        stream,
-                        received: Vec::new(),
-                    });
+                    return Ok(Connection { stream, received: Vec::new() });
                 }
                 Err(error) => last = error,
             }
@@ -243,10 +213,7 @@ impl Connection {
     /// A service that has gone shows as an end of stream here, before anything is sent that might
     /// not be repeated. Bytes nobody asked for count as broken too.
     fn is_alive(&self) -> bool {
-        let peeked = self
-            .stream
-            .set_nonblocking(true)
-            .and_then(|()| self.stream.peek(&mut [0]));
+        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
         let blocking_again = self.stream.set_nonblocking(false).is_ok();
         let silent = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         silent && blocking_again && self.received.is_empty()
@@ -265,10 +232,7 @@ impl Connection {
         let mut chunk = [0; 16 << 10];
         let mut searched = 0;
         loop {
-            if let Some(end) = self.received[searched..]
-                .iter()
-                .position(|&byte| byte == b'\n')
-            {
+            if let Some(end) = self.received[searched..].iter().position(|&byte| byte == b'\n') {
                 let rest = self.received.split_off(searched + end + 1);
                 return Ok(std::mem::replace(&mut self.received, rest));
             }
@@ -343,9 +307,8 @@ mod tests {
     #[test]
     fn a_missing_reply_is_a_timeout_and_not_repeated() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let error = client(&listener, Duration::from_millis(20))
-            .call("Read", &Data::new(), true)
-            .unwrap_err();
+        let error =
+            client(&listener, Duration::from_millis(20)).call("Read", &Data::new(), true).unwrap_err();
         assert!(matches!(error, CallError::TimedOut(_)), "{error:?}");
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_ok());
@@ -371,14 +334,7 @@ mod tests {
         for good in ["127.0.0.1:6003", "[::1]:6003", "localhost:0"] {
             assert_eq!(check_address(good), Ok(()));
         }
-        for bad in [
-            "",
-            "localhost",
-            ":6003",
-            "localhost:",
-            "localhost:65536",
-            "localhost:http",
-        ] {
+        for bad in ["", "localhost", ":6003", "localhost:", "localhost:65536", "localhost:http"] {
             assert!(check_address(bad).is_err(), "{bad}");
         }
     }

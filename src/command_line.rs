@@ -16,11 +16,7 @@ pub(crate) const CANNOT_CONNECT: u8 = 3;
 /// Parses `args` and adds the option `-h`.
 ///
 /// An `Err` ends the program: the help or the usage error is already printed.
-pub(crate) fn parse(
-    options: &mut Options,
-    brief: &str,
-    args: &[String],
-) -> Result<Matches, ExitCode> {
+pub(crate) fn parse(options: &mut Options, brief: &str, args: &[String]) -> Result<Matches, ExitCode> {
     options.optflag("h", "help", "print this help");
     match options.parse(args) {
         Ok(matches) if matches.opt_present("help") => Err(print(&options.usage(brief))),
@@ -32,9 +28,7 @@ pub(crate) fn parse(
 /// Reports a mistake in the command line, with the first line of the usage that would have been right.
 pub(crate) fn usage_error(message: &str, usage: &str) -> ExitCode {
     let usage = usage.lines().next().unwrap_or_default();
-    report(&format!(
-        "error: {message}\n{usage}\n`-h` in place of the arguments explains them."
-    ));
+    report(&format!("error: {message}\n{usage}\n`-h` in place of the arguments explains them."));
     ExitCode::from(USAGE)
 }
 

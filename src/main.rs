@@ -52,9 +52,7 @@ fn main() -> ExitCode {
     };
     match subcommand.as_str() {
         "up" => up::run(rest),
-        "db_customer" | "db_product" | "server_buyer" | "server_seller" => {
-            serve::run(subcommand, rest)
-        }
+        "db_customer" | "db_product" | "server_buyer" | "server_seller" => serve::run(subcommand, rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
         "ping" => ping::run(rest),

@@ -21,12 +21,7 @@ const TIMEOUT_MS_MAX: u64 = 3_600_000;
 /// Runs the subcommand.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let mut options = Options::new();
-    options.optopt(
-        "",
-        "timeout-ms",
-        "how long to wait for the answer (2000)",
-        "N",
-    );
+    options.optopt("", "timeout-ms", "how long to wait for the answer (2000)", "N");
     let matches = match parse(&mut options, BRIEF, args) {
         Ok(matches) => matches,
         Err(code) => return code,
@@ -44,11 +39,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     match probe(server, Duration::from_millis(timeout_ms)) {
         Ok(data) => print(&text::json_line(data.get())),
         Err(CallError::Refused(error)) => {
-            report(&format!(
-                "error: {}: {}",
-                text::escape(&error.code),
-                text::escape(&error.message)
-            ));
+            report(&format!("error: {}: {}", text::escape(&error.code), text::escape(&error.message)));
             ExitCode::from(command_line::FAILED)
         }
         Err(

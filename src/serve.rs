@@ -1,10 +1,267 @@
-//! The four services as subcommands.
+//! The four services as subcommands: options, logging, signals, and the reactors that run a service.
 
-use std::process::ExitCode;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{self, ExitCode};
+use std::thread;
+use std::time::Duration;
 
-/// Runs `service` until it is told to stop.
-pub(crate) fn run(service: &str, _args: &[String]) -> ExitCode {
+use getopts::{Matches, Options};
+use log::LevelFilter;
+use net::reactor::{Handle, Reactor};
+use net::{Limits, Service, Threads};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use services::{CustomerOptions, Deadlines, HashCost};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use simple_logger::SimpleLogger;
+
+use crate::client::check_address;
+use crate::command_line::{FAILED, parse, report, usage_error};
+
+/// The most reactors of a frontend.
+const REACTORS_MAX: usize = 64;
+
+/// Runs `service` until a signal asks it to end.
+pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
     crate::up::end_with_parent();
-    crate::command_line::report(&format!("error: {service} is not built in yet"));
-    ExitCode::from(crate::command_line::FAILED)
+    let brief = format!("Usage: marketplace {service} [OPTION]…");
+    let matches = match parse(&mut options(service), &brief, args) {
+        Ok(matches) => matches,
+        Err(code) => return code,
+    };
+    let settings = match Settings::read(service, &matches) {
+        Ok(settings) => settings,
+        Err(message) => return usage_error(&message, &brief),
+    };
+    let logger = SimpleLogger::new().with_level(settings.log_level).with_utc_timestamps();
+    if let Err(error) = logger.init() {
+        report(&format!("error: cannot log: {error}"));
+        return ExitCode::from(FAILED);
+    }
+    raise_descriptor_limit();
+    let served = match service {
+        "db_customer" => serve_customer(&settings),
+        "db_product" => serve_product(&settings),
+        "server_buyer" => serve_frontend(&settings, services::server_buyer),
+        "server_seller" => serve_frontend(&settings, services::server_seller),
+        unknown => unreachable!("{unknown} is no service"),
+    };
+    match served {
+        Ok(()) => {
+            log::info!("event=stopped service={service}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::error!("event=failed service={service} error=\"{error}\"");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// What a service was asked to be.
+struct Settings {
+    service: String,
+    listen: String,
+    limits: Limits,
+    log_level: LevelFilter,
+    /// Of a database.
+    data: PathBuf,
+    /// Of `db_customer`.
+    customer: CustomerOptions,
+    /// Of a frontend: the addresses of the databases.
+    backends: Vec<String>,
+    deadlines: Deadlines,
+    reactors: usize,
+}
+
+fn options(service: &str) -> Options {
+    let port = default_port(service);
+    let mut options = Options::new();
+    let listen = format!("the address to listen on, port 0 for a free one (127.0.0.1:{port})");
+    options.optopt("", "listen", &listen, "HOST:PORT");
+    if is_database(service) {
+        options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+    } else {
+        options.optopt("", "customer", "where db_customer listens (127.0.0.1:6001)", "HOST:PORT");
+        options.optopt("", "product", "where db_product listens (127.0.0.1:6002)", "HOST:PORT");
+        options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
+        options.optopt("", "call-timeout-ms", "patience with a database (2000)", "MS");
+    }
+    if service == "db_customer" {
+        options.optopt("", "session-timeout", "how long a session may be idle (300)", "SECONDS");
+        options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
+        options.optopt("", "hash-passes", "passes over that memory (5)", "N");
+    }
+    options.optopt("", "sessions-max", "connections at the same time (16384)", "N");
+    let line = format!("the longest request line ({})", limits(service).line_bytes_max);
+    options.optopt("", "line-bytes-max", &line, "BYTES");
+    options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
+    options
+}
+
+impl Settings {
+    fn read(service: &str, matches: &Matches) -> Result<Self, String> {
+        if let Some(word) = matches.free.first() {
+            return Err(format!("{word:?} is one word too many"));
+        }
+        let listen = address(matches, "listen", default_port(service))?;
+        let customer_address = address(matches, "customer", 6001)?;
+        let product_address = address(matches, "product", 6002)?;
+
+        let mut limits = limits(service);
+        limits.sessions_max = number(matches, "sessions-max", limits.sessions_max, 1, 1 << 24)?;
+        limits.line_bytes_max = number(matches, "line-bytes-max", limits.line_bytes_max, 128, 1 << 30)?;
+
+        let mut customer = CustomerOptions::default();
+        let seconds = customer.session_timeout.as_secs();
+        customer.session_timeout =
+            Duration::from_secs(number(matches, "session-timeout", seconds, 1, 1 << 32)?);
+        let HashCost { memory_kib, passes } = customer.hash_cost;
+        customer.hash_cost = HashCost {
+            memory_kib: number(matches, "hash-memory-kib", memory_kib, 8, 1 << 20)?,
+            passes: number(matches, "hash-passes", passes, 1, 1000)?,
+        };
+
+        let mut deadlines = Deadlines::default();
+        deadlines.call = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        Ok(Self {
+            service: service.to_owned(),
+            listen,
+            limits,
+            log_level: log_level(matches)?,
+            data: matches.opt_str("data").unwrap_or_else(|| "./data".to_owned()).into(),
+            customer,
+            backends: services::backends(&customer_address, &product_address),
+            deadlines,
+            reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
+        })
+    }
+}
+
+fn serve_customer(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let reactor = Reactor::bind(&settings.listen)?;
+    let mut threads = Threads::new(reactor.handle().waker());
+    let service = services::db_customer(&settings.data, settings.customer, random, &mut threads)?;
+    serve_database(settings, reactor, service, threads)
+}
+
+fn serve_product(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let reactor = Reactor::bind(&settings.listen)?;
+    let mut threads = Threads::new(reactor.handle().waker());
+    let service = services::db_product(&settings.data, &mut threads)?;
+    serve_database(settings, reactor, service, threads)
+}
+
+fn serve_database(
+    settings: &Settings,
+    reactor: Reactor,
+    service: impl Service,
+    threads: Threads,
+) -> Result<(), Box<dyn Error>> {
+    drain_on_signal(vec![reactor.handle()])?;
+    log_listening(&settings.service, reactor.local_addr()?);
+    reactor.run(service, settings.limits.clone(), Vec::new())?;
+    // The last commit is on disk before the process ends.
+    threads.join();
+    Ok(())
+}
+
+fn serve_frontend<S: Service>(
+    settings: &Settings,
+    service: impl Fn(Deadlines) -> S + Sync,
+) -> Result<(), Box<dyn Error>> {
+    let reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
+    drain_on_signal(reactors.iter().map(Reactor::handle).collect())?;
+    log_listening(&settings.service, reactors[0].local_addr()?);
+    thread::scope(|scope| {
+        let run = |reactor: Reactor| {
+            let service = service(settings.deadlines);
+            reactor.run(service, settings.limits.clone(), settings.backends.clone())
+        };
+        let threads: Vec<_> = reactors.into_iter().map(|reactor| scope.spawn(move || run(reactor))).collect();
+        for thread in threads {
+            thread.join().expect("a reactor panicked")?;
+        }
+        Ok(())
+    })
+}
+
+/// Lets the first SIGTERM or SIGINT drain the reactors, and the second end the process at once.
+fn drain_on_signal(handles: Vec<Handle>) -> Result<(), Box<dyn Error>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for (count, signal) in signals.forever().enumerate() {
+            if count > 0 {
+                log::warn!("event=killed signal={signal}");
+                process::exit(i32::from(FAILED));
+            }
+            log::info!("event=draining signal={signal}");
+            handles.iter().for_each(Handle::drain);
+        }
+    })?;
+    Ok(())
+}
+
+fn log_listening(service: &str, address: SocketAddr) {
+    log::info!("event=ready service={service} listening on {address}");
+}
+
+/// Each connection takes a file descriptor, and the usual limit allows only 1024.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        log::warn!("event=descriptor_limit_kept error=\"{error}\"");
+    }
+}
+
+/// Unpredictable bits of the system's.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has random bits");
+    u128::from_ne_bytes(bytes)
+}
+
+fn limits(service: &str) -> Limits {
+    if is_database(service) { services::database_limits() } else { Limits::default() }
+}
+
+fn is_database(service: &str) -> bool {
+    service.starts_with("db_")
+}
+
+fn default_port(service: &str) -> u16 {
+    let ports = [("db_customer", 6001), ("db_product", 6002), ("server_buyer", 6003)];
+    ports.into_iter().find(|(name, _)| *name == service).map_or(6004, |(_, port)| port)
+}
+
+fn address(matches: &Matches, option: &str, port: u16) -> Result<String, String> {
+    // An option that the service does not have is not given.
+    let given = matches.opt_defined(option).then(|| matches.opt_str(option)).flatten();
+    let address = given.unwrap_or_else(|| format!("127.0.0.1:{port}"));
+    check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
+    Ok(address)
+}
+
+fn number<N>(matches: &Matches, option: &str, default: N, min: N, max: N) -> Result<N, String>
+where
+    N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let Some(text) = matches.opt_defined(option).then(|| matches.opt_str(option)).flatten() else {
+        return Ok(default);
+    };
+    let value = text.parse().ok().filter(|value| (min..=max).contains(value));
+    value.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
+}
+
+fn log_level(matches: &Matches) -> Result<LevelFilter, String> {
+    match matches.opt_str("log").as_deref() {
+        Some("error") => Ok(LevelFilter::Error),
+        Some("warn") => Ok(LevelFilter::Warn),
+        None | Some("info") => Ok(LevelFilter::Info),
+        Some("debug") => Ok(LevelFilter::Debug),
+        Some(other) => Err(format!("--log: {other:?} is not error, warn, info or debug")),
+    }
 }

@@ -9,22 +9,14 @@ use std::io::{self, IsTerminal};
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_unsafe(c) {
-            out.extend(c.escape_default())
-        } else {
-            out.push(c)
-        }
+        if is_unsafe(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }
 
 /// `json` as one line: as it was sent, or with what a terminal might act upon as JSON escapes.
 pub(crate) fn json_line(json: &str) -> String {
-    let mut line = if io::stdout().is_terminal() {
-        escape_json(json)
-    } else {
-        json.to_owned()
-    };
+    let mut line = if io::stdout().is_terminal() { escape_json(json) } else { json.to_owned() };
     line.push('\n');
     line
 }
@@ -54,10 +46,7 @@ mod tests {
 
     #[test]
     fn control_characters_become_visible() {
-        assert_eq!(
-            escape("a\x1b[2Jb\n\t\u{7f}\u{9b}"),
-            "a\\u{1b}[2Jb\\n\\t\\u{7f}\\u{9b}"
-        );
+        assert_eq!(escape("a\x1b[2Jb\n\t\u{7f}\u{9b}"), "a\\u{1b}[2Jb\\n\\t\\u{7f}\\u{9b}");
         assert_eq!(escape("\u{202e}gnp.exe"), "\\u{202e}gnp.exe");
         assert_eq!(escape("Žluťoučký \\ 書"), "Žluťoučký \\ 書");
     }

@@ -21,12 +21,8 @@ Starts all four services on this machine, on the ports 6001 to 6004. Ctrl-C stop
 a second Ctrl-C kills them. If one of them ends by itself, the others are stopped.";
 
 /// In the order in which they are started.
-const SERVICES: [(&str, u16); 4] = [
-    ("db_customer", 6001),
-    ("db_product", 6002),
-    ("server_buyer", 6003),
-    ("server_seller", 6004),
-];
+const SERVICES: [(&str, u16); 4] =
+    [("db_customer", 6001), ("db_product", 6002), ("server_buyer", 6003), ("server_seller", 6004)];
 /// How long a service may take until it answers.
 const START_MAX: Duration = Duration::from_secs(10);
 /// How long a service may take to stop. It gives itself five seconds.
@@ -38,12 +34,7 @@ const PARENT_VARIABLE: &str = "MARKETPLACE_UP_PID";
 /// Runs the subcommand.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let mut options = Options::new();
-    options.optopt(
-        "",
-        "data",
-        "where the databases keep their files (./data)",
-        "DIR",
-    );
+    options.optopt("", "data", "where the databases keep their files (./data)", "DIR");
     options.optopt("", "host", "the address to listen on (127.0.0.1)", "ADDR");
     let matches = match parse(&mut options, BRIEF, args) {
         Ok(matches) => matches,
@@ -52,14 +43,10 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     if let Some(word) = matches.free.first() {
         return usage_error(&format!("{word:?} is one word too many"), BRIEF);
     }
-    let host = matches
-        .opt_str("host")
-        .unwrap_or_else(|| "127.0.0.1".to_owned());
+    let host = matches.opt_str("host").unwrap_or_else(|| "127.0.0.1".to_owned());
     let place = Place {
         host: host.trim_matches(['[', ']']).to_owned(),
-        data: matches
-            .opt_str("data")
-            .unwrap_or_else(|| "./data".to_owned()),
+        data: matches.opt_str("data").unwrap_or_else(|| "./data".to_owned()),
     };
     match up(&place) {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,16 +64,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 #[cfg(target_os = "linux")]
 pub(crate) fn end_with_parent() {
     use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-    let Some(parent) = env::var(PARENT_VARIABLE)
-        .ok()
-        .and_then(|pid| pid.parse().ok())
-    else {
+    let Some(parent) = env::var(PARENT_VARIABLE).ok().and_then(|pid| pid.parse().ok()) else {
         return;
     };
     if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
-        report(&format!(
-            "error: cannot follow the end of process {parent}: {error}"
-        ));
+        report(&format!("error: cannot follow the end of process {parent}: {error}"));
     }
     // It may have ended before we asked to be told.
     if getppid() != Pid::from_raw(parent) {
@@ -119,11 +101,7 @@ impl Place {
     }
 
     fn service_args(&self, service: &str, port: u16) -> Vec<String> {
-        let mut args = vec![
-            service.to_owned(),
-            "--listen".to_owned(),
-            self.listen_address(port),
-        ];
+        let mut args = vec![service.to_owned(), "--listen".to_owned(), self.listen_address(port)];
         if is_frontend(service) {
             let [(_, customer), (_, product), ..] = SERVICES;
             args.extend(["--customer".to_owned(), self.connect_address(customer)]);
@@ -141,10 +119,7 @@ impl Place {
     fn check_ports(&self) -> Result<(), String> {
         for (service, port) in SERVICES {
             if let Err(error) = TcpListener::bind((self.host.as_str(), port)) {
-                return Err(format!(
-                    "cannot listen on {} for {service}: {error}",
-                    self.listen_address(port)
-                ));
+                return Err(format!("cannot listen on {} for {service}: {error}", self.listen_address(port)));
             }
         }
         Ok(())
@@ -160,26 +135,15 @@ impl Place {
             server => format!("marketplace {role} --server {server}"),
         };
         let [.., (_, buyer), (_, seller)] = SERVICES;
-        text.push_str(&format!(
-            "\nThe data is in {}. Ctrl-C stops all four.\n",
-            self.data
-        ));
+        text.push_str(&format!("\nThe data is in {}. Ctrl-C stops all four.\n", self.data));
         text.push_str("Next, each in a terminal of its own:\n\n");
-        text.push_str(&format!(
-            "  {}\n  {}\n\n",
-            shell("seller", seller),
-            shell("buyer", buyer)
-        ));
+        text.push_str(&format!("  {}\n  {}\n\n", shell("seller", seller), shell("buyer", buyer)));
         text
     }
 }
 
 fn address(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn is_frontend(service: &str) -> bool {
@@ -212,13 +176,11 @@ fn up(place: &Place) -> Result<(), String> {
 
 /// Starts the services one by one, each when those before it answer.
 fn start(place: &Place, children: &mut Children, signal: &EndSignal) -> Result<(), End> {
-    let program = env::current_exe()
-        .map_err(|error| End::Failed(format!("cannot find this program: {error}")))?;
+    let program =
+        env::current_exe().map_err(|error| End::Failed(format!("cannot find this program: {error}")))?;
     for (service, port) in SERVICES {
         let mut command = Command::new(&program);
-        command
-            .args(place.service_args(service, port))
-            .env(PARENT_VARIABLE, std::process::id().to_string());
+        command.args(place.service_args(service, port)).env(PARENT_VARIABLE, std::process::id().to_string());
         children.start(service, &mut command)?;
         let give_up_at = Instant::now() + START_MAX;
         while ping::probe(&place.connect_address(port), PROBE_MAX).is_err() {
@@ -249,10 +211,7 @@ mod tests {
     use super::*;
 
     fn place(host: &str) -> Place {
-        Place {
-            host: host.to_owned(),
-            data: "d".to_owned(),
-        }
+        Place { host: host.to_owned(), data: "d".to_owned() }
     }
 
     #[test]
@@ -262,9 +221,7 @@ mod tests {
             ["db_product", "--listen", "127.0.0.1:6002", "--data", "d"]
         );
         assert_eq!(
-            place("0.0.0.0")
-                .service_args("server_buyer", 6003)
-                .join(" "),
+            place("0.0.0.0").service_args("server_buyer", 6003).join(" "),
             "server_buyer --listen 0.0.0.0:6003 --customer 127.0.0.1:6001 --product 127.0.0.1:6002"
         );
         assert_eq!(
@@ -275,15 +232,7 @@ mod tests {
 
     #[test]
     fn the_hint_names_the_server_where_it_is_not_the_default() {
-        assert!(
-            place("0.0.0.0")
-                .summary()
-                .contains("  marketplace seller\n  marketplace buyer\n")
-        );
-        assert!(
-            place("10.0.0.7")
-                .summary()
-                .contains("marketplace seller --server 10.0.0.7:6004\n")
-        );
+        assert!(place("0.0.0.0").summary().contains("  marketplace seller\n  marketplace buyer\n"));
+        assert!(place("10.0.0.7").summary().contains("marketplace seller --server 10.0.0.7:6004\n"));
     }
 }

@@ -24,16 +24,12 @@ const NEGATIVE_MARK: char = '\u{1}';
 /// Parses the `words` that follow the command's name. An `Err` says what is wrong with them.
 pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, String> {
     let words = mark_negative_numbers(command, words);
-    let matches = options(command)
-        .parse(words)
-        .map_err(|error| error.to_string())?;
+    let matches = options(command).parse(words).map_err(|error| error.to_string())?;
     if matches.opt_present("help") {
         return Ok(Arguments::Help);
     }
-    let mut free = matches
-        .free
-        .iter()
-        .map(|word| word.strip_prefix(NEGATIVE_MARK).unwrap_or(word).to_owned());
+    let mut free =
+        matches.free.iter().map(|word| word.strip_prefix(NEGATIVE_MARK).unwrap_or(word).to_owned());
     let mut data = Data::new();
     for parameter in command.parameters {
         let mut values = matches.opt_strs(parameter.flag);
@@ -45,10 +41,7 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
         let given = match parameter.kind {
             Kind::Flag => matches.opt_present(parameter.flag).then(|| raw(&true)),
             Kind::TextList => (!values.is_empty()).then(|| raw(&values)),
-            _ => values
-                .first()
-                .map(|value| scalar(parameter, value))
-                .transpose()?,
+            _ => values.first().map(|value| scalar(parameter, value)).transpose()?,
         };
         match given {
             Some(value) => drop(data.insert(parameter.field, value)),
@@ -58,21 +51,13 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
     }
     match free.next() {
         Some(word) => Err(format!("{word:?} is one word too many")),
-        None => Ok(Arguments::Call {
-            data,
-            json: matches.opt_present("json"),
-        }),
+        None => Ok(Arguments::Call { data, json: matches.opt_present("json") }),
     }
 }
 
 /// The help of one command. `prefix` is what stands before its name, if anything does.
 pub(crate) fn help(command: &Command, prefix: &str) -> String {
-    let brief = format!(
-        "Usage: {prefix}{}\n\n{}: {}.",
-        command.usage_line(),
-        command.name,
-        command.summary
-    );
+    let brief = format!("Usage: {prefix}{}\n\n{}: {}.", command.usage_line(), command.name, command.summary);
     options(command).usage(&brief)
 }
 
@@ -100,16 +85,12 @@ fn options(command: &Command) -> Options {
 fn mark_negative_numbers(command: &Command, words: &[String]) -> Vec<String> {
     let takes_value = |word: &String| {
         let flag = word.strip_prefix("--").unwrap_or_default();
-        command
-            .parameters
-            .iter()
-            .any(|parameter| parameter.flag == flag && parameter.kind != Kind::Flag)
+        command.parameters.iter().any(|parameter| parameter.flag == flag && parameter.kind != Kind::Flag)
     };
     let mut marked = Vec::with_capacity(words.len());
     for (i, word) in words.iter().enumerate() {
-        let negative = word
-            .strip_prefix('-')
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let negative =
+            word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         let is_option_value = i > 0 && takes_value(&words[i - 1]);
         marked.push(if negative && !is_option_value {
             format!("{NEGATIVE_MARK}{word}")
@@ -134,11 +115,7 @@ fn scalar(parameter: &Parameter, value: &str) -> Result<Box<RawValue>, String> {
 /// `text` as a JSON number of the same digits: a price never passes through binary floating point.
 fn number(text: &str) -> Option<Box<RawValue>> {
     let digits = text.strip_prefix('+').unwrap_or(text);
-    if !digits
-        .strip_prefix('-')
-        .unwrap_or(digits)
-        .starts_with(|c: char| c.is_ascii_digit())
-    {
+    if !digits.strip_prefix('-').unwrap_or(digits).starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     RawValue::from_string(digits.to_owned()).ok()
@@ -160,10 +137,7 @@ mod tests {
     /// The request's data that a line leads to, as JSON.
     fn data(line: &str) -> Result<String, String> {
         let words = shlex::split(line).unwrap();
-        let command = SELLER
-            .command(&words[0])
-            .or_else(|| BUYER.command(&words[0]))
-            .unwrap();
+        let command = SELLER.command(&words[0]).or_else(|| BUYER.command(&words[0])).unwrap();
         match parse(command, &words[1..])? {
             Arguments::Help => Ok("help".to_owned()),
             Arguments::Call { data, .. } => Ok(serde_json::to_string(&data).unwrap()),
@@ -173,11 +147,7 @@ mod tests {
     #[test]
     fn options_and_positions_mean_the_same() {
         let expected = r#"{"item_id":"1:42","price":9.99}"#;
-        for line in [
-            "price 1:42 9.99",
-            "price --item 1:42 --price=9.99",
-            "price --price 9.99 1:42",
-        ] {
+        for line in ["price 1:42 9.99", "price --item 1:42 --price=9.99", "price --price 9.99 1:42"] {
             assert_eq!(data(line).unwrap(), expected, "{line}");
         }
         assert_eq!(
@@ -188,41 +158,22 @@ mod tests {
             data("search book cs --category 1").unwrap(),
             r#"{"category":1,"keywords":["book","cs"]}"#
         );
-        assert_eq!(
-            data("search --keyword a b").unwrap(),
-            r#"{"keywords":["a","b"]}"#
-        );
-        assert_eq!(
-            data("search").unwrap(),
-            "{}",
-            "what is too little is the service's to say"
-        );
+        assert_eq!(data("search --keyword a b").unwrap(), r#"{"keywords":["a","b"]}"#);
+        assert_eq!(data("search").unwrap(), "{}", "what is too little is the service's to say");
         assert_eq!(data("items --sold-out").unwrap(), r#"{"sold_out":true}"#);
         assert_eq!(data("login ann").unwrap(), r#"{"username":"ann"}"#);
     }
 
     #[test]
     fn numbers_keep_their_digits() {
-        for price in [
-            "19.99",
-            "19.990",
-            "1000000000.00",
-            "123456789012345678901234567890.10",
-            "-1",
-            "1e2",
-        ] {
+        for price in ["19.99", "19.990", "1000000000.00", "123456789012345678901234567890.10", "-1", "1e2"] {
             assert_eq!(
                 data(&format!("price 1:42 {price}")).unwrap(),
                 format!(r#"{{"item_id":"1:42","price":{price}}}"#)
             );
         }
-        for price in [
-            "", "x", ".5", "5.", "1,5", "0x10", "NaN", "--", "1 2", "007", "[1]", "null",
-        ] {
-            assert!(
-                data(&format!("price 1:42 --price '{price}'")).is_err(),
-                "{price}"
-            );
+        for price in ["", "x", ".5", "5.", "1,5", "0x10", "NaN", "--", "1 2", "007", "[1]", "null"] {
+            assert!(data(&format!("price 1:42 --price '{price}'")).is_err(), "{price}");
         }
     }
 
@@ -238,40 +189,19 @@ mod tests {
         ] {
             assert_eq!(data(line).unwrap(), expected, "{line}");
         }
-        assert_eq!(
-            data("units 1:42 +3").unwrap(),
-            r#"{"item_id":"1:42","quantity_delta":3}"#
-        );
-        assert_eq!(
-            data("units -3 5").unwrap(),
-            r#"{"item_id":"-3","quantity_delta":5}"#
-        );
-        assert!(
-            data("units 1:42 -3.5")
-                .unwrap_err()
-                .contains("whole number")
-        );
+        assert_eq!(data("units 1:42 +3").unwrap(), r#"{"item_id":"1:42","quantity_delta":3}"#);
+        assert_eq!(data("units -3 5").unwrap(), r#"{"item_id":"-3","quantity_delta":5}"#);
+        assert!(data("units 1:42 -3.5").unwrap_err().contains("whole number"));
         assert!(data("units 1:42 -x").is_err());
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         assert!(data("price 1:42").unwrap_err().contains("PRICE"));
-        assert!(
-            data("register --name x")
-                .unwrap_err()
-                .contains("--category")
-        );
+        assert!(data("register --name x").unwrap_err().contains("--category"));
         assert!(data("item 1:42 1:43").unwrap_err().contains("1:43"));
-        assert!(
-            data("item 1:42 --item 1:43").unwrap_err().contains("1:42"),
-            "given in both ways"
-        );
-        assert!(
-            data("search --category one")
-                .unwrap_err()
-                .contains("CATEGORY")
-        );
+        assert!(data("item 1:42 --item 1:43").unwrap_err().contains("1:42"), "given in both ways");
+        assert!(data("search --category one").unwrap_err().contains("CATEGORY"));
         assert!(data("search --categories 1").is_err());
         assert!(data("search --limit 1 --limit 2").is_err());
     }
@@ -286,10 +216,7 @@ mod tests {
                     command.name
                 );
                 let help = help(command, "");
-                assert!(
-                    help.starts_with(&format!("Usage: {}", command.name)),
-                    "{help}"
-                );
+                assert!(help.starts_with(&format!("Usage: {}", command.name)), "{help}");
                 assert!(help.contains(command.summary), "{help}");
                 for parameter in command.parameters {
                     assert!(help.contains(&format!("--{}", parameter.flag)), "{help}");

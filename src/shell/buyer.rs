@@ -5,11 +5,7 @@ use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
 
 /// The buyer's shell.
-pub(crate) static BUYER: Role = Role {
-    name: "buyer",
-    default_server: "127.0.0.1:6003",
-    commands: COMMANDS,
-};
+pub(crate) static BUYER: Role = Role { name: "buyer", default_server: "127.0.0.1:6003", commands: COMMANDS };
 
 const QUANTITY: Parameter =
     Parameter::required("quantity", "quantity", Kind::Integer, "how many units").positional();
@@ -31,24 +27,15 @@ const COMMANDS: &[Command] = &[
         api: "SearchItemsForSale",
         summary: "find items in stock, by keywords, category or both",
         parameters: &[
-            Parameter::optional(
-                "keyword",
-                "keywords",
-                Kind::TextList,
-                "a word to look for; may be repeated",
-            )
-            .positional(),
+            Parameter::optional("keyword", "keywords", Kind::TextList, "a word to look for; may be repeated")
+                .positional(),
             Parameter::optional("category", "category", Kind::Integer, "only this category"),
             LIMIT,
             CURSOR,
         ],
         session: SessionUse::Optional,
         repeat: Repeat::Always,
-        view: View::List {
-            rows: "items",
-            columns: ITEM_COLUMNS,
-            footer: "{total} found.",
-        },
+        view: View::List { rows: "items", columns: ITEM_COLUMNS, footer: "{total} found." },
     },
     Command {
         name: "item",
@@ -57,10 +44,7 @@ const COMMANDS: &[Command] = &[
         parameters: &[ITEM],
         session: SessionUse::Optional,
         repeat: Repeat::Always,
-        view: View::Record {
-            object: "item",
-            columns: ITEM_COLUMNS,
-        },
+        view: View::Record { object: "item", columns: ITEM_COLUMNS },
     },
     Command {
         name: "add",
@@ -125,10 +109,7 @@ const COMMANDS: &[Command] = &[
         name: "vote",
         api: "ProvideFeedback",
         summary: "vote an item and its seller up or down",
-        parameters: &[
-            ITEM,
-            Parameter::required("vote", "vote", Kind::Text, "up or down").positional(),
-        ],
+        parameters: &[ITEM, Parameter::required("vote", "vote", Kind::Text, "up or down").positional()],
         session: SessionUse::Required,
         // A second vote replaces the first.
         repeat: Repeat::Always,
@@ -139,15 +120,11 @@ const COMMANDS: &[Command] = &[
         api: "GetSellerRating",
         summary: "show how a seller is rated",
         parameters: &[
-            Parameter::required("seller", "seller_id", Kind::Integer, "the seller's ID")
-                .positional(),
+            Parameter::required("seller", "seller_id", Kind::Integer, "the seller's ID").positional()
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::Record {
-            object: "",
-            columns: RATING_COLUMNS,
-        },
+        view: View::Record { object: "", columns: RATING_COLUMNS },
     },
     Command {
         name: "purchases",

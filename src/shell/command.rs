@@ -84,10 +84,7 @@ pub(crate) enum Kind {
 impl SessionUse {
     /// Whether the request carries the session, if there is one.
     pub(crate) fn is_sent(self) -> bool {
-        matches!(
-            self,
-            SessionUse::Optional | SessionUse::Required | SessionUse::Ends
-        )
+        matches!(self, SessionUse::Optional | SessionUse::Required | SessionUse::Ends)
     }
 }
 
@@ -99,14 +96,7 @@ impl Parameter {
         kind: Kind,
         help: &'static str,
     ) -> Parameter {
-        Parameter {
-            flag,
-            field,
-            kind,
-            required: true,
-            positional: false,
-            help,
-        }
+        Parameter { flag, field, kind, required: true, positional: false, help }
     }
 
     /// A parameter that may be left out.
@@ -116,22 +106,12 @@ impl Parameter {
         kind: Kind,
         help: &'static str,
     ) -> Parameter {
-        Parameter {
-            flag,
-            field,
-            kind,
-            required: false,
-            positional: false,
-            help,
-        }
+        Parameter { flag, field, kind, required: false, positional: false, help }
     }
 
     /// The same parameter, taken by its position as well.
     pub(crate) const fn positional(self) -> Parameter {
-        Parameter {
-            positional: true,
-            ..self
-        }
+        Parameter { positional: true, ..self }
     }
 
     /// What stands for the value in a usage line, such as `ITEM`.
@@ -160,11 +140,7 @@ impl Command {
                 _ => continue,
             };
             line.push(' ');
-            line.push_str(&if parameter.required {
-                form
-            } else {
-                format!("[{form}]")
-            });
+            line.push_str(&if parameter.required { form } else { format!("[{form}]") });
         }
         line + " [OPTION]…"
     }
@@ -178,18 +154,12 @@ impl Role {
 
     /// The list of all commands.
     pub(crate) fn overview(&self) -> String {
-        let commands = self
-            .commands
-            .iter()
-            .map(|command| (command.name, command.summary));
+        let commands = self.commands.iter().map(|command| (command.name, command.summary));
         let built_in = [
             ("help", "this list, or all about the command named after it"),
             ("exit", "leave the shell; so do quit and Ctrl-D"),
         ];
-        commands
-            .chain(built_in)
-            .map(|(name, summary)| format!("  {name:15} {summary}\n"))
-            .collect()
+        commands.chain(built_in).map(|(name, summary)| format!("  {name:15} {summary}\n")).collect()
     }
 }
 
@@ -220,18 +190,10 @@ mod tests {
             let names: BTreeSet<_> = role.commands.iter().map(|command| command.name).collect();
             assert_eq!(names.len(), role.commands.len());
             for command in role.commands {
-                let flags: BTreeSet<_> = command
-                    .parameters
-                    .iter()
-                    .map(|parameter| parameter.flag)
-                    .collect();
+                let flags: BTreeSet<_> = command.parameters.iter().map(|parameter| parameter.flag).collect();
                 assert_eq!(flags.len(), command.parameters.len(), "{}", command.name);
-                let required: Vec<_> = command
-                    .parameters
-                    .iter()
-                    .filter(|p| p.positional)
-                    .map(|p| p.required)
-                    .collect();
+                let required: Vec<_> =
+                    command.parameters.iter().filter(|p| p.positional).map(|p| p.required).collect();
                 assert!(required.is_sorted_by(|a, b| a >= b), "{}", command.name);
             }
         }
@@ -244,8 +206,7 @@ mod tests {
         assert_eq!(usage(&BUYER, "search"), "search [KEYWORD…] [OPTION]…");
         assert_eq!(usage(&BUYER, "login"), "login USER [OPTION]…");
         assert!(
-            usage(&SELLER, "register")
-                .starts_with("register --name NAME --category CATEGORY --condition")
+            usage(&SELLER, "register").starts_with("register --name NAME --category CATEGORY --condition")
         );
     }
 }

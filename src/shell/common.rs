@@ -10,12 +10,8 @@ pub(crate) const ITEM: Parameter =
 pub(crate) const LIMIT: Parameter =
     Parameter::optional("limit", "limit", Kind::Integer, "how many to list at most");
 /// The start of a page.
-pub(crate) const CURSOR: Parameter = Parameter::optional(
-    "cursor",
-    "cursor",
-    Kind::Text,
-    "where to go on, as the page before said",
-);
+pub(crate) const CURSOR: Parameter =
+    Parameter::optional("cursor", "cursor", Kind::Text, "where to go on, as the page before said");
 
 /// Brings a session.
 pub(crate) const LOGIN: Command = Command {
@@ -59,12 +55,7 @@ pub(crate) const PING: Command = Command {
 /// What a new account takes.
 pub(crate) const ACCOUNT: &[Parameter] = &[
     Parameter::required("name", "name", Kind::Text, "the name that others see").positional(),
-    Parameter::optional(
-        "username",
-        "username",
-        Kind::Text,
-        "the name to log in with, if another",
-    ),
+    Parameter::optional("username", "username", Kind::Text, "the name to log in with, if another"),
     Parameter::required(
         "password",
         "password",

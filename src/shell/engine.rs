@@ -31,17 +31,12 @@ pub(crate) struct Engine {
 /// Why a command did not do what it should.
 enum Failure {
     Usage(String),
-    Call {
-        error: CallError,
-        json: bool,
-        hint: Option<&'static str>,
-    },
+    Call { error: CallError, json: bool, hint: Option<&'static str> },
     Output(io::Error),
 }
 
 const HINT_LOGIN: &str = "Log in first: login USER";
-const HINT_UNKNOWN_OUTCOME: &str =
-    "It may have been carried out all the same. Look before you try again.";
+const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
 
 impl Engine {
     /// Carries out one command and returns its exit code, 0 if all went well. Whatever there is to
@@ -52,9 +47,7 @@ impl Engine {
         };
         let result = match name.as_str() {
             "help" => self.help(rest),
-            name => self
-                .command(name)
-                .and_then(|command| self.run_command(command, rest)),
+            name => self.command(name).and_then(|command| self.run_command(command, rest)),
         };
         match result {
             Ok(()) => 0,
@@ -81,11 +74,7 @@ impl Engine {
             Arguments::Help => return self.help(&[command.name.to_owned()]),
             Arguments::Call { data, json } => (data, json || self.json),
         };
-        for parameter in command
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.is_secret())
-        {
+        for parameter in command.parameters.iter().filter(|parameter| parameter.is_secret()) {
             if !data.contains_key(parameter.field) {
                 let password = password::ask(parameter.kind == Kind::NewPassword).map_err(usage)?;
                 data.insert(parameter.field, raw(&password));
@@ -135,18 +124,13 @@ impl Engine {
                 let Some(session_id) = string_at(reply, "session_id") else {
                     return report("The service sent no session ID.");
                 };
-                let username = data
-                    .get("username")
-                    .and_then(|name| serde_json::from_str(name.get()).ok());
-                let session = Session {
-                    session_id,
-                    username,
-                };
+                let username = data.get("username").and_then(|name| serde_json::from_str(name.get()).ok());
+                let session = Session { session_id, username };
                 match self.session_file.as_ref().map(|file| file.store(&session)) {
                     Some(Ok(())) => {}
-                    Some(Err(error)) => report(&format!(
-                        "The login cannot be kept for later commands: {error}"
-                    )),
+                    Some(Err(error)) => {
+                        report(&format!("The login cannot be kept for later commands: {error}"))
+                    }
                     None => report("The login cannot be kept for later commands: HOME is not set."),
                 }
                 self.session = Some(session);
@@ -192,11 +176,7 @@ impl Failure {
                 if let Some(hint) = hint {
                     report(hint);
                 }
-                if matches!(error, CallError::CannotConnect(_)) {
-                    CANNOT_CONNECT
-                } else {
-                    FAILED
-                }
+                if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED }
             }
         }
     }
@@ -205,18 +185,12 @@ impl Failure {
 fn explain_call(error: &CallError, json: bool) {
     match error {
         CallError::Refused(refusal) if json => {
-            if let Err(error) =
-                write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json)))
-            {
+            if let Err(error) = write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json))) {
                 report_output_error(&error);
             }
         }
         CallError::Refused(refusal) => {
-            report(&format!(
-                "error: {}: {}",
-                escape(&refusal.code),
-                escape(&refusal.message)
-            ));
+            report(&format!("error: {}: {}", escape(&refusal.code), escape(&refusal.message)));
         }
         CallError::CannotConnect(message)
         | CallError::Broken(message)
@@ -231,12 +205,8 @@ fn show(command: &Command, reply: &RawValue, json: bool) -> io::Result<()> {
     }
     write_out(&view::render(&command.view, reply, target()))?;
     if let Some(cursor) = string_at(reply, "next_cursor") {
-        let word =
-            shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
-        report(&format!(
-            "There is more: repeat the command with --cursor {}",
-            escape(&word)
-        ));
+        let word = shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
+        report(&format!("There is more: repeat the command with --cursor {}", escape(&word)));
     }
     Ok(())
 }
@@ -246,10 +216,7 @@ fn target() -> Target {
     if !out.is_terminal() {
         return Target::Plain;
     }
-    let width = rustix::termios::tcgetwinsize(&out)
-        .ok()
-        .map(|size| size.ws_col)
-        .filter(|&width| width > 0);
+    let width = rustix::termios::tcgetwinsize(&out).ok().map(|size| size.ws_col).filter(|&width| width > 0);
     Target::Terminal { width }
 }
 

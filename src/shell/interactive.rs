@@ -60,27 +60,18 @@ fn run_line(engine: &mut Engine, line: &str) -> Option<u8> {
         report("error: a quotation mark is not closed");
         return Some(USAGE);
     };
-    if words
-        .first()
-        .is_some_and(|word| LEAVE.contains(&word.as_str()))
-    {
+    if words.first().is_some_and(|word| LEAVE.contains(&word.as_str())) {
         return None;
     }
     Some(engine.run(&words))
 }
 
 fn read_terminal(engine: &mut Engine, history: Option<&Path>) -> Result<(), ReadlineError> {
-    let config = Config::builder()
-        .auto_add_history(false)
-        .completion_type(CompletionType::List)
-        .build();
+    let config = Config::builder().auto_add_history(false).completion_type(CompletionType::List).build();
     let mut editor = Editor::<Completion, DefaultHistory>::with_config(config)?;
     editor.set_helper(Some(Completion { role: engine.role }));
     // A history that cannot be kept is no reason not to work.
-    let history = history.filter(|path| {
-        path.parent()
-            .is_some_and(|dir| create_private_dir(dir).is_ok())
-    });
+    let history = history.filter(|path| path.parent().is_some_and(|dir| create_private_dir(dir).is_ok()));
     if let Some(path) = history {
         let _ = editor.load_history(path);
     }
@@ -102,11 +93,7 @@ fn read_terminal(engine: &mut Engine, history: Option<&Path>) -> Result<(), Read
 }
 
 fn prompt(engine: &Engine) -> String {
-    match engine
-        .session
-        .as_ref()
-        .and_then(|session| session.username.as_deref())
-    {
+    match engine.session.as_ref().and_then(|session| session.username.as_deref()) {
         Some(username) => format!("{} {}> ", engine.role.name, escape(username)),
         None => format!("{}> ", engine.role.name),
     }
@@ -126,54 +113,28 @@ impl Completion {
     fn candidates(&self, before: &str, word: &str) -> Vec<String> {
         let names = || self.role.commands.iter().map(|command| command.name);
         let all: Vec<String> = match before.split_whitespace().next() {
-            None => names()
-                .chain(["help"])
-                .chain(LEAVE)
-                .map(str::to_owned)
-                .collect(),
+            None => names().chain(["help"]).chain(LEAVE).map(str::to_owned).collect(),
             Some("help") => names().map(str::to_owned).collect(),
             Some(name) if word.starts_with('-') => {
-                let parameters = self
-                    .role
-                    .command(name)
-                    .map_or(&[][..], |command| command.parameters);
-                let flags = parameters
-                    .iter()
-                    .map(|parameter| parameter.flag)
-                    .chain(["json", "help"]);
+                let parameters = self.role.command(name).map_or(&[][..], |command| command.parameters);
+                let flags = parameters.iter().map(|parameter| parameter.flag).chain(["json", "help"]);
                 flags.map(|flag| format!("--{flag}")).collect()
             }
             Some(_) => Vec::new(),
         };
-        all.into_iter()
-            .filter(|candidate| candidate.starts_with(word))
-            .collect()
+        all.into_iter().filter(|candidate| candidate.starts_with(word)).collect()
     }
 }
 
 impl Completer for Completion {
     type Candidate = Pair;
 
-    fn complete(
-        &self,
-        line: &str,
-        pos: usize,
-        _: &Context<'_>,
-    ) -> Result<(usize, Vec<Pair>), ReadlineError> {
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> Result<(usize, Vec<Pair>), ReadlineError> {
         let line = &line[..pos];
         let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();
         let (before, word) = line.split_at(start);
-        let pair = |display: String| Pair {
-            replacement: format!("{display} "),
-            display,
-        };
-        Ok((
-            start,
-            self.candidates(before, word)
-                .into_iter()
-                .map(pair)
-                .collect(),
-        ))
+        let pair = |display: String| Pair { replacement: format!("{display} "), display };
+        Ok((start, self.candidates(before, word).into_iter().map(pair).collect()))
     }
 }
 
@@ -196,10 +157,7 @@ mod tests {
         assert_eq!(seller.candidates("", "q"), ["quit"]);
         assert_eq!(seller.candidates("help ", "pr"), ["price"]);
         assert_eq!(seller.candidates("items ", "--s"), ["--sold-out"]);
-        assert_eq!(
-            seller.candidates("price 1:42 ", "--"),
-            ["--item", "--price", "--json", "--help"]
-        );
+        assert_eq!(seller.candidates("price 1:42 ", "--"), ["--item", "--price", "--json", "--help"]);
         assert!(seller.candidates("nonsense ", "--no").is_empty());
         assert!(Completion { role: &BUYER }.candidates("", "reg").is_empty());
     }

@@ -39,48 +39,30 @@ const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     let mut options = Options::new();
     options.parsing_style(ParsingStyle::StopAtFirstFree);
-    options.optopt(
-        "",
-        "server",
-        &format!("the service to use ({})", role.default_server),
-        "HOST:PORT",
-    );
+    options.optopt("", "server", &format!("the service to use ({})", role.default_server), "HOST:PORT");
     options.optopt(
         "",
         "session",
         &format!("the session to use, rather than {SESSION_VARIABLE} or the login kept"),
         "ID",
     );
-    options.optflag(
-        "",
-        "json",
-        "print each reply's data, or error, as one line of JSON",
-    );
+    options.optflag("", "json", "print each reply's data, or error, as one line of JSON");
     let brief = brief(role);
     let matches = match parse(&mut options, &brief, args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let server = matches
-        .opt_str("server")
-        .unwrap_or_else(|| role.default_server.to_owned());
+    let server = matches.opt_str("server").unwrap_or_else(|| role.default_server.to_owned());
     if let Err(message) = check_address(&server) {
         return usage_error(&message, &brief);
     }
     let state_dir = state_dir();
-    let session_file = state_dir
-        .as_deref()
-        .map(|dir| SessionFile::new(dir, role.name, &server));
-    let given = matches.opt_str("session").or_else(|| {
-        std::env::var(SESSION_VARIABLE)
-            .ok()
-            .filter(|id| !id.is_empty())
-    });
+    let session_file = state_dir.as_deref().map(|dir| SessionFile::new(dir, role.name, &server));
+    let given = matches
+        .opt_str("session")
+        .or_else(|| std::env::var(SESSION_VARIABLE).ok().filter(|id| !id.is_empty()));
     let session = match given {
-        Some(session_id) => Some(Session {
-            session_id,
-            username: None,
-        }),
+        Some(session_id) => Some(Session { session_id, username: None }),
         None => session_file.as_ref().and_then(SessionFile::load),
     };
     let mut engine = Engine {
@@ -112,13 +94,12 @@ fn greet(engine: &mut Engine) -> Result<(), ExitCode> {
         return Err(ExitCode::from(command_line::CANNOT_CONNECT));
     }
     let server = text::escape(engine.client.server());
-    write_out(&format!(
-        "Connected to {server}. `help` lists the commands, Ctrl-D leaves.\n"
-    ))
-    .map_err(|error| {
-        command_line::report_output_error(&error);
-        ExitCode::from(command_line::FAILED)
-    })
+    write_out(&format!("Connected to {server}. `help` lists the commands, Ctrl-D leaves.\n")).map_err(
+        |error| {
+            command_line::report_output_error(&error);
+            ExitCode::from(command_line::FAILED)
+        },
+    )
 }
 
 fn brief(role: &Role) -> String {

@@ -38,15 +38,12 @@ pub(crate) fn cell(value: &RawValue) -> String {
 
 /// The elements of the array at `path`; none if there is no array.
 pub(crate) fn elements<'a>(object: &'a RawValue, path: &str) -> Vec<&'a RawValue> {
-    find(object, path)
-        .and_then(|array| serde_json::from_str(array.get()).ok())
-        .unwrap_or_default()
+    find(object, path).and_then(|array| serde_json::from_str(array.get()).ok()).unwrap_or_default()
 }
 
 /// The value at `path`.
 pub(crate) fn find<'a>(object: &'a RawValue, path: &str) -> Option<&'a RawValue> {
-    path.split('.')
-        .try_fold(object, |object, field| fields(object)?.remove(field))
+    path.split('.').try_fold(object, |object, field| fields(object)?.remove(field))
 }
 
 /// The fields of an object.

@@ -5,11 +5,8 @@ use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
 
 /// The seller's shell.
-pub(crate) static SELLER: Role = Role {
-    name: "seller",
-    default_server: "127.0.0.1:6004",
-    commands: COMMANDS,
-};
+pub(crate) static SELLER: Role =
+    Role { name: "seller", default_server: "127.0.0.1:6004", commands: COMMANDS };
 
 const COMMANDS: &[Command] = &[
     Command {
@@ -30,10 +27,7 @@ const COMMANDS: &[Command] = &[
         parameters: &[],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::Record {
-            object: "",
-            columns: RATING_COLUMNS,
-        },
+        view: View::Record { object: "", columns: RATING_COLUMNS },
     },
     Command {
         name: "register",
@@ -41,12 +35,7 @@ const COMMANDS: &[Command] = &[
         summary: "put an item up for sale",
         parameters: &[
             Parameter::required("name", "name", Kind::Text, "what it is called"),
-            Parameter::required(
-                "category",
-                "category",
-                Kind::Integer,
-                "the number of its category",
-            ),
+            Parameter::required("category", "category", Kind::Integer, "the number of its category"),
             Parameter::optional(
                 "keyword",
                 "keywords",
@@ -54,18 +43,8 @@ const COMMANDS: &[Command] = &[
                 "a word to find it by; may be repeated",
             ),
             Parameter::required("condition", "condition", Kind::Text, "new or used"),
-            Parameter::required(
-                "price",
-                "price",
-                Kind::Decimal,
-                "the price of one unit, such as 19.99",
-            ),
-            Parameter::required(
-                "quantity",
-                "quantity",
-                Kind::Integer,
-                "how many units are for sale",
-            ),
+            Parameter::required("price", "price", Kind::Decimal, "the price of one unit, such as 19.99"),
+            Parameter::required("quantity", "quantity", Kind::Integer, "how many units are for sale"),
         ],
         session: SessionUse::Required,
         repeat: Repeat::Never,
@@ -77,8 +56,7 @@ const COMMANDS: &[Command] = &[
         summary: "change the price of an item",
         parameters: &[
             ITEM,
-            Parameter::required("price", "price", Kind::Decimal, "the new price of one unit")
-                .positional(),
+            Parameter::required("price", "price", Kind::Decimal, "the new price of one unit").positional(),
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
@@ -107,22 +85,13 @@ const COMMANDS: &[Command] = &[
         api: "DisplayItemsForSale",
         summary: "list what you have for sale",
         parameters: &[
-            Parameter::optional(
-                "sold-out",
-                "sold_out",
-                Kind::Flag,
-                "list items without stock as well",
-            ),
+            Parameter::optional("sold-out", "sold_out", Kind::Flag, "list items without stock as well"),
             LIMIT,
             CURSOR,
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::List {
-            rows: "items",
-            columns: ITEM_COLUMNS,
-            footer: "",
-        },
+        view: View::List { rows: "items", columns: ITEM_COLUMNS, footer: "" },
     },
     PING,
 ];

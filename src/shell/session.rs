@@ -27,9 +27,7 @@ pub(crate) struct SessionFile {
 impl SessionFile {
     /// The file for this role at this server. It need not exist.
     pub(crate) fn new(state_dir: &Path, role: &str, server: &str) -> SessionFile {
-        SessionFile {
-            path: state_dir.join(format!("session-{role}-{}", file_name_part(server))),
-        }
+        SessionFile { path: state_dir.join(format!("session-{role}-{}", file_name_part(server))) }
     }
 
     /// The session kept, if there is one that can be read.
@@ -51,9 +49,7 @@ impl SessionFile {
     /// Removes the file if it keeps this very session, and returns whether it did; another process
     /// may have logged in since.
     pub(crate) fn remove(&self, session: &Session) -> bool {
-        let is_kept = self
-            .load()
-            .is_some_and(|kept| kept.session_id == session.session_id);
+        let is_kept = self.load().is_some_and(|kept| kept.session_id == session.session_id);
         if is_kept {
             // A file that is gone already is as good; one that stays is refused by the service.
             let _ = fs::remove_file(&self.path);
@@ -64,13 +60,8 @@ impl SessionFile {
 
 /// Where sessions and histories are kept, if the environment says where.
 pub(crate) fn state_dir() -> Option<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     base.map(|base| base.join("marketplace"))
 }
 
@@ -85,9 +76,7 @@ fn file_name_part(server: &str) -> String {
     let mut part = String::new();
     for byte in server.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b':' => {
-                part.push(char::from(byte))
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b':' => part.push(char::from(byte)),
             other => part.push_str(&format!("%{other:02x}")),
         }
     }
@@ -99,10 +88,7 @@ mod tests {
     use super::*;
 
     fn session(id: &str) -> Session {
-        Session {
-            session_id: id.to_owned(),
-            username: Some("ann".to_owned()),
-        }
+        Session { session_id: id.to_owned(), username: Some("ann".to_owned()) }
     }
 
     #[test]
@@ -116,11 +102,7 @@ mod tests {
         assert_eq!(file.load().unwrap().session_id, "two");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&dir), mode(&file.path)), (0o700, 0o600));
-        assert_eq!(
-            fs::read_dir(&dir).unwrap().count(),
-            1,
-            "a temporary file was left"
-        );
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "a temporary file was left");
     }
 
     #[test]

@@ -40,19 +40,13 @@ impl FakeServer {
     pub(crate) fn start(script: &[Act]) -> FakeServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State {
-            script: script.iter().cloned().collect(),
-            ..State::default()
-        }));
+        let state =
+            Arc::new(Mutex::new(State { script: script.iter().cloned().collect(), ..State::default() }));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (stream, shared) = (stream.unwrap(), Arc::clone(&shared));
-                shared
-                    .lock()
-                    .unwrap()
-                    .connections
-                    .push(stream.try_clone().unwrap());
+                shared.lock().unwrap().connections.push(stream.try_clone().unwrap());
                 thread::spawn(move || serve(&stream, &shared));
             }
         });
@@ -66,18 +60,12 @@ impl FakeServer {
 
     /// The APIs called so far.
     pub(crate) fn apis(&self) -> Vec<String> {
-        self.requests()
-            .iter()
-            .map(|request| request["api"].as_str().unwrap().to_owned())
-            .collect()
+        self.requests().iter().map(|request| request["api"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The requests received so far.
     pub(crate) fn requests(&self) -> Vec<Value> {
-        self.lines()
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        self.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Ends all connections, as a restart of the service would.

@@ -19,10 +19,7 @@ fn help_works_everywhere() {
     ] {
         let output = user.run(args);
         assert_code(&output, 0);
-        assert!(
-            !output.stdout.is_empty() && output.stderr.is_empty(),
-            "{args:?}"
-        );
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{args:?}");
     }
     assert!(
         stdout(&user.run(&["seller", "help", "units"]))

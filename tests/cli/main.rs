@@ -20,19 +20,13 @@ struct User {
 
 impl User {
     fn new() -> User {
-        User {
-            home: tempfile::tempdir().unwrap(),
-        }
+        User { home: tempfile::tempdir().unwrap() }
     }
 
     /// The binary, with an environment that holds nothing of the machine's.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
-        command
-            .args(args)
-            .env_clear()
-            .env("HOME", self.home.path())
-            .stdin(Stdio::null());
+        command.args(args).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
         command
     }
 
@@ -53,22 +47,13 @@ impl User {
         let address = server.address.to_string();
         let words = shlex::split(words).unwrap();
         let words = words.iter().map(String::as_str);
-        self.run(
-            &[role, "--server", &address]
-                .into_iter()
-                .chain(words)
-                .collect::<Vec<_>>(),
-        )
+        self.run(&[role, "--server", &address].into_iter().chain(words).collect::<Vec<_>>())
     }
 
     /// Runs the buyer's shell with `input` on its standard input.
     fn script(&self, server: &FakeServer, args: &[&str], input: &str) -> Output {
         let address = server.address.to_string();
-        let args: Vec<_> = ["buyer", "--server", &address]
-            .iter()
-            .chain(args)
-            .copied()
-            .collect();
+        let args: Vec<_> = ["buyer", "--server", &address].iter().chain(args).copied().collect();
         let mut child = self
             .command(&args)
             .stdin(Stdio::piped())
@@ -76,12 +61,7 @@ impl User {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
 }
@@ -97,13 +77,7 @@ fn stderr(output: &Output) -> &str {
 /// Checks the exit code and shows what was printed if it is another one.
 #[track_caller]
 fn assert_code(output: &Output, code: i32) {
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "stdout: {}\nstderr: {}",
-        stdout(output),
-        stderr(output)
-    );
+    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
 }
 
 /// A server's address where nobody listens.

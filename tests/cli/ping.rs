@@ -19,10 +19,7 @@ fn prints_what_the_service_says() {
 fn an_error_is_1_and_no_answer_is_3() {
     let output = ping(Act::Error("UNAVAILABLE"));
     assert_code(&output, 1);
-    assert_eq!(
-        stderr(&output),
-        "error: UNAVAILABLE: a \\u{1b}[31mmessage\n"
-    );
+    assert_eq!(stderr(&output), "error: UNAVAILABLE: a \\u{1b}[31mmessage\n");
     assert_code(&ping(Act::Close), 3);
     assert_code(&ping(Act::Ignore), 3);
     assert_code(&ping(Act::Line("HTTP/1.1 400 Bad Request")), 3);

@@ -17,20 +17,11 @@ fn a_read_is_repeated() {
 
 #[test]
 fn a_write_is_not_repeated() {
-    for words in [
-        "add 1:42 1",
-        "remove 1:42 1",
-        "buy",
-        "create-account ann --password p",
-    ] {
+    for words in ["add 1:42 1", "remove 1:42 1", "buy", "create-account ann --password p"] {
         let server = FakeServer::start(&[Act::Close]);
         let output = User::new().buyer(&server, &format!("--session s {words}"));
         assert_code(&output, 1);
-        assert!(
-            stderr(&output).contains("may have been carried out"),
-            "{words}: {}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).contains("may have been carried out"), "{words}: {}", stderr(&output));
         assert_eq!(server.lines().len(), 1, "{words}");
     }
 }
@@ -53,11 +44,7 @@ fn the_next_command_after_a_restart_just_works() {
     let address = server.address.to_string();
     let user = User::new();
     let mut command = user.command(&["buyer", "--server", &address, "--session", "s"]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..2 {
@@ -67,10 +54,7 @@ fn the_next_command_after_a_restart_just_works() {
     }
     drop(input);
     assert!(child.wait().unwrap().success());
-    let sessions: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|request| request["data"]["session_id"].clone())
-        .collect();
+    let sessions: Vec<_> =
+        server.requests().iter().map(|request| request["data"]["session_id"].clone()).collect();
     assert_eq!(sessions, ["s", "s"]);
 }

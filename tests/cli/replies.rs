@@ -24,14 +24,8 @@ fn lists_are_tab_separated_in_a_pipe() {
     let server = FakeServer::start(&[Act::Reply(PAGE)]);
     let output = User::new().buyer(&server, "search book");
     assert_code(&output, 0);
-    assert_eq!(
-        stdout(&output),
-        "1:42\tIntro to DS\t1\tbook,cs\tnew\t19.90\t5\t3\t0\t0\n"
-    );
-    assert_eq!(
-        stderr(&output),
-        "There is more: repeat the command with --cursor 'a b'\n"
-    );
+    assert_eq!(stdout(&output), "1:42\tIntro to DS\t1\tbook,cs\tnew\t19.90\t5\t3\t0\t0\n");
+    assert_eq!(stderr(&output), "There is more: repeat the command with --cursor 'a b'\n");
 }
 
 #[test]
@@ -40,10 +34,7 @@ fn json_is_printed_as_it_came() {
         let server = FakeServer::start(&[Act::Reply(PAGE)]);
         let output = User::new().buyer(&server, words);
         assert_code(&output, 0);
-        assert_eq!(
-            (stdout(&output), stderr(&output)),
-            (format!("{PAGE}\n").as_str(), "")
-        );
+        assert_eq!((stdout(&output), stderr(&output)), (format!("{PAGE}\n").as_str(), ""));
     }
 }
 
@@ -52,10 +43,7 @@ fn errors_are_printed_with_their_code() {
     let server = FakeServer::start(&[Act::Error("UNIMPLEMENTED"), Act::Error("NOT_FOUND")]);
     let output = User::new().buyer(&server, "--session s buy --key k");
     assert_code(&output, 1);
-    assert_eq!(
-        (stdout(&output), stderr(&output)),
-        ("", "error: UNIMPLEMENTED: a \\u{1b}[31mmessage\n")
-    );
+    assert_eq!((stdout(&output), stderr(&output)), ("", "error: UNIMPLEMENTED: a \\u{1b}[31mmessage\n"));
     let output = User::new().buyer(&server, "--json item 1:42");
     assert_code(&output, 1);
     assert_eq!(
@@ -67,22 +55,11 @@ fn errors_are_printed_with_their_code() {
 
 #[test]
 fn nonsense_is_an_error_and_no_panic() {
-    for line in [
-        "",
-        "null",
-        "[]",
-        r#"{"ok":true}"#,
-        r#"{"request_id":"9","ok":true,"data":{}}"#,
-        "\u{7f}{",
-    ] {
+    for line in ["", "null", "[]", r#"{"ok":true}"#, r#"{"request_id":"9","ok":true,"data":{}}"#, "\u{7f}{"] {
         let server = FakeServer::start(&[Act::Line(line)]);
         let output = User::new().buyer(&server, "item 1:42");
         assert_code(&output, 1);
-        assert!(
-            stderr(&output).starts_with("error: "),
-            "{}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
     }
 }
 
@@ -91,21 +68,14 @@ fn no_connection_is_3() {
     let user = User::new();
     let output = user.run(&["buyer", "--server", &nobody(), "item", "1:42"]);
     assert_code(&output, 3);
-    assert!(
-        stderr(&output).starts_with("error: cannot connect to 127.0.0.1:"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).starts_with("error: cannot connect to 127.0.0.1:"), "{}", stderr(&output));
 }
 
 #[test]
 fn a_script_stops_at_the_first_failure() {
     let server = FakeServer::start(&[Act::Reply(r#"{"saved":true}"#), Act::Error("NOT_FOUND")]);
-    let output = User::new().script(
-        &server,
-        &["--session", "s"],
-        "\nsave # a comment\nitem '1:4 2'\nclear\n",
-    );
+    let output =
+        User::new().script(&server, &["--session", "s"], "\nsave # a comment\nitem '1:4 2'\nclear\n");
     assert_code(&output, 1);
     assert_eq!(server.apis(), ["SaveCart", "GetItem"]);
     assert_eq!(server.requests()[1]["data"]["item_id"], "1:4 2");
@@ -122,11 +92,8 @@ fn a_closed_pipe_is_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let address = server.address.to_string();
-    let output = user
-        .command(&["buyer", "--server", &address, "search", "x"])
-        .stdout(writer)
-        .output()
-        .unwrap();
+    let output =
+        user.command(&["buyer", "--server", &address, "search", "x"]).stdout(writer).output().unwrap();
     assert_code(&output, 1);
     assert_eq!(stderr(&output), "");
 }

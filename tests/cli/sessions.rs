@@ -18,41 +18,21 @@ fn session_files(user: &User) -> Vec<PathBuf> {
 
 #[test]
 fn a_login_is_kept_until_the_logout() {
-    let server = FakeServer::start(&[
-        LOGGED_IN,
-        Act::Reply("{\"cart\":{}}"),
-        Act::Reply("{\"logged_out\":true}"),
-    ]);
+    let server =
+        FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Reply("{\"logged_out\":true}")]);
     let user = User::new();
     let output = user.buyer(&server, "login ann --password 'p w'");
     assert_code(&output, 0);
-    assert_eq!(
-        stdout(&output),
-        "buyer\t7\n",
-        "the session ID is nobody's to see"
-    );
+    assert_eq!(stdout(&output), "buyer\t7\n", "the session ID is nobody's to see");
     let [file] = session_files(&user).try_into().unwrap();
-    assert_eq!(
-        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert_eq!(
-        fs::metadata(file.parent().unwrap())
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
 
     assert_code(&user.buyer(&server, "cart"), 0);
     assert_code(&user.buyer(&server, "logout"), 0);
     assert!(session_files(&user).is_empty());
     let requests = server.requests();
-    assert_eq!(
-        requests[0]["data"],
-        serde_json::json!({"username": "ann", "password": "p w"})
-    );
+    assert_eq!(requests[0]["data"], serde_json::json!({"username": "ann", "password": "p w"}));
     assert_eq!(requests[1]["data"]["session_id"], "secret-1");
     assert_eq!(requests[2]["data"]["session_id"], "secret-1");
 }
@@ -65,11 +45,7 @@ fn a_password_is_read_from_standard_input() {
     assert_eq!(server.requests()[0]["data"]["password"], "p w");
     let output = user.script(&server, &["login", "ann"], "");
     assert_code(&output, 2);
-    assert!(
-        stderr(&output).contains("no password"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("no password"), "{}", stderr(&output));
 }
 
 #[test]
@@ -79,18 +55,11 @@ fn a_script_may_hold_its_passwords() {
         LOGGED_IN,
         Act::Reply("{\"cart\":{\"1:42\":2}}"),
     ]);
-    let output = User::new().script(
-        &server,
-        &[],
-        "create-account ann\npw\nlogin ann\npw\ncart\n",
-    );
+    let output = User::new().script(&server, &[], "create-account ann\npw\nlogin ann\npw\ncart\n");
     assert_code(&output, 0);
     assert_eq!(stdout(&output), "7\nbuyer\t7\n1:42\t2\n");
     assert_eq!(server.apis(), ["CreateAccount", "Login", "DisplayCart"]);
-    assert_eq!(
-        server.requests()[0]["data"],
-        serde_json::json!({"name": "ann", "password": "pw"})
-    );
+    assert_eq!(server.requests()[0]["data"], serde_json::json!({"name": "ann", "password": "pw"}));
 }
 
 #[test]
@@ -101,16 +70,8 @@ fn a_session_that_ended_is_dropped() {
         assert_code(&user.buyer(&server, "login ann --password p"), 0);
         let output = user.buyer(&server, "cart");
         assert_code(&output, 1);
-        assert!(
-            stderr(&output).starts_with(&format!("error: {code}: ")),
-            "{}",
-            stderr(&output)
-        );
-        assert!(
-            stderr(&output).ends_with("\nLog in first: login USER\n"),
-            "{}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).starts_with(&format!("error: {code}: ")), "{}", stderr(&output));
+        assert!(stderr(&output).ends_with("\nLog in first: login USER\n"), "{}", stderr(&output));
         assert!(session_files(&user).is_empty());
         assert_code(&user.buyer(&server, "cart"), 1);
         assert!(server.requests()[2]["data"].get("session_id").is_none());
@@ -128,14 +89,8 @@ fn browsing_goes_on_without_a_session_that_ended() {
     assert_code(&user.buyer(&server, "login ann --password p"), 0);
     let output = user.buyer(&server, "search book");
     assert_code(&output, 0);
-    assert_eq!(
-        stderr(&output),
-        "Your session has ended; going on without one.\n"
-    );
-    assert_eq!(
-        server.requests()[2]["data"],
-        serde_json::json!({"keywords": ["book"]})
-    );
+    assert_eq!(stderr(&output), "Your session has ended; going on without one.\n");
+    assert_eq!(server.requests()[2]["data"], serde_json::json!({"keywords": ["book"]}));
 }
 
 #[test]
@@ -147,45 +102,18 @@ fn browsing_with_a_given_session_fails_with_it() {
 
 #[test]
 fn a_session_can_be_given() {
-    let server = FakeServer::start(&[
-        LOGGED_IN,
-        Act::Reply("{\"cart\":{}}"),
-        Act::Error("NOT_LOGGED_IN"),
-    ]);
+    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Error("NOT_LOGGED_IN")]);
     let user = User::new();
     assert_code(&user.buyer(&server, "login ann --password p"), 0);
     let address = server.address.to_string();
     let mut command = user.command(&["buyer", "--server", &address, "cart"]);
-    assert_code(
-        &command
-            .env("MARKETPLACE_SESSION", "from-env")
-            .output()
-            .unwrap(),
-        0,
-    );
-    let mut command = user.command(&[
-        "buyer",
-        "--server",
-        &address,
-        "--session",
-        "from-flag",
-        "cart",
-    ]);
-    assert_code(
-        &command
-            .env("MARKETPLACE_SESSION", "from-env")
-            .output()
-            .unwrap(),
-        1,
-    );
+    assert_code(&command.env("MARKETPLACE_SESSION", "from-env").output().unwrap(), 0);
+    let mut command = user.command(&["buyer", "--server", &address, "--session", "from-flag", "cart"]);
+    assert_code(&command.env("MARKETPLACE_SESSION", "from-env").output().unwrap(), 1);
     let requests = server.requests();
     assert_eq!(requests[1]["data"]["session_id"], "from-env");
     assert_eq!(requests[2]["data"]["session_id"], "from-flag");
-    assert_eq!(
-        session_files(&user).len(),
-        1,
-        "the login kept is another session"
-    );
+    assert_eq!(session_files(&user).len(), 1, "the login kept is another session");
 }
 
 #[test]
