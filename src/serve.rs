@@ -131,7 +131,7 @@ impl Settings {
             listen,
             limits,
             log_level: log_level(matches)?,
-            data: matches.opt_str("data").unwrap_or_else(|| "./data".to_owned()).into(),
+            data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
             customer,
             backends: services::backends(&customer_address, &product_address),
             deadlines,
@@ -238,9 +238,7 @@ fn default_port(service: &str) -> u16 {
 }
 
 fn address(matches: &Matches, option: &str, port: u16) -> Result<String, String> {
-    // An option that the service does not have is not given.
-    let given = matches.opt_defined(option).then(|| matches.opt_str(option)).flatten();
-    let address = given.unwrap_or_else(|| format!("127.0.0.1:{port}"));
+    let address = given(matches, option).unwrap_or_else(|| format!("127.0.0.1:{port}"));
     check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
     Ok(address)
 }
@@ -249,15 +247,20 @@ fn number<N>(matches: &Matches, option: &str, default: N, min: N, max: N) -> Res
 where
     N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
 {
-    let Some(text) = matches.opt_defined(option).then(|| matches.opt_str(option)).flatten() else {
+    let Some(text) = given(matches, option) else {
         return Ok(default);
     };
     let value = text.parse().ok().filter(|value| (min..=max).contains(value));
     value.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
 }
 
+/// The value of an option, if the service has the option and it was given.
+fn given(matches: &Matches, option: &str) -> Option<String> {
+    matches.opt_defined(option).then(|| matches.opt_str(option)).flatten()
+}
+
 fn log_level(matches: &Matches) -> Result<LevelFilter, String> {
-    match matches.opt_str("log").as_deref() {
+    match given(matches, "log").as_deref() {
         Some("error") => Ok(LevelFilter::Error),
         Some("warn") => Ok(LevelFilter::Warn),
         None | Some("info") => Ok(LevelFilter::Info),
