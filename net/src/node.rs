@@ -15,6 +15,8 @@ use crate::{Backend, Conn, Event, Lost, Reject, Service, Time};
 /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
 /// dropped without a word.
 const REFUSALS_MAX: usize = 64;
+/// Sessions whose lines are delivered in one turn. The others come first in the next one.
+const SESSIONS_PER_TURN_MAX: usize = 1024;
 
 /// The maximum of every queue and buffer of a node, and how long it is patient.
 #[derive(Clone, Debug)]
@@ -135,6 +137,7 @@ impl<S: Service> Node<S> {
 
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
+        self.out.now = now;
         let sessions_max = self.out.limits.sessions_max;
         let full = self.out.sessions.len() >= sessions_max;
         if self.out.sessions.len() >= sessions_max + REFUSALS_MAX {
@@ -142,7 +145,10 @@ impl<S: Service> Node<S> {
         }
         let conn = self.out.open_session();
         if full {
-            self.reject(now, conn, Reject::SessionsMax(sessions_max));
+            self.out.reject(conn, Reject::SessionsMax(sessions_max));
+            self.report();
+        } else if self.out.draining {
+            self.out.close(conn);
         }
         Some(conn)
     }
@@ -167,7 +173,7 @@ impl<S: Service> Node<S> {
                 self.service.handle(now, Event::Drain, &mut self.out);
             }
         }
-        self.report_closed();
+        self.report();
     }
 
     /// Acts on the deadlines that have come.
@@ -179,14 +185,14 @@ impl<S: Service> Node<S> {
                 Peer::Link(link) => self.link_alarm(at, link),
             }
         }
-        self.report_closed();
+        self.report();
     }
 
     /// Goes on with the sessions that hold undelivered lines, a bounded number of lines each, and ends the
     /// service's turn.
     pub fn end_turn(&mut self, now: Time) {
         self.out.now = now;
-        for _ in 0..self.out.ready.len() {
+        for _ in 0..self.out.ready.len().min(SESSIONS_PER_TURN_MAX) {
             let conn = self.out.ready.pop_front().expect("counted before the loop");
             if let Some(session) = self.out.session(conn) {
                 session.ready = false;
@@ -198,7 +204,7 @@ impl<S: Service> Node<S> {
             self.service.handle(now, reply, &mut self.out);
         }
         self.service.end_turn(now, &mut self.out);
-        self.report_closed();
+        self.report();
     }
 
     /// The next thing the driver is to do.
@@ -251,7 +257,7 @@ impl<S: Service> Node<S> {
         if session.state == State::Open {
             session.lines.push(bytes);
             session.starved = false;
-            self.deliver(conn);
+            self.out.settle(conn, false);
         }
     }
 
@@ -275,6 +281,7 @@ impl<S: Service> Node<S> {
                     break;
                 }
                 Some(Ok(line)) => {
+                    session.line_ended();
                     session.in_flight += 1;
                     let event = Event::Line(conn, line);
                     self.service.handle(self.out.now, event, &mut self.out);
@@ -290,20 +297,10 @@ impl<S: Service> Node<S> {
             if matches!(session.state, State::Open | State::HalfClosed) {
                 session.lines = lines;
             }
-            self.out.settle(conn, false);
-        }
-        if let Some(reject) = rejected {
-            self.reject(self.out.now, conn, reject);
-        }
-    }
-
-    /// Lets the service say why, and closes the session once that has left.
-    fn reject(&mut self, now: Time, conn: Conn, reject: Reject) {
-        if let Some(session) = self.out.session(conn) {
-            session.in_flight += 1;
-            self.service
-                .handle(now, Event::Reject(conn, reject), &mut self.out);
-            self.out.close(conn);
+            match rejected {
+                Some(reject) => self.out.reject(conn, reject),
+                None => self.out.settle(conn, false),
+            }
         }
     }
 
@@ -356,7 +353,7 @@ impl<S: Service> Node<S> {
 
     fn session_alarm(&mut self, at: Time, conn: Conn) {
         match self.out.session_expiry(at, conn) {
-            Some(Expiry::Reject(reject)) => self.reject(self.out.now, conn, reject),
+            Some(Expiry::Reject(reject)) => self.out.reject(conn, reject),
             Some(Expiry::Close) => self.out.close_session(conn),
             None => {}
         }
@@ -387,7 +384,14 @@ impl<S: Service> Node<S> {
         }
     }
 
-    fn report_closed(&mut self) {
+    /// Tells the service of sessions that were turned away and of those that are gone.
+    fn report(&mut self) {
+        while let Some((conn, reject)) = self.out.rejected.pop_front() {
+            if self.out.session(conn).is_some() {
+                self.service
+                    .handle(self.out.now, Event::Reject(conn, reject), &mut self.out);
+            }
+        }
         while let Some(conn) = self.out.closed.pop_front() {
             self.service
                 .handle(self.out.now, Event::Closed(conn), &mut self.out);
