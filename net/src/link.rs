@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use crate::buffer::Outbox;
 use crate::lines::LineBuffer;
-use crate::node::Limits;
 use crate::session::Transmit;
 use crate::timers::Alarm;
-use crate::{Call, Lost, Time};
+use crate::{Call, Limits, Lost, Time};
 
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;

@@ -5,121 +5,17 @@
 //! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
 
 use std::mem;
-use std::time::Duration;
 
 use crate::link::{Action, LostCalls};
 use crate::out::Out;
 use crate::session::{Expiry, State};
-use crate::{Backend, Conn, Event, Lost, Reject, Service, Time};
+use crate::{Backend, Conn, Event, Input, Limits, Lost, Output, Peer, Reject, Service, Time};
 
 /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
 /// dropped without a word.
 const REFUSALS_MAX: usize = 64;
 /// Sessions whose lines are delivered in one turn. The others come first in the next one.
 const SESSIONS_PER_TURN_MAX: usize = 1024;
-
-/// The maximum of every queue and buffer of a node, and how long it is patient.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Open sessions. A further connection is rejected.
-    pub sessions_max: usize,
-    /// Bytes of a request line, without its end.
-    pub line_bytes_max: usize,
-    /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
-    /// carried out strictly one after another.
-    pub in_flight_max: usize,
-    /// Bytes that wait for a client; a session that holds more delivers no further line.
-    pub outbox_bytes_max: usize,
-    /// Lines of one session that are delivered in one turn.
-    pub lines_per_turn_max: usize,
-    /// Calls that a link has in flight or waiting.
-    pub calls_max: usize,
-    /// Bytes of calls that a link has not sent.
-    pub link_bytes_max: usize,
-    /// Bytes of a reply line of a backend.
-    pub reply_bytes_max: usize,
-    /// Patience with a client that has begun a line.
-    pub line_timeout: Duration,
-    /// Patience with a client that reads none of its replies.
-    pub stall_timeout: Duration,
-    /// Patience with a client that does not close after we did.
-    pub linger_timeout: Duration,
-    /// Patience with a connection to a backend that is being made.
-    pub connect_timeout: Duration,
-    /// Patience with a backend that answers nothing while a call is overdue.
-    pub silence_timeout: Duration,
-    /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
-    pub backoff_min: Duration,
-    /// The longest pause before a link connects again.
-    pub backoff_max: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sessions_max: 16 * 1024,
-            line_bytes_max: 64 * 1024,
-            in_flight_max: 1,
-            outbox_bytes_max: 256 * 1024,
-            lines_per_turn_max: 64,
-            calls_max: 16 * 1024,
-            link_bytes_max: 16 * 1024 * 1024,
-            reply_bytes_max: 8 * 1024 * 1024,
-            line_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(60),
-            linger_timeout: Duration::from_secs(2),
-            connect_timeout: Duration::from_secs(1),
-            silence_timeout: Duration::from_secs(5),
-            backoff_min: Duration::from_millis(10),
-            backoff_max: Duration::from_millis(200),
-        }
-    }
-}
-
-/// The other end of one of the node's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    /// A client.
-    Session(Conn),
-    /// A backend, by its number.
-    Link(usize),
-}
-
-/// What a driver tells a node.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Bytes arrived.
-    Received(Peer, &'a [u8]),
-    /// The socket took so many bytes of [`Node::outbox`].
-    Sent(Peer, usize),
-    /// A socket that had taken less than it was given takes more.
-    Writable(Peer),
-    /// The peer will send nothing more.
-    Finished(Peer),
-    /// The connection broke, or could not be made.
-    Failed(Peer),
-    /// The connection to a backend stands.
-    Connected(Backend),
-    /// A worker of the service has finished something.
-    Wake,
-    /// End: finish what is in flight. The driver accepts no further connection.
-    Drain,
-}
-
-/// What a node asks of its driver.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Write [`Node::outbox`] once and answer with [`Input::Sent`].
-    Transmit(Peer),
-    /// The peer may be read from again; the driver's own notes say whether something is there.
-    Resume(Peer),
-    /// Shut the write side of the connection.
-    Finish(Conn),
-    /// Close the connection.
-    Close(Peer),
-    /// Connect; answer with [`Input::Connected`] or [`Input::Failed`].
-    Connect(Backend),
-}
 
 /// A service and all its connections.
 pub struct Node<S> {
@@ -147,8 +43,6 @@ impl<S: Service> Node<S> {
         if full {
             self.out.reject(conn, Reject::SessionsMax(sessions_max));
             self.report();
-        } else if self.out.draining {
-            self.out.close(conn);
         }
         Some(conn)
     }

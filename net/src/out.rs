@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use slab::Slab;
 
 use crate::link::Link;
-use crate::node::{Limits, Output, Peer};
 use crate::session::{Expiry, Session, State, Transmit};
 use crate::timers::Timers;
-use crate::{Backend, Call, Conn, Reject, Time};
+use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
 
 /// The connections of a node: what a service answers through.
 pub struct Out {
@@ -27,8 +26,6 @@ pub struct Out {
     pub(crate) closed: VecDeque<Conn>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
-    /// No new connection is served.
-    pub(crate) draining: bool,
     generation: u32,
 }
 
@@ -93,7 +90,6 @@ impl Out {
             rejected: VecDeque::new(),
             closed: VecDeque::new(),
             refused_calls: Vec::new(),
-            draining: false,
             generation: 0,
         }
     }
@@ -230,7 +226,6 @@ impl Out {
 
     /// Ends every session as soon as nothing is owed to it.
     pub(crate) fn drain(&mut self) {
-        self.draining = true;
         let conns = self.sessions.iter().map(|(slot, session)| Conn {
             slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
             generation: session.generation,

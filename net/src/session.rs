@@ -2,9 +2,8 @@
 
 use crate::buffer::Outbox;
 use crate::lines::LineBuffer;
-use crate::node::Limits;
 use crate::timers::Alarm;
-use crate::{Reject, Time};
+use crate::{Limits, Reject, Time};
 
 /// How far a session has come on its way to the end.
 ///

@@ -37,13 +37,3 @@ fn a_service_that_is_busy_is_waited_for() {
     world.set_busy(false);
     assert!(world.node.is_drained());
 }
-
-#[test]
-fn a_connection_that_comes_during_a_drain_is_shut() {
-    let mut world = World::new(Limits::default(), 0);
-    world.input(Input::Drain);
-    let conn = world.accept();
-    world.receive(conn, "a\n");
-    assert_eq!(world.seen(), [Seen::Drain]);
-    assert!(world.node.is_drained());
-}
