@@ -1,4 +1,4 @@
-//! What a service sees: the events that reach it, and [`Out`](crate::Out), through which it answers.
+//! What a service sees: the events that reach it, and [`Out`], through which it answers.
 
 use crate::{Out, Time};
 
