@@ -4,7 +4,7 @@
 //! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
 //! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
 
-use std::mem;
+use std::{iter, mem};
 
 use crate::link::{Action, LostCalls};
 use crate::out::Out;
@@ -70,10 +70,12 @@ impl<S: Service> Node<S> {
         self.report();
     }
 
-    /// Acts on the deadlines that have come.
+    /// Acts on the deadlines that have come. One that a service sets in the past meanwhile waits for the next
+    /// turn, so that a service that calls again and again is not called for ever.
     pub fn handle_timeout(&mut self, now: Time) {
         self.out.now = now;
-        while let Some((at, peer)) = self.out.timers.pop_due(now) {
+        let due: Vec<_> = iter::from_fn(|| self.out.timers.pop_due(now)).collect();
+        for (at, peer) in due {
             match peer {
                 Peer::Session(conn) => self.session_alarm(at, conn),
                 Peer::Link(link) => self.link_alarm(at, link),

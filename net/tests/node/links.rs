@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net::{Backend, Input, Limits, Lost, Output};
+use net::{Backend, Call, Event, Input, Limits, Lost, Node, Out, Output, Service, Time};
 
 use crate::harness::{LINK, PATIENCE, SECOND, Seen, World, lost, reply};
 
@@ -278,4 +278,34 @@ fn every_call_comes_back_exactly_once() {
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..calls).collect::<Vec<_>>());
+}
+
+/// Calls again, with no patience, whenever a call is lost.
+struct Stubborn(Vec<Lost>);
+
+impl Service for Stubborn {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+        if let Event::Reply(_, Err(why)) = event {
+            self.0.push(why);
+            assert!(self.0.len() < 1000, "the turn does not end");
+        }
+        out.call(Backend(0), Call(0), b"x", now);
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_service_that_calls_again_at_once_does_not_keep_the_turn_from_ending() {
+    let mut node = Node::new(Stubborn(Vec::new()), limits(), 1);
+    let now = Time::from_millis(1000);
+    node.handle_input(now, Input::Wake);
+    for _ in 0..10 {
+        node.handle_timeout(now);
+        node.end_turn(now);
+        let next = node.poll_timeout().expect("a call is overdue");
+        assert!(next <= now, "the next turn comes at once");
+    }
 }

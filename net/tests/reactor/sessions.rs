@@ -6,12 +6,13 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use net::reactor::Reactor;
 use net::{Event, Limits, Out, ThreadWorker, Time, Work, Worker};
 use socket2::SockRef;
 
-use crate::harness::{Client, Handler, Job, PATIENCE, Server};
+use crate::harness::{Client, Echo, Handler, Job, PATIENCE, Server};
 
 #[test]
 fn a_port_of_zero_is_a_free_one_and_lines_are_answered_there() {
@@ -79,7 +80,12 @@ fn a_client_that_shuts_its_side_is_answered_and_then_closed() {
 
 #[test]
 fn the_answer_to_an_oversized_line_arrives_although_the_client_goes_on_sending() {
-    let server = Server::echo();
+    // Only the server's own end of the connection, and no timeout, lets the client read to the end.
+    let limits = Limits {
+        linger_timeout: 10 * PATIENCE,
+        ..Limits::default()
+    };
+    let server = Server::start(|_| Echo, limits, &[]);
     let mut client = Client::connect(server.addr);
     client.send("ok\n");
     client.send(&"x".repeat(2_000_000));
@@ -93,7 +99,7 @@ fn a_session_too_many_is_told_so() {
         sessions_max: 1,
         ..Limits::default()
     };
-    let server = Server::start(|_| crate::harness::Echo, limits, &[]);
+    let server = Server::start(|_| Echo, limits, &[]);
     let mut first = Client::connect(server.addr);
     assert_eq!(first.ask("a"), "a");
     assert_eq!(Client::connect(server.addr).rest(), "SessionsMax(1)\n");
@@ -117,7 +123,7 @@ fn connections_that_are_dropped_or_reset_are_forgotten() {
         assert_eq!(client.line(), "hello");
         if number % 2 == 0 {
             // Closing will reset the connection.
-            let reset = SockRef::from(client.stream()).set_linger(Some(std::time::Duration::ZERO));
+            let reset = SockRef::from(client.stream()).set_linger(Some(Duration::ZERO));
             reset.expect("it is set");
         }
     }
