@@ -124,8 +124,7 @@ impl Settings {
             passes: number(matches, "hash-passes", passes, 1, 1000)?,
         };
 
-        let mut deadlines = Deadlines::default();
-        deadlines.call = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        let call_timeout_ms = number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?;
         Ok(Self {
             service: service.to_owned(),
             listen,
@@ -134,7 +133,7 @@ impl Settings {
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
             customer,
             backends: services::backends(&customer_address, &product_address),
-            deadlines,
+            deadlines: Deadlines { call: Duration::from_millis(call_timeout_ms), ..Deadlines::default() },
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
         })
     }
