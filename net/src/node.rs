@@ -229,9 +229,6 @@ impl<S: Service> Node<S> {
 
     fn disconnect(&mut self, link: usize) {
         let Out { links, limits, now, .. } = &mut self.out;
-        if links[link].is_up() {
-            log::warn!("event=backend_down backend={link}");
-        }
         let mut lost = LostCalls::new();
         links[link].disconnected(*now, limits, &mut lost);
         self.out.outputs.push_back(Output::Close(Peer::Link(link)));

@@ -212,7 +212,6 @@ impl Out {
     }
 
     pub(crate) fn connected(&mut self, link: usize) {
-        log::info!("event=backend_up backend={link}");
         self.links[link].connected(self.now);
         self.transmit_link(link);
         self.arm_link(link);

@@ -239,9 +239,15 @@ impl<S: Service> Driver<S> {
                 }
             }
             Output::Close(peer) => {
-                self.streams.remove(peer);
+                let stream = self.streams.remove(peer);
                 if let Peer::Link(link) = peer {
                     self.lookups.give_up(link);
+                    if stream.is_some_and(|stream| !stream.connecting) {
+                        log::warn!(
+                            "event=backend_down backend={link} address={}",
+                            self.lookups.address(link)
+                        );
+                    }
                 }
             }
             Output::Connect(Backend(link)) => self.lookups.start(link),
@@ -304,6 +310,7 @@ impl<S: Service> Driver<S> {
             return self.connect_failed(now, link, &error);
         }
         stream.connecting = false;
+        log::info!("event=backend_up backend={link} address={}", self.lookups.address(link));
         // The first write sets the interest right, once it is known whether bytes remain.
         self.node.handle_input(now, Input::Connected(Backend(link)));
         self.queue_read(peer);
