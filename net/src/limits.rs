@@ -28,6 +28,8 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// Patience with a client that does not close after we did.
     pub linger_timeout: Duration,
+    /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow.
+    pub waiting_timeout: Duration,
     /// Patience with a connection to a backend that is being made.
     pub connect_timeout: Duration,
     /// Patience with a backend that answers nothing while a call is overdue.
@@ -52,6 +54,7 @@ impl Default for Limits {
             line_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
+            waiting_timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),
             silence_timeout: Duration::from_secs(5),
             backoff_min: Duration::from_millis(10),

@@ -37,10 +37,11 @@ struct InFlight {
     deadline: Time,
 }
 
-/// A call that waits for the connection.
+/// A call that waits for the connection, for a part of its time at most.
 #[derive(Debug)]
 struct Waiting {
     call: Call,
+    waits_until: Time,
     deadline: Time,
     line: Vec<u8>,
 }
@@ -98,13 +99,16 @@ impl Link {
         if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
             return Err(Lost::Overloaded);
         }
-        if self.is_up() {
+        let due = if self.is_up() {
             self.hand_over(now, call, line, deadline);
+            deadline
         } else {
+            let waits_until = deadline.min(now + limits.waiting_timeout);
             self.waiting_bytes += line.len();
-            self.waiting.push_back(Waiting { call, deadline, line: line.to_vec() });
-        }
-        self.earliest = Some(self.earliest.map_or(deadline, |at| at.min(deadline)));
+            self.waiting.push_back(Waiting { call, waits_until, deadline, line: line.to_vec() });
+            waits_until
+        };
+        self.earliest = Some(self.earliest.map_or(due, |at| at.min(due)));
         Ok(())
     }
 
@@ -192,9 +196,9 @@ impl Link {
             }
         }
         self.waiting.retain(|waiting| {
-            let waits = waiting.deadline > now;
+            let waits = waiting.waits_until > now;
             if waits {
-                keep(waiting.deadline);
+                keep(waiting.waits_until);
             } else {
                 self.waiting_bytes -= waiting.line.len();
                 lost.push((waiting.call, Lost::Unsent));

@@ -125,7 +125,7 @@ impl DatabaseCall {
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For any call but those with passwords. Calls made while a database is down wait for it as long.
+    /// For any call but those with passwords.
     pub call: Duration,
     /// For calls with passwords, of which many may be queued.
     pub password: Duration,
@@ -133,7 +133,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { call: Duration::from_secs(2), password: Duration::from_secs(30) }
+        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
     }
 }
 

@@ -73,6 +73,21 @@ fn a_call_that_found_no_connection_in_time_was_not_sent() {
 }
 
 #[test]
+fn patience_with_a_slow_backend_is_not_patience_with_one_that_is_down() {
+    let mut world = World::new(Limits { waiting_timeout: 2 * SECOND, ..limits() }, 1);
+    world.turn();
+    world.call(1, "one", 10 * SECOND);
+    world.pass(2 * SECOND);
+    assert_eq!(world.seen(), [lost(1, Lost::Unsent)]);
+
+    let mut world = World::linked(Limits { waiting_timeout: 2 * SECOND, ..limits() });
+    world.call(1, "one", 10 * SECOND);
+    world.pass(9 * SECOND);
+    world.answer("ONE\n");
+    assert_eq!(world.seen(), [reply(1, "ONE")]);
+}
+
+#[test]
 fn a_lost_call_is_reported_once_and_never_repeated() {
     for broken in [Input::Failed(LINK), Input::Finished(LINK)] {
         let mut world = World::linked(limits());
