@@ -74,14 +74,27 @@ impl Product {
         }
     }
 
+    /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
     fn load_item(&mut self, description: &Description, stock: Stock) {
         let id = description.id;
         let terms = self.index.intern(&description.name, &description.keywords);
-        let item = Item::new(description, terms, stock);
-        follow(&mut self.index, &mut self.shelves, id, None, &item);
-        self.items.load(id, item);
-        let last = self.last_n.entry(id.category).or_default();
-        *last = id.n.max(*last);
+        let shelf = self.shelves.entry(description.seller_id).or_default();
+        shelf.all.append(id);
+        if stock.quantity > 0 {
+            shelf.in_stock.append(id);
+            self.index.append(id, &terms);
+        }
+        self.last_n.insert(id.category, id.n);
+        self.items.load(id, Item::new(description, terms, stock));
+    }
+
+    /// Ends the loading of items.
+    fn loaded(&mut self) {
+        self.index.settle();
+        for shelf in self.shelves.values_mut() {
+            shelf.all.settle();
+            shelf.in_stock.settle();
+        }
     }
 
     fn load_vote(&mut self, id: ItemId, buyer_id: u32, vote: Vote) {
