@@ -21,7 +21,7 @@ const BUYERS: usize = 4;
 const REQUESTS: usize = 50;
 /// The longest time between two crashes, and the longest that a service is down.
 const CALM_MAX: Duration = Duration::from_millis(1500);
-const DOWN_MAX: Duration = Duration::from_millis(2500);
+const DOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What a run leaves behind: equal for equal seeds.
 #[derive(Debug, PartialEq)]

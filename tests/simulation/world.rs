@@ -65,7 +65,7 @@ impl World {
         let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
         let directories = ["customer", "product"].map(|name| root.path().join(name));
         let mut world = Self { sim, root, copies: 0, directories, hosts };
-        Place::ALL.map(|place| world.start(place));
+        Place::ALL.into_iter().for_each(|place| world.start(place));
         world
     }
 
