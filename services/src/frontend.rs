@@ -70,6 +70,8 @@ pub fn backends(customer: &str, product: &str) -> Vec<String> {
 pub(crate) enum Effect {
     /// It changes nothing.
     Read,
+    /// It changes nothing itself; a change that it guards is to follow.
+    Guard,
     /// It changes something, and changes nothing more when it is repeated.
     Idempotent,
     /// Each time it changes something.
@@ -92,6 +94,14 @@ impl DatabaseCall {
         Self { lane, effect, api, data: json }
     }
 
+    /// What a check that comes before this call would do.
+    pub(crate) fn check_effect(&self) -> Effect {
+        match self.effect {
+            Effect::Read => Effect::Read,
+            Effect::Guard | Effect::Idempotent | Effect::Once => Effect::Guard,
+        }
+    }
+
     /// The same call with one field more in its `data`.
     pub(crate) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
         let end = self.data.pop();
@@ -106,17 +116,18 @@ impl DatabaseCall {
         self
     }
 
-    /// What is to be said of a call without a reply.
-    fn error(&self, lost: Lost) -> Error {
+    /// What is to be said of a call without a reply. `repeated`: an earlier attempt was lost on its way.
+    fn error(&self, lost: Lost, repeated: bool) -> Error {
         let (code, what) = match lost {
             Lost::Unsent => (Code::Unavailable, "cannot be reached"),
             Lost::Unanswered => (Code::Unavailable, "did not answer in time"),
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
-        let outcome = match (self.effect, lost) {
-            (Effect::Read, _) => "",
-            (_, Lost::Unanswered) => "; the change may have been made",
-            (_, Lost::Unsent | Lost::Overloaded) => "; nothing was changed",
+        let outcome = match self.effect {
+            Effect::Read => "",
+            Effect::Guard => "; nothing was changed",
+            _ if repeated || lost == Lost::Unanswered => "; the change may have been made",
+            _ => "; nothing was changed",
         };
         Error::new(code, format!("{} {what}{outcome}", self.lane.database()))
     }
@@ -155,6 +166,8 @@ struct Parked<F> {
     id: Box<str>,
     call: DatabaseCall,
     deadline: Time,
+    /// An earlier attempt of the call was lost, and may have been carried out.
+    repeated: bool,
     flow: F,
 }
 
@@ -181,9 +194,9 @@ impl<F: Flow> Frontend<F> {
             Ok(line) => Reply::to_request(line, &parked.id),
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
-                return self.call(parked, out);
+                return self.call(Parked { repeated: true, ..parked }, out);
             }
-            Err(lost) => Err(parked.call.error(lost)),
+            Err(lost) => Err(parked.call.error(lost, parked.repeated)),
         };
         match parked.flow.resume(reply) {
             Ok(step) => self.take(now, parked.conn, parked.id, step, result.ok(), out),
@@ -207,7 +220,8 @@ impl<F: Flow> Frontend<F> {
                     Lane::CustomerPasswords => self.deadlines.password,
                     _ => self.deadlines.call,
                 };
-                self.call(Parked { conn, id, call, deadline: now + patience, flow }, out);
+                let deadline = now + patience;
+                self.call(Parked { conn, id, call, deadline, repeated: false, flow }, out);
             }
             Step::Relay => out.send(conn, reply.expect("only a reply is relayed")),
             Step::Reply(data) => {
