@@ -114,9 +114,9 @@ impl DatabaseCall {
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
         let outcome = match (self.effect, lost) {
-            (Effect::Read, _) => "",
-            (_, Lost::Unanswered) => "; the change may have been made",
-            (_, Lost::Unsent | Lost::Overloaded) => "; nothing was changed",
+            (Effect::Idempotent | Effect::Once, Lost::Unanswered) => "; the change may have been made",
+            // A flow reads before it writes, so this holds for the whole request.
+            (Effect::Read, _) | (_, Lost::Unsent | Lost::Overloaded) => "; nothing was changed",
         };
         Error::new(code, format!("{} {what}{outcome}", self.lane.database()))
     }

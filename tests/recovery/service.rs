@@ -24,6 +24,12 @@ impl Service {
         Self::start(name, Self::database_args(name, data))
     }
 
+    /// A database at an address that is free.
+    pub(crate) fn database_at(name: &'static str, data: &Path, address: SocketAddr) -> Self {
+        let args = Self::database_args(name, data);
+        Self::start_at(name, &address.to_string(), args)
+    }
+
     /// A frontend on a free port of a host of its own.
     pub(crate) fn frontend(
         name: &'static str,
@@ -46,14 +52,18 @@ impl Service {
     }
 
     fn start(name: &'static str, args: Vec<String>) -> Self {
-        let (process, address) = serve(name, &format!("{}:0", own_host()), &args);
+        Self::start_at(name, &format!("{}:0", own_host()), args)
+    }
+
+    fn start_at(name: &'static str, listen: &str, args: Vec<String>) -> Self {
+        let (process, address) = serve(name, listen, &args);
         Self { name, address, args, process }
     }
 
-    /// Wraps a service that was started by a command of the test's.
-    pub(crate) fn adopt(name: &'static str, args: Vec<String>, command: &mut Command) -> Self {
+    /// Runs a service by a command of the test's. It cannot be restarted.
+    pub(crate) fn adopt(name: &'static str, command: &mut Command) -> Self {
         let (process, address) = ready(command);
-        Self { name, address, args, process }
+        Self { name, address, args: Vec::new(), process }
     }
 
     /// Ends it by SIGKILL, unless it has ended.
