@@ -121,6 +121,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if thread::panicking() {
+            self.log.extend(self.lines.try_iter().map(|line| line + "\n"));
+            eprintln!("process {}, {:?}:\n{}", self.child.id(), self.child.try_wait(), self.log);
+        }
         // Both fail only for a child that has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
