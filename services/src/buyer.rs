@@ -91,7 +91,7 @@ impl Flow for Buyer {
                             DatabaseCall::new(Lane::CustomerWrites, Effect::Once, "UpdateCart", &update);
                         Ok(Step::Call(call, Self::LastReply))
                     }
-                    Err(error) => Ok(Step::Call(validate(check, Effect::Guard), Self::RefusedSession(error))),
+                    Err(error) => Ok(Step::Call(validate(check), Self::RefusedSession(error))),
                 }
             }
             Self::RefusedSession(refusal) => {
@@ -138,7 +138,7 @@ fn browsing_session(fields: &mut Fields<'_>) -> Result<Option<SessionCheck>, Err
 
 fn browse(check: Option<SessionCheck>, call: DatabaseCall) -> Step<Buyer> {
     match check {
-        Some(check) => Step::Call(validate(check, Effect::Read), Buyer::BrowsingSession(call)),
+        Some(check) => Step::Call(validate(check), Buyer::BrowsingSession(call)),
         None => Step::Call(call, Buyer::LastReply),
     }
 }
@@ -149,7 +149,7 @@ fn add_item(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {
     let Units(quantity) = fields.required("quantity")?;
     fields.finish()?;
     let wanted = Wanted { item_id, quantity };
-    let call = DatabaseCall::new(Lane::Product, Effect::Guard, "CheckAvailability", &wanted);
+    let call = DatabaseCall::new(Lane::Product, Effect::Read, "CheckAvailability", &wanted);
     Ok(Step::Call(call, Buyer::Stock { check, item_id, quantity }))
 }
 
@@ -179,7 +179,7 @@ fn provide_feedback(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {
     let item_id = fields.required("item_id")?;
     let vote = fields.required("vote")?;
     fields.finish()?;
-    Ok(Step::Call(validate(check, Effect::Guard), Buyer::Voter { item_id, vote }))
+    Ok(Step::Call(validate(check), Buyer::Voter { item_id, vote }))
 }
 
 fn seller_rating(mut fields: Fields<'_>) -> Result<DatabaseCall, Error> {

@@ -70,8 +70,6 @@ pub fn backends(customer: &str, product: &str) -> Vec<String> {
 pub(crate) enum Effect {
     /// It changes nothing.
     Read,
-    /// It changes nothing itself; a change that it guards is to follow.
-    Guard,
     /// It changes something, and changes nothing more when it is repeated.
     Idempotent,
     /// Each time it changes something.
@@ -92,14 +90,6 @@ impl DatabaseCall {
         let mut json = Vec::with_capacity(128);
         encode(&mut json, data);
         Self { lane, effect, api, data: json }
-    }
-
-    /// What a check that comes before this call would do.
-    pub(crate) fn check_effect(&self) -> Effect {
-        match self.effect {
-            Effect::Read => Effect::Read,
-            Effect::Guard | Effect::Idempotent | Effect::Once => Effect::Guard,
-        }
     }
 
     /// The same call with one field more in its `data`.
@@ -124,12 +114,13 @@ impl DatabaseCall {
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
         let outcome = match self.effect {
-            Effect::Read => "",
-            Effect::Guard => "; nothing was changed",
-            _ if repeated || lost == Lost::Unanswered => "; the change may have been made",
-            _ => "; nothing was changed",
+            Effect::Idempotent | Effect::Once if repeated || lost == Lost::Unanswered => {
+                "the change may have been made"
+            }
+            // A flow reads before it writes, so of a read this holds for the whole request.
+            _ => "nothing was changed",
         };
-        Error::new(code, format!("{} {what}{outcome}", self.lane.database()))
+        Error::new(code, format!("{} {what}; {outcome}", self.lane.database()))
     }
 }
 

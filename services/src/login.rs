@@ -46,9 +46,9 @@ pub(crate) fn session(fields: &mut Fields<'_>, role: Role) -> Result<SessionChec
     Ok(SessionCheck { session_id, role: Some(role) })
 }
 
-/// The call that tells whose session it is, which reads or guards.
-pub(crate) fn validate(check: SessionCheck, effect: Effect) -> DatabaseCall {
-    DatabaseCall::new(Lane::Customer, effect, "ValidateSession", &check)
+/// The call that tells whose session it is.
+pub(crate) fn validate(check: SessionCheck) -> DatabaseCall {
+    DatabaseCall::new(Lane::Customer, Effect::Read, "ValidateSession", &check)
 }
 
 #[derive(Serialize)]

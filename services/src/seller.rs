@@ -64,7 +64,7 @@ fn as_seller<'a>(
     let check = login::session(&mut fields, Role::Seller)?;
     let call = decode(&mut fields)?;
     fields.finish()?;
-    Ok(Step::Call(validate(check, call.check_effect()), Seller::Asker(call)))
+    Ok(Step::Call(validate(check), Seller::Asker(call)))
 }
 
 fn register(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {

@@ -1,0 +1,92 @@
+//! The services' options: help, mistakes, and addresses that cannot be had.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use super::client::Client;
+use super::process::{Process, binary};
+use super::service::Service;
+
+const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
+
+#[test]
+fn every_subcommand_explains_itself() {
+    for name in SERVICES.into_iter().chain(["up", "buyer", "seller", "ping"]) {
+        let output = binary(&[name, "-h"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        assert!(
+            help.starts_with(&format!("Usage: marketplace {name} ")) && help.contains("--help"),
+            "{help}"
+        );
+        assert!(output.stderr.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_options_ends_with_2() {
+    let both = ["--listen=6001", "--listen", "--bogus", "extra", "--log=loud", "--sessions-max=0"];
+    let database = ["--customer=127.0.0.1:6001", "--reactors=2"];
+    let frontend =
+        ["--data=.", "--customer=nowhere", "--product=127.0.0.1:x", "--reactors=0", "--reactors=65"];
+    for name in SERVICES {
+        let of_kind = if name.starts_with("db_") { &database[..] } else { &frontend };
+        for option in both.iter().chain(of_kind) {
+            let (code, message) = Process::run(&mut binary(&[name, option]));
+            assert_eq!(code, Some(2), "{name} {option}: {message}");
+            assert!(message.starts_with("error: "), "{name} {option}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_port_in_use_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let data = tempfile::tempdir().unwrap();
+    for name in SERVICES {
+        let (code, log) = Process::run(binary(&[name, &listen]).current_dir(&data));
+        assert_eq!(code, Some(1), "{name}: {log}");
+        assert!(log.contains("in use") && !log.contains("listening on"), "{log}");
+    }
+    assert!(!data.path().join("data").exists(), "nothing was made of a database that cannot serve");
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused() {
+    // The block 192.0.2.0/24 is for examples only.
+    for name in SERVICES {
+        let (code, log) = Process::run(&mut binary(&[name, "--listen=192.0.2.1:0"]));
+        assert_eq!(code, Some(1), "{name}: {log}");
+    }
+}
+
+#[test]
+fn a_port_of_0_takes_a_free_one_each_time() {
+    let data = tempfile::tempdir().unwrap();
+    let databases = ["db_customer", "db_product"].map(|name| Service::database(name, data.path()));
+    let [customer, product] = databases.each_ref().map(|database| database.address);
+    for database in &databases {
+        assert_ne!(database.address.port(), 0);
+        let ping = Client::new(database.address).must("Ping", serde_json::json!({}));
+        assert_eq!(ping["service"], database.name);
+    }
+    // Reactors of one frontend share one port.
+    for name in ["server_buyer", "server_seller"] {
+        let frontend = Service::frontend(name, customer, product, &["--reactors=3"]);
+        for _ in 0..10 {
+            let ping = Client::new(frontend.address).must("Ping", serde_json::json!({}));
+            assert_eq!(ping["service"], name);
+        }
+    }
+}
+
+#[test]
+fn data_is_kept_in_the_folder_data_unless_another_is_given() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
+    let database =
+        Service::adopt("db_product", command.args(["db_product", "--listen=127.0.0.1:0"]).current_dir(&home));
+    assert!(home.path().join("data/product.db").exists());
+    drop(database);
+}

@@ -1,0 +1,178 @@
+//! Services that are away for a while, in a known way: who waits, who is told, and who recovers.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::marketplace::Marketplace;
+use super::process::PATIENCE;
+use super::service::{Service, own_host};
+
+/// So short that a call fails while a database is away.
+const IMPATIENT: &str = "--call-timeout-ms=50";
+
+/// A client of each kind, each with a session, and an item for sale.
+struct Users {
+    buyer: Client,
+    seller: Client,
+    buyer_session: String,
+    seller_session: String,
+    item: String,
+}
+
+impl Users {
+    fn new(marketplace: &Marketplace) -> Self {
+        let addresses = marketplace.addresses();
+        let (mut buyer, mut seller) = (Client::new(addresses.buyer), Client::new(addresses.seller));
+        let (buyer_session, seller_session) = (buyer.log_in("ann"), seller.log_in("bob"));
+        let item = json!({
+            "session_id": seller_session, "name": "Intro", "category": 1, "keywords": ["book"],
+            "condition": "used", "price": 2.5, "quantity": 100,
+        });
+        let item = seller.must("RegisterItemForSale", item)["item_id"].as_str().unwrap().to_owned();
+        Self { buyer, seller, buyer_session, seller_session, item }
+    }
+
+    /// `data` with the buyer's session.
+    fn buying(&self, data: Value) -> Value {
+        with(data, "session_id", &self.buyer_session)
+    }
+
+    /// `data` with the seller's session and the item.
+    fn selling(&self, data: Value) -> Value {
+        with(with(data, "session_id", &self.seller_session), "item_id", &self.item)
+    }
+}
+
+#[test]
+fn sessions_and_carts_go_on_over_a_new_connection_when_a_frontend_is_restarted() {
+    let mut marketplace = Marketplace::start(&[]);
+    let mut users = Users::new(&marketplace);
+    let add = users.buying(json!({"item_id": users.item, "quantity": 2}));
+    users.buyer.must("AddItemToCart", add.clone());
+    for restarts in 1..=2 {
+        for frontend in [&mut marketplace.server_buyer, &mut marketplace.server_seller] {
+            // Once it is killed, and once it ends in order.
+            if restarts == 1 {
+                frontend.kill()
+            } else {
+                frontend.stop()
+            }
+            frontend.restart();
+        }
+        let addresses = marketplace.addresses();
+        (users.buyer, users.seller) = (Client::new(addresses.buyer), Client::new(addresses.seller));
+        let cart = users.buyer.must("DisplayCart", users.buying(json!({})));
+        assert_eq!(cart["cart"], json!({&users.item: 2 * restarts}));
+        assert_eq!(users.buyer.must("AddItemToCart", add.clone())["quantity"], 2 * (restarts + 1));
+        users.seller.must("ChangeItemPrice", users.selling(json!({"price": restarts})));
+    }
+}
+
+#[test]
+fn two_frontends_serve_the_same_session() {
+    let marketplace = Marketplace::start(&[]);
+    let mut users = Users::new(&marketplace);
+    let (customer, product) = (marketplace.db_customer.address, marketplace.db_product.address);
+    let replica = Service::frontend("server_buyer", customer, product, &["--reactors=2"]);
+    let mut other = Client::new(replica.address);
+    let add = users.buying(json!({"item_id": users.item, "quantity": 1}));
+    assert_eq!(users.buyer.must("AddItemToCart", add.clone())["quantity"], 1);
+    assert_eq!(other.must("AddItemToCart", add)["quantity"], 2);
+    other.must("Logout", users.buying(json!({})));
+    users.buyer.must_refuse("DisplayCart", users.buying(json!({})), "NOT_LOGGED_IN");
+}
+
+/// Calls that are made while a database restarts wait for it. The frontends' patience is longer here than the
+/// usual 2 s, so that the test holds on the slowest machine.
+#[test]
+fn calls_wait_for_a_database_that_restarts() {
+    let mut marketplace = Marketplace::start(&[&format!("--call-timeout-ms={}", PATIENCE.as_millis())]);
+    let mut users = Users::new(&marketplace);
+    for place in 0..2 {
+        let waiting = [
+            ("SearchItemsForSale", users.buying(json!({"category": 1}))),
+            ("AddItemToCart", users.buying(json!({"item_id": users.item, "quantity": 1}))),
+            ("ProvideFeedback", users.buying(json!({"item_id": users.item, "vote": "up"}))),
+        ];
+        let selling = [
+            ("ChangeItemPrice", users.selling(json!({"price": 3 + place}))),
+            ("UpdateUnitsForSale", users.selling(json!({"quantity_delta": 1}))),
+        ];
+        let addresses = marketplace.addresses();
+        let database = &mut *marketplace.services()[place];
+        database.stop();
+        thread::scope(|scope| {
+            for (api, data) in waiting {
+                scope.spawn(move || Client::new(addresses.buyer).must(api, data));
+            }
+            for (api, data) in selling {
+                scope.spawn(move || Client::new(addresses.seller).must(api, data));
+            }
+            database.restart();
+        });
+    }
+    let item = users.buyer.must("GetItem", json!({"item_id": users.item}));
+    assert_eq!(item["item"]["price"], 4.0);
+    assert_eq!(item["item"]["quantity"], 102);
+    assert_eq!(item["item"]["feedback"], json!({"up": 1, "down": 0}));
+    let cart = users.buyer.must("DisplayCart", users.buying(json!({})));
+    assert_eq!(cart["cart"], json!({&users.item: 2}));
+}
+
+#[test]
+fn an_outage_is_reported_and_a_frontend_recovers_by_itself() {
+    let mut marketplace = Marketplace::start(&[IMPATIENT]);
+    let mut users = Users::new(&marketplace);
+    let search = json!({"category": 1});
+    let price = users.selling(json!({"price": 7}));
+    let units = users.selling(json!({"quantity_delta": 1}));
+    let add = users.buying(json!({"item_id": users.item, "quantity": 1}));
+    for killed in [false, true] {
+        for place in 0..2 {
+            let database = &mut *marketplace.services()[place];
+            let name = database.name;
+            if killed {
+                database.kill()
+            } else {
+                database.stop()
+            }
+            let check = |client: &mut Client, api, data: &Value| {
+                let message = client.must_refuse(api, data.clone(), "UNAVAILABLE");
+                assert_eq!(message, format!("{name} cannot be reached; nothing was changed"), "{api}");
+            };
+            check(&mut users.seller, "UpdateUnitsForSale", &units);
+            check(&mut users.seller, "ChangeItemPrice", &price);
+            check(&mut users.buyer, "AddItemToCart", &add);
+            if name == "db_product" {
+                users.buyer.must_refuse("SearchItemsForSale", search.clone(), "UNAVAILABLE");
+            }
+            users.buyer.must("Ping", json!({}));
+
+            database.restart();
+            users.buyer.insist("SearchItemsForSale", &users.buying(search.clone()), |_| ());
+            users.seller.insist("ChangeItemPrice", &price, |_| ());
+        }
+    }
+    let item = users.buyer.must("GetItem", json!({"item_id": users.item}));
+    assert_eq!(item["item"]["quantity"], 100, "nothing was changed, as was said");
+}
+
+#[test]
+fn a_frontend_may_be_there_before_its_databases() {
+    let data = tempfile::tempdir().unwrap();
+    let port = 6001;
+    let absent = (own_host(), port).into();
+    let frontend = Service::frontend("server_buyer", absent, absent, &[IMPATIENT]);
+    let mut buyer = Client::new(frontend.address);
+    buyer.must("Ping", json!({}));
+    buyer.must_refuse("SearchItemsForSale", json!({"category": 1}), "UNAVAILABLE");
+    let _database = Service::database_at("db_product", data.path(), absent);
+    assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), |_| ())["total"], 0);
+}
+
+fn with(mut data: Value, field: &str, value: &str) -> Value {
+    data[field] = value.into();
+    data
+}

@@ -1,0 +1,132 @@
+//! [`Process`]: the binary under test as a child, which never outlives its test.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything that must happen may take, on the slowest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause between two looks at something that cannot be waited for.
+pub(crate) const POLL: Duration = Duration::from_millis(5);
+
+/// A running child. Dropped, it is killed.
+pub(crate) struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    /// The lines of standard error that were taken so far.
+    log: String,
+}
+
+/// The binary under test, with an environment that holds nothing of the machine's.
+pub(crate) fn binary(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
+    command.args(args).env_clear();
+    command
+}
+
+/// Looks at `condition` until it holds.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let give_up_at = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < give_up_at, "in vain: {what}");
+        thread::sleep(POLL);
+    }
+}
+
+impl Process {
+    /// Starts `command`. Its standard error is read from now on.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = child.stderr.take().expect("it is piped");
+        let (lines_in, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if lines_in.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines, log: String::new() }
+    }
+
+    /// Runs `command` to its end; returns its exit code and what it wrote to standard error.
+    #[track_caller]
+    pub(crate) fn run(command: &mut Command) -> (Option<i32>, String) {
+        Self::start(command).finish()
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Reads standard error until a line holds `text`, and returns that line.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(give_up_at.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.log.push_str(&line);
+                    self.log.push('\n');
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("{error}, no {text:?} in:\n{}", self.log),
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it was not waited for yet");
+    }
+
+    /// Ends it by SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it was not waited for yet");
+        self.child.wait().expect("it is our child");
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.status().is_none()
+    }
+
+    /// Waits for its end, and that of all processes that write to its standard error; returns the exit code
+    /// and the whole log.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
+        let give_up_at = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(give_up_at.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.log.extend([line.as_str(), "\n"]),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.log),
+            }
+        }
+        wait_until("the end of a process", || !self.is_running());
+        let status = self.status().expect("it has ended");
+        (status.code(), std::mem::take(&mut self.log))
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is our child")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.log.extend(self.lines.try_iter().map(|line| line + "\n"));
+            eprintln!("process {}, {:?}:\n{}", self.child.id(), self.child.try_wait(), self.log);
+        }
+        // Both fail only for a child that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

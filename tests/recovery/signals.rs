@@ -1,0 +1,182 @@
+//! Services that are asked to end: what is in flight is finished, and nothing more is waited for.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::client::{Client, connect, read_reply};
+use super::process::{PATIENCE, wait_until};
+use super::service::Service;
+
+/// Writes that are in flight at once. All are delivered in the turn of the first request.
+const WRITES: usize = 50;
+
+#[test]
+fn a_database_answers_and_stores_what_is_in_flight() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let data = tempfile::tempdir().unwrap();
+        let mut database = Service::database("db_product", data.path());
+        let mut connection = connect(database.address).unwrap();
+        let mut lines = request("Ping", json!({}));
+        for n in 0..WRITES {
+            lines += &request("RegisterItem", item(&format!("item {n}")));
+        }
+        connection.get_mut().write_all(lines.as_bytes()).unwrap();
+        // All lines came at once, and the reply to the first leaves only after the turn that read them.
+        assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+        database.process().signal(signal);
+        for n in 1..=WRITES {
+            assert_eq!(read_reply(&mut connection).unwrap()["data"]["item_id"], format!("1:{n}"));
+        }
+        assert!(read_reply(&mut connection).is_none(), "the connection ends");
+        let (code, log) = database.finish();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("event=stopped"), "{log}");
+
+        let database = Service::database("db_product", data.path());
+        let found = Client::new(database.address).must("SearchItems", json!({"category": 1}));
+        assert_eq!(found["total"], WRITES);
+    }
+}
+
+#[test]
+fn a_database_finishes_the_password_it_is_hashing() {
+    let data = tempfile::tempdir().unwrap();
+    let mut database = Service::database("db_customer", data.path());
+    let mut connection = connect(database.address).unwrap();
+    let account = json!({"name": "ann", "password": super::PASSWORD});
+    let lines = request("Ping", json!({})) + &request("CreateBuyer", account.clone());
+    connection.get_mut().write_all(lines.as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+    database.stop();
+    assert_eq!(read_reply(&mut connection).unwrap()["data"]["buyer_id"], 1);
+    database.restart();
+    Client::new(database.address).must_refuse("CreateBuyer", account, "ALREADY_EXISTS");
+}
+
+#[test]
+fn a_frontend_answers_what_is_in_flight() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let database = SlowDatabase::start();
+        let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+        let mut connection = connect(frontend.address).unwrap();
+        connection.get_mut().write_all(search().as_bytes()).unwrap();
+        let call = database.next_call();
+
+        frontend.process().signal(signal);
+        frontend.process().wait_for("event=draining");
+        wait_until("it accepts nothing more", || TcpStream::connect(frontend.address).is_err());
+        call.answer();
+        assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
+        assert_eq!(connection.read(&mut [0]).unwrap(), 0, "the connection ends");
+        assert_eq!(frontend.finish().0, Some(0));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_service_at_once() {
+    for (first, second) in
+        [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::INT), (Signal::TERM, Signal::INT)]
+    {
+        let database = SlowDatabase::start();
+        let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+        let mut connection = connect(frontend.address).unwrap();
+        connection.get_mut().write_all(search().as_bytes()).unwrap();
+        let _unanswered = database.next_call();
+
+        frontend.process().signal(first);
+        frontend.process().wait_for("event=draining");
+        frontend.process().signal(second);
+        assert!(read_reply(&mut connection).is_none(), "what was in flight is given up");
+        // A drain that has run out of time would end with 0.
+        assert_eq!(frontend.finish().0, Some(1));
+    }
+}
+
+#[test]
+fn a_client_that_is_idle_holds_nothing_up() {
+    let data = tempfile::tempdir().unwrap();
+    let mut database = Service::database("db_product", data.path());
+    let mut idle = connect(database.address).unwrap();
+    let mut unfinished = connect(database.address).unwrap();
+    unfinished.get_mut().write_all(b"{\"api\":").unwrap();
+    // Connections are accepted in their order, so the service has both.
+    Client::new(database.address).must("Ping", json!({}));
+    database.process().signal(Signal::TERM);
+    for connection in [&mut idle, &mut unfinished] {
+        assert!(read_reply(connection).is_none());
+    }
+    drop((idle, unfinished));
+    let (code, log) = database.finish();
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("event=drain_timeout"), "{log}");
+}
+
+/// Stands in for both databases, and answers a call when the test says so.
+struct SlowDatabase {
+    address: SocketAddr,
+    calls: Receiver<SlowCall>,
+}
+
+/// A call that waits for its answer.
+struct SlowCall {
+    connection: TcpStream,
+    request_id: Value,
+}
+
+impl SlowDatabase {
+    /// Listens until the test process ends.
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (calls_in, calls) = channel();
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let (connection, calls_in) = (connection.unwrap(), calls_in.clone());
+                thread::spawn(move || {
+                    for line in BufReader::new(&connection).lines().map_while(Result::ok) {
+                        let mut call: Value = serde_json::from_str(&line).unwrap();
+                        let connection = connection.try_clone().unwrap();
+                        // It fails when the test is over.
+                        let _ = calls_in.send(SlowCall { connection, request_id: call["request_id"].take() });
+                    }
+                });
+            }
+        });
+        Self { address, calls }
+    }
+
+    fn next_call(&self) -> SlowCall {
+        self.calls.recv_timeout(PATIENCE).expect("a frontend calls")
+    }
+}
+
+impl SlowCall {
+    /// Answers with a search that has found nothing.
+    fn answer(mut self) {
+        let data = json!({"items": [], "total": 0, "next_cursor": null});
+        let id = self.request_id;
+        let reply =
+            format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#);
+        self.connection.write_all(format!("{reply}\n").as_bytes()).unwrap();
+    }
+}
+
+fn request(api: &str, data: Value) -> String {
+    format!("{}\n", json!({"api": api, "data": data}))
+}
+
+fn search() -> String {
+    request("SearchItemsForSale", json!({"category": 1}))
+}
+
+fn item(name: &str) -> Value {
+    json!({
+        "seller_id": 1, "name": name, "category": 1, "keywords": ["book"], "condition": "new", "price": 1.5,
+        "quantity": 1,
+    })
+}

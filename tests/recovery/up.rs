@@ -1,0 +1,225 @@
+//! `marketplace up` and the shells, as a user runs them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::PASSWORD;
+use super::process::{Process, binary, wait_until};
+use super::service::own_host;
+
+/// Sorted.
+const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
+const PORTS: [u16; 4] = [6001, 6002, 6003, 6004];
+
+/// A place where `up` can be started again and again, and its users' home.
+struct Place {
+    host: Ipv4Addr,
+    home: TempDir,
+}
+
+/// A running `up`. Its children end with it, however it ends.
+struct Up {
+    process: Process,
+    summary: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { host: own_host(), home: tempfile::tempdir().unwrap() }
+    }
+
+    fn data(&self) -> std::path::PathBuf {
+        self.home.path().join("data")
+    }
+
+    fn command(&self, data: &Path) -> std::process::Command {
+        let mut command = binary(&["up", "--host", &self.host.to_string()]);
+        command.arg("--data").arg(data);
+        command
+    }
+
+    /// Starts all services and waits until `up` says that they are there.
+    fn up(&self) -> Up {
+        let mut command = self.command(&self.data());
+        let (mut stdout, stdout_in) = std::io::pipe().unwrap();
+        let process = Process::start(command.stdout(stdout_in));
+        // The command holds an end of the pipe, which would never end.
+        drop(command);
+        let (mut summary, mut byte) = (String::new(), [0]);
+        while !summary.contains("\n  marketplace buyer") || !summary.ends_with("\n\n") {
+            stdout.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {summary}"));
+            summary.push(char::from(byte[0]));
+        }
+        Up { process, summary }
+    }
+
+    fn address(&self, port: u16) -> String {
+        format!("{}:{port}", self.host)
+    }
+
+    /// Runs a subcommand as a user who lives here.
+    fn run(&self, args: &[&str]) -> Output {
+        binary(args).env("HOME", self.home.path()).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command of a shell; returns its exit code and what it printed.
+    fn shell(&self, role: &str, words: &str) -> (Option<i32>, String) {
+        let server = self.address(if role == "buyer" { 6003 } else { 6004 });
+        let words = shlex::split(words).unwrap();
+        let mut args = vec![role, "--server", &server];
+        args.extend(words.iter().map(String::as_str));
+        let output = self.run(&args);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Runs a command of a shell, which must succeed; returns the JSON that it prints.
+    #[track_caller]
+    fn json(&self, role: &str, words: &str) -> Value {
+        let (code, printed) = self.shell(role, &format!("--json {words}"));
+        assert_eq!(code, Some(0), "{words}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+        serde_json::from_str(&printed).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_empty(&self) {
+        for port in PORTS {
+            assert!(TcpListener::bind((self.host, port)).is_ok(), "somebody still listens on {port}");
+        }
+    }
+}
+
+impl Up {
+    /// The services that run, by name.
+    fn children(&self) -> BTreeMap<String, Pid> {
+        let parent = format!("PPid:\t{}\n", self.process.pid().as_raw_nonzero());
+        let is_child =
+            |dir: &Path| fs::read_to_string(dir.join("status")).is_ok_and(|it| it.contains(&parent));
+        let child = |dir: &Path| {
+            let command = fs::read_to_string(dir.join("cmdline")).ok()?;
+            let pid = dir.file_name()?.to_str()?.parse().ok()?;
+            Some((command.split('\0').nth(1)?.to_owned(), Pid::from_raw(pid)?))
+        };
+        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        processes.filter(|dir| is_child(dir)).filter_map(|dir| child(&dir)).collect()
+    }
+
+    #[track_caller]
+    fn end(self) -> (Option<i32>, String) {
+        let children = self.children();
+        // The log ends when the last of the children that write to it has ended.
+        let end = self.process.finish();
+        for child in children.into_values() {
+            assert!(rustix::process::test_kill_process(child).is_err(), "{child:?} is left");
+        }
+        end
+    }
+}
+
+#[test]
+fn up_starts_all_services_and_stops_them_in_order() {
+    let place = Place::new();
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let up = place.up();
+        for port in PORTS {
+            assert!(up.summary.contains(&place.address(port)), "{}", up.summary);
+            let output = place.run(&["ping", &place.address(port)]);
+            assert_eq!(output.status.code(), Some(0));
+        }
+        assert!(up.children().keys().eq(SERVICES));
+        up.process.signal(signal);
+        let (code, log) = up.end();
+        assert_eq!(code, Some(0), "{log}");
+        let stopped: Vec<_> = ["server_", "db_"]
+            .map(|kind| log.rfind(&format!("event=stopped service={kind}")).expect("it stops"))
+            .to_vec();
+        assert!(stopped.is_sorted() && log.matches("event=stopped").count() == 4, "{log}");
+        place.assert_empty();
+    }
+    assert_eq!(place.run(&["ping", &place.address(6001)]).status.code(), Some(3));
+}
+
+#[test]
+fn a_service_that_dies_ends_all() {
+    let place = Place::new();
+    for name in SERVICES {
+        let up = place.up();
+        kill_process(up.children()[name], Signal::KILL).unwrap();
+        let (code, log) = up.end();
+        assert_eq!(code, Some(1), "{log}");
+        assert!(log.contains(&format!("error: {name} has ended: signal: 9")), "{log}");
+        place.assert_empty();
+    }
+}
+
+#[test]
+fn nothing_is_left_of_an_up_that_is_killed() {
+    let place = Place::new();
+    let mut up = place.up();
+    up.process.kill();
+    for port in PORTS {
+        wait_until("the end of a service", || TcpStream::connect((place.host, port)).is_err());
+    }
+    place.up();
+}
+
+#[test]
+fn a_second_up_is_refused_and_the_first_unharmed() {
+    let place = Place::new();
+    let up = place.up();
+    // At the same place, and elsewhere on the same data.
+    let (code, message) = Process::run(&mut place.command(&place.data()));
+    assert_eq!(code, Some(1));
+    assert!(message.contains("cannot listen on") && message.contains("in use"), "{message}");
+    let elsewhere = Place::new();
+    let (code, message) = Process::run(&mut elsewhere.command(&place.data()));
+    assert_eq!(code, Some(1));
+    assert!(message.contains("is in use by another process"), "{message}");
+    elsewhere.assert_empty();
+
+    for port in PORTS {
+        assert_eq!(place.run(&["ping", &place.address(port)]).status.code(), Some(0));
+    }
+    up.process.signal(Signal::TERM);
+    assert_eq!(up.end().0, Some(0));
+}
+
+#[test]
+fn the_shells_work_and_keep_their_sessions_over_a_restart() {
+    let place = Place::new();
+    let up = place.up();
+    let account = format!("--password '{PASSWORD}'");
+    assert_eq!(place.json("seller", &format!("create-account bob {account}")), json!({"seller_id": 1}));
+    assert_eq!(place.json("buyer", &format!("create-account ann {account}")), json!({"buyer_id": 1}));
+    assert_eq!(place.shell("buyer", "cart").0, Some(1), "nobody is logged in");
+    assert_eq!(place.shell("buyer", "login ann --password wrong").0, Some(1));
+    assert_eq!(place.shell("seller", &format!("login bob {account}")), (Some(0), "seller\t1\n".to_owned()));
+    assert_eq!(place.json("buyer", &format!("login ann {account}"))["user_id"], 1);
+
+    let register = "register --name 'Intro to DS' --category 1 --keyword book --condition new --price 19.99 --quantity 5";
+    assert_eq!(place.json("seller", register), json!({"item_id": "1:1"}));
+    assert_eq!(place.json("buyer", "search book")["total"], 1);
+    assert_eq!(place.json("buyer", "add 1:1 2"), json!({"item_id": "1:1", "quantity": 2}));
+    assert_eq!(place.shell("buyer", "add 1:1 4").0, Some(1), "there are only 5");
+    assert_eq!(place.shell("buyer", "add 1:1").0, Some(2));
+    assert_eq!(place.json("buyer", "vote 1:1 up")["feedback"], json!({"up": 1, "down": 0}));
+
+    up.process.signal(Signal::TERM);
+    assert_eq!(up.end().0, Some(0));
+    assert_eq!(place.shell("buyer", "cart").0, Some(3), "nobody is there");
+    let _up = place.up();
+    assert_eq!(place.json("buyer", "cart"), json!({"cart": {"1:1": 2}}));
+    assert_eq!(place.json("seller", "price 1:1 20"), json!({"item_id": "1:1", "price": 20.0}));
+    assert_eq!(place.json("seller", "rating")["feedback"], json!({"up": 1, "down": 0}));
+    assert_eq!(place.json("buyer", "item 1:1")["item"]["price"], 20.0);
+    assert_eq!(place.json("buyer", "logout"), json!({"logged_out": true}));
+    assert_eq!(place.shell("buyer", "cart").0, Some(1));
+}
