@@ -12,6 +12,7 @@ use slab::Slab;
 
 use crate::fields::Fields;
 use crate::message::{self, Code, Error, Reply, Request, encode};
+use crate::requests::ping;
 
 /// What is to be done next about a request.
 pub(crate) enum Step<F> {
@@ -28,7 +29,7 @@ pub(crate) trait Flow: Sized {
     /// The name of the service.
     const SERVICE: &'static str;
 
-    /// Begins a request.
+    /// Begins a request. `Ping` is answered for every flow.
     fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error>;
 
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
@@ -173,7 +174,7 @@ impl<F: Flow> Frontend<F> {
             Err(malformed) => return self.fail(conn, malformed.id, &malformed.error, out),
         };
         let fields = Fields::parse(request.data);
-        match fields.and_then(|fields| F::start(&request.api, fields)) {
+        match fields.and_then(|fields| begin(&request.api, fields)) {
             Ok(step) => self.take(now, conn, request.id.into(), step, None, out),
             Err(error) => self.fail(conn, request.id, &error, out),
         }
@@ -239,6 +240,15 @@ impl<F: Flow> Frontend<F> {
         message::encode_error(&mut self.line, id, error);
         out.send(conn, &self.line);
     }
+}
+
+fn begin<F: Flow>(api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
+    if api != "Ping" {
+        return F::start(api, fields);
+    }
+    let mut data = Vec::new();
+    ping(F::SERVICE, fields, &mut data)?;
+    Ok(Step::Reply(data))
 }
 
 impl<F: Flow> Service for Frontend<F> {

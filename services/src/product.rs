@@ -19,7 +19,7 @@ pub(crate) use self::sqlite::{ProductRow, ProductSchema, load};
 use crate::database::{Domain, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
-use crate::requests::{NewItem, Page, Pong, Search};
+use crate::requests::{NewItem, Page, Search};
 use crate::table::Table;
 use crate::values::{
     Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, QuantityDelta, Units, UserId, Vote,
@@ -49,7 +49,6 @@ struct Shelf {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Api {
-    Ping,
     RegisterItem,
     ChangeItemPrice,
     UpdateUnitsForSale,
@@ -278,7 +277,6 @@ impl Domain for Product {
 
     fn api(name: &str) -> Option<Api> {
         Some(match name {
-            "Ping" => Api::Ping,
             "RegisterItem" => Api::RegisterItem,
             "ChangeItemPrice" => Api::ChangeItemPrice,
             "UpdateUnitsForSale" => Api::UpdateUnitsForSale,
@@ -304,7 +302,6 @@ impl Domain for Product {
         data: &mut Vec<u8>,
     ) -> Result<Outcome, Error> {
         match api {
-            Api::Ping => fields.finish().map(|()| encode(data, &Pong::new(Self::SERVICE))),
             Api::RegisterItem => self.register(fields, data),
             Api::ChangeItemPrice => self.change_price(fields, data),
             Api::UpdateUnitsForSale => self.update_units(fields, data),
