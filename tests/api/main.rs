@@ -3,16 +3,16 @@
 
 mod accounts;
 mod bounds;
-// mod carts;
+mod carts;
 mod client;
 mod cluster;
 // mod connections;
 // mod customer_database;
 mod envelope;
-// mod feedback;
+mod feedback;
 // mod framing;
-// mod items;
+mod items;
 // mod outages;
 // mod product_database;
-// mod search;
+mod search;
 mod sessions;
