@@ -295,3 +295,6 @@ fn may_run<D: Domain>(queue: &Queue, line: &[u8]) -> bool {
         Some(Pending::Offloaded { .. } | Pending::Request(_)) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

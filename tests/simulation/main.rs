@@ -9,9 +9,11 @@ mod buyer;
 mod client;
 mod history;
 mod model;
+mod patience;
 mod run;
 mod script;
 mod seller;
+mod sessions;
 mod world;
 
 use std::env;
