@@ -24,12 +24,14 @@ fn a_read_sees_what_is_on_disk_and_waits_for_nobody_else() {
     let (writer, reader) = (db.connect(), db.connect());
     db.request(writer, "1 Set x 5");
     db.request(reader, "2 Get x");
-    assert_eq!(db.replies(reader), ["2 null"], "not even for the end of the turn");
     db.end_turn();
+    assert_eq!(db.replies(reader), ["2 null"], "what is new is not on disk");
     db.request(reader, "3 Get x");
+    db.end_turn();
     assert_eq!(db.replies(reader), ["3 null"], "what is under way is not on disk");
     db.flush();
     db.request(reader, "4 Get x");
+    db.end_turn();
     assert_eq!(db.replies(reader), ["4 5"]);
 }
 
@@ -78,6 +80,7 @@ fn a_group_is_what_a_turn_changed_and_the_next_fills_while_it_is_under_way() {
     let second = vec![("x".to_owned(), 2), ("z".to_owned(), 3)];
     assert_eq!(db.submitted(), [second]);
     db.request(clients[0], "2 Get x");
+    db.end_turn();
     assert_eq!(db.replies(clients[0]), ["2 1"], "the second group is not on disk");
     db.flush();
     assert_eq!(db.replies(clients[2]), ["1 2", "2 3"]);
@@ -96,6 +99,7 @@ fn a_refusal_that_builds_on_a_change_waits_for_it() {
     assert_eq!(db.replies(first), ["1 1"]);
     assert_eq!(db.replies(second), ["1 ALREADY_EXISTS"]);
     db.request(second, "2 Claim x 2");
+    db.end_turn();
     assert_eq!(db.replies(second), ["2 ALREADY_EXISTS"], "it builds on what is on disk");
 }
 
@@ -136,6 +140,7 @@ fn work_elsewhere_keeps_its_place_among_the_replies() {
     db.flush();
     assert_eq!(db.replies(client), ["1 1"]);
     db.request(other, "2 Get x");
+    db.end_turn();
     assert_eq!(db.replies(other), [""; 0], "it stands behind work of its own connection");
 
     db.finish_work();
@@ -155,6 +160,7 @@ fn work_may_be_refused_at_once_and_in_the_end() {
     let mut db = Harness::new();
     let client = db.connect();
     db.requests(client, &["1 Slow x -1", "2 Slow x 0", "3 Get x"]);
+    db.end_turn();
     assert_eq!(db.replies(client), ["1 INVALID_ARGUMENT"]);
     db.finish_work();
     assert_eq!(db.replies(client), ["2 FAILED_PRECONDITION", "3 null"]);
@@ -178,6 +184,7 @@ fn a_client_that_leaves_takes_nothing_back() {
     db.flush();
     assert_eq!(db.replies(newcomer), ["1 5"], "and none of its replies");
     db.requests(stayer, &["2 Get x", "3 Get y", "4 Get z"]);
+    db.end_turn();
     assert_eq!(db.replies(stayer), ["2 1", "3 2", "4 null"], "what had not begun is not begun");
 }
 
@@ -202,6 +209,7 @@ fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
     let mut db = Harness::new();
     let client = db.connect();
     db.request(client, "1 Set x 1");
+    db.end_turn();
     db.disconnect(client);
     db.drain();
     assert!(!db.is_drained());
