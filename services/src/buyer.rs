@@ -118,10 +118,12 @@ impl Flow for Buyer {
                 Ok(_) => Ok(Step::Reply(voted)),
                 // An item can be registered by other tools for a seller that has no account here.
                 Err(error) if error.code == Code::NotFound => Ok(Step::Reply(voted)),
-                Err(error) if error.code == Code::Unavailable => Err(Error::new(
-                    Code::Unavailable,
-                    "the vote counts for the item, and may not count for its seller yet: vote again to complete it",
-                )),
+                Err(error) if matches!(error.code, Code::Unavailable | Code::ResourceExhausted) => {
+                    Err(Error::new(
+                        error.code,
+                        "the vote counts for the item, and may not count for its seller yet: vote again to complete it",
+                    ))
+                }
                 Err(error) => Err(error),
             },
         }

@@ -100,14 +100,6 @@ impl Client {
         }
     }
 
-    /// Checks that nothing arrives for a while.
-    pub(crate) fn assert_silent(&mut self, patience: Duration) {
-        self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();
-        let error = self.stream.fill_buf().expect_err("nothing is sent");
-        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-        self.stream.get_ref().set_read_timeout(Some(REPLY_TIMEOUT)).unwrap();
-    }
-
     /// Checks that the service still answers on this connection.
     #[track_caller]
     pub(crate) fn assert_usable(&mut self) {
