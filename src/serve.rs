@@ -124,8 +124,8 @@ impl Settings {
             passes: number(matches, "hash-passes", passes, 1, 1000)?,
         };
 
-        let mut deadlines = Deadlines::default();
-        deadlines.call = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        let call = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        let deadlines = Deadlines { call, ..Deadlines::default() };
         Ok(Self {
             service: service.to_owned(),
             listen,

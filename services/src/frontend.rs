@@ -160,7 +160,10 @@ impl<F> Parked<F> {
     /// What is to be said of a call that the database did not take, with its words.
     fn turned_away(&self, said: &Error) -> Error {
         let Error { code, message } = said;
-        Error::new(*code, format!("{}: {message}; {}", self.call.lane.database(), self.outcome(false)))
+        Error::new(
+            *code,
+            format!("{} answered: {message}; {}", self.call.lane.database(), self.outcome(false)),
+        )
     }
 
     /// What a call leaves behind, of which the last attempt did or did not reach the database. A flow reads before

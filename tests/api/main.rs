@@ -12,6 +12,7 @@ mod envelope;
 mod feedback;
 mod framing;
 mod items;
+mod mutations;
 mod outages;
 mod product_database;
 mod search;

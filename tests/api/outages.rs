@@ -263,3 +263,34 @@ fn a_database_that_takes_no_connection_changes_nothing() {
     let message = seller.refused("RegisterItemForSale", new_item(), "UNAVAILABLE");
     assert!(message.contains("db_product") && message.contains("nothing was changed"), "{message}");
 }
+
+#[test]
+fn a_frontend_that_is_stopped_answers_what_is_in_flight() {
+    let mut shop = Shop::without_databases(SHORT);
+    let asked = mute_database(&shop.product_address, 4, false);
+    shop.start_customer();
+    let mut client = shop.buyer.client();
+    let get = r#"{"request_id":1,"api":"GetItem","data":{"item_id":"1:1"}}"#;
+    client.send(format!("{get}\n{get}"));
+    assert_eq!(asked.recv_timeout(LONG).unwrap(), "GetItem");
+    drop(shop);
+    Reply::new(client.read_line(), "1").refused_with("UNAVAILABLE", "GetItem");
+    client.assert_closed();
+}
+
+#[test]
+fn a_database_that_is_stopped_has_kept_what_it_answered() {
+    let mut shop = Shop::with_databases(LONG);
+    let mut client = shop.product.as_ref().unwrap().client();
+    let mut item = new_item();
+    item["seller_id"] = json!(1);
+    client.ok("RegisterItem", item);
+    let add = r#"{"api":"UpdateUnitsForSale","data":{"item_id":"1:1","quantity_delta":1}}"#;
+    client.send_bytes(format!("{add}\n").repeat(2000).as_bytes());
+    client.read_line();
+    shop.product = None;
+    let answered = 1 + client.read_to_end().lines().count();
+    shop.start_product();
+    let item = shop.product.as_ref().unwrap().client().ok("GetItem", json!({"item_id": "1:1"}));
+    assert_eq!(item["item"]["quantity"], 5 + answered);
+}
