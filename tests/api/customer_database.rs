@@ -181,3 +181,21 @@ fn one_name_is_given_to_one_of_many_who_want_it_at_once() {
     assert_eq!(replies.iter().filter(|reply| reply["data"]["seller_id"] == 1).count(), 1);
     assert_eq!(replies.iter().filter(|reply| reply["error"]["code"] == "ALREADY_EXISTS").count(), 19);
 }
+
+#[test]
+fn a_cart_of_a_thousand_lines_is_full() {
+    let cluster = Cluster::start();
+    let (mut client, _, _) = with_accounts(&cluster);
+    let add = |n| json!({"buyer_id": 1, "item_id": format!("1:{n}"), "quantity_delta": 1});
+    let lines = (1..=1000).map(|n| json!({"api": "UpdateCart", "data": add(n)}).to_string() + "\n");
+    client.send_bytes(lines.collect::<String>().as_bytes());
+    for n in 1..=1000 {
+        let updated = format!(r#"{{"item_id":"1:{n}","quantity":1}}"#);
+        assert_eq!(Reply::new(client.read_line(), "null").data(), updated);
+    }
+    client.refused("UpdateCart", add(1001), "RESOURCE_EXHAUSTED");
+    client.ok("UpdateCart", add(1000));
+    let session = log_in(&mut client, "buyer");
+    let cart = cluster.buyer.client().ok("DisplayCart", json!({"session_id": session}));
+    assert_eq!(cart["cart"].as_object().unwrap().len(), 1000);
+}

@@ -165,6 +165,33 @@ fn what_was_sent_before_the_end_is_answered() {
 }
 
 #[test]
+fn what_takes_long_is_answered_before_what_ends_the_connection() {
+    let cluster = Cluster::start();
+    let account = |name: &str| json!({"name": name, "password": "x"});
+    let item =
+        json!({"seller_id": 1, "name": "Pen", "category": 1, "condition": "new", "price": 1, "quantity": 5});
+    let too_long = "x".repeat(1024 * 1024 + 2);
+    for (server, api, data, again) in [
+        (&cluster.buyer, "CreateAccount", account("ann"), account("bob")),
+        (&cluster.customer, "CreateSeller", account("ann"), account("bob")),
+        (&cluster.product, "RegisterItem", item.clone(), item),
+    ] {
+        let mut client = server.client();
+        let line = json!({"request_id": 1, "api": api, "data": data});
+        client.try_send(format!("{line}\n{too_long}").as_bytes());
+        Reply::new(client.read_line(), "1").data();
+        Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", "a long line");
+        client.assert_closed();
+
+        let mut client = server.client();
+        client.send(json!({"request_id": 2, "api": api, "data": again}).to_string());
+        client.finish();
+        Reply::new(client.read_line(), "2").data();
+        client.assert_closed();
+    }
+}
+
+#[test]
 fn a_bad_request_costs_the_good_ones_around_it_nothing() {
     let cluster = Cluster::start();
     let mut client = cluster.buyer.client();
