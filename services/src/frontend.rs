@@ -106,23 +106,6 @@ impl DatabaseCall {
         self.data.push(b'}');
         self
     }
-
-    /// What is to be said of a call without a reply. `repeated`: an earlier attempt was lost on its way.
-    fn error(&self, lost: Lost, repeated: bool) -> Error {
-        let (code, what) = match lost {
-            Lost::Unsent => (Code::Unavailable, "cannot be reached"),
-            Lost::Unanswered => (Code::Unavailable, "did not answer in time"),
-            Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
-        };
-        let outcome = match self.effect {
-            Effect::Idempotent | Effect::Once if repeated || lost == Lost::Unanswered => {
-                "the change may have been made"
-            }
-            // A flow reads before it writes, so of a read this holds for the whole request.
-            _ => "nothing was changed",
-        };
-        Error::new(code, format!("{} {what}; {outcome}", self.lane.database()))
-    }
 }
 
 /// How long a frontend waits for the databases.
@@ -158,9 +141,41 @@ struct Parked<F> {
     id: Box<str>,
     call: DatabaseCall,
     deadline: Time,
-    /// An earlier attempt of the call was lost, and may have been carried out.
+    /// A connection broke after the call had been handed to it, and the call was repeated.
     repeated: bool,
     flow: F,
+}
+
+impl<F> Parked<F> {
+    /// What is to be said of a call without a reply.
+    fn lost(&self, lost: Lost) -> Error {
+        let (code, what) = match lost {
+            Lost::Unsent => (Code::Unavailable, "cannot be reached"),
+            Lost::Unanswered => (Code::Unavailable, "did not answer in time"),
+            Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
+        };
+        let outcome = self.outcome(lost == Lost::Unanswered);
+        Error::new(code, format!("{} {what}; {outcome}", self.call.lane.database()))
+    }
+
+    /// What is to be said of a call that the database did not take, with its words.
+    fn turned_away(&self, said: &Error) -> Error {
+        let Error { code, message } = said;
+        Error::new(
+            *code,
+            format!("{} answered: {message}; {}", self.call.lane.database(), self.outcome(false)),
+        )
+    }
+
+    /// What a call leaves behind, of which the last attempt did or did not reach the database. A flow reads before
+    /// it writes, so where a read fails nothing was changed before it either.
+    fn outcome(&self, may_have_arrived: bool) -> &'static str {
+        if self.call.effect != Effect::Read && (may_have_arrived || self.repeated) {
+            "the change may have been made"
+        } else {
+            "nothing was changed"
+        }
+    }
 }
 
 impl<F: Flow> Frontend<F> {
@@ -181,14 +196,15 @@ impl<F: Flow> Frontend<F> {
     }
 
     fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out) {
-        let parked = self.parked.remove(key);
+        let mut parked = self.parked.remove(key);
         let reply = match result {
-            Ok(line) => Reply::to_request(line, &parked.id),
+            Ok(line) => Reply::to_request(line, &parked.id).map_err(|said| parked.turned_away(&said)),
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
-                return self.call(Parked { repeated: true, ..parked }, out);
+                parked.repeated = true;
+                return self.call(parked, out);
             }
-            Err(lost) => Err(parked.call.error(lost, parked.repeated)),
+            Err(lost) => Err(parked.lost(lost)),
         };
         match parked.flow.resume(reply) {
             Ok(step) => self.take(now, parked.conn, parked.id, step, result.ok(), out),

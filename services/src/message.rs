@@ -180,7 +180,7 @@ impl<'a> Reply<'a> {
         let reply = serde_json::from_slice(line).ok();
         let error = reply.and_then(|reply: ReplyEnvelope<'_>| reply.error);
         let said = error.map_or_else(|| "something unexpected".into(), |error| error.message);
-        Err(Error::new(Code::Unavailable, format!("the database answered: {said}")))
+        Err(Error::new(Code::Unavailable, said))
     }
 
     /// What the database returned.
@@ -352,7 +352,7 @@ mod tests {
         let mut line = Vec::new();
         encode_error(&mut line, "null", &Error::new(Code::ResourceExhausted, "too many"));
         let error = Reply::to_request(&line, "7").expect_err("another ID");
-        assert_eq!(error, Error::new(Code::Unavailable, "the database answered: too many"));
+        assert_eq!(error, Error::new(Code::Unavailable, "too many"));
         assert!(Reply::to_request(b"{\"type\":\"Response\",\"request_id\":77,", "7").is_err());
         assert!(Reply::to_request(b"garbage", "7").is_err());
     }

@@ -22,7 +22,7 @@ use crate::message::{Code, Error, encode};
 use crate::requests::{NewItem, Page, Search};
 use crate::table::Table;
 use crate::values::{
-    Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, QuantityDelta, Units, UserId, Vote,
+    Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, Quantity, QuantityDelta, UserId, Vote,
 };
 
 /// The catalogue in memory.
@@ -206,7 +206,7 @@ impl Product {
 
     fn check_availability(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
         let id = fields.required("item_id")?;
-        let Units(quantity) = fields.required("quantity")?;
+        let Quantity(quantity) = fields.required("quantity")?;
         fields.finish()?;
         let available = self.items.get(&id).ok_or_else(|| no_item(id))?.stock.quantity;
         encode(data, &Available { available, ok: quantity <= available });

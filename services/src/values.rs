@@ -228,10 +228,13 @@ pub(crate) struct Feedback {
 }
 
 impl Feedback {
-    /// Counts a vote; `replaced` is the same voter's vote before, which counts no more.
+    /// Counts a vote; `replaced` is the same voter's vote before, which counts no more. It may have been
+    /// counted elsewhere: where one database was replaced and the other was not, an item ID can have come to
+    /// mean another seller's item.
     pub(crate) fn count(&mut self, vote: Vote, replaced: Option<Vote>) {
         if let Some(replaced) = replaced {
-            *self.of(replaced) -= 1;
+            let count = self.of(replaced);
+            *count = count.saturating_sub(1);
         }
         *self.of(vote) += 1;
     }

@@ -190,7 +190,8 @@ impl User {
         self.ok("RegisterItemForSale", item)["item_id"].as_str().unwrap().to_owned()
     }
 
-    fn register(mut client: Client, name: &str, id: &str) -> User {
+    /// Makes an account and logs in; `id` is the name of the reply's field.
+    pub(crate) fn register(mut client: Client, name: &str, id: &str) -> User {
         let account = client.ok("CreateAccount", json!({"name": name, "password": "secret"}));
         let session = User::log_in(&mut client, name);
         User { client, id: account[id].as_u64().unwrap(), session }

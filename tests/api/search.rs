@@ -193,3 +193,27 @@ fn browsing_needs_no_session_and_checks_one_that_is_sent() {
     buyer.refused("GetItem", json!({"item_id": "1:1"}), "SESSION_TIMEOUT");
     buyer.client.ok("GetItem", json!({"item_id": "1:1"}));
 }
+
+#[test]
+fn a_full_page_of_the_longest_items_passes_through() {
+    let cluster = Cluster::start();
+    let mut database = cluster.product.client();
+    let (name, keywords) =
+        ("😀".repeat(32), ["a", "b", "c", "d", "e"].map(|word| word.to_owned() + &"😀".repeat(7)));
+    let item = json!({"seller_id": 4_294_967_295_u32, "name": name, "category": 2_147_483_647, "keywords": keywords,
+        "condition": "used", "price": 999_999_999.99, "quantity": 1_000_000_000});
+    database.send_bytes(format!("{{\"api\":\"RegisterItem\",\"data\":{item}}}\n").repeat(1001).as_bytes());
+    (0..1001).for_each(|_| drop(database.read_line()));
+    let mut buyer = cluster.buyer.client();
+    let data = json!({"keywords": keywords, "limit": 1000});
+    let line = json!({"api": "SearchItemsForSale", "data": data}).to_string();
+    // The second reply is made while the first still waits to be read.
+    buyer.send(format!("{line}\n{line}"));
+    for _ in 0..2 {
+        let page: Value = serde_json::from_str(&buyer.read_line()).unwrap();
+        let (items, total) = (page["data"]["items"].as_array().unwrap(), &page["data"]["total"]);
+        assert_eq!((items.len(), total), (1000, &json!(1001)));
+        assert_eq!(items[999]["item_id"], "2147483647:1000");
+        assert!(page["data"]["next_cursor"].is_string());
+    }
+}

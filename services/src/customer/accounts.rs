@@ -122,12 +122,13 @@ impl Accounts {
         Ok(id)
     }
 
-    /// The number and the password hash of an account that is on disk.
+    /// The number and the password hash of an account, on disk or not: a login is answered no sooner than the
+    /// creation of its account.
     pub(crate) fn find(&self, role: Role, username: &str) -> Option<(u32, Box<str>)> {
         let id = *self.usernames.get(&(role, username.into()))?;
         let identity = match role {
-            Role::Seller => &self.sellers.get(&id)?.identity,
-            Role::Buyer => &self.buyers.get(&id)?.identity,
+            Role::Seller => &self.sellers.latest(&id)?.identity,
+            Role::Buyer => &self.buyers.latest(&id)?.identity,
         };
         Some((id, identity.password_hash.clone()))
     }
