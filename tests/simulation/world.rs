@@ -19,7 +19,7 @@ use crate::script::{Answers, Request, Script};
 /// Where each run begins.
 const START: Time = Time::from_millis(1_800_000_000_000);
 /// How often a run is looked at to see whether its clients are done.
-const GLANCE: Duration = Duration::from_millis(10);
+const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
