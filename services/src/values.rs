@@ -335,10 +335,12 @@ pub(crate) struct Feedback {
 }
 
 impl Feedback {
-    /// Counts a vote; `replaced` is the same voter's vote before, which counts no more.
+    /// Counts a vote; `replaced` is the same voter's vote before, which counts no more. It was counted here,
+    /// unless a request or an edited file says otherwise.
     pub(crate) fn count(&mut self, vote: Vote, replaced: Option<Vote>) {
         if let Some(replaced) = replaced {
-            *self.of(replaced) -= 1;
+            let count = self.of(replaced);
+            *count = count.saturating_sub(1);
         }
         *self.of(vote) += 1;
     }
