@@ -119,9 +119,11 @@ impl<S: Schema> Store<S> {
 
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags).map_err(|error| failure(&path, error))?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(&path, error))?;
         let mut store = Self { connection, path, _lock: lock, schema: PhantomData };
+        let version = store.identify()?;
         store.configure().map_err(|error| failure(&store.path, error))?;
-        store.migrate()?;
+        store.migrate(version)?;
         Ok(store)
     }
 
@@ -166,13 +168,13 @@ impl<S: Schema> Store<S> {
     }
 
     fn configure(&self) -> rusqlite::Result<()> {
-        self.connection.busy_timeout(BUSY_TIMEOUT)?;
         self.connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", "FULL")
     }
 
-    fn migrate(&mut self) -> Result<(), StoreError> {
+    /// The version of the file, which is 0 if it is new. Until then nothing is written to it: it may be another's.
+    fn identify(&self) -> Result<usize, StoreError> {
         let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let versions = pragma("application_id").and_then(|id| Ok((id, pragma("user_version")?)));
         let (application_id, version) = versions.map_err(|error| failure(&self.path, error))?;
@@ -185,6 +187,11 @@ impl<S: Schema> Store<S> {
         if found > known {
             return Err(StoreError::Newer { path: self.path.clone(), found, known });
         }
+        Ok(found)
+    }
+
+    /// Brings a file of version `found` up to date.
+    fn migrate(&mut self, found: usize) -> Result<(), StoreError> {
         for (version, statements) in (1..).zip(S::MIGRATIONS).skip(found) {
             self.step(version, statements).map_err(|error| failure(&self.path, error))?;
         }
@@ -244,3 +251,6 @@ fn failure(path: &Path, error: rusqlite::Error) -> StoreError {
         StoreError::Failed(path.into(), error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,9 +68,9 @@ impl Write {
         self.established_at = Some(self.established_at.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// Whether a read must see it.
+    /// Whether a read must see it. One that begins at the very moment does, too: a request takes its time.
     pub(crate) fn is_owed_to(&self, read: Span) -> bool {
-        self.established_at.is_some_and(|at| at < read.start)
+        self.established_at.is_some_and(|at| at <= read.start)
     }
 
     /// Whether a read may see it.
@@ -84,7 +84,7 @@ impl Write {
     }
 
     fn is_over_before(&self, other: &Write) -> bool {
-        self.over_at.is_some_and(|at| at < other.started_at)
+        self.over_at.is_some_and(|at| at <= other.started_at)
     }
 }
 
@@ -123,12 +123,13 @@ impl<V: PartialEq + std::fmt::Debug> Register<V> {
 
     /// Checks that a read may show `value`.
     pub(crate) fn read(&mut self, span: Span, value: &V) {
-        let explained = |(written, write): &(V, Write)| {
-            let outdated = |(_, newer): &(V, Write)| newer.is_owed_to(span) && write.is_over_before(newer);
-            written == value && write.may_show_in(span) && !self.writes.iter().any(outdated)
+        let explains = |place: &usize| {
+            let (written, write) = &self.writes[*place];
+            let outdates = |(_, newer): &(V, Write)| newer.is_owed_to(span) && write.is_over_before(newer);
+            let mut others = self.writes[..*place].iter().chain(&self.writes[place + 1..]);
+            written == value && write.may_show_in(span) && !others.any(outdates)
         };
-        let shown: Vec<usize> =
-            (0..self.writes.len()).filter(|place| explained(&self.writes[*place])).collect();
+        let shown: Vec<usize> = (0..self.writes.len()).filter(explains).collect();
         match shown[..] {
             [] => panic!("a read at {span:?} shows {value:?}, which no write explains: {self:#?}"),
             [only] => self.writes[only].1.establish(span.end),
@@ -200,7 +201,7 @@ impl<K: Ord + std::fmt::Debug> Tally<K> {
     /// Checks that a read may show `number`.
     pub(crate) fn read(&mut self, span: Span, number: u64) {
         let owed = self.writes.values().filter(|write| write.is_owed_to(span)).count() as u64;
-        let shown = self.seen.iter().rev().find(|(at, _)| *at < span.start).map_or(0, |(_, number)| *number);
+        let shown = self.seen.iter().rev().find(|(at, _)| *at <= span.start).map_or(0, |(_, number)| *number);
         let most = self.writes.values().filter(|write| write.may_show_in(span)).count() as u64;
         assert!(
             (owed.max(shown)..=most).contains(&number),

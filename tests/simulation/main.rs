@@ -7,6 +7,7 @@
 mod account;
 mod buyer;
 mod client;
+mod glimpse;
 mod history;
 mod model;
 mod patience;
@@ -28,6 +29,14 @@ fn no_crash_undoes_what_was_acknowledged_or_shown() {
     for seed in seeds() {
         let _named = NameOnPanic(seed);
         run::run(seed);
+    }
+}
+
+#[test]
+fn no_crash_undoes_what_anyone_has_seen() {
+    for seed in seeds() {
+        let _named = NameOnPanic(seed);
+        glimpse::run(seed);
     }
 }
 

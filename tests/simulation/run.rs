@@ -19,8 +19,11 @@ const SELLERS: usize = 3;
 const BUYERS: usize = 4;
 /// Requests of each user.
 const REQUESTS: usize = 50;
-/// The longest time between two crashes, and the longest that a service is down.
-const CALM_MAX: Duration = Duration::from_millis(1500);
+/// The longest time between two crashes: one of these in each run. The shorter it is, the more crashes meet a
+/// change half done; the longer, the more is done.
+const CALMS_MAX: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
+/// The longest that a service is down: longer than anybody waits for it.
 const DOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What a run leaves behind: equal for equal seeds.
@@ -65,14 +68,16 @@ pub(crate) fn run(seed: u64) -> Record {
 /// Crashes services now and then, and starts them again some time later.
 struct Crashes {
     rng: fastrand::Rng,
+    calm_max: Duration,
     next_at: Time,
     /// The services that are down, and until when.
     down: Vec<(Time, Place)>,
 }
 
 impl Crashes {
-    fn new(rng: fastrand::Rng, now: Time) -> Self {
-        Self { rng, next_at: now, down: Vec::new() }
+    fn new(mut rng: fastrand::Rng, now: Time) -> Self {
+        let calm_max = rng.choice(CALMS_MAX).expect("there are some");
+        Self { rng, calm_max, next_at: now, down: Vec::new() }
     }
 
     fn go_on(&mut self, world: &mut World) {
@@ -84,7 +89,7 @@ impl Crashes {
         if self.next_at > now {
             return;
         }
-        self.next_at = now + self.up_to(CALM_MAX);
+        self.next_at = now + self.up_to(self.calm_max);
         let place = self.rng.choice(Place::ALL).expect("there are services");
         if self.down.iter().any(|(_, other)| *other == place) {
             return;
@@ -94,8 +99,8 @@ impl Crashes {
         } else {
             world.crash(place);
         }
-        // Many a service is back at once; some are down for longer than anyone waits.
-        let down = if self.rng.bool() { Duration::ZERO } else { self.up_to(DOWN_MAX) };
+        // Most services are back at once.
+        let down = if self.rng.u8(0..8) > 0 { Duration::ZERO } else { self.up_to(DOWN_MAX) };
         self.down.push((now + down, place));
     }
 

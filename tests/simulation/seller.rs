@@ -48,19 +48,19 @@ impl Seller {
     fn choose(&mut self, now: Time) -> Pending {
         let id = self.rng.choice(&self.own).cloned();
         let mut model = self.model.borrow_mut();
-        match (self.rng.u8(0..10), id) {
-            (0..=4, Some(id)) => {
+        match (self.rng.u8(0..20), id) {
+            (0..=9, Some(id)) => {
                 let price = &mut model.item(&id).price;
                 let cents = price.len() as u64 + 1;
                 price.write(cents, now);
                 Pending::Price { id, cents }
             }
-            (5 | 6, Some(id)) if model.item(&id).units.len() < UPDATES_MAX => {
+            (10..=14, Some(id)) if model.item(&id).units.len() < UPDATES_MAX => {
                 let delta = model.item(&id).units.write(now);
                 Pending::Units { id, delta }
             }
-            (7, Some(_)) => Pending::Shelf,
-            (8, Some(_)) => Pending::Rating,
+            (15 | 16, Some(_)) => Pending::Shelf,
+            (17, Some(_)) => Pending::Rating,
             _ => {
                 self.registered += 1;
                 let name = format!("{} item {}", self.account.username, self.registered);

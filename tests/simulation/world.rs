@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::script::{Answers, Request, Script};
 /// Where each run begins.
 const START: Time = Time::from_millis(1_800_000_000_000);
 /// How often a run is looked at to see whether its clients are done.
-const GLANCE: Duration = Duration::from_millis(10);
+const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -56,7 +56,7 @@ pub(crate) struct World {
 impl World {
     /// The four services, started.
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let root = TempDir::new().expect("a temporary directory");
+        let root = temporary_directory();
         let mut sim = Sim::new(seed, START, faults);
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
         let lanes = services::backends("customer", "product");
@@ -169,6 +169,13 @@ impl World {
         let lanes = services::backends("", "").len();
         self.sim.start(host, Node::new(service, Limits::default(), lanes));
     }
+}
+
+/// A directory in memory where there is one: crashes are simulated, so no flush need reach a disk.
+fn temporary_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let root = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    root.expect("a temporary directory")
 }
 
 /// A client that is being answered.

@@ -190,3 +190,6 @@ impl FromSql for Cart {
         serde_json::from_str(value.as_str()?).map_err(FromSqlError::other)
     }
 }
+
+#[cfg(test)]
+mod tests;

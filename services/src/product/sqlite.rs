@@ -111,3 +111,6 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
     })?;
     Ok(product)
 }
+
+#[cfg(test)]
+mod tests;
