@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::client::{Client, connect, read_reply};
-use super::process::{PATIENCE, wait_until};
+use super::process::{PATIENCE, Process, binary, wait_until};
 use super::service::Service;
 
 /// Writes that are in flight at once. All are delivered in the turn of the first request.
@@ -114,6 +114,23 @@ fn a_client_that_is_idle_holds_nothing_up() {
     let (code, log) = database.finish();
     assert_eq!(code, Some(0));
     assert!(!log.contains("event=drain_timeout"), "{log}");
+}
+
+#[test]
+fn a_service_that_is_still_starting_ends_in_order() {
+    for _ in 0..10 {
+        let data = tempfile::tempdir().unwrap();
+        let lock = data.path().join("product.lock");
+        let mut command = binary(&["db_product", "--listen=127.0.0.1:0", "--data"]);
+        let database = Process::start(command.arg(data.path()));
+        // The moment is short, so this does not sleep.
+        while !lock.exists() {
+            std::hint::spin_loop();
+        }
+        database.signal(Signal::TERM);
+        let (code, log) = database.finish();
+        assert_eq!(code, Some(0), "{log}");
+    }
 }
 
 /// Stands in for both databases, and answers a call when the test says so.
