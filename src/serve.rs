@@ -132,8 +132,8 @@ impl Settings {
             passes: number(matches, "hash-passes", passes, 1, 1000)?,
         };
 
-        let mut deadlines = Deadlines::default();
-        deadlines.call = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        let call_timeout = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
+        limits.waiting_timeout = call_timeout;
         Ok(Self {
             service: service.to_owned(),
             listen,
@@ -142,7 +142,7 @@ impl Settings {
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
             customer,
             backends: services::backends(&customer_address, &product_address),
-            deadlines,
+            deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
         })
     }

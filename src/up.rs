@@ -24,7 +24,7 @@ a second Ctrl-C kills them. If one of them ends by itself, the others are stoppe
 const SERVICES: [(&str, u16); 4] =
     [("db_customer", 6001), ("db_product", 6002), ("server_buyer", 6003), ("server_seller", 6004)];
 /// How long a service may take until it answers.
-const START_MAX: Duration = Duration::from_secs(10);
+const START_MAX: Duration = Duration::from_secs(60);
 /// How long a service may take to stop. It gives itself five seconds.
 const STOP_MAX: Duration = Duration::from_secs(6);
 const PROBE_MAX: Duration = Duration::from_secs(1);

@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 mod buffer;
+mod io;
+mod limits;
 mod lines;
 mod link;
 mod node;
@@ -22,7 +24,9 @@ mod time;
 mod timers;
 mod worker;
 
-pub use node::{Input, Limits, Node, Output, Peer};
+pub use io::{Input, Output, Peer};
+pub use limits::Limits;
+pub use node::Node;
 pub use out::Out;
 pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
 pub use time::Time;

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use crate::buffer::Outbox;
 use crate::lines::LineBuffer;
-use crate::node::Limits;
 use crate::session::Transmit;
 use crate::timers::Alarm;
-use crate::{Call, Lost, Time};
+use crate::{Call, Limits, Lost, Time};
 
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
@@ -38,10 +37,11 @@ struct InFlight {
     deadline: Time,
 }
 
-/// A call that waits for the connection.
+/// A call that waits for the connection, for a part of its time at most.
 #[derive(Debug)]
 struct Waiting {
     call: Call,
+    waits_until: Time,
     deadline: Time,
     line: Vec<u8>,
 }
@@ -58,8 +58,8 @@ pub(crate) struct Link {
     waiting_bytes: usize,
     /// No call has an earlier deadline than this. It may lag behind, as calls are answered.
     earliest: Option<Time>,
-    /// When the backend last said anything.
-    heard_at: Time,
+    /// Since when the backend says nothing, if it owes anything.
+    silent_since: Time,
     backoff: Duration,
 }
 
@@ -76,7 +76,7 @@ impl Link {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             earliest: None,
-            heard_at: Time::default(),
+            silent_since: Time::default(),
             backoff: limits.backoff_min,
         }
     }
@@ -88,6 +88,7 @@ impl Link {
     /// Takes a call: into the outbox if the connection stands, else it waits for it.
     pub(crate) fn call(
         &mut self,
+        now: Time,
         call: Call,
         line: &[u8],
         deadline: Time,
@@ -98,29 +99,35 @@ impl Link {
         if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
             return Err(Lost::Overloaded);
         }
-        if self.is_up() {
-            self.hand_over(call, line, deadline);
+        let due = if self.is_up() {
+            self.hand_over(now, call, line, deadline);
+            deadline
         } else {
+            let waits_until = deadline.min(now + limits.waiting_timeout);
             self.waiting_bytes += line.len();
-            self.waiting.push_back(Waiting { call, deadline, line: line.to_vec() });
-        }
-        self.earliest = Some(self.earliest.map_or(deadline, |at| at.min(deadline)));
+            self.waiting.push_back(Waiting { call, waits_until, deadline, line: line.to_vec() });
+            waits_until
+        };
+        self.earliest = Some(self.earliest.map_or(due, |at| at.min(due)));
         Ok(())
     }
 
     /// The connection stands: what waited for it leaves.
     pub(crate) fn connected(&mut self, now: Time) {
+        assert!(
+            matches!(self.state, State::Connecting { .. }),
+            "a driver connected a link that did not ask for it"
+        );
         self.state = State::Up;
-        self.heard_at = now;
         while let Some(waiting) = self.waiting.pop_front() {
-            self.hand_over(waiting.call, &waiting.line, waiting.deadline);
+            self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
         }
         self.waiting_bytes = 0;
     }
 
     /// Something arrived: the backend is alive.
     pub(crate) fn heard(&mut self, now: Time, limits: &Limits) {
-        self.heard_at = now;
+        self.silent_since = now;
         self.backoff = limits.backoff_min;
     }
 
@@ -143,11 +150,11 @@ impl Link {
     }
 
     /// When [`Link::expire`] should be called next.
-    pub(crate) fn deadline(&self) -> Option<Time> {
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let step = match self.state {
             State::Down { retry_at } => Some(retry_at),
             State::Connecting { give_up_at } => Some(give_up_at),
-            State::Up => None,
+            State::Up => self.dead_at(limits),
         };
         step.into_iter().chain(self.earliest).min()
     }
@@ -163,12 +170,15 @@ impl Link {
                 Some(Action::Connect)
             }
             State::Connecting { give_up_at } if give_up_at <= now => Some(Action::Close),
-            State::Up if self.is_dead(now, limits) => Some(Action::Close),
+            State::Up if self.dead_at(limits).is_some_and(|at| at <= now) => Some(Action::Close),
             _ => None,
         }
     }
 
-    fn hand_over(&mut self, call: Call, line: &[u8], deadline: Time) {
+    fn hand_over(&mut self, now: Time, call: Call, line: &[u8], deadline: Time) {
+        if self.in_flight.is_empty() {
+            self.silent_since = now;
+        }
         self.outbox.push(line);
         self.in_flight.push_back(InFlight { call: Some(call), deadline });
     }
@@ -186,9 +196,9 @@ impl Link {
             }
         }
         self.waiting.retain(|waiting| {
-            let waits = waiting.deadline > now;
+            let waits = waiting.waits_until > now;
             if waits {
-                keep(waiting.deadline);
+                keep(waiting.waits_until);
             } else {
                 self.waiting_bytes -= waiting.line.len();
                 lost.push((waiting.call, Lost::Unsent));
@@ -198,11 +208,10 @@ impl Link {
         self.earliest = earliest;
     }
 
-    /// Whether a call was given up and the backend has not said anything for long: a host that vanished
-    /// without a word, which TCP itself would notice only after many minutes.
-    fn is_dead(&self, now: Time, limits: &Limits) -> bool {
-        self.in_flight
-            .front()
-            .is_some_and(|oldest| oldest.call.is_none() && now.since(self.heard_at) >= limits.silence_timeout)
+    /// When the backend counts as a host that vanished without a word, which TCP itself would notice only
+    /// after many minutes: a call was given up, and the backend goes on saying nothing.
+    fn dead_at(&self, limits: &Limits) -> Option<Time> {
+        let overdue = self.in_flight.front()?.call.is_none();
+        overdue.then(|| self.silent_since + limits.silence_timeout)
     }
 }

@@ -4,120 +4,18 @@
 //! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
 //! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
 
-use std::mem;
-use std::time::Duration;
+use std::{iter, mem};
 
 use crate::link::{Action, LostCalls};
 use crate::out::Out;
 use crate::session::{Expiry, State};
-use crate::{Backend, Conn, Event, Lost, Reject, Service, Time};
+use crate::{Backend, Conn, Event, Input, Limits, Lost, Output, Peer, Reject, Service, Time};
 
 /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
 /// dropped without a word.
 const REFUSALS_MAX: usize = 64;
-
-/// The maximum of every queue and buffer of a node, and how long it is patient.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Open sessions. A further connection is rejected.
-    pub sessions_max: usize,
-    /// Bytes of a request line, without its end.
-    pub line_bytes_max: usize,
-    /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
-    /// carried out strictly one after another.
-    pub in_flight_max: usize,
-    /// Bytes that wait for a client; a session that holds more delivers no further line.
-    pub outbox_bytes_max: usize,
-    /// Lines of one session that are delivered in one turn.
-    pub lines_per_turn_max: usize,
-    /// Calls that a link has in flight or waiting.
-    pub calls_max: usize,
-    /// Bytes of calls that a link has not sent.
-    pub link_bytes_max: usize,
-    /// Bytes of a reply line of a backend.
-    pub reply_bytes_max: usize,
-    /// Patience with a client that has begun a line.
-    pub line_timeout: Duration,
-    /// Patience with a client that reads none of its replies.
-    pub stall_timeout: Duration,
-    /// Patience with a client that does not close after we did.
-    pub linger_timeout: Duration,
-    /// Patience with a connection to a backend that is being made.
-    pub connect_timeout: Duration,
-    /// Patience with a backend that answers nothing while a call is overdue.
-    pub silence_timeout: Duration,
-    /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
-    pub backoff_min: Duration,
-    /// The longest pause before a link connects again.
-    pub backoff_max: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sessions_max: 16 * 1024,
-            line_bytes_max: 64 * 1024,
-            in_flight_max: 1,
-            outbox_bytes_max: 256 * 1024,
-            lines_per_turn_max: 64,
-            calls_max: 16 * 1024,
-            link_bytes_max: 16 * 1024 * 1024,
-            reply_bytes_max: 8 * 1024 * 1024,
-            line_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(60),
-            linger_timeout: Duration::from_secs(2),
-            connect_timeout: Duration::from_secs(1),
-            silence_timeout: Duration::from_secs(5),
-            backoff_min: Duration::from_millis(10),
-            backoff_max: Duration::from_millis(200),
-        }
-    }
-}
-
-/// The other end of one of the node's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    /// A client.
-    Session(Conn),
-    /// A backend, by its number.
-    Link(usize),
-}
-
-/// What a driver tells a node.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// Bytes arrived.
-    Received(Peer, &'a [u8]),
-    /// The socket took so many bytes of [`Node::outbox`].
-    Sent(Peer, usize),
-    /// A socket that had taken less than it was given takes more.
-    Writable(Peer),
-    /// The peer will send nothing more.
-    Finished(Peer),
-    /// The connection broke, or could not be made.
-    Failed(Peer),
-    /// The connection to a backend stands.
-    Connected(Backend),
-    /// A worker of the service has finished something.
-    Wake,
-    /// End: finish what is in flight. The driver accepts no further connection.
-    Drain,
-}
-
-/// What a node asks of its driver.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Write [`Node::outbox`] once and answer with [`Input::Sent`].
-    Transmit(Peer),
-    /// The peer may be read from again; the driver's own notes say whether something is there.
-    Resume(Peer),
-    /// Shut the write side of the connection.
-    Finish(Conn),
-    /// Close the connection.
-    Close(Peer),
-    /// Connect; answer with [`Input::Connected`] or [`Input::Failed`].
-    Connect(Backend),
-}
+/// Sessions whose lines are delivered in one turn. The others come first in the next one.
+const SESSIONS_PER_TURN_MAX: usize = 1024;
 
 /// A service and all its connections.
 pub struct Node<S> {
@@ -135,6 +33,7 @@ impl<S: Service> Node<S> {
 
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
+        self.out.now = now;
         let sessions_max = self.out.limits.sessions_max;
         let full = self.out.sessions.len() >= sessions_max;
         if self.out.sessions.len() >= sessions_max + REFUSALS_MAX {
@@ -142,7 +41,8 @@ impl<S: Service> Node<S> {
         }
         let conn = self.out.open_session();
         if full {
-            self.reject(now, conn, Reject::SessionsMax(sessions_max));
+            self.out.reject(conn, Reject::SessionsMax(sessions_max));
+            self.report();
         }
         Some(conn)
     }
@@ -167,26 +67,28 @@ impl<S: Service> Node<S> {
                 self.service.handle(now, Event::Drain, &mut self.out);
             }
         }
-        self.report_closed();
+        self.report();
     }
 
-    /// Acts on the deadlines that have come.
+    /// Acts on the deadlines that have come. One that a service sets in the past meanwhile waits for the next
+    /// turn, so that a service that calls again and again is not called for ever.
     pub fn handle_timeout(&mut self, now: Time) {
         self.out.now = now;
-        while let Some((at, peer)) = self.out.timers.pop_due(now) {
+        let due: Vec<_> = iter::from_fn(|| self.out.timers.pop_due(now)).collect();
+        for (at, peer) in due {
             match peer {
                 Peer::Session(conn) => self.session_alarm(at, conn),
                 Peer::Link(link) => self.link_alarm(at, link),
             }
         }
-        self.report_closed();
+        self.report();
     }
 
     /// Goes on with the sessions that hold undelivered lines, a bounded number of lines each, and ends the
     /// service's turn.
     pub fn end_turn(&mut self, now: Time) {
         self.out.now = now;
-        for _ in 0..self.out.ready.len() {
+        for _ in 0..self.out.ready.len().min(SESSIONS_PER_TURN_MAX) {
             let conn = self.out.ready.pop_front().expect("counted before the loop");
             if let Some(session) = self.out.session(conn) {
                 session.ready = false;
@@ -198,7 +100,7 @@ impl<S: Service> Node<S> {
             self.service.handle(now, reply, &mut self.out);
         }
         self.service.end_turn(now, &mut self.out);
-        self.report_closed();
+        self.report();
     }
 
     /// The next thing the driver is to do.
@@ -248,7 +150,7 @@ impl<S: Service> Node<S> {
         if session.state == State::Open {
             session.lines.push(bytes);
             session.starved = false;
-            self.deliver(conn);
+            self.out.settle(conn, false);
         }
     }
 
@@ -272,6 +174,7 @@ impl<S: Service> Node<S> {
                     break;
                 }
                 Some(Ok(line)) => {
+                    session.line_ended();
                     session.in_flight += 1;
                     let event = Event::Line(conn, line);
                     self.service.handle(self.out.now, event, &mut self.out);
@@ -287,19 +190,10 @@ impl<S: Service> Node<S> {
             if matches!(session.state, State::Open | State::HalfClosed) {
                 session.lines = lines;
             }
-            self.out.settle(conn, false);
-        }
-        if let Some(reject) = rejected {
-            self.reject(self.out.now, conn, reject);
-        }
-    }
-
-    /// Lets the service say why, and closes the session once that has left.
-    fn reject(&mut self, now: Time, conn: Conn, reject: Reject) {
-        if let Some(session) = self.out.session(conn) {
-            session.in_flight += 1;
-            self.service.handle(now, Event::Reject(conn, reject), &mut self.out);
-            self.out.close(conn);
+            match rejected {
+                Some(reject) => self.out.reject(conn, reject),
+                None => self.out.settle(conn, false),
+            }
         }
     }
 
@@ -335,9 +229,6 @@ impl<S: Service> Node<S> {
 
     fn disconnect(&mut self, link: usize) {
         let Out { links, limits, now, .. } = &mut self.out;
-        if links[link].is_up() {
-            log::warn!("event=backend_down backend={link}");
-        }
         let mut lost = LostCalls::new();
         links[link].disconnected(*now, limits, &mut lost);
         self.out.outputs.push_back(Output::Close(Peer::Link(link)));
@@ -347,7 +238,7 @@ impl<S: Service> Node<S> {
 
     fn session_alarm(&mut self, at: Time, conn: Conn) {
         match self.out.session_expiry(at, conn) {
-            Some(Expiry::Reject(reject)) => self.reject(self.out.now, conn, reject),
+            Some(Expiry::Reject(reject)) => self.out.reject(conn, reject),
             Some(Expiry::Close) => self.out.close_session(conn),
             None => {}
         }
@@ -375,7 +266,13 @@ impl<S: Service> Node<S> {
         }
     }
 
-    fn report_closed(&mut self) {
+    /// Tells the service of sessions that were turned away and of those that are gone.
+    fn report(&mut self) {
+        while let Some((conn, reject)) = self.out.rejected.pop_front() {
+            if self.out.session(conn).is_some() {
+                self.service.handle(self.out.now, Event::Reject(conn, reject), &mut self.out);
+            }
+        }
         while let Some(conn) = self.out.closed.pop_front() {
             self.service.handle(self.out.now, Event::Closed(conn), &mut self.out);
         }

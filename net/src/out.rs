@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use slab::Slab;
 
 use crate::link::Link;
-use crate::node::{Limits, Output, Peer};
 use crate::session::{Expiry, Session, State, Transmit};
 use crate::timers::Timers;
-use crate::{Backend, Call, Conn, Time};
+use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
 
 /// The connections of a node: what a service answers through.
 pub struct Out {
@@ -21,11 +20,12 @@ pub struct Out {
     /// were read already, so nothing else would come back to them.
     pub(crate) ready: VecDeque<Conn>,
     pub(crate) outputs: VecDeque<Output>,
+    /// Sessions that are turned away, and why; the service does not know yet.
+    pub(crate) rejected: VecDeque<(Conn, Reject)>,
     /// Sessions that are gone and of which the service does not know yet.
     pub(crate) closed: VecDeque<Conn>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
-    draining: bool,
     generation: u32,
 }
 
@@ -59,12 +59,21 @@ impl Out {
     pub fn call(&mut self, backend: Backend, call: Call, line: &[u8], deadline: Time) {
         let Backend(number) = backend;
         let link = &mut self.links[number];
-        match link.call(call, line, deadline, &self.limits) {
+        match link.call(self.now, call, line, deadline, &self.limits) {
             Ok(()) => {
                 self.transmit_link(number);
                 self.arm_link(number);
             }
             Err(_) => self.refused_calls.push(call),
+        }
+    }
+
+    /// Delivers no further line of this client, lets the service say why once it has answered the earlier
+    /// ones, and closes the connection once that has left.
+    pub(crate) fn reject(&mut self, conn: Conn, reject: Reject) {
+        if let Some(session) = self.session(conn) {
+            session.rejected = Some(reject);
+            self.close(conn);
         }
     }
 
@@ -77,9 +86,9 @@ impl Out {
             timers: Timers::new(),
             ready: VecDeque::new(),
             outputs: VecDeque::new(),
+            rejected: VecDeque::new(),
             closed: VecDeque::new(),
             refused_calls: Vec::new(),
-            draining: false,
             generation: 0,
         }
     }
@@ -87,14 +96,7 @@ impl Out {
     pub(crate) fn open_session(&mut self) -> Conn {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.sessions.insert(Session::new(self.generation));
-        let conn = Conn {
-            slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
-            generation: self.generation,
-        };
-        if self.draining {
-            self.close(conn);
-        }
-        conn
+        Conn { slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"), generation: self.generation }
     }
 
     pub(crate) fn session(&mut self, conn: Conn) -> Option<&mut Session> {
@@ -115,6 +117,12 @@ impl Out {
         let session = &mut self.sessions[conn.slot()];
         if session.delivering {
             return;
+        }
+        if session.in_flight == 0
+            && let Some(reject) = session.rejected.take()
+        {
+            session.in_flight = 1;
+            self.rejected.push_back((conn, reject));
         }
         if session.is_over() {
             return self.close_session(conn);
@@ -204,7 +212,6 @@ impl Out {
     }
 
     pub(crate) fn connected(&mut self, link: usize) {
-        log::info!("event=backend_up backend={link}");
         self.links[link].connected(self.now);
         self.transmit_link(link);
         self.arm_link(link);
@@ -212,7 +219,6 @@ impl Out {
 
     /// Ends every session as soon as nothing is owed to it.
     pub(crate) fn drain(&mut self) {
-        self.draining = true;
         let conns = self.sessions.iter().map(|(slot, session)| Conn {
             slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
             generation: session.generation,
@@ -224,7 +230,7 @@ impl Out {
 
     pub(crate) fn arm_link(&mut self, number: usize) {
         let link = &mut self.links[number];
-        if let Some(deadline) = link.deadline() {
+        if let Some(deadline) = link.deadline(&self.limits) {
             self.timers.arm(&mut link.alarm, deadline, Peer::Link(number));
         }
     }

@@ -1,4 +1,4 @@
-//! What a service sees: the events that reach it, and [`Out`](crate::Out), through which it answers.
+//! What a service sees: the events that reach it, and [`Out`], through which it answers.
 
 use crate::{Out, Time};
 
@@ -55,13 +55,14 @@ pub enum Event<'a> {
     /// A request: one line of a client, without its end. The service owes it exactly one
     /// [`Out::send`], now or later.
     Line(Conn, &'a [u8]),
-    /// A connection is turned away; the service owes it exactly one [`Out::send`] that says why.
+    /// A connection is turned away; the service owes it exactly one [`Out::send`] that says why. It comes
+    /// when every earlier line is answered, so that the replies stay in order.
     Reject(Conn, Reject),
     /// The reply to a call, or why there is none. Each call gets exactly one.
     Reply(Call, Result<&'a [u8], Lost>),
     /// A client's connection is gone. What is sent to it from now on is dropped.
     Closed(Conn),
-    /// A worker of the service has finished something.
+    /// A worker of the service has finished something, or nothing: a wake may be in vain.
     Wake,
     /// The process is asked to end: finish what is in flight, begin nothing new.
     Drain,
@@ -72,7 +73,8 @@ pub trait Service {
     /// Reacts to an event. Must not panic on anything that came from the network.
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out);
 
-    /// Called once after all events of a turn: the place for work that is shared between them.
+    /// Called once after the events of a turn: the place for work that is shared between them. Connections
+    /// that break while the turn's output is written are reported after it, and belong to the next turn.
     fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
 
     /// Whether nothing is in flight any more. Asked only after [`Event::Drain`].

@@ -1,12 +1,9 @@
 //! [`Session`]: one client connection, from the first byte to the last. No syscalls, no clock.
 
-use std::time::Duration;
-
 use crate::buffer::Outbox;
 use crate::lines::LineBuffer;
-use crate::node::Limits;
 use crate::timers::Alarm;
-use crate::{Reject, Time};
+use crate::{Limits, Reject, Time};
 
 /// How far a session has come on its way to the end.
 ///
@@ -64,6 +61,9 @@ pub(crate) struct Session {
     pub(crate) reading: bool,
     /// The client has shut its side.
     pub(crate) peer_finished: bool,
+    /// Why the client is turned away, as long as the service was not told: it is when it has answered every
+    /// earlier line, so that replies stay in order.
+    pub(crate) rejected: Option<Reject>,
     pub(crate) alarm: Alarm,
     /// Since when the client owes the rest of a line.
     partial_since: Option<Time>,
@@ -86,6 +86,7 @@ impl Session {
             delivering: false,
             reading: true,
             peer_finished: false,
+            rejected: None,
             alarm: Alarm::default(),
             partial_since: None,
             stalled_since: None,
@@ -115,7 +116,7 @@ impl Session {
 
     /// Whether nothing is owed to the client any more.
     pub(crate) fn is_answered(&self) -> bool {
-        self.in_flight == 0 && self.outbox.is_empty()
+        self.in_flight == 0 && self.rejected.is_none() && self.outbox.is_empty()
     }
 
     /// Whether the session is over, so that its socket can be closed.
@@ -142,24 +143,28 @@ impl Session {
         self.lingering_since = Some(now);
     }
 
+    /// Takes note that a line ended: what follows it in the buffer belongs to another one.
+    pub(crate) fn line_ended(&mut self) {
+        self.partial_since = None;
+    }
+
     /// Brings the clocks of what the client owes in line with the session's state. `progress`: the
     /// socket has just taken bytes.
     pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
-        let owes_bytes = self.state == State::Open && self.reading && self.starved && !self.lines.is_empty();
-        restart(&mut self.partial_since, now, owes_bytes, false);
-        restart(&mut self.stalled_since, now, !self.outbox.is_empty(), progress);
+        if !self.ready || self.state != State::Open {
+            let owes_bytes =
+                self.state == State::Open && self.reading && self.starved && !self.lines.is_empty();
+            restart(&mut self.partial_since, now, owes_bytes, false);
+        }
+        let owes_reading = !self.outbox.is_empty();
+        restart(&mut self.stalled_since, now, owes_reading, progress);
     }
 
     /// When the client's time runs out, if it owes anything.
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
-        [
-            (self.partial_since, limits.line_timeout),
-            (self.stalled_since, limits.stall_timeout),
-            (self.lingering_since, limits.linger_timeout),
-        ]
-        .into_iter()
-        .filter_map(|(since, timeout): (Option<Time>, Duration)| Some(since? + timeout))
-        .min()
+        let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
+        let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
+        [self.line_due(limits), stall_due, linger_due].into_iter().flatten().min()
     }
 
     /// What to do if the deadline has come.
@@ -167,13 +172,18 @@ impl Session {
         if self.deadline(limits)? > now {
             return None;
         }
-        let partial = self.partial_since.is_some_and(|since| since + limits.line_timeout <= now);
-        Some(if partial {
+        Some(if self.line_due(limits).is_some_and(|due| due <= now) {
             let timeout_ms = u64::try_from(limits.line_timeout.as_millis()).unwrap_or(u64::MAX);
             Expiry::Reject(Reject::LineTimeout(timeout_ms))
         } else {
             Expiry::Close
         })
+    }
+
+    /// When a line that was begun must have ended. Bytes that no one has looked at yet may hold its end.
+    fn line_due(&self, limits: &Limits) -> Option<Time> {
+        let since = self.partial_since.filter(|_| !self.ready)?;
+        Some(since + limits.line_timeout)
     }
 }
 

@@ -5,18 +5,20 @@
 //! bytes: TCP does not show them either.
 
 mod connection;
+mod host;
+mod schedule;
 mod worker;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use self::connection::{Connection, Side};
+use self::host::Host;
+use self::schedule::{Happening, Schedule};
 pub use self::worker::{SimWorker, SimWorkers};
-use crate::{Backend, Conn, Input, Node, Output, Peer, Service, Time, Waker};
+use crate::{Backend, Input, Node, Output, Peer, Service, Time, Waker};
 
 /// How rough the simulated network is.
 #[derive(Clone, Debug)]
@@ -46,74 +48,9 @@ pub struct Sim {
     faults: Faults,
     hosts: Vec<Host>,
     connections: BTreeMap<u64, Connection>,
-    queue: BinaryHeap<Reverse<(Time, u64, Happening)>>,
-    sequence: u64,
-    trace: DefaultHasher,
-}
-
-struct Host {
-    node: Option<Box<dyn Machine>>,
-    /// Counts the nodes that ran here: what was meant for an earlier one is dropped.
-    life: u32,
-    backends: Vec<HostId>,
-    /// The connection of each peer.
-    peers: BTreeMap<Peer, (u64, Side)>,
-    woken: Arc<AtomicBool>,
-    timer_at: Option<Time>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Happening {
-    Arrive(u64, Side, Vec<u8>),
-    Finish(u64, Side),
-    Fail(u64, Side),
-    Readable(u64, Side),
-    Writable(u64, Side),
-    Connect { host: usize, life: u32, link: usize },
-    Wake { host: usize, life: u32 },
-    Timer { host: usize, life: u32 },
-}
-
-/// What a driver needs of a node, whatever its service is.
-trait Machine {
-    fn accept(&mut self, now: Time) -> Option<Conn>;
-    fn handle_input(&mut self, now: Time, input: Input<'_>);
-    fn end_turn(&mut self, now: Time);
-    fn poll_output(&mut self) -> Option<Output>;
-    fn poll_timeout(&self) -> Option<Time>;
-    fn outbox(&self, peer: Peer) -> &[u8];
-    fn wants_read(&mut self, peer: Peer) -> bool;
-}
-
-impl<S: Service> Machine for Node<S> {
-    fn accept(&mut self, now: Time) -> Option<Conn> {
-        Node::accept(self, now)
-    }
-
-    fn handle_input(&mut self, now: Time, input: Input<'_>) {
-        Node::handle_input(self, now, input);
-    }
-
-    fn end_turn(&mut self, now: Time) {
-        Node::handle_timeout(self, now);
-        Node::end_turn(self, now);
-    }
-
-    fn poll_output(&mut self) -> Option<Output> {
-        Node::poll_output(self)
-    }
-
-    fn poll_timeout(&self) -> Option<Time> {
-        Node::poll_timeout(self)
-    }
-
-    fn outbox(&self, peer: Peer) -> &[u8] {
-        Node::outbox(self, peer)
-    }
-
-    fn wants_read(&mut self, peer: Peer) -> bool {
-        Node::wants_read(self, peer)
-    }
+    /// Connections that were begun, made or not: the last one's number.
+    last_connection: u64,
+    schedule: Schedule,
 }
 
 impl Sim {
@@ -125,22 +62,14 @@ impl Sim {
             faults,
             hosts: Vec::new(),
             connections: BTreeMap::new(),
-            queue: BinaryHeap::new(),
-            sequence: 0,
-            trace: DefaultHasher::new(),
+            last_connection: 0,
+            schedule: Schedule::default(),
         }
     }
 
     /// Adds a host on which nothing runs yet. The backends of its node are these hosts.
     pub fn add_host(&mut self, backends: &[HostId]) -> HostId {
-        self.hosts.push(Host {
-            node: None,
-            life: 0,
-            backends: backends.to_vec(),
-            peers: BTreeMap::new(),
-            woken: Arc::new(AtomicBool::new(false)),
-            timer_at: None,
-        });
+        self.hosts.push(Host::new(backends));
         HostId(self.hosts.len() - 1)
     }
 
@@ -158,26 +87,21 @@ impl Sim {
     /// Starts a node on a host where none runs.
     pub fn start<S: Service + 'static>(&mut self, host: HostId, node: Node<S>) {
         let HostId(number) = host;
-        assert!(self.hosts[number].node.is_none(), "a node runs there");
-        self.hosts[number].node = Some(Box::new(node));
+        self.hosts[number].start(Box::new(node));
         self.end_turn(number);
     }
 
     /// Ends a node as a power cut does: what it had not sent or stored is gone, its connections break.
     pub fn crash(&mut self, host: HostId) {
         let HostId(number) = host;
-        let host = &mut self.hosts[number];
-        host.node = None;
-        host.life += 1;
-        host.timer_at = None;
-        host.woken.store(false, Ordering::Relaxed);
-        for (id, side) in std::mem::take(&mut host.peers).into_values() {
+        for (id, side) in self.hosts[number].crash().into_values() {
             self.close_side(id, side, true);
         }
     }
 
-    /// Asks a node to drain.
+    /// Asks a node to drain. It takes no further connection.
     pub fn drain(&mut self, host: HostId) {
+        self.hosts[host.0].listening = false;
         self.input(host.0, Input::Drain);
         self.end_turn(host.0);
     }
@@ -194,17 +118,13 @@ impl Sim {
 
     /// A digest of everything that happened so far.
     pub fn trace(&self) -> u64 {
-        self.trace.finish()
+        self.schedule.trace()
     }
 
     /// Runs until nothing happens any more before `until`, and makes that the present.
     pub fn run_until(&mut self, until: Time) {
-        while let Some(Reverse((at, _, _))) = self.queue.peek()
-            && *at <= until
-        {
-            let Reverse((at, _, happening)) = self.queue.pop().expect("peeked before");
+        while let Some((at, happening)) = self.schedule.pop(until) {
             self.now = at;
-            (at, &happening).hash(&mut self.trace);
             self.happen(happening);
         }
         self.now = until;
@@ -222,7 +142,7 @@ impl Sim {
             Happening::Fail(id, side) => self.fail(id, side),
             Happening::Readable(id, side) => self.read(id, side),
             Happening::Writable(id, side) => self.peer_input(id, side, Input::Writable),
-            Happening::Connect { host, life, link } => self.connect(host, life, link),
+            Happening::Connect { host, link, id } => self.connect(host, link, id),
             Happening::Wake { host, life } if self.hosts[host].life == life => {
                 self.input(host, Input::Wake);
                 self.end_turn(host);
@@ -239,6 +159,10 @@ impl Sim {
         if self.rng.u32(0..1_000_000) < self.faults.cuts_per_million {
             self.fail(id, side);
             return self.fail(id, side.other());
+        }
+        if self.owner(id, side).is_none() {
+            // Nobody is there any more, and the sender's host is told so.
+            return self.schedule(Happening::Fail(id, side.other()));
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.arrive(side, bytes);
@@ -275,22 +199,17 @@ impl Sim {
         self.close_side(id, side, true);
     }
 
-    fn connect(&mut self, host: usize, life: u32, link: usize) {
-        if self.hosts[host].life != life {
+    fn connect(&mut self, host: usize, link: usize, id: u64) {
+        if self.hosts[host].connecting.get(&link) != Some(&id) {
             return;
         }
+        self.hosts[host].connecting.remove(&link);
         let peer = Peer::Link(link);
         let HostId(target) = self.hosts[host].backends[link];
-        let now = self.now;
-        let accepted = self.hosts[target].node.as_mut().and_then(|node| node.accept(now));
-        let Some(conn) = accepted else {
+        let Some(conn) = self.hosts[target].accept(self.now) else {
             self.input(host, Input::Failed(peer));
             return self.end_turn(host);
         };
-        // A connection that the link had given up is replaced.
-        self.close_peer(host, peer);
-        self.sequence += 1;
-        let id = self.sequence;
         let ends = [(host, peer), (target, Peer::Session(conn))];
         self.connections.insert(id, Connection::new(ends));
         self.hosts[host].peers.insert(peer, (id, Side::Client));
@@ -336,7 +255,7 @@ impl Sim {
             && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
         {
             self.hosts[host].timer_at = Some(at);
-            self.schedule_at(at, Happening::Timer { host, life });
+            self.schedule.push(at, Happening::Timer { host, life });
         }
     }
 
@@ -353,10 +272,19 @@ impl Sim {
                     self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
                 }
             }
-            Output::Close(peer) => self.close_peer(host, peer),
+            Output::Close(peer) => {
+                if let Peer::Link(link) = peer {
+                    self.hosts[host].connecting.remove(&link);
+                }
+                if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
+                    self.close_side(id, side, false);
+                }
+            }
             Output::Connect(Backend(link)) => {
-                let life = self.hosts[host].life;
-                self.schedule(Happening::Connect { host, life, link });
+                self.last_connection += 1;
+                let id = self.last_connection;
+                self.hosts[host].connecting.insert(link, id);
+                self.schedule(Happening::Connect { host, link, id });
             }
         }
     }
@@ -386,12 +314,6 @@ impl Sim {
         }
     }
 
-    fn close_peer(&mut self, host: usize, peer: Peer) {
-        if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
-            self.close_side(id, side, false);
-        }
-    }
-
     /// Takes one side off a connection. The other learns of it: at once with `broken`, else after what is
     /// still under way to it.
     fn close_side(&mut self, id: u64, side: Side, broken: bool) {
@@ -414,7 +336,7 @@ impl Sim {
 
     fn schedule(&mut self, happening: Happening) {
         let at = self.now + self.delay();
-        self.schedule_at(at, happening);
+        self.schedule.push(at, happening);
     }
 
     /// Schedules what must not overtake anything else that is under way to this side.
@@ -424,12 +346,7 @@ impl Sim {
         let end = connection.end(side);
         end.last_arrival = end.last_arrival.max(at);
         let at = end.last_arrival;
-        self.schedule_at(at, happening);
-    }
-
-    fn schedule_at(&mut self, at: Time, happening: Happening) {
-        self.sequence += 1;
-        self.queue.push(Reverse((at, self.sequence, happening)));
+        self.schedule.push(at, happening);
     }
 
     fn delay(&mut self) -> Duration {

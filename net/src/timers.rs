@@ -9,7 +9,8 @@ use crate::Time;
 ///
 /// Nothing is ever cancelled: a key says by its generation, or its owner by its state, whether a
 /// deadline that falls due still means something. An owner arms one deadline at a time (see
-/// [`Alarm`]), so the queue stays as small as the number of owners.
+/// [`Alarm`]), so the queue stays small: about as long as the number of owners, and of those that are gone
+/// and whose deadline has not come.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     queue: BinaryHeap<Reverse<(Time, K)>>,

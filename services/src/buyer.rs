@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::frontend::{DatabaseCall, Effect, Flow, Lane, Step};
 use crate::login::{self, Validated, validate};
 use crate::message::{Code, Error, Reply, encode};
-use crate::requests::{Page, Pong, Search, SessionCheck};
+use crate::requests::{Page, Search, SessionCheck};
 use crate::values::{Feedback, ItemId, Role, Units, UserId, Vote};
 
 /// A request of a buyer, by what it waits for.
@@ -30,32 +30,11 @@ pub(crate) enum Buyer {
 impl Flow for Buyer {
     const SERVICE: &'static str = "server_buyer";
 
-    fn start(api: &str, mut fields: Fields<'_>) -> Result<Step<Self>, Error> {
+    fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error> {
         let call = match api {
-            "Ping" => {
-                fields.finish()?;
-                let mut data = Vec::new();
-                encode(&mut data, &Pong::new(Self::SERVICE));
-                return Ok(Step::Reply(data));
-            }
-            "CreateAccount" => login::create_account(fields, "CreateBuyer")?,
-            "Login" => login::login(fields, Role::Buyer)?,
-            "Logout" => login::logout(fields, Role::Buyer)?,
-            "SearchItemsForSale" => {
-                let check = browsing_session(&mut fields)?;
-                let search = Search::decode(&mut fields)?;
-                fields.finish()?;
-                return Ok(browse(
-                    check,
-                    DatabaseCall::new(Lane::Product, Effect::Read, "SearchItems", &search),
-                ));
-            }
-            "GetItem" => {
-                let check = browsing_session(&mut fields)?;
-                let item = OneItem { item_id: fields.required("item_id")? };
-                fields.finish()?;
-                return Ok(browse(check, DatabaseCall::new(Lane::Product, Effect::Read, "GetItem", &item)));
-            }
+            "CreateAccount" | "Login" | "Logout" => login::start(api, fields, Role::Buyer)?,
+            "SearchItemsForSale" => return search(fields),
+            "GetItem" => return get_item(fields),
             "AddItemToCart" => return add_item(fields),
             "RemoveItemFromCart" => remove_item(fields)?,
             "SaveCart" => own_cart(fields, Lane::CustomerWrites, Effect::Idempotent, "SaveCart")?,
@@ -118,10 +97,12 @@ impl Flow for Buyer {
                 Ok(_) => Ok(Step::Reply(voted)),
                 // An item can be registered by other tools for a seller that has no account here.
                 Err(error) if error.code == Code::NotFound => Ok(Step::Reply(voted)),
-                Err(error) if error.code == Code::Unavailable => Err(Error::new(
-                    Code::Unavailable,
-                    "the vote counts for the item, and may not count for its seller yet: vote again to complete it",
-                )),
+                Err(error) if matches!(error.code, Code::Unavailable | Code::ResourceExhausted) => {
+                    Err(Error::new(
+                        error.code,
+                        "the vote counts for the item, and may not count for its seller yet: vote again to complete it",
+                    ))
+                }
                 Err(error) => Err(error),
             },
         }
@@ -139,6 +120,20 @@ fn browse(check: Option<SessionCheck>, call: DatabaseCall) -> Step<Buyer> {
         Some(check) => Step::Call(validate(check), Buyer::BrowsingSession(call)),
         None => Step::Call(call, Buyer::LastReply),
     }
+}
+
+fn search(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {
+    let check = browsing_session(&mut fields)?;
+    let search = Search::decode(&mut fields)?;
+    fields.finish()?;
+    Ok(browse(check, DatabaseCall::new(Lane::Product, Effect::Read, "SearchItems", &search)))
+}
+
+fn get_item(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {
+    let check = browsing_session(&mut fields)?;
+    let item = OneItem { item_id: fields.required("item_id")? };
+    fields.finish()?;
+    Ok(browse(check, DatabaseCall::new(Lane::Product, Effect::Read, "GetItem", &item)))
 }
 
 fn add_item(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {

@@ -28,7 +28,7 @@ use self::throttle::Throttle;
 use crate::database::{Domain, Job, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
-use crate::requests::{Credentials, NewAccount, Page, Pong, SessionCheck};
+use crate::requests::{Credentials, NewAccount, Page, SessionCheck};
 use crate::values::{Limit, Quantity, QuantityDelta, Role, UserId, Value, Vote};
 
 /// Passwords that wait to be hashed; each frontend has one under way at a time.
@@ -56,7 +56,6 @@ enum Waiting {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Api {
-    Ping,
     CreateBuyer,
     CreateSeller,
     Login,
@@ -313,7 +312,6 @@ impl Domain for Customer {
 
     fn api(name: &str) -> Option<Api> {
         Some(match name {
-            "Ping" => Api::Ping,
             "CreateBuyer" => Api::CreateBuyer,
             "CreateSeller" => Api::CreateSeller,
             "Login" => Api::Login,
@@ -346,7 +344,6 @@ impl Domain for Customer {
         data: &mut Vec<u8>,
     ) -> Result<Outcome, Error> {
         match api {
-            Api::Ping => fields.finish().map(|()| encode(data, &Pong::new(Self::SERVICE))),
             Api::CreateBuyer => return self.create(Role::Buyer, fields).map(Outcome::Offloaded),
             Api::CreateSeller => return self.create(Role::Seller, fields).map(Outcome::Offloaded),
             Api::Login => return self.login(now, fields).map(Outcome::Offloaded),

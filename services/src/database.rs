@@ -9,6 +9,7 @@ use net::{Conn, Event, Out, Service, Time, Worker};
 
 use crate::fields::Fields;
 use crate::message::{self, Error, Request};
+use crate::requests::ping;
 use crate::store::Group;
 
 /// The state and the rules of one database.
@@ -20,7 +21,7 @@ pub(crate) trait Domain {
     /// A row to be stored.
     type Row: Send;
 
-    /// The API of this name.
+    /// The API of this name. `Ping` is answered for every domain.
     fn api(name: &str) -> Option<Self::Api>;
 
     /// Whether an API builds on the latest state, so that its reply, good or bad, must wait until that is on
@@ -141,22 +142,22 @@ impl<D: Domain> Database<D> {
                 return Executed::Reply { group: self.durable };
             }
         };
-        let Some(api) = D::api(&request.api) else {
-            message::encode_error(
-                &mut self.line,
-                request.id,
-                &Error::unimplemented(D::SERVICE, &request.api),
-            );
-            return Executed::Reply { group: self.durable };
-        };
         message::begin_ok(&mut self.line, request.id);
+        let api = D::api(&request.api);
         let fields = Fields::parse(request.data);
-        let result = fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line));
+        let result = match api {
+            Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
+            None if request.api == "Ping" => {
+                fields.and_then(|fields| ping(D::SERVICE, fields, &mut self.line)).map(|()| Outcome::Done)
+            }
+            None => Err(Error::unimplemented(D::SERVICE, &request.api)),
+        };
         if let Ok(Outcome::Offloaded(job)) = result {
             return Executed::Offloaded { job, id: request.id.into() };
         }
         finish_reply(&mut self.line, request.id, result.map(|_| ()));
-        Executed::Reply { group: if D::is_write(api) { self.newest_group() } else { self.durable } }
+        let group = if api.is_some_and(D::is_write) { self.newest_group() } else { self.durable };
+        Executed::Reply { group }
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
@@ -294,3 +295,6 @@ fn may_run<D: Domain>(queue: &Queue, line: &[u8]) -> bool {
         Some(Pending::Offloaded { .. } | Pending::Request(_)) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use slab::Slab;
 
 use crate::fields::Fields;
 use crate::message::{self, Code, Error, Reply, Request, encode};
+use crate::requests::ping;
 
 /// What is to be done next about a request.
 pub(crate) enum Step<F> {
@@ -28,7 +29,7 @@ pub(crate) trait Flow: Sized {
     /// The name of the service.
     const SERVICE: &'static str;
 
-    /// Begins a request.
+    /// Begins a request. `Ping` is answered for every flow.
     fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error>;
 
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
@@ -106,26 +107,28 @@ impl DatabaseCall {
         self
     }
 
-    /// What is to be said of a call without a reply.
-    fn error(&self, lost: Lost) -> Error {
+    /// What is to be said of a call without a reply. `repeated`: an earlier attempt was lost on its way.
+    fn error(&self, lost: Lost, repeated: bool) -> Error {
         let (code, what) = match lost {
             Lost::Unsent => (Code::Unavailable, "cannot be reached"),
             Lost::Unanswered => (Code::Unavailable, "did not answer in time"),
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
-        let outcome = match (self.effect, lost) {
-            (Effect::Idempotent | Effect::Once, Lost::Unanswered) => "; the change may have been made",
-            // A flow reads before it writes, so this holds for the whole request.
-            (Effect::Read, _) | (_, Lost::Unsent | Lost::Overloaded) => "; nothing was changed",
+        let outcome = match self.effect {
+            Effect::Idempotent | Effect::Once if repeated || lost == Lost::Unanswered => {
+                "the change may have been made"
+            }
+            // A flow reads before it writes, so of a read this holds for the whole request.
+            _ => "nothing was changed",
         };
-        Error::new(code, format!("{} {what}{outcome}", self.lane.database()))
+        Error::new(code, format!("{} {what}; {outcome}", self.lane.database()))
     }
 }
 
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For any call but those with passwords. Calls made while a database is down wait for it as long.
+    /// For any call but those with passwords.
     pub call: Duration,
     /// For calls with passwords, of which many may be queued.
     pub password: Duration,
@@ -133,7 +136,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { call: Duration::from_secs(2), password: Duration::from_secs(30) }
+        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
     }
 }
 
@@ -155,6 +158,8 @@ struct Parked<F> {
     id: Box<str>,
     call: DatabaseCall,
     deadline: Time,
+    /// An earlier attempt of the call was lost, and may have been carried out.
+    repeated: bool,
     flow: F,
 }
 
@@ -169,7 +174,7 @@ impl<F: Flow> Frontend<F> {
             Err(malformed) => return self.fail(conn, malformed.id, &malformed.error, out),
         };
         let fields = Fields::parse(request.data);
-        match fields.and_then(|fields| F::start(&request.api, fields)) {
+        match fields.and_then(|fields| begin(&request.api, fields)) {
             Ok(step) => self.take(now, conn, request.id.into(), step, None, out),
             Err(error) => self.fail(conn, request.id, &error, out),
         }
@@ -181,9 +186,9 @@ impl<F: Flow> Frontend<F> {
             Ok(line) => Reply::to_request(line, &parked.id),
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
-                return self.call(parked, out);
+                return self.call(Parked { repeated: true, ..parked }, out);
             }
-            Err(lost) => Err(parked.call.error(lost)),
+            Err(lost) => Err(parked.call.error(lost, parked.repeated)),
         };
         match parked.flow.resume(reply) {
             Ok(step) => self.take(now, parked.conn, parked.id, step, result.ok(), out),
@@ -207,7 +212,8 @@ impl<F: Flow> Frontend<F> {
                     Lane::CustomerPasswords => self.deadlines.password,
                     _ => self.deadlines.call,
                 };
-                self.call(Parked { conn, id, call, deadline: now + patience, flow }, out);
+                let deadline = now + patience;
+                self.call(Parked { conn, id, call, deadline, repeated: false, flow }, out);
             }
             Step::Relay => out.send(conn, reply.expect("only a reply is relayed")),
             Step::Reply(data) => {
@@ -234,6 +240,15 @@ impl<F: Flow> Frontend<F> {
         message::encode_error(&mut self.line, id, error);
         out.send(conn, &self.line);
     }
+}
+
+fn begin<F: Flow>(api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
+    if api != "Ping" {
+        return F::start(api, fields);
+    }
+    let mut data = Vec::new();
+    ping(F::SERVICE, fields, &mut data)?;
+    Ok(Step::Reply(data))
 }
 
 impl<F: Flow> Service for Frontend<F> {

@@ -14,26 +14,16 @@ pub(crate) struct Validated {
     pub(crate) user_id: u32,
 }
 
-/// `CreateAccount`; `api` is what the database calls it.
-pub(crate) fn create_account(mut fields: Fields<'_>, api: &'static str) -> Result<DatabaseCall, Error> {
-    let account = NewAccount::decode(&mut fields)?;
+/// `CreateAccount`, `Login` or `Logout`.
+pub(crate) fn start(api: &str, mut fields: Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
+    let call = match api {
+        "CreateAccount" => create_account(&mut fields, role)?,
+        "Login" => login(&mut fields, role)?,
+        "Logout" => logout(&mut fields, role)?,
+        other => unreachable!("`{other}` is not about logging in"),
+    };
     fields.finish()?;
-    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Once, api, &account))
-}
-
-/// `Login`. Repeated, it opens one more session, which does no harm and times out.
-pub(crate) fn login(mut fields: Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
-    let credentials = Credentials::decode(&mut fields)?;
-    fields.finish()?;
-    let login = Login { credentials, role };
-    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Idempotent, "Login", &login))
-}
-
-/// `Logout`.
-pub(crate) fn logout(mut fields: Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
-    let check = session(&mut fields, role)?;
-    fields.finish()?;
-    Ok(DatabaseCall::new(Lane::CustomerWrites, Effect::Idempotent, "Logout", &check))
+    Ok(call)
 }
 
 /// The session that a request must name.
@@ -49,6 +39,26 @@ pub(crate) fn session(fields: &mut Fields<'_>, role: Role) -> Result<SessionChec
 /// The call that tells whose session it is.
 pub(crate) fn validate(check: SessionCheck) -> DatabaseCall {
     DatabaseCall::new(Lane::Customer, Effect::Read, "ValidateSession", &check)
+}
+
+fn create_account(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
+    let account = NewAccount::decode(fields)?;
+    let api = match role {
+        Role::Buyer => "CreateBuyer",
+        Role::Seller => "CreateSeller",
+    };
+    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Once, api, &account))
+}
+
+/// A login that is repeated opens one more session, which does no harm and times out.
+fn login(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
+    let login = Login { credentials: Credentials::decode(fields)?, role };
+    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Idempotent, "Login", &login))
+}
+
+fn logout(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
+    let check = session(fields, role)?;
+    Ok(DatabaseCall::new(Lane::CustomerWrites, Effect::Idempotent, "Logout", &check))
 }
 
 #[derive(Serialize)]

@@ -19,7 +19,7 @@ pub(crate) use self::sqlite::{ProductRow, ProductSchema, load};
 use crate::database::{Domain, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
-use crate::requests::{NewItem, Page, Pong, Search};
+use crate::requests::{NewItem, Page, Search};
 use crate::table::Table;
 use crate::values::{
     Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, QuantityDelta, Units, UserId, Vote,
@@ -49,7 +49,6 @@ struct Shelf {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Api {
-    Ping,
     RegisterItem,
     ChangeItemPrice,
     UpdateUnitsForSale,
@@ -74,14 +73,27 @@ impl Product {
         }
     }
 
+    /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
     fn load_item(&mut self, description: &Description, stock: Stock) {
         let id = description.id;
         let terms = self.index.intern(&description.name, &description.keywords);
-        let item = Item::new(description, terms, stock);
-        follow(&mut self.index, &mut self.shelves, id, None, &item);
-        self.items.load(id, item);
-        let last = self.last_n.entry(id.category).or_default();
-        *last = id.n.max(*last);
+        let shelf = self.shelves.entry(description.seller_id).or_default();
+        shelf.all.append(id);
+        if stock.quantity > 0 {
+            shelf.in_stock.append(id);
+            self.index.append(id, &terms);
+        }
+        self.last_n.insert(id.category, id.n);
+        self.items.load(id, Item::new(description, terms, stock));
+    }
+
+    /// Ends the loading of items.
+    fn loaded(&mut self) {
+        self.index.settle();
+        for shelf in self.shelves.values_mut() {
+            shelf.all.settle();
+            shelf.in_stock.settle();
+        }
     }
 
     fn load_vote(&mut self, id: ItemId, buyer_id: u32, vote: Vote) {
@@ -265,7 +277,6 @@ impl Domain for Product {
 
     fn api(name: &str) -> Option<Api> {
         Some(match name {
-            "Ping" => Api::Ping,
             "RegisterItem" => Api::RegisterItem,
             "ChangeItemPrice" => Api::ChangeItemPrice,
             "UpdateUnitsForSale" => Api::UpdateUnitsForSale,
@@ -291,7 +302,6 @@ impl Domain for Product {
         data: &mut Vec<u8>,
     ) -> Result<Outcome, Error> {
         match api {
-            Api::Ping => fields.finish().map(|()| encode(data, &Pong::new(Self::SERVICE))),
             Api::RegisterItem => self.register(fields, data),
             Api::ChangeItemPrice => self.change_price(fields, data),
             Api::UpdateUnitsForSale => self.update_units(fields, data),

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::fields::{Fields, invalid};
-use crate::message::Error;
+use crate::message::{Error, encode};
 use crate::values::{
     Category, Condition, Cursor, Keywords, Limit, Name, Password, Price, Quantity, Role, SessionId,
 };
@@ -124,15 +124,15 @@ impl SessionCheck {
     }
 }
 
-/// Everything that answers `Ping` needs to say.
-#[derive(Serialize)]
-pub(crate) struct Pong {
-    service: &'static str,
-    version: &'static str,
+/// Answers `Ping`, which every service does alike.
+pub(crate) fn ping(service: &'static str, fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+    fields.finish()?;
+    encode(data, &Pong { service, version: env!("CARGO_PKG_VERSION") });
+    Ok(())
 }
 
-impl Pong {
-    pub(crate) fn new(service: &'static str) -> Self {
-        Self { service, version: env!("CARGO_PKG_VERSION") }
-    }
+#[derive(Serialize)]
+struct Pong {
+    service: &'static str,
+    version: &'static str,
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::fields::Fields;
 use crate::frontend::{DatabaseCall, Effect, Flow, Lane, Step};
 use crate::login::{self, Validated, validate};
-use crate::message::{Error, Reply, encode};
-use crate::requests::{NewItem, Page, Pong};
+use crate::message::{Error, Reply};
+use crate::requests::{NewItem, Page};
 use crate::values::{ItemId, Price, QuantityDelta, Role};
 
 /// A request of a seller, by what it waits for.
@@ -22,15 +22,7 @@ impl Flow for Seller {
 
     fn start(api: &str, mut fields: Fields<'_>) -> Result<Step<Self>, Error> {
         let call = match api {
-            "Ping" => {
-                fields.finish()?;
-                let mut data = Vec::new();
-                encode(&mut data, &Pong::new(Self::SERVICE));
-                return Ok(Step::Reply(data));
-            }
-            "CreateAccount" => login::create_account(fields, "CreateSeller")?,
-            "Login" => login::login(fields, Role::Seller)?,
-            "Logout" => login::logout(fields, Role::Seller)?,
+            "CreateAccount" | "Login" | "Logout" => login::start(api, fields, Role::Seller)?,
             "GetSellerRating" => {
                 let check = login::session(&mut fields, Role::Seller)?;
                 fields.finish()?;

@@ -1,14 +1,17 @@
 //! The values that requests carry, each with its bounds. The one place that says what a name, a price or a
 //! quantity may be; it does not say what they mean.
 
-use std::borrow::Cow;
-use std::fmt;
+mod ids;
+mod price;
 
-use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The largest price, in whole units of the currency.
-const PRICE_MAX: u64 = 1_000_000_000;
+pub(crate) use self::ids::{ItemId, SessionId};
+pub(crate) use self::price::Price;
+
 /// The largest number of units of anything.
 pub(crate) const QUANTITY_MAX: u32 = 1_000_000_000;
 /// The most keywords of an item or a search.
@@ -111,26 +114,6 @@ impl Value<'_> for Condition {
     }
 }
 
-/// A price, as an exact number of cents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Price(pub u64);
-
-impl Value<'_> for Price {
-    const RULE: &'static str = "a number from 0 to 1000000000 with at most two decimals";
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        cents(raw.get()).filter(|cents| *cents <= PRICE_MAX * 100).map(Self)
-    }
-}
-
-impl Serialize for Price {
-    /// As a number with at least one decimal. A price has at most 12 digits, and a double writes up to 15
-    /// digits back as they were.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.0 as f64 / 100.0)
-    }
-}
-
 /// A number of units.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Quantity(pub(crate) u32);
@@ -167,57 +150,6 @@ impl Value<'_> for QuantityDelta {
     }
 }
 
-/// The name of an item: its category and its number in it, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ItemId {
-    /// 0 to 2147483647.
-    pub category: u32,
-    /// Counts from 1 in each category.
-    pub n: u32,
-}
-
-impl ItemId {
-    /// Reads `<category>:<n>`, in decimal digits without leading zeros.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (category, n) = text.split_once(':')?;
-        let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
-        let n = decimal(n).filter(|n| *n > 0)?;
-        Some(Self { category, n })
-    }
-
-    /// One integer that orders as the ID does, so that a category's items lie together in a table.
-    pub(crate) fn to_key(self) -> i64 {
-        i64::from(self.category) << 32 | i64::from(self.n)
-    }
-
-    /// The ID that has this key; `None` if none has.
-    pub(crate) fn from_key(key: i64) -> Option<Self> {
-        let category = u32::try_from(key >> 32).ok()?;
-        let n = (key & i64::from(u32::MAX)) as u32;
-        (n > 0).then_some(Self { category, n })
-    }
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.category, self.n)
-    }
-}
-
-impl Serialize for ItemId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Value<'_> for ItemId {
-    const RULE: &'static str = "a string \"<category>:<n>\" with n from 1";
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        text(raw, 32).and_then(|text| Self::parse(&text))
-    }
-}
-
 /// The number of a seller or a buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UserId(pub(crate) u32);
@@ -227,45 +159,6 @@ impl Value<'_> for UserId {
 
     fn decode(raw: &RawValue) -> Option<Self> {
         integer(raw, 1, i64::from(u32::MAX)).map(|value| Self(value as u32))
-    }
-}
-
-/// What a session is known by: the number that finds it, and 128 random bits that prove it. It has no
-/// `Debug`, so that it reaches no log.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SessionId {
-    /// Counts from 1, so that sessions lie together in a table.
-    pub(crate) number: u64,
-    pub(crate) secret: u128,
-}
-
-impl SessionId {
-    /// Number 0 is never given, so this is as unknown as a session can be.
-    const UNKNOWN: Self = Self { number: 0, secret: 0 };
-
-    fn parse(text: &str) -> Option<Self> {
-        let hex = text.len() == 48 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        hex.then_some(())?;
-        Some(Self {
-            number: u64::from_str_radix(&text[..16], 16).ok()?,
-            secret: u128::from_str_radix(&text[16..], 16).ok()?,
-        })
-    }
-}
-
-impl Serialize for SessionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:016x}{:032x}", self.number, self.secret))
-    }
-}
-
-impl Value<'_> for SessionId {
-    const RULE: &'static str = "a string";
-
-    /// Any string may be sent; one that was never issued is an unknown session, not a bad request.
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let text = text(raw, usize::MAX)?;
-        Some(Self::parse(&text).unwrap_or(Self::UNKNOWN))
     }
 }
 
@@ -403,7 +296,7 @@ pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// A string of 1 to `chars_max` characters.
 fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
-    string(raw).filter(|text| chars_max == usize::MAX || is_length(text, chars_max))
+    string(raw).filter(|text| is_length(text, chars_max))
 }
 
 fn is_length(text: &str, chars_max: usize) -> bool {
@@ -415,105 +308,12 @@ fn integer(raw: &RawValue, min: i64, max: i64) -> Option<i64> {
     raw.get().parse().ok().filter(|value| (min..=max).contains(value))
 }
 
-/// Decimal digits without a sign or leading zeros.
-fn decimal(text: &str) -> Option<u32> {
-    let canonical = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
-    canonical.then(|| text.parse().ok()).flatten()
-}
-
-/// The cents in a JSON number that is a whole number of cents, 0 or more; `None` for any other. Read digit by
-/// digit, because 19.99 is no binary fraction.
-fn cents(number: &str) -> Option<u64> {
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
-        None => (number, Some(0)),
-    };
-    let (negative, mantissa) = match mantissa.strip_prefix('-') {
-        Some(mantissa) => (true, mantissa),
-        None => (false, mantissa),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    if digits.iter().all(|digit| *digit == b'0') {
-        return Some(0);
-    }
-    // The value is the digits, as an integer, times ten to the power of `shift` cents.
-    let fraction_digits = i32::try_from(fraction.len()).ok()?;
-    let mut shift = exponent?.checked_sub(fraction_digits)?.checked_add(2)?;
-    while shift < 0 && digits.last() == Some(&b'0') {
-        digits.pop();
-        shift += 1;
-    }
-    let value = std::str::from_utf8(&digits).ok()?.parse::<u64>().ok()?;
-    let cents = value.checked_mul(10u64.checked_pow(u32::try_from(shift).ok()?)?)?;
-    (!negative).then_some(cents)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decode<'a, V: Value<'a>>(json: &'a str) -> Option<V> {
+    pub(super) fn decode<'a, V: Value<'a>>(json: &'a str) -> Option<V> {
         V::decode(serde_json::from_str(json).expect("the test sends JSON"))
-    }
-
-    #[test]
-    fn prices_are_exact_cents() {
-        let price = |json| decode::<Price>(json).map(|Price(cents)| cents);
-        for (json, cents) in [
-            ("0", 0),
-            ("-0", 0),
-            ("-0.0e5", 0),
-            ("0.01", 1),
-            ("19.99", 1999),
-            ("10", 1000),
-            ("10.0", 1000),
-            ("10.500", 1050),
-            ("1e1", 1000),
-            ("1.999E1", 1999),
-            ("1000e-5", 1),
-            ("1000000000", 100_000_000_000),
-            ("1e9", 100_000_000_000),
-            ("0e400", 0),
-        ] {
-            assert_eq!(price(json), Some(cents), "{json}");
-        }
-        for json in [
-            "-0.01",
-            "-1",
-            "0.001",
-            "19.999",
-            "1000000000.01",
-            "1e10",
-            "1e400",
-            "1e-400",
-            "1e99999999999",
-            "\"1\"",
-            "null",
-            "true",
-            "[1]",
-            "99999999999999999999",
-        ] {
-            assert_eq!(price(json), None, "{json}");
-        }
-    }
-
-    #[test]
-    fn prices_are_written_as_they_were_read() {
-        for (cents, json) in [
-            (0, "0.0"),
-            (1, "0.01"),
-            (1000, "10.0"),
-            (1999, "19.99"),
-            (99_999_999_999, "999999999.99"),
-            (100_000_000_000, "1000000000.0"),
-        ] {
-            assert_eq!(serde_json::to_string(&Price(cents)).expect("a number"), json);
-            assert_eq!(decode::<Price>(json), Some(Price(cents)));
-        }
     }
 
     #[test]
@@ -540,19 +340,6 @@ mod tests {
     }
 
     #[test]
-    fn item_ids_have_one_spelling() {
-        let id = ItemId { category: 1, n: 42 };
-        assert_eq!(decode::<ItemId>("\"1:42\""), Some(id));
-        assert_eq!(id.to_string(), "1:42");
-        assert_eq!(ItemId::from_key(id.to_key()), Some(id));
-        for text in ["1:0", "01:1", "1:01", "+1:1", "1:+1", "2147483648:1", "1", ":", "1:4294967296", " 1:1"]
-        {
-            assert_eq!(ItemId::parse(text), None, "{text}");
-        }
-        assert_eq!(ItemId::from_key(-1), None);
-    }
-
-    #[test]
     fn keywords_and_enums() {
         assert!(decode::<Keywords>(r#"["book","B\u00fccher8"]"#).is_some());
         for json in
@@ -563,15 +350,6 @@ mod tests {
         assert_eq!(decode::<Condition>("\"NEW\""), Some(Condition::New));
         assert!(decode::<Vote>("\"UP\"").is_none() && decode::<Vote>("\"up\"").is_some());
         assert!(decode::<Role>("\"buyer\"").is_some() && decode::<Role>("\"admin\"").is_none());
-    }
-
-    #[test]
-    fn a_session_id_survives_the_way() {
-        let id = SessionId { number: 7, secret: u128::MAX - 1 };
-        let json = serde_json::to_string(&id).expect("a string");
-        assert!(decode::<SessionId>(&json).is_some_and(|decoded| decoded == id));
-        assert!(decode::<SessionId>("\"nonsense\"").is_some_and(|decoded| decoded == SessionId::UNKNOWN));
-        assert!(decode::<SessionId>("7").is_none());
     }
 
     #[test]

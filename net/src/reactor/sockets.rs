@@ -97,10 +97,8 @@ impl Streams {
         *self.slot(peer).expect("the table was made large enough") = Some(stream);
     }
 
-    pub(super) fn remove(&mut self, peer: Peer) {
-        if self.get(peer).is_some() {
-            *self.slot(peer).expect("it holds the stream") = None;
-        }
+    pub(super) fn remove(&mut self, peer: Peer) -> Option<Stream> {
+        self.slot(peer)?.take_if(|stream| stream.peer == peer)
     }
 
     fn slot(&mut self, peer: Peer) -> Option<&mut Option<Stream>> {

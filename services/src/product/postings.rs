@@ -58,15 +58,30 @@ impl Postings {
             Form::List(list) => {
                 let inserted = insert_sorted(list, pack(id));
                 if list.len() > LIST_LEN_MAX {
-                    let mut categories = Categories::default();
-                    for &packed in list.iter() {
-                        categories.insert(unpack(packed));
-                    }
-                    self.form = Form::Categories(Box::new(categories));
+                    self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
                 }
                 inserted
             }
             Form::Categories(categories) => categories.insert(id),
+        }
+    }
+
+    /// Adds an item that comes after all others, with less work than `insert`. [`Postings::settle`] must follow
+    /// before the set is used.
+    pub(crate) fn append(&mut self, id: ItemId) {
+        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
+        list.push(pack(id));
+    }
+
+    /// Brings a set that was filled by [`Postings::append`] into its lasting form.
+    pub(crate) fn settle(&mut self) {
+        if let Form::List(list) = &mut self.form {
+            assert!(list.is_sorted_by(|a, b| a < b), "appended items come in order");
+            if list.len() > LIST_LEN_MAX {
+                self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
+            } else {
+                list.shrink_to_fit();
+            }
         }
     }
 
@@ -174,6 +189,20 @@ impl Default for Form {
 }
 
 impl Categories {
+    fn from_sorted(list: &[u64]) -> Self {
+        let by_category = list.chunk_by(|&a, &b| unpack(a).category == unpack(b).category);
+        let numbers = by_category.map(|ids| {
+            let numbers = ids.iter().map(|&packed| unpack(packed).n);
+            let numbers = if ids.len() > LIST_LEN_MAX {
+                Numbers::Bitmap(numbers.collect())
+            } else {
+                Numbers::List(numbers.collect())
+            };
+            (unpack(ids[0]).category, numbers)
+        });
+        Self { len: list.len() as u64, numbers: numbers.collect() }
+    }
+
     fn insert(&mut self, id: ItemId) -> bool {
         let numbers = self.numbers.entry(id.category).or_insert(Numbers::List(Vec::new()));
         let inserted = numbers.insert(id.n);
@@ -294,6 +323,20 @@ mod tests {
 
     fn id(category: u32, n: u32) -> ItemId {
         ItemId { category, n }
+    }
+
+    #[test]
+    fn appending_gives_the_same_set_as_inserting() {
+        for (categories, numbers) in [(1, 1), (3, 2), (1, 65), (70, 1), (3, 65), (2, 200)] {
+            let ids = || (1..=categories).flat_map(|category| (1..=numbers).map(move |n| id(category, n)));
+            let (mut appended, mut inserted) = (Postings::default(), Postings::default());
+            ids().for_each(|id| appended.append(id));
+            appended.settle();
+            ids().for_each(|id| assert!(inserted.insert(id)));
+            assert_eq!(all(&appended), all(&inserted));
+            assert_eq!((appended.len(), appended.len_in(2)), (inserted.len(), inserted.len_in(2)));
+            assert!(!appended.insert(id(1, 1)) && appended.remove(id(1, 1)));
+        }
     }
 
     fn all(postings: &Postings) -> Vec<ItemId> {

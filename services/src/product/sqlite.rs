@@ -84,7 +84,7 @@ impl Schema for ProductSchema {
 /// The file is damaged or cannot be read.
 pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> {
     let mut product = Product::new();
-    let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items";
+    let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
     store.read(items, |row| {
         let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
             return Ok(None);
@@ -104,6 +104,7 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
         product.load_item(&description, stock);
         Ok(Some(()))
     })?;
+    product.loaded();
     store.read("SELECT item_id, buyer_id, vote FROM votes", |row| {
         product.load_vote(row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Some(()))

@@ -1,0 +1,323 @@
+//! [`Driver`]: the loop that polls, feeds a [`Node`] and carries out what it asks for.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll};
+
+use super::clock::Clock;
+use super::lookups::Lookups;
+use super::sockets::{Stream, Streams};
+use super::{LISTENER, WAKER};
+use crate::{Backend, Input, Node, Output, Peer, Service, Time};
+
+const EVENTS_MAX: usize = 1024;
+/// Connections accepted in one turn.
+const ACCEPTS_MAX: usize = 256;
+/// Sockets read in one turn.
+const READS_MAX: usize = 1024;
+/// Bytes read from one socket in one turn.
+const READ_BYTES_MAX: usize = 64 * 1024;
+/// Pause before accepting again when the process has run out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a drain may take before the process ends all the same.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A node with its poll, sockets and clock.
+pub(super) struct Driver<S> {
+    node: Node<S>,
+    poll: Poll,
+    listener: Option<TcpListener>,
+    /// When to accept again; connections may be waiting.
+    accept_at: Option<Time>,
+    streams: Streams,
+    lookups: Lookups,
+    /// Streams that may hold unread bytes and that the node wants to read.
+    readable: VecDeque<Peer>,
+    buffer: Box<[u8]>,
+    clock: Clock,
+}
+
+impl<S: Service> Driver<S> {
+    pub(super) fn new(node: Node<S>, poll: Poll, listener: TcpListener, lookups: Lookups) -> Self {
+        Self {
+            node,
+            poll,
+            listener: Some(listener),
+            accept_at: None,
+            streams: Streams::new(lookups.len()),
+            lookups,
+            readable: VecDeque::new(),
+            buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
+            clock: Clock::start(),
+        }
+    }
+
+    /// Runs until the node is drained, which begins once `drain` is set and the poll is woken.
+    pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut drain_until: Option<Time> = None;
+        self.end_turn(self.clock.now());
+        loop {
+            let timeout = self.timeout(drain_until);
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            let now = self.clock.now();
+            if drain_until.is_none() && drain.load(Ordering::Acquire) {
+                drain_until = Some(now + DRAIN_TIMEOUT);
+                self.listener = None;
+                self.node.handle_input(now, Input::Drain);
+            }
+            for event in &events {
+                self.handle_event(now, event);
+            }
+            if self.accept_at.is_some_and(|at| at <= now) {
+                self.accept(now);
+            }
+            self.read_streams(now);
+            self.end_turn(now);
+            if let Some(until) = drain_until {
+                if self.node.is_drained() {
+                    return Ok(());
+                }
+                if until <= now {
+                    log::warn!("event=drain_timeout");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn timeout(&self, drain_until: Option<Time>) -> Option<Duration> {
+        if !self.readable.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = [self.node.poll_timeout(), self.accept_at, drain_until];
+        let next = next.into_iter().flatten().min()?;
+        Some(next.since(self.clock.now()))
+    }
+
+    fn end_turn(&mut self, now: Time) {
+        self.node.handle_timeout(now);
+        self.node.end_turn(now);
+        while let Some(output) = self.node.poll_output() {
+            self.carry_out(now, output);
+        }
+    }
+
+    fn handle_event(&mut self, now: Time, event: &Event) {
+        let peer = match event.token() {
+            LISTENER => return self.accept(now),
+            WAKER => return self.woken(now),
+            token => self.streams.peer(token),
+        };
+        let Some((peer, stream)) = peer.and_then(|peer| Some((peer, self.streams.get(peer)?))) else {
+            return;
+        };
+        // Reading and writing say what an error is, and whether it is this stream's at all.
+        let finished = event.is_read_closed() || event.is_error();
+        stream.readable |= event.is_readable() || finished;
+        stream.finished |= finished;
+        if stream.connecting {
+            return self.finish_connect(now, peer);
+        }
+        if event.is_writable() && stream.awaits_writable {
+            self.node.handle_input(now, Input::Writable(peer));
+        }
+        self.queue_read(peer);
+    }
+
+    fn woken(&mut self, now: Time) {
+        while let Some((link, address)) = self.lookups.poll() {
+            let connected = address.and_then(|address| self.connect(link, address));
+            if let Err(error) = connected {
+                self.connect_failed(now, link, &error);
+            }
+        }
+        self.node.handle_input(now, Input::Wake);
+    }
+
+    fn accept(&mut self, now: Time) {
+        self.accept_at = None;
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        for _ in 0..ACCEPTS_MAX {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let Some(conn) = self.node.accept(now) else {
+                        continue;
+                    };
+                    let peer = Peer::Session(conn);
+                    match Stream::register(&self.poll, stream, peer, Interest::READABLE) {
+                        Ok(stream) => self.streams.insert(stream),
+                        Err(error) => {
+                            log::warn!("event=register_failed error=\"{error}\"");
+                            self.node.handle_input(now, Input::Failed(peer));
+                        }
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    log::warn!("event=accept_failed error=\"{error}\"");
+                    self.accept_at = Some(now + ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+        // More may be waiting, and no further edge would say so.
+        self.accept_at = Some(now);
+    }
+
+    /// Reads a piece from each stream that may hold bytes.
+    fn read_streams(&mut self, now: Time) {
+        for _ in 0..self.readable.len().min(READS_MAX) {
+            let peer = self.readable.pop_front().expect("counted before the loop");
+            if let Some(stream) = self.streams.get(peer) {
+                stream.queued = false;
+                self.read(now, peer);
+                self.queue_read(peer);
+            }
+        }
+    }
+
+    fn read(&mut self, now: Time, peer: Peer) {
+        if !self.node.wants_read(peer) {
+            return;
+        }
+        let Some(stream) = self.streams.get(peer) else {
+            return;
+        };
+        let input = match stream.stream.read(&mut self.buffer) {
+            Ok(0) => {
+                stream.readable = false;
+                Input::Finished(peer)
+            }
+            Ok(count) => {
+                // A short read has emptied the socket: what comes later raises a new edge.
+                stream.readable = count == self.buffer.len() || stream.finished;
+                Input::Received(peer, &self.buffer[..count])
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => return,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                stream.readable = false;
+                return;
+            }
+            Err(_) => Input::Failed(peer),
+        };
+        self.node.handle_input(now, input);
+    }
+
+    fn queue_read(&mut self, peer: Peer) {
+        if let Some(stream) = self.streams.get(peer)
+            && stream.readable
+            && !stream.queued
+            && self.node.wants_read(peer)
+        {
+            stream.queued = true;
+            self.readable.push_back(peer);
+        }
+    }
+
+    fn carry_out(&mut self, now: Time, output: Output) {
+        match output {
+            Output::Transmit(peer) => self.transmit(now, peer),
+            Output::Resume(peer) => self.queue_read(peer),
+            Output::Finish(conn) => {
+                let peer = Peer::Session(conn);
+                if let Some(stream) = self.streams.get(peer) {
+                    // It fails only if the connection is gone, which reading reports.
+                    let _ = stream.stream.shutdown(Shutdown::Write);
+                }
+            }
+            Output::Close(peer) => {
+                let stream = self.streams.remove(peer);
+                if let Peer::Link(link) = peer {
+                    self.lookups.give_up(link);
+                    if stream.is_some_and(|stream| !stream.connecting) {
+                        log::warn!(
+                            "event=backend_down backend={link} address={}",
+                            self.lookups.address(link)
+                        );
+                    }
+                }
+            }
+            Output::Connect(Backend(link)) => self.lookups.start(link),
+        }
+    }
+
+    fn transmit(&mut self, now: Time, peer: Peer) {
+        let Some(stream) = self.streams.get(peer) else {
+            return;
+        };
+        let unsent = self.node.outbox(peer);
+        if unsent.is_empty() {
+            return;
+        }
+        let sent = match stream.stream.write(unsent) {
+            Ok(sent) => sent,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
+            Err(_) => return self.node.handle_input(now, Input::Failed(peer)),
+        };
+        let blocked = sent < unsent.len();
+        if blocked != stream.awaits_writable {
+            stream.awaits_writable = blocked;
+            let interest = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let registry = self.poll.registry();
+            if registry.reregister(&mut stream.stream, Streams::token(peer), interest).is_err() {
+                return self.node.handle_input(now, Input::Failed(peer));
+            }
+        }
+        self.node.handle_input(now, Input::Sent(peer, sent));
+    }
+
+    fn connect(&mut self, link: usize, address: SocketAddr) -> io::Result<()> {
+        let peer = Peer::Link(link);
+        let stream = TcpStream::connect(address)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let mut stream = Stream::register(&self.poll, stream, peer, interest)?;
+        stream.connecting = true;
+        stream.awaits_writable = true;
+        self.streams.insert(stream);
+        Ok(())
+    }
+
+    fn connect_failed(&mut self, now: Time, link: usize, error: &io::Error) {
+        let address = self.lookups.address(link);
+        log::debug!("event=connect_failed backend={link} address={address} error=\"{error}\"");
+        self.node.handle_input(now, Input::Failed(Peer::Link(link)));
+    }
+
+    fn finish_connect(&mut self, now: Time, peer: Peer) {
+        let Peer::Link(link) = peer else { return };
+        let Some(stream) = self.streams.get(peer) else {
+            return;
+        };
+        let error = match (stream.stream.take_error(), stream.stream.peer_addr()) {
+            (Ok(None), Ok(_)) => None,
+            (Ok(None), Err(error)) if error.kind() == ErrorKind::NotConnected => return,
+            (Ok(Some(error)) | Err(error), _) | (_, Err(error)) => Some(error),
+        };
+        if let Some(error) = error {
+            return self.connect_failed(now, link, &error);
+        }
+        stream.connecting = false;
+        log::info!("event=backend_up backend={link} address={}", self.lookups.address(link));
+        // The first write sets the interest right, once it is known whether bytes remain.
+        self.node.handle_input(now, Input::Connected(Backend(link)));
+        self.queue_read(peer);
+    }
+}
+
+/// Whether accepting failed because of the one connection, which is gone, and may go on with the next.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}

@@ -1,0 +1,103 @@
+//! [`Host`]: an address of the simulated network, and the node that runs there, if one does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::HostId;
+use super::connection::Side;
+use crate::{Conn, Input, Node, Output, Peer, Service, Time};
+
+pub(super) struct Host {
+    pub(super) node: Option<Box<dyn Machine>>,
+    /// Counts the nodes that ran here: what was meant for an earlier one is dropped.
+    pub(super) life: u32,
+    /// The node takes connections: it runs and does not drain.
+    pub(super) listening: bool,
+    pub(super) backends: Vec<HostId>,
+    /// The connection of each peer.
+    pub(super) peers: BTreeMap<Peer, (u64, Side)>,
+    /// The connection that is being made for a link. One that the link has given up is not in here.
+    pub(super) connecting: BTreeMap<usize, u64>,
+    pub(super) woken: Arc<AtomicBool>,
+    pub(super) timer_at: Option<Time>,
+}
+
+impl Host {
+    pub(super) fn new(backends: &[HostId]) -> Self {
+        Self {
+            node: None,
+            life: 0,
+            listening: false,
+            backends: backends.to_vec(),
+            peers: BTreeMap::new(),
+            connecting: BTreeMap::new(),
+            woken: Arc::new(AtomicBool::new(false)),
+            timer_at: None,
+        }
+    }
+
+    pub(super) fn start(&mut self, node: Box<dyn Machine>) {
+        assert!(self.node.is_none(), "a node runs there");
+        self.node = Some(node);
+        self.listening = true;
+    }
+
+    /// Forgets the node and what belongs to it; returns its connections, which are to break.
+    pub(super) fn crash(&mut self) -> BTreeMap<Peer, (u64, Side)> {
+        self.node = None;
+        self.life += 1;
+        self.listening = false;
+        self.timer_at = None;
+        self.connecting.clear();
+        self.woken.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.peers)
+    }
+
+    /// A connection comes in. `None`: it is refused.
+    pub(super) fn accept(&mut self, now: Time) -> Option<Conn> {
+        self.node.as_mut().filter(|_| self.listening)?.accept(now)
+    }
+}
+
+/// What a driver needs of a node, whatever its service is.
+pub(super) trait Machine {
+    fn accept(&mut self, now: Time) -> Option<Conn>;
+    fn handle_input(&mut self, now: Time, input: Input<'_>);
+    fn end_turn(&mut self, now: Time);
+    fn poll_output(&mut self) -> Option<Output>;
+    fn poll_timeout(&self) -> Option<Time>;
+    fn outbox(&self, peer: Peer) -> &[u8];
+    fn wants_read(&mut self, peer: Peer) -> bool;
+}
+
+impl<S: Service> Machine for Node<S> {
+    fn accept(&mut self, now: Time) -> Option<Conn> {
+        Node::accept(self, now)
+    }
+
+    fn handle_input(&mut self, now: Time, input: Input<'_>) {
+        Node::handle_input(self, now, input);
+    }
+
+    fn end_turn(&mut self, now: Time) {
+        Node::handle_timeout(self, now);
+        Node::end_turn(self, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        Node::poll_output(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        Node::poll_timeout(self)
+    }
+
+    fn outbox(&self, peer: Peer) -> &[u8] {
+        Node::outbox(self, peer)
+    }
+
+    fn wants_read(&mut self, peer: Peer) -> bool {
+        Node::wants_read(self, peer)
+    }
+}

@@ -1,0 +1,246 @@
+//! A node, a service that does what a test tells it to, and sockets that take as much as a test lets them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem;
+use std::rc::Rc;
+use std::time::Duration;
+
+use net::{Backend, Call, Conn, Event, Input, Limits, Lost, Node, Out, Output, Peer, Reject};
+use net::{Service, Time};
+
+/// What the service saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Line(Conn, String),
+    Reject(Conn, Reject),
+    Reply(usize, Result<String, Lost>),
+    Closed(Conn),
+    Drain,
+}
+
+/// What the service is to do when it is woken next.
+enum Act {
+    Send(Conn, String),
+    Close(Conn),
+    Call(Backend, Call, String, Time),
+}
+
+#[derive(Default)]
+struct Notes {
+    seen: Vec<Seen>,
+    acts: Vec<Act>,
+    /// Lines are answered at once, with themselves.
+    echo: bool,
+    /// The service has something in flight of its own.
+    busy: bool,
+}
+
+/// Notes what it sees, answers a rejected connection at once, and does the rest on command.
+pub(crate) struct Puppet(Rc<RefCell<Notes>>);
+
+impl Service for Puppet {
+    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out) {
+        let mut notes = self.0.borrow_mut();
+        let seen = match event {
+            Event::Line(conn, line) => {
+                if notes.echo {
+                    out.send(conn, line);
+                }
+                Seen::Line(conn, text(line))
+            }
+            Event::Reject(conn, reject) => {
+                out.send(conn, b"rejected");
+                Seen::Reject(conn, reject)
+            }
+            Event::Reply(Call(call), reply) => Seen::Reply(call, reply.map(text)),
+            Event::Closed(conn) => Seen::Closed(conn),
+            Event::Drain => Seen::Drain,
+            Event::Wake => {
+                for act in mem::take(&mut notes.acts) {
+                    match act {
+                        Act::Send(conn, line) => out.send(conn, line.as_bytes()),
+                        Act::Close(conn) => out.close(conn),
+                        Act::Call(backend, call, line, deadline) => {
+                            out.call(backend, call, line.as_bytes(), deadline);
+                        }
+                    }
+                }
+                return;
+            }
+        };
+        notes.seen.push(seen);
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.0.borrow().busy
+    }
+}
+
+/// A node and its surroundings.
+pub(crate) struct World {
+    pub(crate) node: Node<Puppet>,
+    pub(crate) now: Time,
+    notes: Rc<RefCell<Notes>>,
+    /// What each peer's socket took.
+    taken: BTreeMap<Peer, Vec<u8>>,
+    /// How much a socket still takes; one that is not listed takes everything.
+    room: BTreeMap<Peer, usize>,
+}
+
+impl World {
+    pub(crate) fn new(limits: Limits, backends: usize) -> Self {
+        let notes = Rc::default();
+        Self {
+            node: Node::new(Puppet(Rc::clone(&notes)), limits, backends),
+            now: Time::from_millis(1_000_000),
+            notes,
+            taken: BTreeMap::new(),
+            room: BTreeMap::new(),
+        }
+    }
+
+    /// A world whose service answers each line at once.
+    pub(crate) fn echo(limits: Limits) -> Self {
+        let world = Self::new(limits, 0);
+        world.notes.borrow_mut().echo = true;
+        world
+    }
+
+    /// A world whose only link stands.
+    pub(crate) fn linked(limits: Limits) -> Self {
+        let mut world = Self::new(limits, 1);
+        assert_eq!(world.turn(), [Output::Connect(Backend(0))]);
+        world.input(Input::Connected(Backend(0)));
+        world.turn();
+        world
+    }
+
+    pub(crate) fn accept(&mut self) -> Conn {
+        self.node.accept(self.now).expect("there is room for it")
+    }
+
+    pub(crate) fn input(&mut self, input: Input<'_>) {
+        self.node.handle_input(self.now, input);
+    }
+
+    /// Bytes of a client arrive, and the turn ends.
+    pub(crate) fn receive(&mut self, conn: Conn, bytes: &str) -> Vec<Output> {
+        self.input(Input::Received(Peer::Session(conn), bytes.as_bytes()));
+        self.turn()
+    }
+
+    /// Bytes of the first backend arrive, and the turn ends.
+    pub(crate) fn answer(&mut self, bytes: &str) -> Vec<Output> {
+        self.input(Input::Received(LINK, bytes.as_bytes()));
+        self.turn()
+    }
+
+    /// Ends the turn and carries out what the node asks for.
+    pub(crate) fn turn(&mut self) -> Vec<Output> {
+        self.node.handle_timeout(self.now);
+        self.node.end_turn(self.now);
+        let mut outputs = Vec::new();
+        while let Some(output) = self.node.poll_output() {
+            if let Output::Transmit(peer) = output {
+                self.transmit(peer);
+            }
+            outputs.push(output);
+        }
+        outputs
+    }
+
+    /// Turns until the node waits for the world.
+    pub(crate) fn turns(&mut self) -> Vec<Output> {
+        let mut outputs = self.turn();
+        while self.wants_turn() {
+            outputs.extend(self.turn());
+        }
+        outputs
+    }
+
+    /// Whether the node has work left for another turn.
+    pub(crate) fn wants_turn(&self) -> bool {
+        self.node.poll_timeout() == Some(Time::default())
+    }
+
+    /// Lets so much time pass, and ends the turn.
+    pub(crate) fn pass(&mut self, duration: Duration) -> Vec<Output> {
+        self.now = self.now + duration;
+        self.turn()
+    }
+
+    /// From now on, the peer's socket takes so many bytes and no more.
+    pub(crate) fn set_room(&mut self, peer: Peer, bytes: usize) {
+        self.room.insert(peer, bytes);
+    }
+
+    pub(crate) fn send(&mut self, conn: Conn, line: &str) -> Vec<Output> {
+        self.act(Act::Send(conn, line.into()))
+    }
+
+    pub(crate) fn close(&mut self, conn: Conn) -> Vec<Output> {
+        self.act(Act::Close(conn))
+    }
+
+    /// A call to the first backend.
+    pub(crate) fn call(&mut self, call: usize, line: &str, patience: Duration) -> Vec<Output> {
+        let deadline = self.now + patience;
+        self.act(Act::Call(Backend(0), Call(call), line.into(), deadline))
+    }
+
+    pub(crate) fn set_busy(&mut self, busy: bool) {
+        self.notes.borrow_mut().busy = busy;
+    }
+
+    /// What the service saw since the last time.
+    pub(crate) fn seen(&mut self) -> Vec<Seen> {
+        mem::take(&mut self.notes.borrow_mut().seen)
+    }
+
+    /// What the peer's socket took since the last time.
+    pub(crate) fn taken(&mut self, peer: Peer) -> String {
+        text(&self.taken.remove(&peer).unwrap_or_default())
+    }
+
+    fn act(&mut self, act: Act) -> Vec<Output> {
+        self.notes.borrow_mut().acts.push(act);
+        self.input(Input::Wake);
+        self.turn()
+    }
+
+    fn transmit(&mut self, peer: Peer) {
+        let unsent = self.node.outbox(peer);
+        let room = self.room.get(&peer).copied().unwrap_or(usize::MAX);
+        let count = unsent.len().min(room);
+        self.taken.entry(peer).or_default().extend_from_slice(&unsent[..count]);
+        if let Some(room) = self.room.get_mut(&peer) {
+            *room -= count;
+        }
+        self.input(Input::Sent(peer, count));
+    }
+}
+
+/// The connection to the first backend.
+pub(crate) const LINK: Peer = Peer::Link(0);
+
+/// Long enough for any call of a test that is not about deadlines.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3600);
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) fn line(conn: Conn, line: &str) -> Seen {
+    Seen::Line(conn, line.into())
+}
+
+pub(crate) fn reply(call: usize, line: &str) -> Seen {
+    Seen::Reply(call, Ok(line.into()))
+}
+
+pub(crate) fn lost(call: usize, why: Lost) -> Seen {
+    Seen::Reply(call, Err(why))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

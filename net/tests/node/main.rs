@@ -1,0 +1,9 @@
+//! A node driven by hand, without sockets and without a clock: what sessions, links and limits promise.
+
+mod drain;
+mod harness;
+mod limits;
+mod links;
+mod noise;
+mod purity;
+mod sessions;

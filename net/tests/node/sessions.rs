@@ -1,0 +1,231 @@
+//! Sessions: the order of replies, backpressure, bounded turns, half-close, generations.
+
+use net::{Input, Limits, Output, Peer};
+
+use crate::harness::{Seen, World, line};
+
+fn limits(in_flight_max: usize) -> Limits {
+    Limits { in_flight_max, ..Limits::default() }
+}
+
+#[test]
+fn requests_are_carried_out_one_after_another_and_answered_in_order() {
+    let mut world = World::new(limits(1), 0);
+    let conn = world.accept();
+    world.receive(conn, "a\nb\nc\n");
+    for (request, reply) in [("a", "A"), ("b", "B"), ("c", "C")] {
+        assert_eq!(world.seen(), [line(conn, request)], "one at a time");
+        world.send(conn, reply);
+    }
+    assert_eq!(world.taken(Peer::Session(conn)), "A\nB\nC\n");
+}
+
+#[test]
+fn lines_are_the_same_whichever_way_the_bytes_are_cut() {
+    let mut world = World::echo(limits(1));
+    let conn = world.accept();
+    for byte in "one\r\n\n\r\n\ntwo\nthree\n".chars() {
+        world.receive(conn, &byte.to_string());
+    }
+    world.turns();
+    let lines = ["one", "two", "three"].map(|text| line(conn, text));
+    assert_eq!(world.seen(), lines, "and empty lines are ignored");
+    assert_eq!(world.taken(Peer::Session(conn)), "one\ntwo\nthree\n");
+}
+
+#[test]
+fn a_thousand_pipelined_lines_are_delivered_from_the_ready_queue() {
+    let mut world = World::echo(limits(1));
+    let conn = world.accept();
+    let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
+    world.receive(conn, &lines);
+    world.turns();
+    assert_eq!(world.taken(Peer::Session(conn)), lines);
+}
+
+#[test]
+fn lines_in_the_buffer_wait_for_the_reply_and_then_go_on_without_new_input() {
+    let mut world = World::new(limits(2), 0);
+    let conn = world.accept();
+    world.receive(conn, "a\nb\nc\nd\n");
+    assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
+    assert!(!world.wants_turn(), "nothing can be done until a reply");
+    assert!(!world.node.wants_read(Peer::Session(conn)), "the buffer holds lines");
+    world.send(conn, "A");
+    assert_eq!(world.seen(), [line(conn, "c")]);
+}
+
+#[test]
+fn a_turn_delivers_at_most_so_many_lines_of_a_session() {
+    let limits = Limits { lines_per_turn_max: 10, ..limits(1000) };
+    let mut world = World::echo(limits);
+    let (busy, quiet) = (world.accept(), world.accept());
+    world.input(Input::Received(Peer::Session(busy), "x\n".repeat(25).as_bytes()));
+    world.receive(quiet, "y\n");
+    let seen = world.seen();
+    assert_eq!(seen.len(), 11, "ten of one, and the other is not kept waiting");
+    assert!(seen.contains(&line(quiet, "y")));
+    for expected in [10, 5] {
+        assert!(world.wants_turn(), "lines are left");
+        world.turn();
+        assert_eq!(world.seen().len(), expected);
+    }
+}
+
+#[test]
+fn a_turn_delivers_the_lines_of_at_most_so_many_sessions() {
+    let mut world = World::echo(limits(1));
+    let conns: Vec<_> = (0..3000).map(|_| world.accept()).collect();
+    for conn in &conns {
+        world.input(Input::Received(Peer::Session(*conn), b"x\n"));
+    }
+    world.turn();
+    let first = world.seen().len();
+    assert!(first < conns.len(), "{first} in one turn");
+    world.turns();
+    assert_eq!(first + world.seen().len(), conns.len());
+}
+
+#[test]
+fn a_session_whose_client_does_not_read_is_not_read_until_it_does() {
+    let limits = Limits { outbox_bytes_max: 8, ..limits(1) };
+    let mut world = World::echo(limits);
+    let conn = world.accept();
+    let peer = Peer::Session(conn);
+    world.set_room(peer, 0);
+    world.receive(conn, "aaa\nbbb\nccc\nddd\n");
+    world.turns();
+    assert_eq!(world.seen(), [line(conn, "aaa"), line(conn, "bbb")]);
+    assert!(!world.node.wants_read(peer));
+
+    world.set_room(peer, usize::MAX);
+    world.input(Input::Writable(peer));
+    let outputs = world.turns();
+    assert_eq!(world.taken(peer), "aaa\nbbb\nccc\nddd\n");
+    assert!(outputs.contains(&Output::Resume(peer)), "{outputs:?}");
+    assert!(world.node.wants_read(peer));
+}
+
+#[test]
+fn what_is_read_ahead_is_bounded() {
+    let mut world = World::new(limits(1), 0);
+    let conn = world.accept();
+    let peer = Peer::Session(conn);
+    world.receive(conn, "a\n");
+    assert!(world.node.wants_read(peer), "one piece may be read ahead");
+    world.receive(conn, "b\n");
+    assert!(!world.node.wants_read(peer));
+    let outputs = world.send(conn, "A");
+    assert!(outputs.contains(&Output::Resume(peer)), "{outputs:?}");
+}
+
+#[test]
+fn replies_of_a_turn_leave_in_one_write() {
+    let mut world = World::echo(limits(100));
+    let (one, two) = (world.accept(), world.accept());
+    world.input(Input::Received(Peer::Session(one), b"a\nb\nc\n"));
+    world.input(Input::Received(Peer::Session(two), b"d\ne\n"));
+    let mut transmits = world.turn();
+    transmits.retain(|output| matches!(output, Output::Transmit(_)));
+    let expected = [one, two].map(|conn| Output::Transmit(Peer::Session(conn)));
+    assert_eq!(transmits, expected);
+    assert_eq!(world.taken(Peer::Session(one)), "a\nb\nc\n");
+}
+
+#[test]
+fn a_socket_that_is_full_is_written_to_again_only_when_it_takes_more() {
+    let mut world = World::new(limits(100), 0);
+    let conn = world.accept();
+    let peer = Peer::Session(conn);
+    world.receive(conn, "1\n2\n3\n");
+    world.set_room(peer, 2);
+    world.send(conn, "one");
+    assert_eq!(world.send(conn, "two"), [], "the socket is full");
+    world.input(Input::Writable(peer));
+    world.set_room(peer, 100);
+    assert_eq!(world.turn(), [Output::Transmit(peer)]);
+    assert_eq!(world.taken(peer), "one\ntwo\n");
+
+    world.input(Input::Writable(peer));
+    assert_eq!(world.turn(), [], "nothing is left to write");
+    assert_eq!(world.send(conn, "three"), [Output::Transmit(peer)]);
+}
+
+#[test]
+fn a_client_that_shuts_its_side_is_answered_and_then_closed() {
+    let mut world = World::new(limits(1), 0);
+    let conn = world.accept();
+    let peer = Peer::Session(conn);
+    world.input(Input::Received(peer, b"a\nb\nunfinished"));
+    world.input(Input::Finished(peer));
+    world.turn();
+    world.send(conn, "A");
+    world.set_room(peer, 1);
+    assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
+    world.send(conn, "B");
+    assert_eq!(world.seen(), [], "its last reply has not left");
+    world.set_room(peer, 100);
+    world.input(Input::Writable(peer));
+    let outputs = world.turns();
+    assert_eq!(world.taken(peer), "A\nB\n");
+    assert!(outputs.contains(&Output::Close(peer)), "{outputs:?}");
+    assert_eq!(world.seen(), [Seen::Closed(conn)]);
+}
+
+#[test]
+fn a_client_that_says_nothing_and_shuts_its_side_is_closed_at_once() {
+    let mut world = World::new(limits(1), 0);
+    let conn = world.accept();
+    world.input(Input::Finished(Peer::Session(conn)));
+    assert_eq!(world.turn(), [Output::Close(Peer::Session(conn))]);
+    assert_eq!(world.seen(), [Seen::Closed(conn)]);
+}
+
+#[test]
+fn a_late_reply_does_not_reach_a_newer_connection_in_the_same_slot() {
+    let mut world = World::new(limits(1), 0);
+    let old = world.accept();
+    world.receive(old, "a\n");
+    world.input(Input::Failed(Peer::Session(old)));
+    let new = world.accept();
+    assert_eq!(old.slot(), new.slot(), "the test needs the slot reused");
+    assert_ne!(old, new);
+    world.receive(new, "b\n");
+    assert_eq!(world.seen(), [line(old, "a"), Seen::Closed(old), line(new, "b")]);
+
+    world.send(old, "A");
+    world.close(old);
+    world.input(Input::Received(Peer::Session(old), b"late\n"));
+    world.input(Input::Finished(Peer::Session(old)));
+    world.turn();
+    assert_eq!(world.seen(), [], "the newer connection is untouched");
+    assert_eq!(world.taken(Peer::Session(new)), "");
+    world.send(new, "B");
+    assert_eq!(world.taken(Peer::Session(new)), "B\n");
+}
+
+#[test]
+fn a_session_that_the_service_closes_is_answered_lingers_and_discards() {
+    let mut world = World::new(limits(2), 0);
+    let conn = world.accept();
+    let peer = Peer::Session(conn);
+    world.receive(conn, "a\nb\nc\n");
+    world.close(conn);
+    world.send(conn, "A");
+    let outputs = world.send(conn, "B");
+    assert!(outputs.contains(&Output::Finish(conn)), "{outputs:?}");
+    assert_eq!(world.taken(peer), "A\nB\n");
+    world.receive(conn, "d\n");
+    assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
+    world.input(Input::Finished(peer));
+    assert_eq!(world.turn(), [Output::Close(peer)]);
+}
+
+#[test]
+#[should_panic(expected = "answered a line twice")]
+fn a_service_that_answers_twice_is_caught() {
+    let mut world = World::echo(limits(1));
+    let conn = world.accept();
+    world.receive(conn, "a\n");
+    world.send(conn, "again");
+}

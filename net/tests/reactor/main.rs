@@ -1,0 +1,5 @@
+//! The reactor over real sockets of this machine.
+
+mod backends;
+mod harness;
+mod sessions;

@@ -1,0 +1,218 @@
+//! A database with a domain of a few numbers, on a node and with a store that are driven by hand.
+
+mod harness;
+
+use self::harness::Harness;
+
+#[test]
+fn the_reply_to_a_write_leaves_only_when_its_group_is_on_disk() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.request(client, "1 Set x 5");
+    db.end_turn();
+    assert_eq!(db.submitted(), [vec![("x".to_owned(), 5)]]);
+    assert_eq!(db.replies(client), [""; 0]);
+    db.wake();
+    assert_eq!(db.replies(client), [""; 0], "a wake alone proves nothing");
+    db.flush();
+    assert_eq!(db.replies(client), ["1 5"]);
+}
+
+#[test]
+fn a_read_sees_what_is_on_disk_and_waits_for_nobody_else() {
+    let mut db = Harness::new();
+    let (writer, reader) = (db.connect(), db.connect());
+    db.request(writer, "1 Set x 5");
+    db.request(reader, "2 Get x");
+    db.end_turn();
+    assert_eq!(db.replies(reader), ["2 null"], "what is new is not on disk");
+    db.request(reader, "3 Get x");
+    db.end_turn();
+    assert_eq!(db.replies(reader), ["3 null"], "what is under way is not on disk");
+    db.flush();
+    db.request(reader, "4 Get x");
+    db.end_turn();
+    assert_eq!(db.replies(reader), ["4 5"]);
+}
+
+#[test]
+fn a_read_behind_a_write_of_its_connection_waits_for_it_and_sees_it() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Set x 5", "2 Get x", "3 Get y", "4 Set y 6", "5 Get y"]);
+    db.end_turn();
+    assert_eq!(db.submitted().len(), 1, "a write behind a read waits for its turn too");
+    assert_eq!(db.replies(client), [""; 0]);
+    db.flush();
+    assert_eq!(db.replies(client), ["1 5", "2 5", "3 null"]);
+    db.flush();
+    assert_eq!(db.replies(client), ["4 6", "5 6"]);
+}
+
+#[test]
+fn writes_of_one_connection_overlap() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Set x 1", "2 Set x 2", "3 Set y 3"]);
+    db.end_turn();
+    let group = vec![("x".to_owned(), 2), ("y".to_owned(), 3)];
+    assert_eq!(db.submitted(), [group], "a row written twice is stored once");
+    db.flush();
+    assert_eq!(db.replies(client), ["1 1", "2 2", "3 3"]);
+}
+
+#[test]
+fn a_group_is_what_a_turn_changed_and_the_next_fills_while_it_is_under_way() {
+    let mut db = Harness::new();
+    let clients = [db.connect(), db.connect(), db.connect()];
+    db.request(clients[0], "1 Set x 1");
+    db.request(clients[1], "1 Set y 1");
+    db.end_turn();
+    db.request(clients[2], "1 Set x 2");
+    db.end_turn();
+    db.request(clients[2], "2 Set z 3");
+    db.end_turn();
+    assert_eq!(db.submitted().len(), 1, "one group is under way at a time");
+    db.flush();
+    assert_eq!(db.replies(clients[0]), ["1 1"]);
+    assert_eq!(db.replies(clients[1]), ["1 1"]);
+    assert_eq!(db.replies(clients[2]), [""; 0]);
+    let second = vec![("x".to_owned(), 2), ("z".to_owned(), 3)];
+    assert_eq!(db.submitted(), [second]);
+    db.request(clients[0], "2 Get x");
+    db.end_turn();
+    assert_eq!(db.replies(clients[0]), ["2 1"], "the second group is not on disk");
+    db.flush();
+    assert_eq!(db.replies(clients[2]), ["1 2", "2 3"]);
+    assert_eq!(db.submitted().len(), 0, "nothing was changed, so nothing is stored");
+}
+
+#[test]
+fn a_refusal_that_builds_on_a_change_waits_for_it() {
+    let mut db = Harness::new();
+    let (first, second) = (db.connect(), db.connect());
+    db.request(first, "1 Claim x 1");
+    db.request(second, "1 Claim x 2");
+    db.end_turn();
+    assert_eq!(db.replies(second), [""; 0], "a power cut would make it untrue");
+    db.flush();
+    assert_eq!(db.replies(first), ["1 1"]);
+    assert_eq!(db.replies(second), ["1 ALREADY_EXISTS"]);
+    db.request(second, "2 Claim x 2");
+    db.end_turn();
+    assert_eq!(db.replies(second), ["2 ALREADY_EXISTS"], "it builds on what is on disk");
+}
+
+#[test]
+fn a_write_that_changes_nothing_waits_for_what_it_saw() {
+    let mut db = Harness::new();
+    let (first, second) = (db.connect(), db.connect());
+    db.request(first, "1 Set x 1");
+    db.end_turn();
+    db.request(second, "1 Claim x 2");
+    db.end_turn();
+    assert_eq!(db.replies(second), [""; 0], "the group that it saw is under way");
+    db.flush();
+    assert_eq!(db.replies(second), ["1 ALREADY_EXISTS"]);
+}
+
+#[test]
+fn bad_requests_are_answered_in_their_place() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Set x 1", "2 Nonsense", "3 Set x -1", "4 Get"]);
+    db.line(client, "nonsense");
+    db.end_turn();
+    assert_eq!(db.replies(client), [""; 0]);
+    db.flush();
+    let errors =
+        ["1 1", "2 UNIMPLEMENTED", "3 INVALID_ARGUMENT", "4 INVALID_ARGUMENT", "null INVALID_REQUEST"];
+    assert_eq!(db.replies(client), errors);
+}
+
+#[test]
+fn work_elsewhere_keeps_its_place_among_the_replies() {
+    let mut db = Harness::new();
+    let (client, other) = (db.connect(), db.connect());
+    db.requests(client, &["1 Set x 1", "2 Slow x 7", "3 Get x", "4 Set y 4"]);
+    db.request(other, "1 Slow y 8");
+    db.end_turn();
+    db.flush();
+    assert_eq!(db.replies(client), ["1 1"]);
+    db.request(other, "2 Get x");
+    db.end_turn();
+    assert_eq!(db.replies(other), [""; 0], "it stands behind work of its own connection");
+
+    db.finish_work();
+    assert_eq!(db.replies(client), [""; 0], "what the work changed is not on disk");
+    assert_eq!(db.submitted(), [vec![("x".to_owned(), 7)]]);
+    db.flush();
+    assert_eq!(db.replies(client), ["2 7", "3 7"]);
+    db.flush();
+    assert_eq!(db.replies(client), ["4 4"]);
+    db.finish_work();
+    db.flush();
+    assert_eq!(db.replies(other), ["1 8", "2 7"]);
+}
+
+#[test]
+fn work_may_be_refused_at_once_and_in_the_end() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Slow x -1", "2 Slow x 0", "3 Get x"]);
+    db.end_turn();
+    assert_eq!(db.replies(client), ["1 INVALID_ARGUMENT"]);
+    db.finish_work();
+    assert_eq!(db.replies(client), ["2 FAILED_PRECONDITION", "3 null"]);
+}
+
+#[test]
+fn a_client_that_leaves_takes_nothing_back() {
+    let mut db = Harness::new();
+    let (leaver, stayer) = (db.connect(), db.connect());
+    db.requests(leaver, &["1 Set x 1", "2 Slow y 2", "3 Set z 3"]);
+    db.request(stayer, "1 Set w 4");
+    db.end_turn();
+    db.disconnect(leaver);
+    let newcomer = db.connect();
+    assert_eq!(newcomer.slot(), leaver.slot(), "it gets the place of the one that left");
+    db.request(newcomer, "1 Set v 5");
+    db.flush();
+    assert_eq!(db.replies(stayer), ["1 4"]);
+    db.finish_work();
+    db.flush();
+    db.flush();
+    assert_eq!(db.replies(newcomer), ["1 5"], "and none of its replies");
+    db.requests(stayer, &["2 Get x", "3 Get y", "4 Get z"]);
+    db.end_turn();
+    assert_eq!(db.replies(stayer), ["2 1", "3 2", "4 null"], "what had not begun is not begun");
+}
+
+#[test]
+fn it_is_drained_when_all_is_on_disk_and_answered() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Slow x 1", "2 Get x"]);
+    db.end_turn();
+    db.drain();
+    assert!(!db.is_drained(), "work is under way");
+    db.finish_work();
+    assert!(!db.is_drained(), "its change is not on disk");
+    db.flush();
+    assert!(!db.is_drained(), "the replies have not left");
+    assert_eq!(db.replies(client), ["1 1", "2 1"]);
+    assert!(db.is_drained());
+}
+
+#[test]
+fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.request(client, "1 Set x 1");
+    db.end_turn();
+    db.disconnect(client);
+    db.drain();
+    assert!(!db.is_drained());
+    db.flush();
+    assert!(db.is_drained());
+}

@@ -1,0 +1,131 @@
+//! What items and sessions are called.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Value, string, text};
+
+/// The name of an item: its category and its number in it, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ItemId {
+    /// 0 to 2147483647.
+    pub category: u32,
+    /// Counts from 1 in each category.
+    pub n: u32,
+}
+
+impl ItemId {
+    /// Reads `<category>:<n>`, in decimal digits without leading zeros.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (category, n) = text.split_once(':')?;
+        let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
+        let n = decimal(n).filter(|n| *n > 0)?;
+        Some(Self { category, n })
+    }
+
+    /// One integer that orders as the ID does, so that a category's items lie together in a table.
+    pub(crate) fn to_key(self) -> i64 {
+        i64::from(self.category) << 32 | i64::from(self.n)
+    }
+
+    /// The ID that has this key; `None` if none has.
+    pub(crate) fn from_key(key: i64) -> Option<Self> {
+        let category = u32::try_from(key >> 32).ok()?;
+        let n = (key & i64::from(u32::MAX)) as u32;
+        (n > 0).then_some(Self { category, n })
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.category, self.n)
+    }
+}
+
+impl Serialize for ItemId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Value<'_> for ItemId {
+    const RULE: &'static str = "a string \"<category>:<n>\" with n from 1";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, 32).and_then(|text| Self::parse(&text))
+    }
+}
+
+/// What a session is known by: the number that finds it, and 128 random bits that prove it. It has no
+/// `Debug`, so that it reaches no log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId {
+    /// Counts from 1, so that sessions lie together in a table.
+    pub(crate) number: u64,
+    pub(crate) secret: u128,
+}
+
+impl SessionId {
+    /// Number 0 is never given, so this is as unknown as a session can be.
+    const UNKNOWN: Self = Self { number: 0, secret: 0 };
+
+    fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 48 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        hex.then_some(())?;
+        Some(Self {
+            number: u64::from_str_radix(&text[..16], 16).ok()?,
+            secret: u128::from_str_radix(&text[16..], 16).ok()?,
+        })
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}{:032x}", self.number, self.secret))
+    }
+}
+
+impl Value<'_> for SessionId {
+    const RULE: &'static str = "a string";
+
+    /// Any string may be sent; one that was never issued is an unknown session, not a bad request.
+    fn decode(raw: &RawValue) -> Option<Self> {
+        Some(Self::parse(&string(raw)?).unwrap_or(Self::UNKNOWN))
+    }
+}
+
+/// Decimal digits without a sign or leading zeros.
+fn decimal(text: &str) -> Option<u32> {
+    let canonical = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::decode;
+    use super::*;
+
+    #[test]
+    fn item_ids_have_one_spelling() {
+        let id = ItemId { category: 1, n: 42 };
+        assert_eq!(decode::<ItemId>("\"1:42\""), Some(id));
+        assert_eq!(id.to_string(), "1:42");
+        assert_eq!(ItemId::from_key(id.to_key()), Some(id));
+        for text in ["1:0", "01:1", "1:01", "+1:1", "1:+1", "2147483648:1", "1", ":", "1:4294967296", " 1:1"]
+        {
+            assert_eq!(ItemId::parse(text), None, "{text}");
+        }
+        assert_eq!(ItemId::from_key(-1), None);
+    }
+
+    #[test]
+    fn a_session_id_survives_the_way() {
+        let id = SessionId { number: 7, secret: u128::MAX - 1 };
+        let json = serde_json::to_string(&id).expect("a string");
+        assert!(decode::<SessionId>(&json).is_some_and(|decoded| decoded == id));
+        assert!(decode::<SessionId>("\"nonsense\"").is_some_and(|decoded| decoded == SessionId::UNKNOWN));
+        assert!(decode::<SessionId>("7").is_none());
+    }
+}

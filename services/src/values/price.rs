@@ -1,0 +1,122 @@
+//! [`Price`]: exact cents, read from a JSON number and written as one.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::Value;
+
+/// The largest price, in whole units of the currency.
+const PRICE_MAX: u64 = 1_000_000_000;
+
+/// A price, as an exact number of cents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Price(pub u64);
+
+impl Value<'_> for Price {
+    const RULE: &'static str = "a number from 0 to 1000000000 with at most two decimals";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        cents(raw.get()).filter(|cents| *cents <= PRICE_MAX * 100).map(Self)
+    }
+}
+
+impl Serialize for Price {
+    /// As a number with at least one decimal. A price has at most 12 digits, and a double writes up to 15
+    /// digits back as they were.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / 100.0)
+    }
+}
+
+/// The cents in a JSON number that is a whole number of cents, 0 or more; `None` for any other. Read digit by
+/// digit, because 19.99 is no binary fraction.
+fn cents(number: &str) -> Option<u64> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
+        None => (number, Some(0)),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => (true, mantissa),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if digits.iter().all(|digit| *digit == b'0') {
+        return Some(0);
+    }
+    // The value is the digits, as an integer, times ten to the power of `shift` cents.
+    let fraction_digits = i32::try_from(fraction.len()).ok()?;
+    let mut shift = exponent?.checked_sub(fraction_digits)?.checked_add(2)?;
+    while shift < 0 && digits.last() == Some(&b'0') {
+        digits.pop();
+        shift += 1;
+    }
+    let value = std::str::from_utf8(&digits).ok()?.parse::<u64>().ok()?;
+    let cents = value.checked_mul(10u64.checked_pow(u32::try_from(shift).ok()?)?)?;
+    (!negative).then_some(cents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::decode;
+    use super::*;
+
+    #[test]
+    fn prices_are_exact_cents() {
+        let price = |json| decode::<Price>(json).map(|Price(cents)| cents);
+        for (json, cents) in [
+            ("0", 0),
+            ("-0", 0),
+            ("-0.0e5", 0),
+            ("0.01", 1),
+            ("19.99", 1999),
+            ("10", 1000),
+            ("10.0", 1000),
+            ("10.500", 1050),
+            ("1e1", 1000),
+            ("1.999E1", 1999),
+            ("1000e-5", 1),
+            ("1000000000", 100_000_000_000),
+            ("1e9", 100_000_000_000),
+            ("0e400", 0),
+        ] {
+            assert_eq!(price(json), Some(cents), "{json}");
+        }
+        for json in [
+            "-0.01",
+            "-1",
+            "0.001",
+            "19.999",
+            "1000000000.01",
+            "1e10",
+            "1e400",
+            "1e-400",
+            "1e99999999999",
+            "\"1\"",
+            "null",
+            "true",
+            "[1]",
+            "99999999999999999999",
+        ] {
+            assert_eq!(price(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn prices_are_written_as_they_were_read() {
+        for (cents, json) in [
+            (0, "0.0"),
+            (1, "0.01"),
+            (1000, "10.0"),
+            (1999, "19.99"),
+            (99_999_999_999, "999999999.99"),
+            (100_000_000_000, "1000000000.0"),
+        ] {
+            assert_eq!(serde_json::to_string(&Price(cents)).expect("a number"), json);
+            assert_eq!(decode::<Price>(json), Some(Price(cents)));
+        }
+    }
+}

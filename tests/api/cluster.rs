@@ -1,0 +1,220 @@
+//! The four services, each on a thread of its own with a port that was free, and a data directory that goes away.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use net::reactor::{Handle, Reactor};
+use net::{Limits, Service, Threads};
+use serde_json::json;
+use services::{CustomerOptions, Deadlines, HashCost};
+use tempfile::TempDir;
+
+use crate::client::Client;
+
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// What a test wants to be otherwise.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) session_timeout: Duration,
+    pub(crate) frontend_limits: Limits,
+    pub(crate) database_limits: Limits,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup {
+            session_timeout: CustomerOptions::default().session_timeout,
+            frontend_limits: Limits::default(),
+            database_limits: services::database_limits(),
+            // Long, because the machine may be busy: a test that is about deadlines sets its own.
+            deadlines: Deadlines { call: Duration::from_secs(20), password: Duration::from_secs(20) },
+        }
+    }
+}
+
+/// A service that runs. Dropped, it is drained and waited for.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn customer(listen: &str, directory: &Path, setup: &Setup) -> Server {
+        let (directory, setup) = (directory.to_owned(), setup.clone());
+        Server::start(listen, move |reactor| {
+            let options = CustomerOptions {
+                session_timeout: setup.session_timeout,
+                hash_cost: HashCost { memory_kib: 8, passes: 1 },
+            };
+            let mut threads = Threads::new(reactor.handle().waker());
+            let service = services::db_customer(&directory, options, counting(), &mut threads).unwrap();
+            run(reactor, service, setup.database_limits, Vec::new());
+            threads.join();
+        })
+    }
+
+    pub(crate) fn product(listen: &str, directory: &Path, setup: &Setup) -> Server {
+        let (directory, setup) = (directory.to_owned(), setup.clone());
+        Server::start(listen, move |reactor| {
+            let mut threads = Threads::new(reactor.handle().waker());
+            let service = services::db_product(&directory, &mut threads).unwrap();
+            run(reactor, service, setup.database_limits, Vec::new());
+            threads.join();
+        })
+    }
+
+    pub(crate) fn buyer(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
+        let setup = setup.clone();
+        Server::start(ANY_PORT, move |reactor| {
+            let service = services::server_buyer(setup.deadlines);
+            run(reactor, service, setup.frontend_limits, backends(customer, product));
+        })
+    }
+
+    pub(crate) fn seller(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
+        let setup = setup.clone();
+        Server::start(ANY_PORT, move |reactor| {
+            let service = services::server_seller(setup.deadlines);
+            run(reactor, service, setup.frontend_limits, backends(customer, product));
+        })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    fn start(listen: &str, run: impl FnOnce(Reactor) + Send + 'static) -> Server {
+        let reactor = Reactor::bind(listen).unwrap();
+        let (address, handle) = (reactor.local_addr().unwrap(), reactor.handle());
+        Server { address, handle, thread: Some(thread::spawn(move || run(reactor))) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.handle.drain();
+        let ended = self.thread.take().unwrap().join();
+        // A service must survive whatever a test does to it.
+        assert!(ended.is_ok() || thread::panicking(), "a service panicked");
+    }
+}
+
+/// All four services. The frontends stand first, so that they stop first.
+pub(crate) struct Cluster {
+    pub(crate) buyer: Server,
+    pub(crate) seller: Server,
+    pub(crate) customer: Server,
+    pub(crate) product: Server,
+    directory: TempDir,
+    setup: Setup,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Cluster {
+        Cluster::with(Setup::default())
+    }
+
+    pub(crate) fn with(setup: Setup) -> Cluster {
+        let directory = tempfile::tempdir().unwrap();
+        let customer = Server::customer(ANY_PORT, directory.path(), &setup);
+        let product = Server::product(ANY_PORT, directory.path(), &setup);
+        let buyer = Server::buyer(customer.address, product.address, &setup);
+        let seller = Server::seller(customer.address, product.address, &setup);
+        Cluster { buyer, seller, customer, product, directory, setup }
+    }
+
+    /// Stops all services and starts them again on the same data.
+    pub(crate) fn restart(self) -> Cluster {
+        let Cluster { buyer, seller, customer, product, directory, setup } = self;
+        drop((buyer, seller, customer, product));
+        let customer = Server::customer(ANY_PORT, directory.path(), &setup);
+        let product = Server::product(ANY_PORT, directory.path(), &setup);
+        let buyer = Server::buyer(customer.address, product.address, &setup);
+        let seller = Server::seller(customer.address, product.address, &setup);
+        Cluster { buyer, seller, customer, product, directory, setup }
+    }
+
+    /// A seller with a new account, logged in.
+    pub(crate) fn new_seller(&self, name: &str) -> User {
+        User::register(self.seller.client(), name, "seller_id")
+    }
+
+    /// A buyer with a new account, logged in.
+    pub(crate) fn new_buyer(&self, name: &str) -> User {
+        User::register(self.buyer.client(), name, "buyer_id")
+    }
+}
+
+/// Someone who is logged in at a frontend.
+pub(crate) struct User {
+    pub(crate) client: Client,
+    pub(crate) id: u64,
+    pub(crate) session: String,
+}
+
+impl User {
+    /// Logs in once more, over the same connection.
+    pub(crate) fn log_in(client: &mut Client, name: &str) -> String {
+        let login = client.ok("Login", json!({"username": name, "password": "secret"}));
+        login["session_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The data of a reply to a request with this user's session.
+    pub(crate) fn ok(&mut self, api: &str, data: serde_json::Value) -> serde_json::Value {
+        let data = self.with_session(data);
+        self.client.ok(api, data)
+    }
+
+    /// The same as JSON text.
+    pub(crate) fn ok_text(&mut self, api: &str, data: serde_json::Value) -> String {
+        let data = self.with_session(data);
+        self.client.ok_text(api, data)
+    }
+
+    /// The message with which a request with this user's session is refused.
+    #[track_caller]
+    pub(crate) fn refused(&mut self, api: &str, data: serde_json::Value, code: &str) -> String {
+        let data = self.with_session(data);
+        self.client.refused(api, data, code)
+    }
+
+    /// Puts an item up for sale and returns its ID.
+    pub(crate) fn sell(&mut self, category: u32, name: &str, keywords: &[&str], quantity: u32) -> String {
+        let item = json!({"name": name, "category": category, "keywords": keywords, "condition": "new",
+            "price": 9.99, "quantity": quantity});
+        self.ok("RegisterItemForSale", item)["item_id"].as_str().unwrap().to_owned()
+    }
+
+    fn register(mut client: Client, name: &str, id: &str) -> User {
+        let account = client.ok("CreateAccount", json!({"name": name, "password": "secret"}));
+        let session = User::log_in(&mut client, name);
+        User { client, id: account[id].as_u64().unwrap(), session }
+    }
+
+    fn with_session(&self, mut data: serde_json::Value) -> serde_json::Value {
+        data["session_id"] = json!(self.session);
+        data
+    }
+}
+
+fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<String>) {
+    reactor.run(service, limits, backends).unwrap();
+}
+
+fn backends(customer: SocketAddr, product: SocketAddr) -> Vec<String> {
+    services::backends(&customer.to_string(), &product.to_string())
+}
+
+/// Numbers that need not be unpredictable here.
+fn counting() -> impl FnMut() -> u128 {
+    let mut last = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+    move || {
+        last += 1;
+        last
+    }
+}

@@ -1,0 +1,18 @@
+//! The four services over real TCP, in one process: every API, every error and every bound of the protocol, bad
+//! input, and databases that come and go. How fast it all is, and what a crash leaves behind, are not tested here.
+
+mod accounts;
+mod bounds;
+mod carts;
+mod client;
+mod cluster;
+// mod connections;
+// mod customer_database;
+mod envelope;
+mod feedback;
+// mod framing;
+mod items;
+// mod outages;
+// mod product_database;
+mod search;
+mod sessions;

@@ -1,0 +1,259 @@
+//! One run: users at work while connections break and services crash, then a look at everything.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use net::Time;
+use net::sim::Faults;
+use serde_json::{Value, json};
+
+use crate::buyer::Buyer;
+use crate::client::{Outcome, Span};
+use crate::history::AFTERLIFE;
+use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
+use crate::script::{Answers, Request};
+use crate::seller::Seller;
+use crate::world::{Place, World, calm};
+
+const SELLERS: usize = 3;
+const BUYERS: usize = 4;
+/// Requests of each user.
+const REQUESTS: usize = 50;
+/// The longest time between two crashes, and the longest that a service is down.
+const CALM_MAX: Duration = Duration::from_millis(1500);
+const DOWN_MAX: Duration = Duration::from_secs(5);
+
+/// What a run leaves behind: equal for equal seeds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) trace: u64,
+    pub(crate) answers: Vec<Outcome>,
+}
+
+/// Runs everything once.
+pub(crate) fn run(seed: u64) -> Record {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let faults = Faults {
+        delay_max: Duration::from_micros(rng.u64(100..8000)),
+        cuts_per_million: rng.u32(0..8000),
+        window_bytes_max: rng.usize(200..8192),
+    };
+    let mut world = World::new(seed, faults);
+    let model = Shared::default();
+    let mut users = Vec::new();
+    for number in 0..SELLERS {
+        let seller = Seller::new(format!("seller {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(Place::ServerSeller, seller).1);
+    }
+    for number in 0..BUYERS {
+        let buyer = Buyer::new(format!("buyer {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(Place::ServerBuyer, buyer).1);
+    }
+    let mut crashes = Crashes::new(rng, world.sim.now());
+    world.run_while(|world| {
+        crashes.go_on(world);
+        users.iter().any(|done| !done.get())
+    });
+
+    crashes.end(&mut world);
+    world.sim.set_faults(calm());
+    world.pass(AFTERLIFE);
+    let answers = check_end(&mut world, &mut model.borrow_mut());
+    Record { trace: world.sim.trace(), answers }
+}
+
+/// Crashes services now and then, and starts them again some time later.
+struct Crashes {
+    rng: fastrand::Rng,
+    next_at: Time,
+    /// The services that are down, and until when.
+    down: Vec<(Time, Place)>,
+}
+
+impl Crashes {
+    fn new(rng: fastrand::Rng, now: Time) -> Self {
+        Self { rng, next_at: now, down: Vec::new() }
+    }
+
+    fn go_on(&mut self, world: &mut World) {
+        let now = world.sim.now();
+        let (over, down) = self.down.iter().copied().partition(|(until, _)| *until <= now);
+        self.down = down;
+        let over: Vec<(Time, Place)> = over;
+        over.iter().for_each(|(_, place)| world.start(*place));
+        if self.next_at > now {
+            return;
+        }
+        self.next_at = now + self.up_to(CALM_MAX);
+        let place = self.rng.choice(Place::ALL).expect("there are services");
+        if self.down.iter().any(|(_, other)| *other == place) {
+            return;
+        }
+        if Place::DATABASES.contains(&place) && self.rng.bool() {
+            world.crash_with_open_files(place);
+        } else {
+            world.crash(place);
+        }
+        // Many a service is back at once; some are down for longer than anyone waits.
+        let down = if self.rng.bool() { Duration::ZERO } else { self.up_to(DOWN_MAX) };
+        self.down.push((now + down, place));
+    }
+
+    fn end(self, world: &mut World) {
+        self.down.iter().for_each(|(_, place)| world.start(*place));
+    }
+
+    fn up_to(&mut self, most: Duration) -> Duration {
+        Duration::from_micros(self.rng.u64(0..most.as_micros() as u64))
+    }
+}
+
+/// Checks what is left when all users have finished, and that a restart changes nothing.
+fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
+    check_catalogue(world, model);
+    check_sessions(world, model);
+    complete_votes(world, model);
+    check_votes(world, model);
+    let before = look_at_everything(world, model);
+    for place in Place::DATABASES {
+        world.crash(place);
+        world.start(place);
+    }
+    let after = look_at_everything(world, model);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before, after, "memory and file tell the same");
+    }
+    after
+}
+
+/// Every item that was acknowledged or seen is there, once, as its history allows, and IDs have no gaps.
+fn check_catalogue(world: &mut World, model: &mut Model) {
+    let pages = (0..CATEGORIES).map(search_request).collect();
+    for (category, answer) in (0..).zip(world.ask(Place::ServerBuyer, pages)) {
+        model.see_category(answer.span, category, answer.outcome.data().expect("a page"));
+    }
+    for seller_id in ids(model, "seller") {
+        let answers = world.ask(Place::DbProduct, vec![shelf_request(seller_id)]);
+        model.see_shelf(answers[0].span, seller_id, answers[0].outcome.data().expect("a page"));
+    }
+    for category in 0..CATEGORIES {
+        let count =
+            model.items.values().filter(|item| item.id.is_some() && item.category == category).count();
+        for n in 1..=count {
+            assert!(model.names.contains_key(&format!("{category}:{n}")), "{category} has a gap at {n}");
+        }
+    }
+}
+
+/// Sessions that were not ended go on with their carts, saved carts are what was saved, and sessions that
+/// were ended stay so.
+fn check_sessions(world: &mut World, model: &mut Model) {
+    for (session_id, cart) in &model.sessions {
+        let shown = world.get(Place::ServerBuyer, "DisplayCart", json!({"session_id": session_id}));
+        assert_eq!(to_cart(&shown), *cart);
+    }
+    for (username, saved) in &mut model.saved {
+        let credentials = json!({"name": username, "password": username});
+        let start = world.sim.now();
+        let login = world.get(Place::ServerBuyer, "Login", credentials);
+        let span = Span { start, end: world.sim.now() };
+        let session = json!({"session_id": login["session_id"]});
+        saved.read(span, &to_cart(&world.get(Place::ServerBuyer, "DisplayCart", session)));
+    }
+    let ended = model.ended.iter().map(|session_id| cart_request(session_id)).collect();
+    for answer in world.ask(Place::ServerBuyer, ended) {
+        assert_eq!(answer.outcome, Outcome::Refused("NOT_LOGGED_IN".to_owned()));
+    }
+}
+
+/// Sends the last vote of each buyer for each item once more: now all of them are counted everywhere, and none
+/// that was lost can still come.
+fn complete_votes(world: &mut World, model: &mut Model) {
+    let last = model.votes.clone();
+    for buyer_id in ids(model, "buyer") {
+        let username = model.accounts[&("buyer", buyer_id)].clone();
+        let login = world.get(Place::ServerBuyer, "Login", json!({"name": username, "password": username}));
+        for ((_, id), vote) in last.iter().filter(|((voter, _), _)| *voter == buyer_id) {
+            let vote = json!({"session_id": login["session_id"], "item_id": id, "vote": vote.name()});
+            // Once more than that, to see that a repeated vote is not counted twice.
+            let first = world.get(Place::ServerBuyer, "ProvideFeedback", vote.clone());
+            let second = world.get(Place::ServerBuyer, "ProvideFeedback", vote);
+            assert_eq!(first, second);
+        }
+    }
+}
+
+/// Each vote counts once for its item and once for its seller.
+fn check_votes(world: &mut World, model: &mut Model) {
+    let count = |vote, of: &dyn Fn(&str) -> bool| {
+        model.votes.iter().filter(|((_, id), cast)| of(id) && **cast == vote).count()
+    };
+    let feedback =
+        |of: &dyn Fn(&str) -> bool| json!({"up": count(Vote::Up, of), "down": count(Vote::Down, of)});
+    for id in model.names.keys() {
+        let shown = world.get(Place::ServerBuyer, "GetItem", json!({"item_id": id}));
+        assert_eq!(shown["item"]["feedback"], feedback(&|other| other == id), "{id}");
+    }
+    for seller_id in ids(model, "seller") {
+        let rating = world.get(Place::DbCustomer, "GetSellerRating", json!({"seller_id": seller_id}));
+        let is_theirs = |id: &str| model.items[&model.names[id]].seller_id == seller_id;
+        assert_eq!(rating["feedback"], feedback(&is_theirs), "seller {seller_id}");
+        assert!(votes(&rating["feedback"]) <= model.votes.len() as u64);
+    }
+}
+
+/// All that the databases tell of what they hold.
+fn look_at_everything(world: &mut World, model: &Model) -> Vec<Outcome> {
+    let mut customer = Vec::new();
+    let mut product = Vec::new();
+    for category in 0..CATEGORIES {
+        for keywords in [json!([]), json!(["any"]), json!(["item", "1"])] {
+            let data = json!({"category": category, "keywords": keywords, "limit": 5});
+            product.push(Request { api: "SearchItems", data });
+        }
+    }
+    product.push(Request { api: "SearchItems", data: json!({"keywords": ["2", "seller", "any"]}) });
+    for id in model.names.keys() {
+        product.push(Request { api: "GetItem", data: json!({"item_id": id}) });
+    }
+    for seller_id in ids(model, "seller") {
+        product.push(shelf_request(seller_id));
+        customer.push(Request { api: "GetSellerRating", data: json!({"seller_id": seller_id}) });
+    }
+    for buyer_id in ids(model, "buyer") {
+        customer.push(Request { api: "GetCart", data: json!({"buyer_id": buyer_id}) });
+        customer.push(Request { api: "GetBuyerPurchases", data: json!({"buyer_id": buyer_id}) });
+    }
+    for session_id in model.sessions.keys().chain(&model.ended) {
+        let data = json!({"session_id": session_id});
+        customer.push(Request { api: "ValidateSession", data: data.clone() });
+        customer.push(Request { api: "GetCart", data });
+    }
+    let outcomes = |answers: Answers| answers.into_iter().map(|answer| answer.outcome);
+    let mut outcomes: Vec<_> = outcomes(world.ask(Place::DbProduct, product))
+        .chain(outcomes(world.ask(Place::DbCustomer, customer)))
+        .collect();
+    outcomes.retain(|outcome| !matches!(outcome, Outcome::NotDone | Outcome::Unknown));
+    outcomes
+}
+
+fn ids(model: &Model, role: &str) -> Vec<u64> {
+    model.accounts.keys().filter(|(of, _)| *of == role).map(|(_, id)| *id).collect()
+}
+
+fn to_cart(shown: &Value) -> Cart {
+    serde_json::from_value(shown["cart"].clone()).expect("a cart")
+}
+
+fn search_request(category: u64) -> Request {
+    Request { api: "SearchItemsForSale", data: json!({"category": category, "limit": 1000}) }
+}
+
+fn cart_request(session_id: &str) -> Request {
+    Request { api: "DisplayCart", data: json!({"session_id": session_id}) }
+}
+
+fn shelf_request(seller_id: u64) -> Request {
+    let data = json!({"seller_id": seller_id, "sold_out": true, "limit": 1000});
+    Request { api: "DisplayItemsForSale", data }
+}

@@ -1,0 +1,179 @@
+//! [`World`]: the four services on a simulated network, with databases in real files, and hosts for clients.
+//! It starts, crashes and asks them; it does not know what the answers should be.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use net::sim::{Faults, HostId, Sim, SimWorkers};
+use net::{Limits, Node, Time};
+use serde_json::Value;
+use services::{CustomerOptions, Deadlines, HashCost};
+use tempfile::TempDir;
+
+use crate::client::{Client, User};
+use crate::script::{Answers, Request, Script};
+
+/// Where each run begins.
+const START: Time = Time::from_millis(1_800_000_000_000);
+/// How often a run is looked at to see whether its clients are done.
+const GLANCE: Duration = Duration::from_millis(10);
+/// No client needs longer.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A network without breaks.
+pub(crate) fn calm() -> Faults {
+    Faults::default()
+}
+
+/// One of the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    DbCustomer,
+    DbProduct,
+    ServerBuyer,
+    ServerSeller,
+}
+
+impl Place {
+    pub(crate) const ALL: [Place; 4] =
+        [Place::DbCustomer, Place::DbProduct, Place::ServerBuyer, Place::ServerSeller];
+    pub(crate) const DATABASES: [Place; 2] = [Place::DbCustomer, Place::DbProduct];
+}
+
+pub(crate) struct World {
+    pub(crate) sim: Sim,
+    root: TempDir,
+    /// Counts up whenever a database goes on with a copy of its files.
+    copies: u32,
+    /// The folder of each database's files, and the host of each service, by its place.
+    directories: [PathBuf; 2],
+    hosts: [HostId; 4],
+}
+
+impl World {
+    /// The four services, started.
+    pub(crate) fn new(seed: u64, faults: Faults) -> Self {
+        let root = TempDir::new().expect("a temporary directory");
+        let mut sim = Sim::new(seed, START, faults);
+        let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
+        let lanes = services::backends("customer", "product");
+        let lanes: Vec<_> =
+            lanes.iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
+        let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
+        let directories = ["customer", "product"].map(|name| root.path().join(name));
+        let mut world = Self { sim, root, copies: 0, directories, hosts };
+        Place::ALL.into_iter().for_each(|place| world.start(place));
+        world
+    }
+
+    /// Starts a service that does not run.
+    pub(crate) fn start(&mut self, place: Place) {
+        let host = self.hosts[place as usize];
+        let mut workers = SimWorkers::new(self.sim.waker(host), self.sim.seed());
+        match place {
+            Place::DbCustomer => {
+                let hash_cost = HashCost { memory_kib: 8, passes: 1 };
+                let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
+                let mut random = fastrand::Rng::with_seed(self.sim.seed());
+                let random = move || random.u128(..);
+                let directory = &self.directories[place as usize];
+                let service = services::db_customer(directory, options, random, &mut workers)
+                    .expect("db_customer opens its file");
+                self.sim.start(host, Node::new(service, services::database_limits(), 0));
+            }
+            Place::DbProduct => {
+                let service = services::db_product(&self.directories[place as usize], &mut workers)
+                    .expect("db_product opens its file");
+                self.sim.start(host, Node::new(service, services::database_limits(), 0));
+            }
+            Place::ServerBuyer => self.start_frontend(host, services::server_buyer(Deadlines::default())),
+            Place::ServerSeller => self.start_frontend(host, services::server_seller(Deadlines::default())),
+        }
+    }
+
+    /// Ends a service as a power cut does.
+    pub(crate) fn crash(&mut self, place: Place) {
+        self.sim.crash(self.hosts[place as usize]);
+    }
+
+    /// Ends a database as a power cut does, and lets it go on with its files as they are at this moment: unlike
+    /// after [`World::crash`], nobody has closed them.
+    pub(crate) fn crash_with_open_files(&mut self, place: Place) {
+        self.copies += 1;
+        let copy = self.root.path().join(format!("copy-{}", self.copies));
+        fs::create_dir(&copy).expect("the directory can be made");
+        let directory = std::mem::replace(&mut self.directories[place as usize], copy.clone());
+        for file in fs::read_dir(directory).expect("the directory is there") {
+            let file = file.expect("the directory can be read");
+            fs::copy(file.path(), copy.join(file.file_name())).expect("the file can be copied");
+        }
+        self.crash(place);
+    }
+
+    /// Adds a host at which a client of a service begins; returns whether it is done.
+    pub(crate) fn add_client<U: User + 'static>(
+        &mut self,
+        place: Place,
+        user: U,
+    ) -> (HostId, Rc<Cell<bool>>) {
+        let host = self.sim.add_host(&[self.hosts[place as usize]]);
+        let (client, done) = Client::new(user);
+        self.sim.start(host, Node::new(client, Limits::default(), 1));
+        (host, done)
+    }
+
+    /// Lets a new client begin to ask a service one request after another.
+    pub(crate) fn begin(&mut self, place: Place, requests: Vec<Request>) -> Asked {
+        let answers = Rc::new(RefCell::new(Vec::new()));
+        let (host, done) = self.add_client(place, Script::new(requests, Rc::clone(&answers)));
+        Asked { host, done, answers }
+    }
+
+    /// Waits for the answers of a client.
+    pub(crate) fn finish(&mut self, asked: Asked) -> Answers {
+        self.run_while(|_| !asked.done.get());
+        self.sim.crash(asked.host);
+        asked.answers.take()
+    }
+
+    /// Asks a service one request after another, and returns the answers.
+    pub(crate) fn ask(&mut self, place: Place, requests: Vec<Request>) -> Answers {
+        let asked = self.begin(place, requests);
+        self.finish(asked)
+    }
+
+    /// Asks a service for something that it must be able to do; returns the `data` of its reply.
+    pub(crate) fn get(&mut self, place: Place, api: &'static str, data: Value) -> Value {
+        let answers = self.ask(place, vec![Request { api, data }]);
+        answers[0].outcome.data().unwrap_or_else(|| panic!("{api} answered {:?}", answers[0].outcome)).clone()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, duration: Duration) {
+        self.sim.run_until(self.sim.now() + duration);
+    }
+
+    /// Runs until a condition no longer holds.
+    pub(crate) fn run_while(&mut self, mut condition: impl FnMut(&mut Self) -> bool) {
+        let give_up_at = self.sim.now() + PATIENCE;
+        while condition(self) {
+            assert!(self.sim.now() < give_up_at, "clients hang");
+            self.pass(GLANCE);
+        }
+    }
+
+    fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
+        let lanes = services::backends("", "").len();
+        self.sim.start(host, Node::new(service, Limits::default(), lanes));
+    }
+}
+
+/// A client that is being answered.
+pub(crate) struct Asked {
+    host: HostId,
+    done: Rc<Cell<bool>>,
+    answers: Rc<RefCell<Answers>>,
+}
