@@ -1,6 +1,7 @@
 //! The four services as subcommands: options, logging, signals, and the reactors that run a service.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
@@ -15,10 +16,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use services::{CustomerOptions, Deadlines, HashCost};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use simple_logger::SimpleLogger;
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, parse, report, usage_error};
+use crate::logger;
 
 /// The most reactors of a frontend.
 const REACTORS_MAX: usize = 64;
@@ -26,6 +27,14 @@ const REACTORS_MAX: usize = 64;
 /// Runs `service` until a signal asks it to end.
 pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
     crate::up::end_with_parent();
+    // From the start, so that a signal to a service that is not yet ready ends it in order as well.
+    let signals = match Signals::new([SIGTERM, SIGINT]) {
+        Ok(signals) => signals,
+        Err(error) => {
+            report(&format!("error: cannot catch signals: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
     let brief = format!("Usage: marketplace {service} [OPTION]…");
     let matches = match parse(&mut options(service), &brief, args) {
         Ok(matches) => matches,
@@ -35,17 +44,16 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         Ok(settings) => settings,
         Err(message) => return usage_error(&message, &brief),
     };
-    let logger = SimpleLogger::new().with_level(settings.log_level).with_utc_timestamps();
-    if let Err(error) = logger.init() {
+    if let Err(error) = logger::init(settings.log_level) {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }
     raise_descriptor_limit();
     let served = match service {
-        "db_customer" => serve_customer(&settings),
-        "db_product" => serve_product(&settings),
-        "server_buyer" => serve_frontend(&settings, services::server_buyer),
-        "server_seller" => serve_frontend(&settings, services::server_seller),
+        "db_customer" => serve_customer(&settings, signals),
+        "db_product" => serve_product(&settings, signals),
+        "server_buyer" => serve_frontend(&settings, signals, services::server_buyer),
+        "server_seller" => serve_frontend(&settings, signals, services::server_seller),
         unknown => unreachable!("{unknown} is no service"),
     };
     match served {
@@ -140,15 +148,17 @@ impl Settings {
     }
 }
 
-fn serve_customer(settings: &Settings) -> Result<(), Box<dyn Error>> {
+fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
     let reactor = Reactor::bind(&settings.listen)?;
+    drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let service = services::db_customer(&settings.data, settings.customer, random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
-fn serve_product(settings: &Settings) -> Result<(), Box<dyn Error>> {
+fn serve_product(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
     let reactor = Reactor::bind(&settings.listen)?;
+    drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let service = services::db_product(&settings.data, &mut threads)?;
     serve_database(settings, reactor, service, threads)
@@ -160,7 +170,6 @@ fn serve_database(
     service: impl Service,
     threads: Threads,
 ) -> Result<(), Box<dyn Error>> {
-    drain_on_signal(vec![reactor.handle()])?;
     log_listening(&settings.service, reactor.local_addr()?);
     reactor.run(service, settings.limits.clone(), Vec::new())?;
     // The last commit is on disk before the process ends.
@@ -170,10 +179,11 @@ fn serve_database(
 
 fn serve_frontend<S: Service>(
     settings: &Settings,
+    signals: Signals,
     service: impl Fn(Deadlines) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
-    drain_on_signal(reactors.iter().map(Reactor::handle).collect())?;
+    drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(&settings.service, reactors[0].local_addr()?);
     thread::scope(|scope| {
         let run = |reactor: Reactor| {
@@ -189,8 +199,7 @@ fn serve_frontend<S: Service>(
 }
 
 /// Lets the first SIGTERM or SIGINT drain the reactors, and the second end the process at once.
-fn drain_on_signal(handles: Vec<Handle>) -> Result<(), Box<dyn Error>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
             if count > 0 {

@@ -5,7 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -40,6 +43,22 @@ fn a_second_process_on_the_same_data_is_refused_and_the_first_unharmed() {
         // The lock goes with its process, however that ends.
         database.restart();
         assert_eq!(written(&mut Client::new(database.address), name), 2);
+    }
+}
+
+#[test]
+fn a_database_that_is_killed_while_it_starts_can_start_again() {
+    let mut rng = Rng::with_seed(1);
+    for name in DATABASES {
+        for _ in 0..10 {
+            let data = tempfile::tempdir().unwrap();
+            let args = Service::database_args(name, data.path());
+            let mut process = Process::start(binary(&[name, "--listen=127.0.0.1:0"]).args(args));
+            thread::sleep(Duration::from_micros(rng.u64(..20_000)));
+            process.kill();
+            let database = Service::database(name, data.path());
+            write(&mut Client::new(database.address), name, 1);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -157,6 +158,24 @@ fn an_outage_is_reported_and_a_frontend_recovers_by_itself() {
     }
     let item = users.buyer.must("GetItem", json!({"item_id": users.item}));
     assert_eq!(item["item"]["quantity"], 100, "nothing was changed, as was said");
+}
+
+#[test]
+fn a_database_that_hangs_is_given_up_and_its_late_replies_go_to_nobody() {
+    let mut marketplace = Marketplace::start(&[IMPATIENT]);
+    let mut users = Users::new(&marketplace);
+    let units = users.selling(json!({"quantity_delta": 1}));
+    marketplace.db_product.process().signal(Signal::STOP);
+    for _ in 0..3 {
+        let message = users.seller.must_refuse("UpdateUnitsForSale", units.clone(), "UNAVAILABLE");
+        assert_eq!(message, "db_product did not answer in time; the change may have been made");
+    }
+    marketplace.db_product.process().signal(Signal::CONT);
+    // All three are carried out now, and none of their replies is taken for this one's.
+    let reply = users.seller.insist("ChangeItemPrice", &users.selling(json!({"price": 8})), |_| ());
+    assert_eq!(reply, json!({"item_id": users.item, "price": 8.0}));
+    let item = users.buyer.insist("GetItem", &json!({"item_id": users.item}), |_| ());
+    assert_eq!(item["item"]["quantity"], 103);
 }
 
 #[test]

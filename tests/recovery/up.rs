@@ -161,6 +161,21 @@ fn a_service_that_dies_ends_all() {
 }
 
 #[test]
+fn a_second_signal_kills_what_does_not_end() {
+    let place = Place::new();
+    let mut up = place.up();
+    kill_process(up.children()["db_product"], Signal::STOP).unwrap();
+    up.process.signal(Signal::TERM);
+    // It has taken the first signal, and waits for the one that does not end.
+    up.process.wait_for("event=stopped service=db_customer");
+    up.process.signal(Signal::TERM);
+    let (code, log) = up.end();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("error: killing all services on a second signal"), "{log}");
+    place.assert_empty();
+}
+
+#[test]
 fn nothing_is_left_of_an_up_that_is_killed() {
     let place = Place::new();
     let mut up = place.up();
