@@ -7,7 +7,6 @@
 mod children;
 mod client;
 mod command_line;
-mod logger;
 mod ping;
 mod serve;
 mod shell;
