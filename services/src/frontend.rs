@@ -267,3 +267,6 @@ impl<F: Flow> Service for Frontend<F> {
         self.parked.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;
