@@ -244,6 +244,16 @@ fn a_vote_whose_second_half_is_lost_says_so_and_is_completed_when_repeated() {
 }
 
 #[test]
+fn a_vote_whose_second_half_is_refused_for_now_does_not_say_that_nothing_was_changed() {
+    let mut buyer = buyer();
+    vote_for_item(&mut buyer);
+    buyer.reply(Lane::CustomerWrites, &refused("RESOURCE_EXHAUSTED"));
+    let (code, message) = buyer.refusal();
+    assert_eq!(code, "RESOURCE_EXHAUSTED");
+    assert!(message.starts_with("the vote counts for the item, and may not count"), "{message}");
+}
+
+#[test]
 fn a_vote_for_the_item_of_an_unknown_seller_counts() {
     let mut buyer = buyer();
     let voted = vote_for_item(&mut buyer);
