@@ -284,3 +284,6 @@ impl<F: Flow> Service for Frontend<F> {
         self.parked.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

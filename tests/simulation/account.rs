@@ -1,6 +1,5 @@
 //! [`Account`]: the part of every user that opens an account, logs in and out, and holds the session.
 
-use net::Time;
 use serde_json::json;
 
 use crate::client::{Outcome, Span};
@@ -49,7 +48,7 @@ impl Account {
     }
 
     /// The request that must come before any other.
-    pub(crate) fn next(&self, _: Time) -> Option<Request> {
+    pub(crate) fn next(&self) -> Option<Request> {
         let credentials = json!({"name": self.username, "password": self.username});
         match self.state {
             State::Creating => Some(Request { api: "CreateAccount", data: credentials }),

@@ -251,12 +251,12 @@ impl Buyer {
 
 impl User for Buyer {
     fn next(&mut self, now: Time) -> Option<Request> {
-        if let Some(request) = self.account.next(now) {
+        if let Some(request) = self.account.next() {
             return Some(request);
         }
         if !self.repeats {
             if self.cart_is_known() && self.rng.u8(0..16) == 0 {
-                return self.log_out(now);
+                return self.log_out();
             }
             self.pending = self.choose(now);
         }
@@ -269,7 +269,7 @@ impl User for Buyer {
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
         if self.account.answered(span, &outcome, &self.model) {
-            if self.account.next(span.end).is_none() {
+            if self.account.next().is_none() {
                 self.logged_in(span);
             }
             return;
@@ -301,10 +301,10 @@ impl Buyer {
         matches!(self.cart, Known::Exactly(_))
     }
 
-    fn log_out(&mut self, now: Time) -> Option<Request> {
+    fn log_out(&mut self) -> Option<Request> {
         self.cart = Known::Left;
         self.account.log_out();
-        self.account.next(now)
+        self.account.next()
     }
 
     fn save_answered(&mut self, span: Span, outcome: &Outcome) {

@@ -11,7 +11,7 @@ use crate::buyer::Buyer;
 use crate::client::{Outcome, Span};
 use crate::history::AFTERLIFE;
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
-use crate::script::{Answers, Request};
+use crate::script::Request;
 use crate::seller::Seller;
 use crate::world::{Place, World, calm};
 
@@ -125,9 +125,11 @@ fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
         world.start(place);
     }
     let after = look_at_everything(world, model);
+    assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before, after, "memory and file tell the same");
     }
+    check_accounts(world, model);
     after
 }
 
@@ -234,12 +236,19 @@ fn look_at_everything(world: &mut World, model: &Model) -> Vec<Outcome> {
         customer.push(Request { api: "ValidateSession", data: data.clone() });
         customer.push(Request { api: "GetCart", data });
     }
-    let outcomes = |answers: Answers| answers.into_iter().map(|answer| answer.outcome);
-    let mut outcomes: Vec<_> = outcomes(world.ask(Place::DbProduct, product))
-        .chain(outcomes(world.ask(Place::DbCustomer, customer)))
-        .collect();
-    outcomes.retain(|outcome| !matches!(outcome, Outcome::NotDone | Outcome::Unknown));
+    let mut answers = world.ask(Place::DbProduct, product);
+    answers.extend(world.ask(Place::DbCustomer, customer));
+    let outcomes: Vec<_> = answers.into_iter().map(|answer| answer.outcome).collect();
+    assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::NotDone | Outcome::Unknown)));
     outcomes
+}
+
+/// Whoever had an account has it still, with its password.
+fn check_accounts(world: &mut World, model: &Model) {
+    for ((role, id), username) in &model.accounts {
+        let login = json!({"username": username, "password": username, "role": role});
+        assert_eq!(world.get(Place::DbCustomer, "Login", login)["user_id"], *id, "{username}");
+    }
 }
 
 fn ids(model: &Model, role: &str) -> Vec<u64> {

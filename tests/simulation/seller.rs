@@ -124,7 +124,7 @@ impl Seller {
 
 impl User for Seller {
     fn next(&mut self, now: Time) -> Option<Request> {
-        if let Some(request) = self.account.next(now) {
+        if let Some(request) = self.account.next() {
             return Some(request);
         }
         if !self.repeats {

@@ -1,0 +1,144 @@
+//! A frontend on a node whose clock and connections the tests drive by hand.
+
+use std::time::Duration;
+
+use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Time};
+use serde_json::Value as Json;
+
+use crate::buyer::Buyer;
+use crate::frontend::{Deadlines, Flow, Frontend, Lane, backends};
+use crate::seller::Seller;
+
+/// A session ID of the right form.
+pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
+
+const LANES: [Lane; 5] =
+    [Lane::Customer, Lane::CustomerWrites, Lane::CustomerPasswords, Lane::Product, Lane::ProductWrites];
+
+pub(super) fn buyer() -> Harness<Buyer> {
+    Harness::new()
+}
+
+pub(super) fn seller() -> Harness<Seller> {
+    Harness::new()
+}
+
+pub(super) struct Harness<F> {
+    node: Node<Frontend<F>>,
+    now: Time,
+    /// The client that connected last.
+    client: Conn,
+}
+
+impl<F: Flow> Harness<F> {
+    /// A frontend with all lanes up, and one client.
+    fn new() -> Self {
+        assert_eq!(backends("", "").len(), LANES.len());
+        let mut node = Node::new(Frontend::new(Deadlines::default()), Limits::default(), LANES.len());
+        let now = Time::from_millis(1_000_000);
+        let client = node.accept(now).expect("there is room");
+        let mut harness = Self { node, now, client };
+        harness.end_turn();
+        LANES.into_iter().for_each(|lane| harness.mend_lane(lane));
+        harness
+    }
+
+    /// Lets another client connect, which asks from now on.
+    pub(super) fn connect(&mut self) -> Conn {
+        self.client = self.node.accept(self.now).expect("there is room");
+        self.client
+    }
+
+    pub(super) fn client(&self) -> Conn {
+        self.client
+    }
+
+    /// The client's connection breaks.
+    pub(super) fn disconnect(&mut self) {
+        self.input(Input::Failed(Peer::Session(self.client)));
+    }
+
+    /// Sends a request; its ID and data are JSON.
+    pub(super) fn ask(&mut self, id: &str, api: &str, data: &str) {
+        let line = format!("{{\"request_id\":{id},\"api\":\"{api}\",\"data\":{data}}}\n");
+        self.input(Input::Received(Peer::Session(self.client), line.as_bytes()));
+    }
+
+    /// Takes the calls that have left, in the order of the lanes.
+    pub(super) fn calls(&mut self) -> Vec<(Lane, String)> {
+        let mut calls = Vec::new();
+        for lane in LANES {
+            let lines = self.take(Peer::Link(lane as usize));
+            calls.extend(lines.into_iter().map(|line| (lane, line)));
+        }
+        calls
+    }
+
+    /// A database answers the oldest call of a lane.
+    pub(super) fn reply(&mut self, lane: Lane, line: &str) {
+        self.input(Input::Received(Peer::Link(lane as usize), format!("{line}\n").as_bytes()));
+    }
+
+    pub(super) fn break_lane(&mut self, lane: Lane) {
+        self.input(Input::Failed(Peer::Link(lane as usize)));
+    }
+
+    pub(super) fn mend_lane(&mut self, lane: Lane) {
+        self.input(Input::Connected(Backend(lane as usize)));
+    }
+
+    /// Lets time pass, from one deadline to the next.
+    pub(super) fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(at) = self.node.poll_timeout().filter(|at| *at <= until) {
+            self.now = at.max(self.now);
+            self.end_turn();
+        }
+        self.now = until;
+        self.end_turn();
+    }
+
+    /// Takes the replies that have left for the client.
+    pub(super) fn replies(&mut self) -> Vec<String> {
+        self.replies_to(self.client)
+    }
+
+    pub(super) fn replies_to(&mut self, client: Conn) -> Vec<String> {
+        self.take(Peer::Session(client))
+    }
+
+    /// Takes the only reply, which must be a refusal; returns its code and its message.
+    pub(super) fn refusal(&mut self) -> (String, String) {
+        let replies = self.replies();
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        let reply: Json = serde_json::from_str(&replies[0]).expect("a reply is JSON");
+        assert_eq!(reply["request_id"], 1);
+        let text = |key: &str| reply["error"][key].as_str().expect("it is refused").to_owned();
+        (text("code"), text("message"))
+    }
+
+    /// Whether no request is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.node.is_drained()
+    }
+
+    fn take(&mut self, peer: Peer) -> Vec<String> {
+        let text = String::from_utf8(self.node.outbox(peer).to_vec()).expect("lines are UTF-8");
+        self.node.handle_input(self.now, Input::Sent(peer, text.len()));
+        text.lines().map(String::from).collect()
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.node.handle_input(self.now, input);
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        self.node.handle_timeout(self.now);
+        self.node.end_turn(self.now);
+        while let Some(output) = self.node.poll_output() {
+            // Lanes are made and mended by the tests alone.
+            assert!(!matches!(output, Output::Finish(_)), "nobody is turned away");
+        }
+    }
+}
