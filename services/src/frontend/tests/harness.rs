@@ -9,6 +9,9 @@ use crate::buyer::Buyer;
 use crate::frontend::{Deadlines, Flow, Frontend, Lane, backends};
 use crate::seller::Seller;
 
+/// More than a link waits before it connects again for the first few times.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
 /// A session ID of the right form.
 pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
 
@@ -84,6 +87,8 @@ impl<F: Flow> Harness<F> {
     }
 
     pub(super) fn mend_lane(&mut self, lane: Lane) {
+        // It connects again after a pause.
+        self.pass(RECONNECT_PAUSE);
         self.input(Input::Connected(Backend(lane as usize)));
     }
 
