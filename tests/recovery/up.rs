@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,7 +25,7 @@ struct Place {
     home: TempDir,
 }
 
-/// A running `up`. Its children end with it, however it ends.
+/// A running `up`. Its children should end with it, however it ends.
 struct Up {
     process: Process,
     summary: String,
@@ -36,7 +36,7 @@ impl Place {
         Self { host: own_host(), home: tempfile::tempdir().unwrap() }
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
@@ -97,6 +97,21 @@ impl Place {
     }
 }
 
+impl Drop for Place {
+    /// Kills what is left of a test that failed, and what cannot end: a service whose log has lost its reader.
+    fn drop(&mut self) {
+        let listen = format!("--listen\0{}:", self.host);
+        let is_left =
+            |dir: &Path| fs::read_to_string(dir.join("cmdline")).is_ok_and(|it| it.contains(&listen));
+        for dir in processes().filter(|dir| is_left(dir)) {
+            if let Some(pid) = pid(&dir) {
+                // It fails for a process that has ended meanwhile.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
 impl Up {
     /// The services that run, by name.
     fn children(&self) -> BTreeMap<String, Pid> {
@@ -105,11 +120,9 @@ impl Up {
             |dir: &Path| fs::read_to_string(dir.join("status")).is_ok_and(|it| it.contains(&parent));
         let child = |dir: &Path| {
             let command = fs::read_to_string(dir.join("cmdline")).ok()?;
-            let pid = dir.file_name()?.to_str()?.parse().ok()?;
-            Some((command.split('\0').nth(1)?.to_owned(), Pid::from_raw(pid)?))
+            Some((command.split('\0').nth(1)?.to_owned(), pid(dir)?))
         };
-        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        processes.filter(|dir| is_child(dir)).filter_map(|dir| child(&dir)).collect()
+        processes().filter(|dir| is_child(dir)).filter_map(|dir| child(&dir)).collect()
     }
 
     #[track_caller]
@@ -237,4 +250,13 @@ fn the_shells_work_and_keep_their_sessions_over_a_restart() {
     assert_eq!(place.json("buyer", "item 1:1")["item"]["price"], 20.0);
     assert_eq!(place.json("buyer", "logout"), json!({"logged_out": true}));
     assert_eq!(place.shell("buyer", "cart").0, Some(1));
+}
+
+/// The folders in which the system describes the processes that run.
+fn processes() -> impl Iterator<Item = PathBuf> {
+    fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path())
+}
+
+fn pid(dir: &Path) -> Option<Pid> {
+    Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
 }
