@@ -7,6 +7,7 @@
 mod children;
 mod client;
 mod command_line;
+mod logging;
 mod ping;
 mod serve;
 mod shell;

@@ -16,10 +16,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use services::{CustomerOptions, Deadlines, HashCost};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use simple_logger::SimpleLogger;
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, parse, report, usage_error};
+use crate::logging;
 
 /// The most reactors of a frontend.
 const REACTORS_MAX: usize = 64;
@@ -44,8 +44,7 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         Ok(settings) => settings,
         Err(message) => return usage_error(&message, &brief),
     };
-    let logger = SimpleLogger::new().with_level(settings.log_level).with_utc_timestamps();
-    if let Err(error) = logger.init() {
+    if let Err(error) = logging::init(settings.log_level) {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }

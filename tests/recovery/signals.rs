@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, connect, read_reply};
 use super::process::{PATIENCE, Process, binary, wait_until};
-use super::service::Service;
+use super::service::{Service, own_host};
 
 /// Writes that are in flight at once. All are delivered in the turn of the first request.
 const WRITES: usize = 50;
@@ -131,6 +132,18 @@ fn a_service_that_is_still_starting_ends_in_order() {
         let (code, log) = database.finish();
         assert_eq!(code, Some(0), "{log}");
     }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let address = SocketAddr::from((own_host(), 6003));
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$0" "$@" 2>/dev/full"#, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
+    let frontend = Process::start(command.arg(format!("--listen={address}")));
+    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    Client::new(address).must("Ping", json!({}));
+    frontend.signal(Signal::TERM);
+    assert_eq!(frontend.finish().0, Some(0));
 }
 
 /// Stands in for both databases, and answers a call when the test says so.
