@@ -32,7 +32,7 @@ use crate::command_line::{self, parse, report, usage_error, write_out};
 use crate::text;
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 
 /// Runs the subcommand of `role`.

@@ -81,7 +81,7 @@ impl Engine {
             }
         }
         let reply = self.call(command, &mut data).map_err(|error| {
-            let hint = self.hint(command, &data, &error);
+            let hint = Self::hint(command, &data, &error);
             Failure::Call { error, json, hint }
         })?;
         self.follow_session(command, &data, &reply);
@@ -142,15 +142,9 @@ impl Engine {
         }
     }
 
-    fn hint(&self, command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
+    fn hint(command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
-            CallError::Refused(refusal) => {
-                // Some services miss the field before they miss the session.
-                let lacks_session = command.session == SessionUse::Required
-                    && self.session.is_none()
-                    && refusal.code == "INVALID_ARGUMENT";
-                (lacks_session || says_not_logged_in(error)).then_some(HINT_LOGIN)
-            }
+            CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
                 (!is_repeatable(command, data)).then_some(HINT_UNKNOWN_OUTCOME)
             }
