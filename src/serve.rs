@@ -102,7 +102,7 @@ fn options(service: &str) -> Options {
         options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
-    options.optopt("", "sessions-max", "connections at the same time (16384)", "N");
+    options.optopt("", "connections-max", "connections at the same time (16384)", "N");
     let line = format!("the longest request line ({})", limits(service).line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
     options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
@@ -119,8 +119,9 @@ impl Settings {
         let product_address = address(matches, "product", 6002)?;
 
         let mut limits = limits(service);
-        limits.sessions_max = number(matches, "sessions-max", limits.sessions_max, 1, 1 << 24)?;
-        limits.line_bytes_max = number(matches, "line-bytes-max", limits.line_bytes_max, 128, 1 << 30)?;
+        limits.connections_max = number(matches, "connections-max", limits.connections_max, 1, 1 << 24)?;
+        limits.line_bytes_max =
+            number(matches, "line-bytes-max", limits.line_bytes_max, 128, line_bytes_max(service))?;
 
         let mut customer = CustomerOptions::default();
         let seconds = customer.session_timeout.as_secs();
@@ -185,11 +186,16 @@ fn serve_frontend<S: Service>(
     let reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(&settings.service, reactors[0].local_addr()?);
+    let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
+    let run = |reactor: Reactor| {
+        let service = service(settings.deadlines);
+        let result = reactor.run(service, settings.limits.clone(), settings.backends.clone());
+        // A set that has lost one is no set: if one fails, all end.
+        handles.iter().for_each(Handle::drain);
+        result
+    };
+    let run = &run;
     thread::scope(|scope| {
-        let run = |reactor: Reactor| {
-            let service = service(settings.deadlines);
-            reactor.run(service, settings.limits.clone(), settings.backends.clone())
-        };
         let threads: Vec<_> = reactors.into_iter().map(|reactor| scope.spawn(move || run(reactor))).collect();
         for thread in threads {
             thread.join().expect("a reactor panicked")?;
@@ -235,6 +241,11 @@ fn random() -> u128 {
 
 fn limits(service: &str) -> Limits {
     if is_database(service) { services::database_limits() } else { Limits::default() }
+}
+
+/// What a client sends, its `request_id` with it, must fit into a request to a database.
+fn line_bytes_max(service: &str) -> usize {
+    if is_database(service) { 1 << 30 } else { services::database_limits().line_bytes_max / 2 }
 }
 
 fn is_database(service: &str) -> bool {

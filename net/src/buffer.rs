@@ -15,6 +15,18 @@ pub(crate) struct Outbox {
     sent: usize,
 }
 
+/// Where a connection stands with writing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Transmit {
+    /// Nothing to write.
+    #[default]
+    Idle,
+    /// The driver was told to write.
+    Queued,
+    /// The socket took less than it was given; the driver says when it takes more.
+    Blocked,
+}
+
 impl Outbox {
     /// Appends a line and its end.
     pub(crate) fn push(&mut self, line: &[u8]) {

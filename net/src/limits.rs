@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Open sessions. A further connection is rejected.
-    pub sessions_max: usize,
+    pub connections_max: usize,
     /// Bytes of a request line, without its end.
     pub line_bytes_max: usize,
     /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
@@ -43,7 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            sessions_max: 16 * 1024,
+            connections_max: 16 * 1024,
             line_bytes_max: 64 * 1024,
             in_flight_max: 1,
             outbox_bytes_max: 256 * 1024,

@@ -6,9 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::buffer::Outbox;
+use crate::buffer::{Outbox, Transmit};
 use crate::lines::LineBuffer;
-use crate::session::Transmit;
 use crate::timers::Alarm;
 use crate::{Call, Limits, Lost, Time};
 

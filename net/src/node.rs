@@ -34,14 +34,14 @@ impl<S: Service> Node<S> {
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
         self.out.now = now;
-        let sessions_max = self.out.limits.sessions_max;
-        let full = self.out.sessions.len() >= sessions_max;
-        if self.out.sessions.len() >= sessions_max + REFUSALS_MAX {
+        let connections_max = self.out.limits.connections_max;
+        let full = self.out.sessions.len() >= connections_max;
+        if self.out.sessions.len() >= connections_max + REFUSALS_MAX {
             return None;
         }
         let conn = self.out.open_session();
         if full {
-            self.out.reject(conn, Reject::SessionsMax(sessions_max));
+            self.out.reject(conn, Reject::ConnectionsMax(connections_max));
             self.report();
         }
         Some(conn)

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
+use crate::buffer::Transmit;
 use crate::link::Link;
-use crate::session::{Expiry, Session, State, Transmit};
+use crate::session::{Expiry, Session, State};
 use crate::timers::Timers;
 use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
 
@@ -96,7 +97,10 @@ impl Out {
     pub(crate) fn open_session(&mut self) -> Conn {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.sessions.insert(Session::new(self.generation));
-        Conn { slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"), generation: self.generation }
+        Conn {
+            slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
+            generation: self.generation,
+        }
     }
 
     pub(crate) fn session(&mut self, conn: Conn) -> Option<&mut Session> {
@@ -220,7 +224,7 @@ impl Out {
     /// Ends every session as soon as nothing is owed to it.
     pub(crate) fn drain(&mut self) {
         let conns = self.sessions.iter().map(|(slot, session)| Conn {
-            slot: u32::try_from(slot).expect("sessions_max fits in 32 bits"),
+            slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
             generation: session.generation,
         });
         for conn in conns.collect::<Vec<_>>() {

@@ -42,7 +42,7 @@ pub enum Lost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
     /// As many sessions as the limit allows are open.
-    SessionsMax(usize),
+    ConnectionsMax(usize),
     /// A line is longer than so many bytes: where the next one begins is unknown.
     LineTooLong(usize),
     /// A line was begun and not ended within so many milliseconds.

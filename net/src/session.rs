@@ -1,6 +1,6 @@
 //! [`Session`]: one client connection, from the first byte to the last. No syscalls, no clock.
 
-use crate::buffer::Outbox;
+use crate::buffer::{Outbox, Transmit};
 use crate::lines::LineBuffer;
 use crate::timers::Alarm;
 use crate::{Limits, Reject, Time};
@@ -19,18 +19,6 @@ pub(crate) enum State {
     /// Everything is sent and our side is shut. What arrives is discarded until the client closes too:
     /// closing a socket with unread bytes would reset it, and take our last reply with it.
     Lingering,
-}
-
-/// Where a connection stands with writing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Transmit {
-    /// Nothing to write.
-    #[default]
-    Idle,
-    /// The driver was told to write.
-    Queued,
-    /// The socket took less than it was given; the driver says when it takes more.
-    Blocked,
 }
 
 /// What the passing of a deadline means for a session.

@@ -7,7 +7,7 @@ use crate::frontend::{DatabaseCall, Effect, Flow, Lane, Step};
 use crate::login::{self, Validated, validate};
 use crate::message::{Code, Error, Reply, encode};
 use crate::requests::{Page, Search, SessionCheck};
-use crate::values::{Feedback, ItemId, Role, Units, UserId, Vote};
+use crate::values::{Feedback, ItemId, Revision, Role, Units, UserId, Vote};
 
 /// A request of a buyer, by what it waits for.
 pub(crate) enum Buyer {
@@ -85,10 +85,10 @@ impl Flow for Buyer {
                 Ok(Step::Call(call, Self::ItemVote { buyer_id, vote }))
             }
             Self::ItemVote { buyer_id, vote } => {
-                let Voted { item_id, feedback, seller_id } = reply?.data()?;
+                let Voted { item_id, feedback, seller_id, revision } = reply?.data()?;
                 let mut voted = Vec::new();
                 encode(&mut voted, &ItemFeedback { item_id: &item_id, feedback });
-                let seller_vote = SellerVote { buyer_id, item_id, seller_id, vote };
+                let seller_vote = SellerVote { buyer_id, item_id, seller_id, vote, revision };
                 let call =
                     DatabaseCall::new(Lane::CustomerWrites, Effect::Idempotent, "RateSeller", &seller_vote);
                 Ok(Step::Call(call, Self::SellerVote { voted }))
@@ -239,6 +239,7 @@ struct Voted {
     item_id: String,
     feedback: Feedback,
     seller_id: u32,
+    revision: Revision,
 }
 
 #[derive(Serialize)]
@@ -253,6 +254,7 @@ struct SellerVote {
     item_id: String,
     seller_id: u32,
     vote: Vote,
+    revision: Revision,
 }
 
 #[derive(Deserialize)]

@@ -29,9 +29,9 @@ use crate::database::{Domain, Job, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
 use crate::requests::{Credentials, NewAccount, Page, SessionCheck};
-use crate::values::{Limit, Quantity, QuantityDelta, Role, UserId, Value, Vote};
+use crate::values::{Ballot, Limit, Quantity, QuantityDelta, Role, UserId, Value};
 
-/// Passwords that wait to be hashed; each frontend has one under way at a time.
+/// Passwords that wait to be hashed. Each connection has one under way at a time.
 const PASSWORD_JOBS_MAX: usize = 1024;
 
 /// The state of `db_customer` in memory.
@@ -120,7 +120,7 @@ impl Customer {
         if self.waiting.len() >= PASSWORD_JOBS_MAX {
             return Err(Error::new(
                 Code::ResourceExhausted,
-                "too many passwords are being checked: try again",
+                format!("{PASSWORD_JOBS_MAX} passwords are being checked: try again"),
             ));
         }
         self.passwords.submit(job);
@@ -187,9 +187,9 @@ impl Customer {
         let UserId(buyer_id) = fields.required("buyer_id")?;
         let item_id = fields.required("item_id")?;
         let UserId(seller_id) = fields.required("seller_id")?;
-        let vote: Vote = fields.required("vote")?;
+        let ballot = Ballot { vote: fields.required("vote")?, revision: fields.required("revision")? };
         fields.finish()?;
-        self.accounts.vote(buyer_id, item_id, seller_id, vote)?;
+        self.accounts.vote(buyer_id, item_id, seller_id, ballot)?;
         encode(data, &Rated { rated: true });
         Ok(())
     }
@@ -300,7 +300,7 @@ impl Owner {
         match (SessionCheck::decode(fields)?, buyer_id) {
             (Some(check), _) => Ok(Self::Session(SessionCheck { role: Some(Role::Buyer), ..check })),
             (None, Some(UserId(buyer_id))) => Ok(Self::Buyer(buyer_id)),
-            (None, None) => Err(not_logged_in()),
+            (None, None) => Err(invalid("`session_id` or `buyer_id` must be there: whose is it?")),
         }
     }
 }

@@ -108,6 +108,10 @@ impl DatabaseCall {
     }
 }
 
+/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
+/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
+const PASSWORD_CALLS_MAX: usize = 256;
+
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -127,6 +131,8 @@ impl Default for Deadlines {
 pub(crate) struct Frontend<F> {
     /// The requests in flight, by the number of their call. The node lets each session have one.
     parked: Slab<Parked<F>>,
+    /// Those of them that wait for a password.
+    password_calls: usize,
     deadlines: Deadlines,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
@@ -151,7 +157,7 @@ impl<F> Parked<F> {
     fn lost(&self, lost: Lost) -> Error {
         let (code, what) = match lost {
             Lost::Unsent => (Code::Unavailable, "cannot be reached"),
-            Lost::Unanswered => (Code::Unavailable, "did not answer in time"),
+            Lost::Unanswered => (Code::Unavailable, "did not answer"),
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
         let outcome = self.outcome(lost == Lost::Unanswered);
@@ -180,7 +186,7 @@ impl<F> Parked<F> {
 
 impl<F: Flow> Frontend<F> {
     pub(crate) fn new(deadlines: Deadlines) -> Self {
-        Self { parked: Slab::new(), deadlines, line: Vec::new(), flow: PhantomData }
+        Self { parked: Slab::new(), password_calls: 0, deadlines, line: Vec::new(), flow: PhantomData }
     }
 
     fn start(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out) {
@@ -197,6 +203,7 @@ impl<F: Flow> Frontend<F> {
 
     fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out) {
         let mut parked = self.parked.remove(key);
+        self.password_calls -= usize::from(parked.call.lane == Lane::CustomerPasswords);
         let reply = match result {
             Ok(line) => Reply::to_request(line, &parked.id).map_err(|said| parked.turned_away(&said)),
             // The connection broke: the database may be on its way back.
@@ -223,6 +230,12 @@ impl<F: Flow> Frontend<F> {
         out: &mut Out,
     ) {
         match step {
+            Step::Call(call, _)
+                if call.lane == Lane::CustomerPasswords && self.password_calls >= PASSWORD_CALLS_MAX =>
+            {
+                let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
+                self.fail(conn, &id, &Error::new(Code::ResourceExhausted, message), out);
+            }
             Step::Call(call, flow) => {
                 let patience = match call.lane {
                     Lane::CustomerPasswords => self.deadlines.password,
@@ -247,6 +260,7 @@ impl<F: Flow> Frontend<F> {
         self.line.clear();
         Request::encode(&mut self.line, id, call.api, &call.data);
         let (backend, deadline) = (Backend(call.lane as usize), *deadline);
+        self.password_calls += usize::from(call.lane == Lane::CustomerPasswords);
         let key = self.parked.insert(parked);
         out.call(backend, Call(key), &self.line, deadline);
     }

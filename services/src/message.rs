@@ -58,7 +58,7 @@ impl Error {
 impl From<Reject> for Error {
     fn from(reject: Reject) -> Self {
         match reject {
-            Reject::SessionsMax(max) => Self::new(
+            Reject::ConnectionsMax(max) => Self::new(
                 Code::ResourceExhausted,
                 format!("there are {max} connections, and there may be no more"),
             ),

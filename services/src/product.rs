@@ -22,13 +22,14 @@ use crate::message::{Code, Error, encode};
 use crate::requests::{NewItem, Page, Search};
 use crate::table::Table;
 use crate::values::{
-    Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, Quantity, QuantityDelta, UserId, Vote,
+    Ballot, Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, Quantity, QuantityDelta, Revision,
+    UserId, Vote,
 };
 
 /// The catalogue in memory.
 pub(crate) struct Product {
     items: Table<ItemId, Item>,
-    votes: Table<(ItemId, u32), Vote>,
+    votes: Table<(ItemId, u32), Ballot>,
     /// Descriptions of the items that are new since the last group.
     described: Vec<Description>,
     /// The last number given in each category.
@@ -96,8 +97,8 @@ impl Product {
         }
     }
 
-    fn load_vote(&mut self, id: ItemId, buyer_id: u32, vote: Vote) {
-        self.votes.load((id, buyer_id), vote);
+    fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) {
+        self.votes.load((id, buyer_id), ballot);
     }
 
     fn register(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
@@ -224,14 +225,16 @@ impl Product {
         let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
         let (seller_id, mut stock) = (item.seller_id, item.stock);
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
-        if before != Some(vote) {
-            stock.feedback.count(vote, before);
+        let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
+        if before.is_none_or(|ballot| ballot.vote != vote) {
+            revision.0 += 1;
+            stock.feedback.count(vote, before.map(|ballot| ballot.vote));
             self.restock(id, stock);
             if let Some(buyer_id) = buyer_id {
-                self.votes.put((id, buyer_id), vote);
+                self.votes.put((id, buyer_id), Ballot { vote, revision });
             }
         }
-        encode(data, &Voted { item_id: id, feedback: stock.feedback, seller_id });
+        encode(data, &Voted { item_id: id, feedback: stock.feedback, seller_id, revision });
         Ok(())
     }
 
@@ -364,8 +367,9 @@ struct Available {
 struct Voted {
     item_id: ItemId,
     feedback: Feedback,
-    /// Lets the frontend count the vote for the seller too.
+    /// With these, the frontend lets the vote count for the seller too.
     seller_id: u32,
+    revision: Revision,
 }
 
 fn no_item(id: ItemId) -> Error {

@@ -107,7 +107,7 @@ impl<S: Schema> Store<S> {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(S::NAME).with_extension("db");
         let io_failed = |error: io::Error| StoreError::Failed(path.clone(), error.to_string());
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_failed)?;
+        create_directory(directory).map_err(io_failed)?;
         let lock = create_private(&path.with_extension("lock")).map_err(io_failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::InUse(path.clone()),
@@ -122,7 +122,7 @@ impl<S: Schema> Store<S> {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(&path, error))?;
         let mut store = Self { connection, path, _lock: lock, schema: PhantomData };
         let version = store.identify()?;
-        store.configure().map_err(|error| failure(&store.path, error))?;
+        store.configure()?;
         store.migrate(version)?;
         Ok(store)
     }
@@ -167,10 +167,16 @@ impl<S: Schema> Store<S> {
         transaction.commit()
     }
 
-    fn configure(&self) -> rusqlite::Result<()> {
+    fn configure(&self) -> Result<(), StoreError> {
         self.connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        self.connection.pragma_update(None, "journal_mode", "WAL")?;
-        self.connection.pragma_update(None, "synchronous", "FULL")
+        let wal = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        let mode: String = wal.map_err(|error| failure(&self.path, error))?;
+        if mode != "wal" {
+            let what = format!("SQLite keeps the journal mode {mode} here, and needs WAL");
+            return Err(StoreError::Failed(self.path.clone(), what));
+        }
+        let synchronous = self.connection.pragma_update(None, "synchronous", "FULL");
+        synchronous.map_err(|error| failure(&self.path, error))
     }
 
     /// The version of the file, which is 0 if it is new. Until then nothing is written to it: it may be another's.
@@ -228,6 +234,18 @@ impl<S: Schema> Work for Store<S> {
         }
         group.number
     }
+}
+
+/// Makes a directory and those above it that are missing, so that they outlast a power cut.
+fn create_directory(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.exists() {
+        return Ok(());
+    }
+    let parent = directory.parent().unwrap_or(Path::new(""));
+    create_directory(parent)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    File::open(parent)?.sync_all()
 }
 
 fn create_private(path: &Path) -> io::Result<File> {

@@ -220,6 +220,25 @@ impl Value<'_> for Vote {
     }
 }
 
+/// How often a buyer's vote for an item has changed: what tells the later of two votes from the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Revision(pub(crate) u32);
+
+impl Value<'_> for Revision {
+    const RULE: &'static str = "an integer from 1 to 4294967295";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        integer(raw, 1, i64::from(u32::MAX)).map(|value| Self(value as u32))
+    }
+}
+
+/// A buyer's vote for an item, as it counts now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ballot {
+    pub(crate) vote: Vote,
+    pub(crate) revision: Revision,
+}
+
 /// How many votes there are of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Feedback {

@@ -112,9 +112,10 @@ fn a_vote_that_was_counted_for_another_seller_does_no_harm() {
     let (mut client, _, _) = with_accounts(&cluster);
     client.ok("CreateSeller", json!({"name": "tom", "password": "x"}));
     // As after db_product was replaced by an empty one, where the same item ID is another's.
-    for (seller_id, vote) in [(1, "up"), (2, "down"), (1, "up"), (1, "down")] {
-        client
-            .ok("RateSeller", json!({"buyer_id": 1, "item_id": "1:1", "seller_id": seller_id, "vote": vote}));
+    for (revision, seller_id, vote) in [(1, 1, "up"), (2, 2, "down"), (3, 1, "up"), (4, 1, "down")] {
+        let rating = json!({"buyer_id": 1, "item_id": "1:1", "seller_id": seller_id, "vote": vote,
+            "revision": revision});
+        client.ok("RateSeller", rating);
     }
     for seller_id in [1, 2] {
         let rating = client.ok("GetSellerRating", json!({"seller_id": seller_id}));

@@ -257,7 +257,7 @@ fn a_change_may_have_been_made_by_a_database_that_died_and_stayed_away() {
 fn a_database_that_takes_no_connection_changes_nothing() {
     let mut shop = Shop::without_databases(SHORT);
     shop.start_customer();
-    shop.setup.database_limits.sessions_max = 0;
+    shop.setup.database_limits.connections_max = 0;
     shop.start_product();
     let mut seller = shop.new_seller();
     let message = seller.refused("RegisterItemForSale", new_item(), "UNAVAILABLE");

@@ -25,7 +25,7 @@ fn every_subcommand_explains_itself() {
 
 #[test]
 fn a_mistake_in_the_options_ends_with_2() {
-    let both = ["--listen=6001", "--listen", "--bogus", "extra", "--log=loud", "--sessions-max=0"];
+    let both = ["--listen=6001", "--listen", "--bogus", "extra", "--log=loud", "--connections-max=0"];
     let database = ["--customer=127.0.0.1:6001", "--reactors=2"];
     let frontend =
         ["--data=.", "--customer=nowhere", "--product=127.0.0.1:x", "--reactors=0", "--reactors=65"];

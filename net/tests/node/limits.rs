@@ -8,7 +8,7 @@ use crate::harness::{SECOND, Seen, World, line};
 
 fn limits() -> Limits {
     Limits {
-        sessions_max: 2,
+        connections_max: 2,
         line_bytes_max: 8,
         in_flight_max: 4,
         line_timeout: 30 * SECOND,
@@ -163,7 +163,7 @@ fn a_session_too_many_is_told_so_and_then_dropped() {
     let mut world = World::new(limits(), 0);
     let (one, _two, three) = (world.accept(), world.accept(), world.accept());
     let outputs = world.turn();
-    assert_eq!(world.seen(), [Seen::Reject(three, Reject::SessionsMax(2))]);
+    assert_eq!(world.seen(), [Seen::Reject(three, Reject::ConnectionsMax(2))]);
     assert_eq!(world.taken(Peer::Session(three)), "rejected\n");
     assert!(outputs.contains(&Output::Finish(three)), "{outputs:?}");
 

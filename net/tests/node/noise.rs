@@ -7,7 +7,7 @@ use crate::harness::{SECOND, Seen, World};
 #[test]
 fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
     let limits = Limits {
-        sessions_max: 8,
+        connections_max: 8,
         line_bytes_max: 20,
         in_flight_max: 2,
         outbox_bytes_max: 64,
@@ -56,7 +56,7 @@ fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
                     assert!(line.len() <= 60 && !line.contains('\n') && !line.is_empty());
                     lines += 1;
                 }
-                Seen::Reject(_, Reject::SessionsMax(max)) => assert_eq!(max, 8),
+                Seen::Reject(_, Reject::ConnectionsMax(max)) => assert_eq!(max, 8),
                 Seen::Reject(..) => rejects += 1,
                 Seen::Closed(_) => closed += 1,
                 other => panic!("{other:?}"),

@@ -87,11 +87,11 @@ fn the_answer_to_an_oversized_line_arrives_although_the_client_goes_on_sending()
 
 #[test]
 fn a_session_too_many_is_told_so() {
-    let limits = Limits { sessions_max: 1, ..Limits::default() };
+    let limits = Limits { connections_max: 1, ..Limits::default() };
     let server = Server::start(|_| Echo, limits, &[]);
     let mut first = Client::connect(server.addr);
     assert_eq!(first.ask("a"), "a");
-    assert_eq!(Client::connect(server.addr).rest(), "SessionsMax(1)\n");
+    assert_eq!(Client::connect(server.addr).rest(), "ConnectionsMax(1)\n");
     assert_eq!(first.ask("b"), "b");
 }
 

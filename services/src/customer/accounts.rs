@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::Cart;
 use crate::message::{Code, Error, quoted};
 use crate::table::Table;
-use crate::values::{Feedback, ItemId, Price, Role, Vote};
+use crate::values::{Ballot, Feedback, ItemId, Price, Role};
 
 /// What every account has.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub(crate) struct Accounts {
     pub(crate) sellers: Table<u32, Seller>,
     pub(crate) buyers: Table<u32, Buyer>,
     /// The vote of each buyer for each item, as it was counted for the item's seller.
-    pub(crate) votes: Table<(u32, ItemId), Vote>,
+    pub(crate) votes: Table<(u32, ItemId), Ballot>,
     /// Every user name that is taken, on disk or not.
     usernames: HashMap<(Role, Box<str>), u32>,
     last_seller: u32,
@@ -133,8 +133,8 @@ impl Accounts {
         Some((id, identity.password_hash.clone()))
     }
 
-    /// Counts a buyer's vote for an item of a seller. It replaces the one before; voting the same again
-    /// changes nothing.
+    /// Counts a buyer's vote for an item of a seller. It replaces an earlier one; a vote that comes again, or
+    /// was overtaken by a later one on its way, changes nothing.
     ///
     /// # Errors
     /// `NOT_FOUND`: no such seller.
@@ -143,15 +143,15 @@ impl Accounts {
         buyer_id: u32,
         item: ItemId,
         seller_id: u32,
-        vote: Vote,
+        ballot: Ballot,
     ) -> Result<(), Error> {
         let seller = self.sellers.latest(&seller_id).ok_or_else(|| no_seller(seller_id))?;
         let before = self.votes.latest(&(buyer_id, item)).copied();
-        if before != Some(vote) {
+        if before.is_none_or(|before| before.revision < ballot.revision) {
             let mut seller = seller.clone();
-            seller.feedback.count(vote, before);
+            seller.feedback.count(ballot.vote, before.map(|before| before.vote));
             self.sellers.put(seller_id, seller);
-            self.votes.put((buyer_id, item), vote);
+            self.votes.put((buyer_id, item), ballot);
         }
         Ok(())
     }
@@ -163,4 +163,41 @@ pub(crate) fn no_seller(seller_id: u32) -> Error {
 
 pub(crate) fn no_buyer(buyer_id: u32) -> Error {
     Error::new(Code::NotFound, format!("no buyer {buyer_id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::{Revision, Vote};
+
+    const ITEM: ItemId = ItemId { category: 1, n: 1 };
+
+    fn sold_by_one() -> Accounts {
+        let mut accounts = Accounts::new();
+        let identity = Identity { username: "sam".into(), name: "Sam".into(), password_hash: "".into() };
+        assert_eq!(accounts.create(Role::Seller, identity), Ok(1));
+        accounts
+    }
+
+    fn vote(accounts: &mut Accounts, vote: Vote, revision: u32) -> Feedback {
+        let ballot = Ballot { vote, revision: Revision(revision) };
+        assert_eq!(accounts.vote(7, ITEM, 1, ballot), Ok(()));
+        accounts.sellers.latest(&1).expect("the seller is there").feedback
+    }
+
+    #[test]
+    fn the_last_vote_counts_in_whatever_order_votes_arrive() {
+        let mut accounts = sold_by_one();
+        assert_eq!(vote(&mut accounts, Vote::Down, 2), Feedback { up: 0, down: 1 });
+        assert_eq!(vote(&mut accounts, Vote::Up, 1), Feedback { up: 0, down: 1 }, "it was overtaken");
+        assert_eq!(vote(&mut accounts, Vote::Down, 2), Feedback { up: 0, down: 1 }, "it came again");
+        assert_eq!(vote(&mut accounts, Vote::Up, 3), Feedback { up: 1, down: 0 });
+    }
+
+    #[test]
+    fn nobody_votes_for_a_seller_who_is_not_there() {
+        let ballot = Ballot { vote: Vote::Up, revision: Revision(1) };
+        let error = sold_by_one().vote(7, ITEM, 2, ballot).expect_err("there is one seller");
+        assert_eq!(error.code, Code::NotFound);
+    }
 }

@@ -33,8 +33,9 @@ impl Cart {
             )));
         }
         if let Some(available) = available.filter(|available| units > i64::from(*available)) {
-            let message =
-                format!("{available} units of {id} are for sale, fewer than the {units} in the cart");
+            let message = format!(
+                "{available} units of {id} are for sale, fewer than the {units} that the cart would hold"
+            );
             return Err(Error::new(Code::OutOfStock, message));
         }
         let too_many =

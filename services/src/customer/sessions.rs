@@ -118,7 +118,8 @@ impl Sessions {
         self.active_at.remove(&number);
     }
 
-    /// Forgets sessions that timed out long ago, a bounded number of them.
+    /// Drops the carts of sessions that have timed out and forgets those that have long ago, a bounded number
+    /// of them.
     pub(crate) fn expire(&mut self, now: Time) {
         for _ in 0..EXPIRIES_PER_TURN_MAX {
             let Some(&Reverse((at, number))) = self.expiries.peek() else { return };
@@ -127,12 +128,23 @@ impl Sessions {
             }
             self.expiries.pop();
             let Some(active_at) = self.active_at.get(&number) else { continue };
-            let forget_at = *active_at + self.timeout + REMEMBERED;
-            if forget_at <= now {
-                self.close(number);
+            let idle_at = *active_at + self.timeout;
+            if idle_at > now {
+                self.expiries.push(Reverse((idle_at, number)));
+            } else if idle_at + REMEMBERED > now {
+                self.drop_cart(number);
+                self.expiries.push(Reverse((idle_at + REMEMBERED, number)));
             } else {
-                self.expiries.push(Reverse((forget_at, number)));
+                self.close(number);
             }
+        }
+    }
+
+    fn drop_cart(&mut self, number: u64) {
+        let session = self.rows.latest(&number).filter(|session| session.cart != Cart::default());
+        if let Some(session) = session {
+            let session = Session { cart: Cart::default(), ..session.clone() };
+            self.rows.put(number, session);
         }
     }
 
@@ -165,7 +177,7 @@ impl Sessions {
 
     fn watch(&mut self, number: u64, active_at: Time) {
         self.active_at.insert(number, active_at);
-        self.expiries.push(Reverse((active_at + self.timeout + REMEMBERED, number)));
+        self.expiries.push(Reverse((active_at + self.timeout, number)));
     }
 
     /// How far the activity on disk may lag behind.
@@ -177,6 +189,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::ItemId;
 
     const TIMEOUT: Duration = Duration::from_secs(300);
     const START: Time = Time::from_millis(1_000_000);
@@ -227,12 +240,26 @@ mod tests {
         let (mut sessions, check) = logged_in();
         let end = START + TIMEOUT + REMEMBERED;
         sessions.expire(START + TIMEOUT);
-        assert!(!sessions.rows.is_dirty());
+        assert!(!sessions.rows.is_dirty(), "it has no cart to drop");
         sessions.expire(end);
         assert!(sessions.rows.is_dirty());
         commit(&mut sessions);
         assert_eq!(code(sessions.check(end, check)), Code::NotLoggedIn);
         assert!(sessions.active_at.is_empty() && sessions.expiries.is_empty());
+    }
+
+    #[test]
+    fn what_timed_out_has_no_cart() {
+        let (mut sessions, check) = logged_in();
+        let mut cart = Cart::default();
+        assert_eq!(cart.update(ItemId { category: 1, n: 1 }, 1, None), Ok(1));
+        let number = check.session_id.number;
+        sessions.put_cart(START, number, cart.clone());
+        commit(&mut sessions);
+        sessions.expire(START + (TIMEOUT - Duration::from_secs(1)));
+        assert_eq!(sessions.rows.latest(&number).expect("it is there").cart, cart);
+        sessions.expire(START + TIMEOUT);
+        assert_eq!(sessions.rows.latest(&number).expect("it is remembered").cart, Cart::default());
     }
 
     #[test]
@@ -250,6 +277,6 @@ mod tests {
         restarted.load(check.session_id.number, row);
         assert!(restarted.check(START + second * (119 + 299), check).is_ok());
         let next = restarted.open(START, 1, Role::Buyer, 7, Cart::default()).expect("there is room");
-        assert!(next.number > check.session_id.number, "numbers are not given twice");
+        assert!(next.number > check.session_id.number, "the number of a session that is there is taken");
     }
 }

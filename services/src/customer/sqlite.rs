@@ -11,7 +11,7 @@ use super::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
 use super::cart::Cart;
 use super::sessions::{Session, Sessions};
 use crate::store::{Schema, Store, StoreError};
-use crate::values::{Feedback, ItemId, Vote};
+use crate::values::{Ballot, Feedback, ItemId, Revision};
 
 /// The file `customer.db`.
 pub(crate) struct CustomerSchema;
@@ -28,7 +28,7 @@ pub(crate) enum CustomerRow {
     /// A session that is no more.
     SessionClosed(u64),
     /// A buyer's vote for an item, as it was counted for the item's seller.
-    Vote(u32, ItemId, Vote),
+    Vote(u32, ItemId, Ballot),
 }
 
 /// What the file holds.
@@ -73,6 +73,7 @@ impl Schema for CustomerSchema {
             buyer_id INTEGER NOT NULL,
             item_id  INTEGER NOT NULL,      -- category * 2^32 + n
             vote     TEXT NOT NULL,
+            revision INTEGER NOT NULL,      -- as db_product gave it
             PRIMARY KEY (buyer_id, item_id)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE purchases (
@@ -113,9 +114,10 @@ impl Schema for CustomerSchema {
             CustomerRow::SessionClosed(number) => {
                 execute("DELETE FROM sessions WHERE number = ?", params![to_sql(*number)])
             }
-            CustomerRow::Vote(buyer_id, item, vote) => {
-                execute("INSERT OR REPLACE INTO votes VALUES (?, ?, ?)", params![buyer_id, item, vote])
-            }
+            CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
+                "INSERT OR REPLACE INTO votes VALUES (?, ?, ?, ?)",
+                params![buyer_id, item, vote, revision.0],
+            ),
         }
     }
 }
@@ -152,8 +154,9 @@ pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> 
         sessions.load(count(row, 0)?, session);
         Ok(Some(()))
     })?;
-    store.read("SELECT buyer_id, item_id, vote FROM votes", |row| {
-        accounts.votes.load((row.get(0)?, row.get(1)?), row.get(2)?);
+    store.read("SELECT buyer_id, item_id, vote, revision FROM votes", |row| {
+        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+        accounts.votes.load((row.get(0)?, row.get(1)?), ballot);
         Ok(Some(()))
     })?;
     store.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {

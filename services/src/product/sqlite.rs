@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::Product;
 use super::item::{Description, Stock};
 use crate::store::{Schema, Store, StoreError};
-use crate::values::{Feedback, ItemId, Vote};
+use crate::values::{Ballot, Feedback, ItemId, Revision};
 
 /// The file `product.db`.
 pub(crate) struct ProductSchema;
@@ -18,7 +18,7 @@ pub(crate) enum ProductRow {
     /// An item whose stock has changed.
     Stock(ItemId, Stock),
     /// A buyer's vote for an item.
-    Vote(ItemId, u32, Vote),
+    Vote(ItemId, u32, Ballot),
 }
 
 impl Schema for ProductSchema {
@@ -44,6 +44,7 @@ impl Schema for ProductSchema {
             item_id  INTEGER NOT NULL,
             buyer_id INTEGER NOT NULL,
             vote     TEXT NOT NULL,
+            revision INTEGER NOT NULL,       -- how often the vote has changed
             PRIMARY KEY (item_id, buyer_id)
         ) STRICT, WITHOUT ROWID;
     "];
@@ -69,9 +70,10 @@ impl Schema for ProductSchema {
                     connection.prepare_cached(sql)?.execute(params![price, quantity, up, down, id])?;
                 assert_eq!(changed, 1, "an item is described before it is stocked");
             }
-            ProductRow::Vote(id, buyer_id, vote) => {
-                let sql = "INSERT OR REPLACE INTO votes (item_id, buyer_id, vote) VALUES (?, ?, ?)";
-                connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote])?;
+            ProductRow::Vote(id, buyer_id, Ballot { vote, revision }) => {
+                let sql =
+                    "INSERT OR REPLACE INTO votes (item_id, buyer_id, vote, revision) VALUES (?, ?, ?, ?)";
+                connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote, revision.0])?;
             }
         }
         Ok(())
@@ -105,8 +107,9 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
         Ok(Some(()))
     })?;
     product.loaded();
-    store.read("SELECT item_id, buyer_id, vote FROM votes", |row| {
-        product.load_vote(row.get(0)?, row.get(1)?, row.get(2)?);
+    store.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
+        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+        product.load_vote(row.get(0)?, row.get(1)?, ballot);
         Ok(Some(()))
     })?;
     Ok(product)

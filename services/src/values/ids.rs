@@ -51,7 +51,8 @@ impl Serialize for ItemId {
 }
 
 impl Value<'_> for ItemId {
-    const RULE: &'static str = "a string \"<category>:<n>\" with n from 1";
+    const RULE: &'static str =
+        "a string \"<category>:<n>\" with a category from 0 to 2147483647 and n from 1 to 4294967295";
 
     fn decode(raw: &RawValue) -> Option<Self> {
         text(raw, 32).and_then(|text| Self::parse(&text))

@@ -57,8 +57,8 @@ const REQUESTS: [(&str, &str); 14] = [
     ("UpdateCart", r#"{"session_id":"$1","item_id":"2147483647:4294967295","quantity_delta":3}"#),
     ("SaveCart", r#"{"session_id":"$1"}"#),
     ("UpdateCart", r#"{"session_id":"$1","item_id":"1:2","quantity_delta":1}"#),
-    ("RateSeller", r#"{"buyer_id":1,"item_id":"1:1","seller_id":1,"vote":"up"}"#),
-    ("RateSeller", r#"{"buyer_id":2,"item_id":"1:1","seller_id":1,"vote":"down"}"#),
+    ("RateSeller", r#"{"buyer_id":1,"item_id":"1:1","seller_id":1,"vote":"up","revision":1}"#),
+    ("RateSeller", r#"{"buyer_id":2,"item_id":"1:1","seller_id":1,"vote":"down","revision":1}"#),
     ("UpdateCart", r#"{"buyer_id":2,"item_id":"3:1","quantity_delta":2}"#),
     ("Logout", r#"{"session_id":"$3"}"#),
 ];
@@ -119,7 +119,7 @@ fn what_follows_builds_on_what_was_loaded() {
     let credentials = |password| json!({"username": "ann", "password": password, "role": "buyer"});
     assert!(ask(&mut customer, "Login", credentials("new")).is_err(), "the seller's password");
     let login = ask(&mut customer, "Login", credentials("a")).expect("the password is right");
-    let vote = json!({"buyer_id": 1, "item_id": "1:1", "seller_id": 1, "vote": "up"});
+    let vote = json!({"buyer_id": 1, "item_id": "1:1", "seller_id": 1, "vote": "up", "revision": 1});
     assert_eq!(ask(&mut customer, "RateSeller", vote), Ok(json!({"rated": true})));
     flush(&mut customer, &mut store);
     let cart = ask(&mut customer, "GetCart", json!({"session_id": login["session_id"]}));
@@ -136,7 +136,7 @@ fn what_follows_builds_on_what_was_loaded() {
 fn a_vote_that_moves_to_another_seller_does_no_harm() {
     let root = TempDir::new().expect("a temporary directory");
     let (mut customer, _) = filled(&root);
-    let vote = json!({"buyer_id": 1, "item_id": "1:1", "seller_id": 2, "vote": "down"});
+    let vote = json!({"buyer_id": 1, "item_id": "1:1", "seller_id": 2, "vote": "down", "revision": 2});
     assert_eq!(ask(&mut customer, "RateSeller", vote), Ok(json!({"rated": true})));
 }
 

@@ -93,10 +93,16 @@ fn what_follows_builds_on_what_was_loaded() {
     filled(&root);
     let (mut product, mut store) = load_from(&root).expect("it loads");
     let again = ask(&mut product, "ProvideFeedback", r#"{"item_id":"1:1","vote":"up","buyer_id":1}"#);
-    assert_eq!(again.as_deref(), Ok(r#"{"item_id":"1:1","feedback":{"up":1,"down":2},"seller_id":3}"#));
+    assert_eq!(
+        again.as_deref(),
+        Ok(r#"{"item_id":"1:1","feedback":{"up":1,"down":2},"seller_id":3,"revision":1}"#)
+    );
     assert!(!product.is_dirty(), "the vote was counted before");
     let other = ask(&mut product, "ProvideFeedback", r#"{"item_id":"1:1","vote":"down","buyer_id":1}"#);
-    assert_eq!(other.as_deref(), Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":3},"seller_id":3}"#));
+    assert_eq!(
+        other.as_deref(),
+        Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":3},"seller_id":3,"revision":2}"#)
+    );
     for (item, id) in [(ITEMS[0], "1:4"), (ITEMS[2], "2147483647:2")] {
         let registered = ask(&mut product, "RegisterItem", item);
         assert_eq!(registered, Ok(format!(r#"{{"item_id":"{id}"}}"#)));
@@ -122,7 +128,7 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE items SET id = -1 WHERE name = 'lamp'",
         "UPDATE votes SET vote = 'sideways'",
         "UPDATE votes SET buyer_id = -1 WHERE buyer_id = 2",
-        "INSERT INTO votes VALUES (0, 1, 'up')",
+        "INSERT INTO votes VALUES (0, 1, 'up', 1)",
     ] {
         let root = TempDir::new().expect("a temporary directory");
         filled(&root);
@@ -145,5 +151,8 @@ fn a_vote_in_an_edited_file_that_was_never_counted_does_no_harm() {
     drop(connection);
     let (mut product, _store) = load_from(&root).expect("it loads");
     let vote = ask(&mut product, "ProvideFeedback", r#"{"item_id":"1:1","vote":"down","buyer_id":1}"#);
-    assert_eq!(vote.as_deref(), Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":3},"seller_id":3}"#));
+    assert_eq!(
+        vote.as_deref(),
+        Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":3},"seller_id":3,"revision":2}"#)
+    );
 }
