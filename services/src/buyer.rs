@@ -16,7 +16,7 @@ pub(crate) enum Buyer {
     /// For the session of someone who browses, to be checked before this call.
     BrowsingSession(DatabaseCall),
     /// For how much there is of an item that is to go into the cart.
-    Stock { check: SessionCheck, item_id: ItemId, quantity: u32 },
+    Availability { check: SessionCheck, item_id: ItemId, quantity: u32 },
     /// For the session of someone who is about to be refused: that they are not logged in comes first.
     RefusedSession(Error),
     /// For who it is that votes.
@@ -55,9 +55,10 @@ impl Flow for Buyer {
                 reply?.data::<Validated>()?;
                 Ok(Step::Call(call, Self::LastReply))
             }
-            Self::Stock { check, item_id, quantity } => {
-                let stock =
-                    reply.and_then(Reply::data::<Stock>).and_then(|stock| stock.enough(item_id, quantity));
+            Self::Availability { check, item_id, quantity } => {
+                let stock = reply
+                    .and_then(Reply::data::<Availability>)
+                    .and_then(|stock| stock.enough(item_id, quantity));
                 match stock {
                     Ok(available) => {
                         let update = UpdateCart {
@@ -143,7 +144,7 @@ fn add_item(mut fields: Fields<'_>) -> Result<Step<Buyer>, Error> {
     fields.finish()?;
     let wanted = Wanted { item_id, quantity };
     let call = DatabaseCall::new(Lane::Product, Effect::Read, "CheckAvailability", &wanted);
-    Ok(Step::Call(call, Buyer::Stock { check, item_id, quantity }))
+    Ok(Step::Call(call, Buyer::Availability { check, item_id, quantity }))
 }
 
 fn remove_item(mut fields: Fields<'_>) -> Result<DatabaseCall, Error> {
@@ -202,11 +203,11 @@ struct Wanted {
 }
 
 #[derive(Deserialize)]
-struct Stock {
+struct Availability {
     available: u32,
 }
 
-impl Stock {
+impl Availability {
     /// The units for sale, if they are enough.
     fn enough(self, item_id: ItemId, quantity: u32) -> Result<u32, Error> {
         if quantity <= self.available {

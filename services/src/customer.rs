@@ -6,8 +6,9 @@ mod accounts;
 mod cart;
 mod passwords;
 mod replies;
+mod rows;
 mod sessions;
-mod sqlite;
+pub(crate) mod sqlite;
 mod throttle;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,8 +23,8 @@ use self::replies::{
     BuyerCreated, Carried, Cleared, Counted, LoggedIn, LoggedOut, Purchases, Rated, Rating, Saved,
     SellerCreated, Validated,
 };
+use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
-pub(crate) use self::sqlite::{CustomerRow, CustomerSchema, Loaded, load};
 use self::throttle::Throttle;
 use crate::database::{Domain, Job, Outcome};
 use crate::fields::{Fields, invalid};

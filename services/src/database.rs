@@ -10,7 +10,15 @@ use net::{Conn, Event, Out, Service, Time, Worker};
 use crate::fields::Fields;
 use crate::message::{self, Error, Request};
 use crate::requests::ping;
-use crate::store::Group;
+
+/// Rows that are committed together, under the number that is reported when they are on disk.
+#[derive(Debug)]
+pub(crate) struct Group<R> {
+    /// Counts up by one from group to group.
+    pub number: u64,
+    /// The rows, in the order in which they are stored.
+    pub rows: Vec<R>,
+}
 
 /// The state and the rules of one database.
 pub(crate) trait Domain {

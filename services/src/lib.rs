@@ -28,10 +28,11 @@ use std::time::Duration;
 use net::{Limits, Service, Workers};
 
 use self::buyer::Buyer;
-use self::customer::{Customer, CustomerSchema, Passwords};
+use self::customer::sqlite::CustomerSchema;
+use self::customer::{Customer, Passwords};
 use self::database::Database;
 use self::frontend::Frontend;
-use self::product::ProductSchema;
+use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
 use self::store::Store;
 
@@ -65,7 +66,7 @@ pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
     let store = Store::<CustomerSchema>::open(directory)?;
-    let loaded = customer::load(&store, options.session_timeout)?;
+    let loaded = customer::sqlite::load(&store, options.session_timeout)?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
     Ok(Database::new(customer, workers.start("store", store)?))
@@ -80,7 +81,7 @@ pub fn db_product<W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<W>, Box<dyn Error>> {
     let store = Store::<ProductSchema>::open(directory)?;
-    let product = product::load(&store)?;
+    let product = product::sqlite::load(&store)?;
     Ok(Database::new(product, workers.start("store", store)?))
 }
 

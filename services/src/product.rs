@@ -5,7 +5,8 @@
 mod index;
 mod item;
 mod postings;
-mod sqlite;
+mod rows;
+pub(crate) mod sqlite;
 
 use std::collections::HashMap;
 
@@ -13,9 +14,9 @@ use net::Time;
 use serde::Serialize;
 
 use self::index::{Index, Position, Query};
-use self::item::{Description, Item, Stock};
+use self::item::{Description, Item, Listing};
 use self::postings::Postings;
-pub(crate) use self::sqlite::{ProductRow, ProductSchema, load};
+use self::rows::ProductRow;
 use crate::database::{Domain, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
@@ -75,17 +76,17 @@ impl Product {
     }
 
     /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
-    fn load_item(&mut self, description: &Description, stock: Stock) {
+    fn load_item(&mut self, description: &Description, listing: Listing) {
         let id = description.id;
         let terms = self.index.intern(&description.name, &description.keywords);
         let shelf = self.shelves.entry(description.seller_id).or_default();
         shelf.all.append(id);
-        if stock.quantity > 0 {
+        if listing.quantity > 0 {
             shelf.in_stock.append(id);
             self.index.append(id, &terms);
         }
         self.last_n.insert(id.category, id.n);
-        self.items.load(id, Item::new(description, terms, stock));
+        self.items.load(id, Item::new(description, terms, listing));
     }
 
     /// Ends the loading of items.
@@ -119,8 +120,8 @@ impl Product {
             condition: new.condition,
         };
         let terms = self.index.intern(&description.name, &description.keywords);
-        let stock = Stock { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
-        self.items.put(id, Item::new(&description, terms, stock));
+        let listing = Listing { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
+        self.items.put(id, Item::new(&description, terms, listing));
         self.described.push(description);
         encode(data, &Registered { item_id: id });
         Ok(())
@@ -132,8 +133,8 @@ impl Product {
         let item = self.own_item(id, &mut fields)?;
         fields.finish()?;
 
-        let stock = Stock { price, ..item.stock };
-        self.restock(id, stock);
+        let listing = Listing { price, ..item.listing };
+        self.relist(id, listing);
         encode(data, &Priced { item_id: id, price });
         Ok(())
     }
@@ -141,18 +142,18 @@ impl Product {
     fn update_units(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
         let id = fields.required("item_id")?;
         let QuantityDelta(delta) = fields.required("quantity_delta")?;
-        let stock = self.own_item(id, &mut fields)?.stock;
+        let listing = self.own_item(id, &mut fields)?.listing;
         fields.finish()?;
 
-        let quantity = i64::from(stock.quantity) + delta;
+        let quantity = i64::from(listing.quantity) + delta;
         if quantity < 0 {
-            let message = format!("{} units of {id} are for sale, fewer than {}", stock.quantity, -delta);
+            let message = format!("{} units of {id} are for sale, fewer than {}", listing.quantity, -delta);
             return Err(Error::new(Code::OutOfStock, message));
         }
         let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
         let too_many = || invalid(format!("`quantity_delta` would bring {id} above {QUANTITY_MAX} units"));
         let quantity = quantity.ok_or_else(too_many)?;
-        self.restock(id, Stock { quantity, ..stock });
+        self.relist(id, Listing { quantity, ..listing });
         encode(data, &Counted { item_id: id, quantity });
         Ok(())
     }
@@ -209,7 +210,7 @@ impl Product {
         let id = fields.required("item_id")?;
         let Quantity(quantity) = fields.required("quantity")?;
         fields.finish()?;
-        let available = self.items.get(&id).ok_or_else(|| no_item(id))?.stock.quantity;
+        let available = self.items.get(&id).ok_or_else(|| no_item(id))?.listing.quantity;
         encode(data, &Available { available, ok: quantity <= available });
         Ok(())
     }
@@ -223,18 +224,18 @@ impl Product {
         fields.finish()?;
 
         let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
-        let (seller_id, mut stock) = (item.seller_id, item.stock);
+        let (seller_id, mut listing) = (item.seller_id, item.listing);
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {
             revision.0 += 1;
-            stock.feedback.count(vote, before.map(|ballot| ballot.vote));
-            self.restock(id, stock);
+            listing.feedback.count(vote, before.map(|ballot| ballot.vote));
+            self.relist(id, listing);
             if let Some(buyer_id) = buyer_id {
                 self.votes.put((id, buyer_id), Ballot { vote, revision });
             }
         }
-        encode(data, &Voted { item_id: id, feedback: stock.feedback, seller_id, revision });
+        encode(data, &Voted { item_id: id, feedback: listing.feedback, seller_id, revision });
         Ok(())
     }
 
@@ -250,11 +251,11 @@ impl Product {
         }
     }
 
-    /// Writes the stock of an item, if it has changed.
-    fn restock(&mut self, id: ItemId, stock: Stock) {
+    /// Writes the listing of an item, if it has changed.
+    fn relist(&mut self, id: ItemId, listing: Listing) {
         let item = self.items.latest(&id).expect("the caller has looked it up");
-        if item.stock != stock {
-            let item = item.with_stock(stock);
+        if item.listing != listing {
+            let item = item.with_listing(listing);
             self.items.put(id, item);
         }
     }
@@ -323,8 +324,9 @@ impl Domain for Product {
 
     fn seal(&mut self) -> Vec<ProductRow> {
         let mut rows: Vec<_> = self.described.drain(..).map(ProductRow::Described).collect();
-        let stocks = self.items.seal().filter_map(|(id, item)| Some(ProductRow::Stock(id, item?.stock)));
-        rows.extend(stocks);
+        let listings =
+            self.items.seal().filter_map(|(id, item)| Some(ProductRow::Listing(id, item?.listing)));
+        rows.extend(listings);
         let votes = self.votes.seal();
         rows.extend(votes.filter_map(|((id, buyer_id), vote)| Some(ProductRow::Vote(id, buyer_id, *vote?))));
         rows
@@ -391,8 +393,8 @@ fn parse_position(cursor: &str) -> Option<Position> {
 
 /// Brings the index and the seller's shelf in line with an item that is new on disk.
 fn follow(index: &mut Index, shelves: &mut HashMap<u32, Shelf>, id: ItemId, old: Option<&Item>, new: &Item) {
-    let was_in_stock = old.is_some_and(|item| item.stock.quantity > 0);
-    let is_in_stock = new.stock.quantity > 0;
+    let was_in_stock = old.is_some_and(|item| item.listing.quantity > 0);
+    let is_in_stock = new.listing.quantity > 0;
     if old.is_some() && was_in_stock == is_in_stock {
         return;
     }

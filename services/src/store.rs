@@ -13,6 +13,8 @@ use std::time::Duration;
 use net::Work;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::database::Group;
+
 /// How long a commit waits for another program that writes to the file, such as a database shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that are kept: more than any schema has.
@@ -36,15 +38,6 @@ pub(crate) trait Schema: Send + 'static {
     /// # Errors
     /// What SQLite says.
     fn write(connection: &Connection, row: &Self::Row) -> rusqlite::Result<()>;
-}
-
-/// Rows that are committed together, under the number that is reported when they are on disk.
-#[derive(Debug)]
-pub(crate) struct Group<R> {
-    /// Counts up by one from group to group.
-    pub number: u64,
-    /// The rows, in the order in which they are stored.
-    pub rows: Vec<R>,
 }
 
 /// An open file, locked against other processes.

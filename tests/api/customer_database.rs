@@ -85,6 +85,8 @@ fn carts_of_sessions_and_saved_carts_of_buyers() {
         client.refused(api, json!({"buyer_id": 0}), "INVALID_ARGUMENT");
         client.refused(api, json!({"session_id": seller}), "NOT_LOGGED_IN");
         client.refused(api, json!({"session_id": "x"}), "NOT_LOGGED_IN");
+        let message = client.refused(api, json!({}), "INVALID_ARGUMENT");
+        assert!(message.contains("`buyer_id`"), "{message}");
     }
     client.refused("SaveCart", json!({"session_id": seller}), "NOT_LOGGED_IN");
     client.refused("UpdateCart", json!({"buyer_id": 2, "item_id": "1:1", "quantity_delta": 1}), "NOT_FOUND");

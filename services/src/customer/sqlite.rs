@@ -9,34 +9,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
 use super::cart::Cart;
+use super::rows::{CustomerRow, Loaded};
 use super::sessions::{Session, Sessions};
 use crate::store::{Schema, Store, StoreError};
-use crate::values::{Ballot, Feedback, ItemId, Revision};
+use crate::values::{Ballot, Feedback, Revision};
 
 /// The file `customer.db`.
 pub(crate) struct CustomerSchema;
-
-/// A row of `db_customer`.
-#[derive(Debug)]
-pub(crate) enum CustomerRow {
-    /// A seller's account, by its number.
-    Seller(u32, Seller),
-    /// A buyer's account, by its number.
-    Buyer(u32, Buyer),
-    /// A session, by its number.
-    Session(u64, Session),
-    /// A session that is no more.
-    SessionClosed(u64),
-    /// A buyer's vote for an item, as it was counted for the item's seller.
-    Vote(u32, ItemId, Ballot),
-}
-
-/// What the file holds.
-pub(crate) struct Loaded {
-    pub(crate) accounts: Accounts,
-    pub(crate) sessions: Sessions,
-    pub(crate) purchases: HashMap<u32, Vec<Purchase>>,
-}
 
 impl Schema for CustomerSchema {
     type Row = CustomerRow;

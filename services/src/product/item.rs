@@ -18,7 +18,7 @@ pub(crate) struct Description {
 
 /// What changes about an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stock {
+pub(crate) struct Listing {
     pub(crate) price: Price,
     pub(crate) quantity: u32,
     pub(crate) feedback: Feedback,
@@ -28,7 +28,7 @@ pub(crate) struct Stock {
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) seller_id: u32,
-    pub(crate) stock: Stock,
+    pub(crate) listing: Listing,
     pub(crate) terms: Terms,
     /// The item's JSON, as it is returned everywhere.
     json: Box<[u8]>,
@@ -37,7 +37,7 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    pub(crate) fn new(description: &Description, terms: Terms, stock: Stock) -> Self {
+    pub(crate) fn new(description: &Description, terms: Terms, listing: Listing) -> Self {
         let Description { id, seller_id, name, keywords, condition } = description;
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"item_id\":");
@@ -51,16 +51,16 @@ impl Item {
         json.extend_from_slice(b",\"condition\":");
         encode(&mut json, condition);
         let fixed_bytes = u32::try_from(json.len()).expect("names and keywords are short");
-        append_stock(&mut json, *seller_id, &stock);
-        Self { seller_id: *seller_id, stock, terms, json: json.into(), fixed_bytes }
+        append_listing(&mut json, *seller_id, &listing);
+        Self { seller_id: *seller_id, listing, terms, json: json.into(), fixed_bytes }
     }
 
-    /// The same item with another stock.
-    pub(crate) fn with_stock(&self, stock: Stock) -> Self {
+    /// The same item with another listing.
+    pub(crate) fn with_listing(&self, listing: Listing) -> Self {
         let mut json = Vec::with_capacity(self.json.len() + 16);
         json.extend_from_slice(&self.json[..self.fixed_bytes as usize]);
-        append_stock(&mut json, self.seller_id, &stock);
-        Self { stock, terms: self.terms.clone(), json: json.into(), ..*self }
+        append_listing(&mut json, self.seller_id, &listing);
+        Self { listing, terms: self.terms.clone(), json: json.into(), ..*self }
     }
 
     pub(crate) fn json(&self) -> &[u8] {
@@ -68,12 +68,12 @@ impl Item {
     }
 }
 
-fn append_stock(json: &mut Vec<u8>, seller_id: u32, stock: &Stock) {
+fn append_listing(json: &mut Vec<u8>, seller_id: u32, listing: &Listing) {
     json.extend_from_slice(b",\"price\":");
-    encode(json, &stock.price);
-    write!(json, ",\"quantity\":{},\"seller_id\":{seller_id},\"feedback\":", stock.quantity)
+    encode(json, &listing.price);
+    write!(json, ",\"quantity\":{},\"seller_id\":{seller_id},\"feedback\":", listing.quantity)
         .expect("writing to memory cannot fail");
-    encode(json, &stock.feedback);
+    encode(json, &listing.feedback);
     json.push(b'}');
 }
 
@@ -83,7 +83,7 @@ mod tests {
     use crate::product::index::Index;
 
     #[test]
-    fn the_json_is_that_of_the_protocol_and_follows_the_stock() {
+    fn the_json_is_that_of_the_protocol_and_follows_the_listing() {
         let description = Description {
             id: ItemId { category: 1, n: 42 },
             seller_id: 3,
@@ -91,17 +91,17 @@ mod tests {
             keywords: vec!["book".into(), "cs".into()],
             condition: Condition::New,
         };
-        let stock = Stock { price: Price(1999), quantity: 5, feedback: Feedback::default() };
+        let listing = Listing { price: Price(1999), quantity: 5, feedback: Feedback::default() };
         let terms = Index::new().intern(&description.name, &description.keywords);
-        let item = Item::new(&description, terms, stock);
+        let item = Item::new(&description, terms, listing);
         let fixed = r#"{"item_id":"1:42","name":"Intro to \"DS\"","category":1,"keywords":["book","cs"],"condition":"new""#;
         let expected =
             format!(r#"{fixed},"price":19.99,"quantity":5,"seller_id":3,"feedback":{{"up":0,"down":0}}}}"#);
         assert_eq!(std::str::from_utf8(item.json()), Ok(expected.as_str()));
 
-        let stock = Stock { price: Price(1000), quantity: 0, feedback: Feedback { up: 1, down: 2 } };
+        let listing = Listing { price: Price(1000), quantity: 0, feedback: Feedback { up: 1, down: 2 } };
         let expected =
             format!(r#"{fixed},"price":10.0,"quantity":0,"seller_id":3,"feedback":{{"up":1,"down":2}}}}"#);
-        assert_eq!(std::str::from_utf8(item.with_stock(stock).json()), Ok(expected.as_str()));
+        assert_eq!(std::str::from_utf8(item.with_listing(listing).json()), Ok(expected.as_str()));
     }
 }

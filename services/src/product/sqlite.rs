@@ -3,23 +3,13 @@
 use rusqlite::{Connection, params};
 
 use super::Product;
-use super::item::{Description, Stock};
+use super::item::{Description, Listing};
+use super::rows::ProductRow;
 use crate::store::{Schema, Store, StoreError};
-use crate::values::{Ballot, Feedback, ItemId, Revision};
+use crate::values::{Ballot, Feedback, Revision};
 
 /// The file `product.db`.
 pub(crate) struct ProductSchema;
-
-/// A row of the catalogue.
-#[derive(Debug)]
-pub(crate) enum ProductRow {
-    /// An item that is new.
-    Described(Description),
-    /// An item whose stock has changed.
-    Stock(ItemId, Stock),
-    /// A buyer's vote for an item.
-    Vote(ItemId, u32, Ballot),
-}
 
 impl Schema for ProductSchema {
     type Row = ProductRow;
@@ -63,12 +53,12 @@ impl Schema for ProductSchema {
                     item.condition
                 ])?;
             }
-            ProductRow::Stock(id, stock) => {
+            ProductRow::Listing(id, listing) => {
                 let sql = "UPDATE items SET price_cents = ?, quantity = ?, up = ?, down = ? WHERE id = ?";
-                let Stock { price, quantity, feedback: Feedback { up, down } } = *stock;
+                let Listing { price, quantity, feedback: Feedback { up, down } } = *listing;
                 let changed =
                     connection.prepare_cached(sql)?.execute(params![price, quantity, up, down, id])?;
-                assert_eq!(changed, 1, "an item is described before it is stocked");
+                assert_eq!(changed, 1, "an item is described before it is listed");
             }
             ProductRow::Vote(id, buyer_id, Ballot { vote, revision }) => {
                 let sql =
@@ -98,12 +88,12 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
             keywords,
             condition: row.get(4)?,
         };
-        let stock = Stock {
+        let listing = Listing {
             price: row.get(5)?,
             quantity: row.get(6)?,
             feedback: Feedback { up: row.get(7)?, down: row.get(8)? },
         };
-        product.load_item(&description, stock);
+        product.load_item(&description, listing);
         Ok(Some(()))
     })?;
     product.loaded();

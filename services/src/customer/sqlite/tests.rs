@@ -7,10 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::customer::{Customer, HashCost, Passwords};
-use crate::database::{Domain, Outcome};
+use crate::database::{Domain, Group, Outcome};
 use crate::fields::Fields;
 use crate::message::Error;
-use crate::store::Group;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const NOW: Time = Time::from_millis(1_800_000_000_123);

@@ -7,10 +7,9 @@ use std::rc::Rc;
 use net::{Conn, Input, Node, Output, Peer, Time, Worker};
 use serde_json::Value as Json;
 
-use crate::database::{Database, Domain, Job, Outcome};
+use crate::database::{Database, Domain, Group, Job, Outcome};
 use crate::fields::Fields;
 use crate::message::{Code, Error, encode};
-use crate::store::Group;
 use crate::table::Table;
 use crate::values::{Name, Quantity};
 

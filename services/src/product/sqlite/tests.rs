@@ -5,10 +5,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::database::Domain;
+use crate::database::{Domain, Group};
 use crate::fields::Fields;
 use crate::message::Error;
-use crate::store::Group;
 
 /// Carries out a request; returns the JSON of its data.
 fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
