@@ -1,18 +1,16 @@
 //! [`Outbox`]: bytes on their way to a socket. It does not write them; a driver does.
 
-/// An empty buffer with more capacity than this gives its memory back, so that an idle connection
-/// stays small.
-pub(crate) const RETAINED_BYTES_MAX: usize = 2 * 1024;
-
 /// Sent bytes at the front are removed once there are this many, so that removing them stays
 /// cheap in relation to sending them.
 const COMPACT_BYTES: usize = 64 * 1024;
 
 /// Lines that wait to be written, and how far the socket has taken them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// The most memory that is kept while nothing waits.
+    retained_bytes_max: usize,
 }
 
 /// Where a connection stands with writing.
@@ -28,6 +26,10 @@ pub(crate) enum Transmit {
 }
 
 impl Outbox {
+    pub(crate) fn new(retained_bytes_max: usize) -> Self {
+        Self { bytes: Vec::new(), sent: 0, retained_bytes_max }
+    }
+
     /// Appends a line and its end.
     pub(crate) fn push(&mut self, line: &[u8]) {
         self.bytes.reserve(line.len() + 1);
@@ -64,7 +66,7 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;
-        if self.bytes.capacity() > RETAINED_BYTES_MAX {
+        if self.bytes.capacity() > self.retained_bytes_max {
             self.bytes = Vec::new();
         }
     }
@@ -74,9 +76,11 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    const RETAINED: usize = 100;
+
     #[test]
     fn keeps_what_the_socket_did_not_take() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(RETAINED);
         outbox.push(b"one");
         outbox.push(b"two");
         outbox.advance(5);
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn compacts_and_gives_memory_back() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(RETAINED);
         let line = vec![b'x'; COMPACT_BYTES];
         outbox.push(&line);
         outbox.push(b"tail");
@@ -97,12 +101,12 @@ mod tests {
         assert_eq!(outbox.unsent(), b"tail\n");
         assert_eq!(outbox.sent, 0, "the sent front must be gone");
         outbox.advance(5);
-        assert!(outbox.bytes.capacity() <= RETAINED_BYTES_MAX);
+        assert!(outbox.bytes.capacity() <= RETAINED);
     }
 
     #[test]
     #[should_panic(expected = "took more")]
     fn a_driver_that_counts_wrong_is_caught() {
-        Outbox::default().advance(1);
+        Outbox::new(RETAINED).advance(1);
     }
 }

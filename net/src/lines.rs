@@ -2,8 +2,6 @@
 
 use memchr::memchr;
 
-use crate::buffer::RETAINED_BYTES_MAX;
-
 /// Received bytes that were not delivered yet: whole lines, and at the end perhaps a part of one.
 #[derive(Debug, Default)]
 pub(crate) struct LineBuffer {
@@ -12,6 +10,8 @@ pub(crate) struct LineBuffer {
     start: usize,
     /// No line end lies between `start` and here, so that no byte is searched twice.
     scanned: usize,
+    /// The most memory that is kept while nothing is buffered.
+    retained_bytes_max: usize,
 }
 
 /// A line is longer than the limit.
@@ -19,6 +19,10 @@ pub(crate) struct LineBuffer {
 pub(crate) struct TooLong;
 
 impl LineBuffer {
+    pub(crate) fn new(retained_bytes_max: usize) -> Self {
+        Self { retained_bytes_max, ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
@@ -66,14 +70,14 @@ impl LineBuffer {
 
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.retained_bytes_max);
     }
 
     fn release(&mut self) {
         if self.is_empty() {
             self.bytes.clear();
             (self.start, self.scanned) = (0, 0);
-            if self.bytes.capacity() > RETAINED_BYTES_MAX {
+            if self.bytes.capacity() > self.retained_bytes_max {
                 self.bytes = Vec::new();
             }
         }
@@ -83,6 +87,8 @@ impl LineBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RETAINED: usize = 100;
 
     fn all(buffer: &mut LineBuffer, max: usize) -> Vec<String> {
         let mut lines = Vec::new();
@@ -100,7 +106,7 @@ mod tests {
     fn cuts_at_any_byte() {
         let stream = b"one\r\n\n\r\ntwo\nthree";
         for cut in 0..stream.len() {
-            let mut buffer = LineBuffer::default();
+            let mut buffer = LineBuffer::new(RETAINED);
             buffer.push(&stream[..cut]);
             let mut lines = all(&mut buffer, 100);
             buffer.push(&stream[cut..]);
@@ -113,7 +119,7 @@ mod tests {
     #[test]
     fn a_line_of_the_limit_passes_and_one_more_byte_does_not() {
         for end in ["\n", "\r\n"] {
-            let mut buffer = LineBuffer::default();
+            let mut buffer = LineBuffer::new(RETAINED);
             buffer.push(format!("12345{end}").as_bytes());
             assert_eq!(all(&mut buffer, 5), ["12345"]);
             buffer.push(format!("123456{end}").as_bytes());
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_too_long_once_it_cannot_fit() {
-        let mut buffer = LineBuffer::default();
+        let mut buffer = LineBuffer::new(RETAINED);
         buffer.push(b"12345\r");
         assert_eq!(all(&mut buffer, 5), [""; 0]);
         buffer.push(b"7");
@@ -133,10 +139,10 @@ mod tests {
 
     #[test]
     fn an_empty_buffer_gives_its_memory_back() {
-        let mut buffer = LineBuffer::default();
+        let mut buffer = LineBuffer::new(RETAINED);
         buffer.push(&[b'x'; 100_000]);
         buffer.push(b"\n");
         assert_eq!(all(&mut buffer, 200_000).len(), 1);
-        assert!(buffer.bytes.capacity() <= RETAINED_BYTES_MAX);
+        assert!(buffer.bytes.capacity() <= RETAINED);
     }
 }

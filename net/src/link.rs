@@ -11,6 +11,9 @@ use crate::lines::LineBuffer;
 use crate::timers::Alarm;
 use crate::{Call, Limits, Lost, Time};
 
+/// Memory that a buffer of a link keeps once it is empty. There are few links, and they are busy.
+const RETAINED_BYTES_MAX: usize = 256 * 1024;
+
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
 
@@ -67,8 +70,8 @@ impl Link {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             state: State::Down { retry_at: Time::default() },
-            lines: LineBuffer::default(),
-            outbox: Outbox::default(),
+            lines: LineBuffer::new(RETAINED_BYTES_MAX),
+            outbox: Outbox::new(RETAINED_BYTES_MAX),
             transmit: Transmit::Idle,
             alarm: Alarm::default(),
             in_flight: VecDeque::new(),

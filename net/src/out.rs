@@ -96,7 +96,7 @@ impl Out {
 
     pub(crate) fn open_session(&mut self) -> Conn {
         self.generation = self.generation.wrapping_add(1);
-        let slot = self.sessions.insert(Session::new(self.generation));
+        let slot = self.sessions.insert(Session::new(self.generation, &self.limits));
         Conn {
             slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
             generation: self.generation,

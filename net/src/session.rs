@@ -61,12 +61,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32) -> Self {
+    pub(crate) fn new(generation: u32, limits: &Limits) -> Self {
         Self {
             generation,
             state: State::Open,
-            lines: LineBuffer::default(),
-            outbox: Outbox::default(),
+            lines: LineBuffer::new(limits.retained_bytes_max),
+            outbox: Outbox::new(limits.retained_bytes_max),
             transmit: Transmit::Idle,
             in_flight: 0,
             starved: true,

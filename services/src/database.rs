@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use net::{Conn, Event, Out, Service, Time, Worker};
 
 use crate::fields::Fields;
-use crate::message::{self, Error, Request};
+use crate::message::{self, Error, Malformed, Request};
 use crate::requests::ping;
 
 /// Rows that are committed together, under the number that is reported when they are on disk.
@@ -127,11 +127,12 @@ impl<D: Domain> Database<D> {
 
     /// Carries out the request of a line, or queues it behind what it must not overtake.
     fn accept(&mut self, now: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out) {
-        if !may_run::<D>(queue, line) {
+        let request = Request::parse(line);
+        if !may_run::<D>(queue, &request) {
             queue.push_back(Pending::Request(line.into()));
             return;
         }
-        match self.execute(now, line) {
+        match self.execute(now, request) {
             Executed::Reply { group } => self.reply(conn, queue, group, out),
             Executed::Offloaded { job, id } => {
                 self.jobs.insert(job, conn);
@@ -141,9 +142,9 @@ impl<D: Domain> Database<D> {
     }
 
     /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
-    fn execute(&mut self, now: Time, line: &[u8]) -> Executed {
+    fn execute(&mut self, now: Time, request: Result<Request<'_>, Malformed<'_>>) -> Executed {
         self.line.clear();
-        let request = match Request::parse(line) {
+        let request = match request {
             Ok(request) => request,
             Err(malformed) => {
                 message::encode_error(&mut self.line, malformed.id, &malformed.error);
@@ -291,15 +292,15 @@ fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) {
     }
 }
 
-/// Whether the request of a line may be carried out before what is queued is out. Only a write behind
-/// replies to writes may: it builds on the latest state, and not on what is on disk.
-fn may_run<D: Domain>(queue: &Queue, line: &[u8]) -> bool {
-    let is_write =
-        || Request::parse(line).ok().and_then(|request| D::api(&request.api)).is_some_and(D::is_write);
+/// Whether a request may be carried out before what is queued is out. Only a write behind replies to writes may:
+/// it builds on the latest state, and not on what is on disk.
+fn may_run<D: Domain>(queue: &Queue, request: &Result<Request<'_>, Malformed<'_>>) -> bool {
     match queue.back() {
         None => true,
         // Everything behind a request that waits waits too, so before a reply there are only replies.
-        Some(Pending::Reply { .. }) => is_write(),
+        Some(Pending::Reply { .. }) => {
+            request.as_ref().is_ok_and(|request| D::api(&request.api).is_some_and(D::is_write))
+        }
         Some(Pending::Offloaded { .. } | Pending::Request(_)) => false,
     }
 }

@@ -102,6 +102,7 @@ pub fn database_limits() -> Limits {
         line_bytes_max: 1024 * 1024,
         in_flight_max: 1024,
         outbox_bytes_max: 4 * 1024 * 1024,
+        retained_bytes_max: 256 * 1024,
         ..Limits::default()
     }
 }
