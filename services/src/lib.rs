@@ -3,7 +3,7 @@
 //!
 //! The services are state machines for the event loop of the crate `net`: none of them touches a socket or a
 //! clock. Here they are put together; [`net::reactor`] runs them, and in tests [`net::sim`].
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod buyer;
