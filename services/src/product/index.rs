@@ -12,7 +12,7 @@ use std::iter;
 
 use roaring::{MultiOps, RoaringBitmap};
 
-use super::postings::Postings;
+use super::postings::{Members, Postings};
 use crate::values::{ItemId, KEYWORD_CHARS_MAX};
 
 /// What 'İ' becomes in lower case. No other character becomes more than one.
@@ -145,7 +145,7 @@ impl Index {
         let category = query.category;
         let terms = self.terms_of(query.keywords);
         let score_max = 2 * query.keywords.len();
-        let mut best = Best { after, limit, by_score: vec![Vec::new(); score_max + 1] };
+        let mut best = Best { after, limit, score_min: 0, by_score: vec![Vec::new(); score_max + 1] };
         let total = match terms[..] {
             _ if query.keywords.is_empty() => best.offer_set(0, &self.in_stock, category),
             [term] => {
@@ -183,24 +183,32 @@ impl Index {
         keywords.iter().filter_map(|keyword| self.vocabulary.get(&**keyword).copied()).collect()
     }
 
-    /// Offers the hits of several terms, and counts them.
+    /// Offers the hits of several terms, and counts them. It walks all sets of the terms in step, category by category.
     fn combine(&self, terms: &[TermSets], category: Option<u32>, best: &mut Best) -> u64 {
-        let sets: Vec<_> = [Role::Name, Role::Keyword]
-            .into_iter()
-            .flat_map(|role| terms.iter().map(move |&term| (role, self.items(term, role))))
-            .collect();
-        let first_from = |from| sets.iter().filter_map(|(_, set)| set.category_from(from)).min();
-        let categories = iter::successors(category.or_else(|| first_from(0)), |&previous| {
-            if category.is_some() { None } else { first_from(previous + 1) }
-        });
-        let mut total = 0;
-        for category in categories {
-            let mut scores = Scores::default();
-            for &(role, set) in &sets {
-                scores.add(role as usize, set.numbers_in(category));
+        let categories = category.map_or(0..=u32::MAX, |category| category..=category);
+        let mut sets = Vec::new();
+        for role in [Role::Name, Role::Keyword] {
+            for &term in terms {
+                sets.push((role, self.items(term, role).by_category(categories.clone()).peekable()));
             }
-            best.offer_scores(category, &scores);
-            total += scores.len();
+        }
+        let mut total = 0;
+        // There can be as many categories as items, so these two serve them all: at most a part a set, and at most
+        // `LIST_LEN_MAX` scored numbers a part.
+        let (mut parts, mut scored) = (Vec::new(), Vec::new());
+        while let Some(category) = sets.iter_mut().filter_map(|(_, set)| set.peek()).map(|part| part.0).min()
+        {
+            parts.clear();
+            for (role, set) in &mut sets {
+                if let Some((_, members)) = set.next_if(|part| part.0 == category) {
+                    parts.push((*role, members));
+                }
+            }
+            total += if parts.iter().all(|(_, members)| members.are_few()) {
+                best.offer_lists(category, &parts, &mut scored)
+            } else {
+                best.offer_bitmaps(category, &parts)
+            };
         }
         total
     }
@@ -222,6 +230,8 @@ impl PartialOrd for Position {
 struct Best {
     after: Option<Position>,
     limit: usize,
+    /// No item of a lower score is of use any more. It is found out late, when one is offered.
+    score_min: usize,
     by_score: Vec<Vec<ItemId>>,
 }
 
@@ -233,8 +243,34 @@ impl Best {
         category.map_or_else(|| set.len(), |category| set.len_in(category))
     }
 
-    /// Offers the items of one category, lower categories first.
-    fn offer_scores(&mut self, category: u32, scores: &Scores<'_>) {
+    /// Offers the items of one category, lower categories first, and counts them. It is for a category where no set
+    /// has many: a bitmap of a few numbers costs more to make than they cost to sort. `scored` is overwritten.
+    fn offer_lists(
+        &mut self,
+        category: u32,
+        parts: &[(Role, Members<'_>)],
+        scored: &mut Vec<(u32, u8)>,
+    ) -> u64 {
+        scored.clear();
+        for &(role, members) in parts {
+            members.for_each(|n| scored.push((n, 1 << role as u8)));
+        }
+        scored.sort_unstable_by_key(|&(n, _)| n);
+        let mut count = 0;
+        for same in scored.chunk_by(|a, b| a.0 == b.0) {
+            let score = same.iter().map(|&(_, score)| score).sum();
+            self.offer(Position { score, id: ItemId { category, n: same[0].0 } });
+            count += 1;
+        }
+        count
+    }
+
+    /// Does the same as `offer_lists`, for a category where a set has many items.
+    fn offer_bitmaps(&mut self, category: u32, parts: &[(Role, Members<'_>)]) -> u64 {
+        let mut scores = Scores::default();
+        for &(role, members) in parts {
+            scores.add(role as usize, members.to_bitmap());
+        }
         for score in (1..self.by_score.len()).rev() {
             let room = self.room(score);
             let first_n = match self.after_in(score) {
@@ -249,6 +285,20 @@ impl Best {
                 let numbers = numbers.range(first_n..).take(room);
                 self.by_score[score].extend(numbers.map(|n| ItemId { category, n }));
             }
+        }
+        scores.len()
+    }
+
+    /// Offers one item, which comes after all others of its score.
+    fn offer(&mut self, position: Position) {
+        let score = usize::from(position.score);
+        if score < self.score_min || self.after.is_some_and(|after| position <= after) {
+            return;
+        }
+        if self.room(score) > 0 {
+            self.by_score[score].push(position.id);
+        } else {
+            self.score_min = score + 1;
         }
     }
 

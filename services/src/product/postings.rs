@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use roaring::RoaringBitmap;
 
@@ -23,6 +24,17 @@ const LIST_LEN_BACK: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Postings {
     form: Form,
+}
+
+/// The members that a set has in one category, as the set keeps them: never none, and in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Members<'a> {
+    /// At most `LIST_LEN_MAX` packed IDs.
+    Ids(&'a [u64]),
+    /// At most `LIST_LEN_MAX` numbers.
+    List(&'a [u32]),
+    /// More than `LIST_LEN_BACK` numbers.
+    Bitmap(&'a RoaringBitmap),
 }
 
 #[derive(Debug)]
@@ -117,33 +129,24 @@ impl Postings {
         }
     }
 
-    /// The lowest category of at least `from` that has an item in the set.
-    pub(crate) fn category_from(&self, from: u32) -> Option<u32> {
-        match &self.form {
+    /// The members of each of these categories that has any, in order. It costs one lookup, and a step for each.
+    pub(crate) fn by_category(
+        &self,
+        categories: RangeInclusive<u32>,
+    ) -> impl Iterator<Item = (u32, Members<'_>)> {
+        let (ids, numbers) = match &self.form {
             Form::List(list) => {
-                range_of(list, first_of(from), u64::MAX).first().map(|&packed| unpack(packed).category)
+                let (first, last) = (first_of(*categories.start()), last_of(*categories.end()));
+                (range_of(list, first, last), None)
             }
-            Form::Categories(categories) => {
-                categories.numbers.range(from..).next().map(|(&category, _)| category)
-            }
-        }
-    }
-
-    /// The numbers of one category's items as a bitmap. A large one is lent; only a list is copied.
-    pub(crate) fn numbers_in(&self, category: u32) -> Cow<'_, RoaringBitmap> {
-        match &self.form {
-            Form::List(list) => Cow::Owned(
-                range_of(list, first_of(category), last_of(category))
-                    .iter()
-                    .map(|&packed| unpack(packed).n)
-                    .collect(),
-            ),
-            Form::Categories(categories) => match categories.numbers.get(&category) {
-                None => Cow::Owned(RoaringBitmap::new()),
-                Some(Numbers::List(list)) => Cow::Owned(list.iter().copied().collect()),
-                Some(Numbers::Bitmap(bitmap)) => Cow::Borrowed(bitmap),
-            },
-        }
+            Form::Categories(kept) => (&[][..], Some(kept.numbers.range(categories))),
+        };
+        let ids = ids.chunk_by(same_category).map(|ids| (unpack(ids[0]).category, Members::Ids(ids)));
+        let numbers = numbers.into_iter().flatten().map(|(&category, numbers)| match numbers {
+            Numbers::List(list) => (category, Members::List(list)),
+            Numbers::Bitmap(bitmap) => (category, Members::Bitmap(bitmap)),
+        });
+        ids.chain(numbers)
     }
 
     /// Appends to `ids`, in order, the first `limit` items that come after `after`; of one category, or of all.
@@ -182,6 +185,31 @@ impl Postings {
     }
 }
 
+impl<'a> Members<'a> {
+    /// Whether they are so few that they are cheaper to go through than to put into a bitmap.
+    pub(crate) fn are_few(self) -> bool {
+        !matches!(self, Members::Bitmap(_))
+    }
+
+    /// Their numbers one by one.
+    pub(crate) fn for_each(self, mut visit: impl FnMut(u32)) {
+        match self {
+            Members::Ids(ids) => ids.iter().for_each(|&packed| visit(unpack(packed).n)),
+            Members::List(list) => list.iter().for_each(|&n| visit(n)),
+            Members::Bitmap(bitmap) => bitmap.iter().for_each(visit),
+        }
+    }
+
+    /// Their numbers as a bitmap. One that the set has is lent; only a list is copied.
+    pub(crate) fn to_bitmap(self) -> Cow<'a, RoaringBitmap> {
+        match self {
+            Members::Ids(ids) => Cow::Owned(ids.iter().map(|&packed| unpack(packed).n).collect()),
+            Members::List(list) => Cow::Owned(list.iter().copied().collect()),
+            Members::Bitmap(bitmap) => Cow::Borrowed(bitmap),
+        }
+    }
+}
+
 impl Default for Form {
     fn default() -> Self {
         Form::List(Vec::new())
@@ -190,7 +218,7 @@ impl Default for Form {
 
 impl Categories {
     fn from_sorted(list: &[u64]) -> Self {
-        let by_category = list.chunk_by(|&a, &b| unpack(a).category == unpack(b).category);
+        let by_category = list.chunk_by(same_category);
         let numbers = by_category.map(|ids| {
             let numbers = ids.iter().map(|&packed| unpack(packed).n);
             let numbers = if ids.len() > LIST_LEN_MAX {
@@ -286,6 +314,10 @@ fn last_of(category: u32) -> u64 {
     first_of(category) | u64::from(u32::MAX)
 }
 
+fn same_category(a: &u64, b: &u64) -> bool {
+    unpack(*a).category == unpack(*b).category
+}
+
 /// The part of a sorted list from `first` to `last`, both included.
 fn range_of<T: Ord>(list: &[T], first: T, last: T) -> &[T] {
     let from_first = &list[list.partition_point(|value| *value < first)..];
@@ -316,116 +348,4 @@ fn remove_sorted<T: Ord>(list: &mut Vec<T>, value: T) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn id(category: u32, n: u32) -> ItemId {
-        ItemId { category, n }
-    }
-
-    #[test]
-    fn appending_gives_the_same_set_as_inserting() {
-        for (categories, numbers) in [(1, 1), (3, 2), (1, 65), (70, 1), (3, 65), (2, 200)] {
-            let ids = || (1..=categories).flat_map(|category| (1..=numbers).map(move |n| id(category, n)));
-            let (mut appended, mut inserted) = (Postings::default(), Postings::default());
-            ids().for_each(|id| appended.append(id));
-            appended.settle();
-            ids().for_each(|id| assert!(inserted.insert(id)));
-            assert_eq!(all(&appended), all(&inserted));
-            assert_eq!((appended.len(), appended.len_in(2)), (inserted.len(), inserted.len_in(2)));
-            assert!(!appended.insert(id(1, 1)) && appended.remove(id(1, 1)));
-        }
-    }
-
-    fn all(postings: &Postings) -> Vec<ItemId> {
-        let mut ids = Vec::new();
-        postings.append_after(None, None, usize::MAX, &mut ids);
-        ids
-    }
-
-    #[test]
-    fn a_set_of_one_is_small() {
-        let mut postings = Postings::default();
-        assert!(postings.insert(id(3, 7)));
-        let Form::List(list) = &postings.form else { panic!("one ID is kept in a list") };
-        assert_eq!((list.capacity(), size_of::<Postings>()), (1, 24));
-    }
-
-    #[test]
-    fn a_large_set_goes_back_to_a_list_and_drops_its_empty_categories() {
-        let mut postings = Postings::default();
-        for n in 1..=1000 {
-            postings.insert(id(n % 2, n));
-        }
-        for n in (2..=1000).step_by(2) {
-            postings.remove(id(0, n));
-        }
-        let Form::Categories(categories) = &postings.form else { panic!("500 IDs are no list") };
-        assert_eq!(categories.numbers.len(), 1);
-        assert_eq!((postings.len(), postings.len_in(0), postings.len_in(1)), (500, 0, 500));
-        for n in (1..=999).step_by(2) {
-            postings.remove(id(1, n));
-        }
-        let Form::List(list) = &postings.form else { panic!("no IDs are kept in a list") };
-        assert_eq!(list.capacity(), 0);
-    }
-
-    #[test]
-    fn positions_at_the_ends_of_categories() {
-        let mut postings = Postings::default();
-        for n in 0..200 {
-            postings.insert(id(n % 4, u32::MAX - n));
-        }
-        let after = |category, after| {
-            let mut ids = Vec::new();
-            postings.append_after(category, Some(after), 1, &mut ids);
-            ids
-        };
-        assert_eq!(after(None, id(1, u32::MAX)), [id(2, u32::MAX - 198)]);
-        assert_eq!(after(Some(1), id(1, u32::MAX)), []);
-        assert_eq!(after(Some(1), id(2, 0)), []);
-        assert_eq!(after(Some(3), id(0, 5)), [id(3, u32::MAX - 199)]);
-        assert_eq!(after(None, id(u32::MAX, u32::MAX)), []);
-        assert_eq!((postings.category_from(3), postings.category_from(4)), (Some(3), None));
-    }
-
-    #[test]
-    fn behaves_as_a_sorted_set() {
-        let mut rng = fastrand::Rng::with_seed(1);
-        for (categories, numbers) in [(1, 50), (3, 40), (100, 3), (3, 300), (40, 200), (1, 200_000)] {
-            let (mut postings, mut model) = (Postings::default(), BTreeSet::new());
-            // The set grows in even rounds and shrinks in odd ones, so that it changes its form often.
-            for round in 0..8 {
-                for _ in 0..1000 {
-                    let id = id(rng.u32(..categories), rng.u32(1..=numbers));
-                    if rng.u32(..10) < if round % 2 == 0 { 9 } else { 1 } {
-                        assert_eq!(postings.insert(id), model.insert(id));
-                    } else {
-                        let id = *model.range(id..).next().unwrap_or(&id);
-                        assert_eq!(postings.remove(id), model.remove(&id));
-                    }
-                }
-                assert_eq!(all(&postings), model.iter().copied().collect::<Vec<_>>());
-                assert_eq!(postings.len(), model.len() as u64);
-                let category = rng.u32(..=categories);
-                let inside = || model.iter().filter(|id| id.category == category);
-                assert_eq!(postings.len_in(category), inside().count() as u64);
-                assert!(postings.numbers_in(category).iter().eq(inside().map(|id| id.n)));
-                let next = model.iter().map(|id| id.category).find(|&c| c >= category);
-                assert_eq!(postings.category_from(category), next);
-                for only in [None, Some(category)] {
-                    let after = id(rng.u32(..categories), rng.u32(..=numbers));
-                    let limit = rng.usize(..100);
-                    let mut page = vec![after];
-                    postings.append_after(only, Some(after), limit, &mut page);
-                    let expected = model
-                        .range(after..)
-                        .filter(|&&id| id != after && only.is_none_or(|category| id.category == category));
-                    assert!(page[1..].iter().eq(expected.take(limit)));
-                }
-            }
-        }
-    }
-}
+mod tests;

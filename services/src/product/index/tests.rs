@@ -171,7 +171,17 @@ fn check_pages(rng: &mut fastrand::Rng, index: &Index, stock: &BTreeMap<ItemId, 
 
 #[test]
 fn agrees_with_a_search_of_each_item() {
-    for (seed, categories, items_max) in [(1, 1, 30), (2, 3, 300), (3, 10, 3000), (4, 2, 3000)] {
+    // Of the last three, one has small categories alone, and two have a large one beside them: sets are combined as
+    // lists, as bitmaps, and in both ways in one search.
+    for (seed, categories, items_max, large_percent) in [
+        (1, 1, 30, 0),
+        (2, 3, 300, 0),
+        (3, 10, 3000, 0),
+        (4, 2, 3000, 0),
+        (5, 400, 2000, 0),
+        (6, 400, 3000, 50),
+        (7, 30, 3000, 30),
+    ] {
         let mut rng = fastrand::Rng::with_seed(seed);
         // Of 12 words the first are the most common, and the last ("w11") is known to no item.
         let word = |rng: &mut fastrand::Rng, words: usize| {
@@ -186,7 +196,9 @@ fn agrees_with_a_search_of_each_item() {
             let lower = |words: &[String]| words.iter().map(|word| word.to_lowercase()).collect();
             let terms = index.intern(&words.join(", "), &keywords);
             let item = Item { words: lower(&words), keywords: lower(&keywords), terms };
-            items.insert(ItemId { category: rng.u32(..categories), n: n + 1 }, item);
+            let large = rng.u32(..100) < large_percent;
+            let category = if large { categories / 2 } else { rng.u32(..categories) };
+            items.insert(ItemId { category, n: n + 1 }, item);
         }
         let mut stock = BTreeMap::new();
         // Stock grows to nearly all items, falls to nearly none, and grows again.
