@@ -25,6 +25,26 @@ pub(crate) fn parse(options: &mut Options, brief: &str, args: &[String]) -> Resu
     }
 }
 
+/// The number that an option was given, or its default.
+///
+/// # Errors
+/// It is no number within the bounds.
+pub(crate) fn number<N>(matches: &Matches, option: &str, default: N, min: N, max: N) -> Result<N, String>
+where
+    N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let Some(text) = given(matches, option) else {
+        return Ok(default);
+    };
+    let value = text.parse().ok().filter(|value| (min..=max).contains(value));
+    value.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
+}
+
+/// The value of an option, if the subcommand has the option and it was given.
+pub(crate) fn given(matches: &Matches, option: &str) -> Option<String> {
+    matches.opt_defined(option).then(|| matches.opt_str(option)).flatten()
+}
+
 /// Reports a mistake in the command line, with the first line of the usage that would have been right.
 pub(crate) fn usage_error(message: &str, usage: &str) -> ExitCode {
     let usage = usage.lines().next().unwrap_or_default();

@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
-use crate::command_line::{FAILED, parse, report, usage_error};
+use crate::command_line::{FAILED, given, number, parse, report, usage_error};
 use crate::logging;
 
 /// The most reactors of a frontend.
@@ -189,7 +189,7 @@ fn serve_frontend<S: Service>(
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines);
-        let result = reactor.run(service, settings.limits.clone(), settings.backends.clone());
+        let result = reactor.run(service, settings.limits.clone(), settings.backends.clone()).map(|_| ());
         // A set that has lost one is no set: if one fails, all end.
         handles.iter().for_each(Handle::drain);
         result
@@ -205,7 +205,7 @@ fn serve_frontend<S: Service>(
 }
 
 /// Lets the first SIGTERM or SIGINT drain the reactors, and the second end the process at once.
-fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()> {
+pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
             if count > 0 {
@@ -219,12 +219,12 @@ fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()>
     Ok(())
 }
 
-fn log_listening(service: &str, address: SocketAddr) {
+pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
 }
 
 /// Each connection takes a file descriptor, and the usual limit allows only 1024.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
@@ -261,22 +261,6 @@ fn address(matches: &Matches, option: &str, port: u16) -> Result<String, String>
     let address = given(matches, option).unwrap_or_else(|| format!("127.0.0.1:{port}"));
     check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
     Ok(address)
-}
-
-fn number<N>(matches: &Matches, option: &str, default: N, min: N, max: N) -> Result<N, String>
-where
-    N: Copy + std::str::FromStr + PartialOrd + std::fmt::Display,
-{
-    let Some(text) = given(matches, option) else {
-        return Ok(default);
-    };
-    let value = text.parse().ok().filter(|value| (min..=max).contains(value));
-    value.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
-}
-
-/// The value of an option, if the service has the option and it was given.
-fn given(matches: &Matches, option: &str) -> Option<String> {
-    matches.opt_defined(option).then(|| matches.opt_str(option)).flatten()
 }
 
 fn log_level(matches: &Matches) -> Result<LevelFilter, String> {

@@ -29,7 +29,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(6);
 const PROBE_MAX: Duration = Duration::from_secs(1);
 /// Tells a child which process started it.
-const PARENT_VARIABLE: &str = "MARKETPLACE_UP_PID";
+pub(crate) const PARENT_VARIABLE: &str = "MARKETPLACE_UP_PID";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &[String]) -> ExitCode {

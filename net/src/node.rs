@@ -31,6 +31,11 @@ impl<S: Service> Node<S> {
         Self { service, out }
     }
 
+    /// The service, once its node has no further use.
+    pub fn into_service(self) -> S {
+        self.service
+    }
+
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
         self.out.now = now;

@@ -24,10 +24,10 @@ use crate::{Limits, Node, Service, Waker};
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// A bound listener with its poll, ready to run a service.
+/// A poll, with a bound listener if clients are to connect, ready to run a service.
 pub struct Reactor {
     poll: Poll,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     handle: Handle,
 }
 
@@ -59,7 +59,7 @@ impl Reactor {
     /// # Errors
     /// The address does not resolve or cannot be bound.
     pub fn bind(listen: &str) -> io::Result<Self> {
-        Self::new(bind_any(listen, false)?)
+        Self::new(Some(bind_any(listen, false)?))
     }
 
     /// Binds `count` listeners on one address; the kernel spreads connections over them (`SO_REUSEPORT`).
@@ -70,19 +70,29 @@ impl Reactor {
         if count == 1 {
             return Ok(vec![Self::bind(listen)?]);
         }
-        let first = Self::new(bind_any(listen, true)?)?;
+        let first = Self::new(Some(bind_any(listen, true)?))?;
         let addr = first.local_addr()?;
         let mut set = vec![first];
         for _ in 1..count {
-            set.push(Self::new(bind(addr, true)?)?);
+            set.push(Self::new(Some(bind(addr, true)?))?);
         }
         Ok(set)
     }
 
-    fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+    /// A reactor to which nobody can connect: its service does nothing but call backends.
+    ///
+    /// # Errors
+    /// The system has no poll to give.
+    pub fn without_listener() -> io::Result<Self> {
+        Self::new(None)
+    }
+
+    fn new(listener: Option<std::net::TcpListener>) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::from_std(listener);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let mut listener = listener.map(TcpListener::from_std);
+        if let Some(listener) = &mut listener {
+            poll.registry().register(listener, LISTENER, Interest::READABLE)?;
+        }
         let handle = Handle {
             waker: Arc::new(mio::Waker::new(poll.registry(), WAKER)?),
             drain: Arc::new(AtomicBool::new(false)),
@@ -93,9 +103,10 @@ impl Reactor {
     /// The address that clients connect to.
     ///
     /// # Errors
-    /// The system does not know it.
+    /// There is no listener, or the system does not know its address.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        self.listener.as_ref().ok_or_else(none)?.local_addr()
     }
 
     /// A handle for other threads.
@@ -103,12 +114,12 @@ impl Reactor {
         self.handle.clone()
     }
 
-    /// Runs the service until it is drained. `backends` are the addresses (`HOST:PORT`) of its backends;
-    /// names are looked up again at every connect.
+    /// Runs the service until it is drained, and gives it back. `backends` are the addresses (`HOST:PORT`) of its
+    /// backends; names are looked up again at every connect.
     ///
     /// # Errors
     /// Polling fails, or there is no thread for looking up names.
-    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> io::Result<()> {
+    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> io::Result<S> {
         let node = Node::new(service, limits, backends.len());
         let lookups = Lookups::new(backends, self.handle.waker())?;
         Driver::new(node, self.poll, self.listener, lookups).run(&self.handle.drain)

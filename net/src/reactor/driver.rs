@@ -44,11 +44,11 @@ pub(super) struct Driver<S> {
 }
 
 impl<S: Service> Driver<S> {
-    pub(super) fn new(node: Node<S>, poll: Poll, listener: TcpListener, lookups: Lookups) -> Self {
+    pub(super) fn new(node: Node<S>, poll: Poll, listener: Option<TcpListener>, lookups: Lookups) -> Self {
         Self {
             node,
             poll,
-            listener: Some(listener),
+            listener,
             accept_at: None,
             streams: Streams::new(lookups.len()),
             lookups,
@@ -58,8 +58,9 @@ impl<S: Service> Driver<S> {
         }
     }
 
-    /// Runs until the node is drained, which begins once `drain` is set and the poll is woken.
-    pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<()> {
+    /// Runs until the node is drained, which begins once `drain` is set and the poll is woken, and gives the
+    /// service back.
+    pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<S> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut drain_until: Option<Time> = None;
         self.end_turn(self.clock.now());
@@ -85,11 +86,11 @@ impl<S: Service> Driver<S> {
             self.end_turn(now);
             if let Some(until) = drain_until {
                 if self.node.is_drained() {
-                    return Ok(());
+                    return Ok(self.node.into_service());
                 }
                 if until <= now {
                     log::warn!("event=drain_timeout");
-                    return Ok(());
+                    return Ok(self.node.into_service());
                 }
             }
         }

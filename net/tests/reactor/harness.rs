@@ -40,7 +40,7 @@ impl Server {
         let backends = backends.iter().map(SocketAddr::to_string).collect();
         let thread = thread::spawn(move || {
             let service = make(&reactor.handle());
-            reactor.run(service, limits, backends)
+            reactor.run(service, limits, backends).map(|_| ())
         });
         Self { addr, handle, thread: Some(thread) }
     }
