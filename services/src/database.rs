@@ -157,7 +157,9 @@ impl<D: Domain> Database<D> {
         let result = match api {
             Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
             None if request.api == "Ping" => {
-                fields.and_then(|fields| ping(D::SERVICE, fields, &mut self.line)).map(|()| Outcome::Done)
+                let commits = Some(self.durable);
+                let pong = fields.and_then(|fields| ping(D::SERVICE, commits, fields, &mut self.line));
+                pong.map(|()| Outcome::Done)
             }
             None => Err(Error::unimplemented(D::SERVICE, &request.api)),
         };

@@ -277,7 +277,7 @@ fn begin<F: Flow>(api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
         return F::start(api, fields);
     }
     let mut data = Vec::new();
-    ping(F::SERVICE, fields, &mut data)?;
+    ping(F::SERVICE, None, fields, &mut data)?;
     Ok(Step::Reply(data))
 }
 

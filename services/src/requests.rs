@@ -124,10 +124,16 @@ impl SessionCheck {
     }
 }
 
-/// Answers `Ping`, which every service does alike.
-pub(crate) fn ping(service: &'static str, fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
+/// Answers `Ping`, which every service does alike; a database adds how many groups it has flushed to disk since its
+/// start.
+pub(crate) fn ping(
+    service: &'static str,
+    commits: Option<u64>,
+    fields: Fields<'_>,
+    data: &mut Vec<u8>,
+) -> Result<(), Error> {
     fields.finish()?;
-    encode(data, &Pong { service, version: env!("CARGO_PKG_VERSION") });
+    encode(data, &Pong { service, version: env!("CARGO_PKG_VERSION"), commits });
     Ok(())
 }
 
@@ -135,4 +141,6 @@ pub(crate) fn ping(service: &'static str, fields: Fields<'_>, data: &mut Vec<u8>
 struct Pong {
     service: &'static str,
     version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commits: Option<u64>,
 }
