@@ -23,6 +23,7 @@ impl LineBuffer {
         Self { retained_bytes_max, ..Self::default() }
     }
 
+    /// Appends bytes that arrived.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
@@ -44,18 +45,46 @@ impl LineBuffer {
                 return too_long.then_some(Err(TooLong));
             };
             let (start, end) = (self.start, self.scanned + length);
-            let line_end = match self.bytes[start..end].last() {
-                Some(b'\r') => end - 1,
-                _ => end,
-            };
-            if line_end - start > max {
+            let line_bytes = without_return(&self.bytes[start..end]).len();
+            if line_bytes > max {
                 return Some(Err(TooLong));
             }
             self.start = end + 1;
             self.scanned = self.start;
-            if line_end > start {
-                return Some(Ok(&self.bytes[start..line_end]));
+            if line_bytes > 0 {
+                return Some(Ok(&self.bytes[start..start + line_bytes]));
             }
+        }
+    }
+
+    /// The next whole line of what is buffered and, after it, of `arrived`, which is shortened. A line that lies in
+    /// `arrived` alone is not copied; a part of one at its end is buffered. For the rest as [`LineBuffer::next`].
+    pub(crate) fn next_of<'s, 'a: 's>(
+        &'s mut self,
+        arrived: &mut &'a [u8],
+        max: usize,
+    ) -> Option<Result<&'s [u8], TooLong>> {
+        loop {
+            while self.is_empty() {
+                let Some(end) = memchr(b'\n', arrived) else { break };
+                let line = without_return(&arrived[..end]);
+                if line.len() > max {
+                    return Some(Err(TooLong));
+                }
+                *arrived = &arrived[end + 1..];
+                if !line.is_empty() {
+                    return Some(Ok(line));
+                }
+            }
+            // A line that is buffered in part is completed, and no more than that is copied.
+            let end = memchr(b'\n', arrived).map_or(arrived.len(), |end| end + 1);
+            let (rest_of_line, arrived_after) = arrived.split_at(end);
+            self.push(rest_of_line);
+            *arrived = arrived_after;
+            if self.bytes[self.start..] != *b"\r\n" {
+                return self.next(max);
+            }
+            self.clear();
         }
     }
 
@@ -82,6 +111,10 @@ impl LineBuffer {
             }
         }
     }
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 #[cfg(test)]
@@ -114,6 +147,34 @@ mod tests {
             assert_eq!(lines, ["one", "two"], "cut at {cut}");
             assert_eq!(buffer.len(), 5);
         }
+    }
+
+    #[test]
+    fn lines_are_cut_from_what_arrived_as_if_it_had_been_buffered() {
+        let stream = b"one\r\n\n\r\ntwo\nthree\nfour";
+        for (first, second) in
+            (0..stream.len()).flat_map(|first| (first..stream.len()).map(move |second| (first, second)))
+        {
+            let mut buffer = LineBuffer::new(RETAINED);
+            let mut lines = Vec::new();
+            for mut arrived in [&stream[..first], &stream[first..second], &stream[second..]] {
+                while let Some(line) = buffer.next_of(&mut arrived, 100) {
+                    lines.push(line.expect("none is too long").to_vec());
+                }
+                assert!(arrived.is_empty(), "what is no whole line is buffered");
+            }
+            assert_eq!(lines, [&b"one"[..], b"two", b"three"], "cut at {first} and {second}");
+            assert_eq!(buffer.len(), 4);
+        }
+    }
+
+    #[test]
+    fn a_line_that_arrives_whole_or_in_parts_is_too_long_alike() {
+        let mut buffer = LineBuffer::new(RETAINED);
+        assert_eq!(buffer.next_of(&mut &b"123456\n"[..], 5), Some(Err(TooLong)));
+        let mut buffer = LineBuffer::new(RETAINED);
+        assert_eq!(buffer.next_of(&mut &b"1234"[..], 5), None);
+        assert_eq!(buffer.next_of(&mut &b"56\n"[..], 5), Some(Err(TooLong)));
     }
 
     #[test]

@@ -203,14 +203,13 @@ impl<S: Service> Node<S> {
     }
 
     /// Hands each line of a backend to the service as the reply to its call.
-    fn answered(&mut self, link: usize, bytes: &[u8]) {
+    fn answered(&mut self, link: usize, mut bytes: &[u8]) {
         let Out { links, limits, now, .. } = &mut self.out;
         let (now, reply_bytes_max) = (*now, limits.reply_bytes_max);
         links[link].heard(now, limits);
         let mut lines = mem::take(&mut links[link].lines);
-        lines.push(bytes);
         loop {
-            let line = match lines.next(reply_bytes_max) {
+            let line = match lines.next_of(&mut bytes, reply_bytes_max) {
                 None => break,
                 Some(Ok(line)) => line,
                 Some(Err(_)) => {
