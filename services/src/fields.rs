@@ -21,14 +21,13 @@ impl<'a> Fields<'a> {
     /// `INVALID_ARGUMENT`: it is no object, or has a field twice.
     pub(crate) fn parse(data: &'a str) -> Result<Self, Error> {
         let mut deserializer = serde_json::Deserializer::from_str(data);
-        let entries: Vec<(Cow<'a, str>, &'a RawValue)> = deserializer
+        let mut entries: Vec<(Cow<'a, str>, &'a RawValue)> = deserializer
             .deserialize_map(EntriesVisitor)
             .map_err(|_| invalid("`data` must be an object with strings as keys"))?;
         // Sorted, because a line has room for many thousand fields.
-        let mut names: Vec<&str> = entries.iter().map(|(name, _)| &**name).collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(invalid(format!("field `{}` is given twice", quoted(pair[0])))),
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(invalid(format!("field `{}` is given twice", quoted(&pair[0].0)))),
             None => Ok(Self { entries }),
         }
     }

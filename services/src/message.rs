@@ -1,9 +1,9 @@
 //! The envelope around every request and reply, and the errors in it. It does not know what the APIs are.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use net::Reject;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -155,15 +155,17 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A reply of a database, as its line. It is read only as far as it is asked.
+/// A reply of a database. It is read only as far as it is asked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reply<'a>(&'a [u8]);
+pub(crate) struct Reply<'a> {
+    line: &'a [u8],
+    /// What follows the ID in it.
+    rest: &'a [u8],
+}
 
 #[derive(Deserialize)]
-struct ReplyEnvelope<'a> {
+struct ReplyEnvelope {
     error: Option<Error>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
 }
 
 impl<'a> Reply<'a> {
@@ -174,11 +176,11 @@ impl<'a> Reply<'a> {
     /// takes no further connection.
     pub(crate) fn to_request(line: &'a [u8], id: &str) -> Result<Self, Error> {
         let rest = line.strip_prefix(REPLY_START).and_then(|rest| rest.strip_prefix(id.as_bytes()));
-        if rest.is_some_and(|rest| rest.starts_with(b",")) {
-            return Ok(Self(line));
+        if let Some(rest) = rest.filter(|rest| rest.starts_with(b",")) {
+            return Ok(Self { line, rest });
         }
         let reply = serde_json::from_slice(line).ok();
-        let error = reply.and_then(|reply: ReplyEnvelope<'_>| reply.error);
+        let error = reply.and_then(|reply: ReplyEnvelope| reply.error);
         let said = error.map_or_else(|| "something unexpected".into(), |error| error.message);
         Err(Error::new(Code::Unavailable, said))
     }
@@ -187,17 +189,21 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     /// The error that the database returned; `INTERNAL` if its data is not what was expected.
-    pub(crate) fn data<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let unexpected = |error| {
-            log::error!("event=unexpected_reply error=\"{error}\"");
-            Error::new(Code::Internal, "a database's reply is not of the expected form")
-        };
-        let envelope: ReplyEnvelope<'a> = serde_json::from_slice(self.0).map_err(unexpected)?;
-        match envelope.error {
-            Some(error) => Err(error),
-            None => serde_json::from_str(envelope.data.map_or("null", RawValue::get)).map_err(unexpected),
+    pub(crate) fn data<T: Deserialize<'a>>(self) -> Result<T, Error> {
+        if let Some(data) = self.rest.strip_prefix(OK_MIDDLE).and_then(|data| data.strip_suffix(b"}")) {
+            return serde_json::from_slice(data).map_err(|error| unexpected(&error));
+        }
+        let envelope = serde_json::from_slice(self.line).map_err(|error| unexpected(&error))?;
+        match envelope {
+            ReplyEnvelope { error: Some(error) } => Err(error),
+            ReplyEnvelope { error: None } => Err(unexpected(&"neither data nor an error")),
         }
     }
+}
+
+fn unexpected(error: &dyn fmt::Display) -> Error {
+    log::error!("event=unexpected_reply error=\"{error}\"");
+    Error::new(Code::Internal, "a database's reply is not of the expected form")
 }
 
 const REPLY_START: &[u8] = b"{\"type\":\"Response\",\"request_id\":";
