@@ -4,6 +4,7 @@
 //!
 //! This file only chooses the subcommand. The services themselves live in the crate `services`.
 
+mod bench;
 mod children;
 mod client;
 mod command_line;
@@ -33,6 +34,9 @@ Use it:
   seller         seller's shell, or one command of it
   ping           ask a service whether it answers
 
+Measure it:
+  bench          the load generator
+
 Options:
   -h, --help     print this help; works after each subcommand as well
   --version      print the version
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         return usage_error("a subcommand is missing", USAGE);
     };
     match subcommand.as_str() {
+        "bench" => bench::run(rest),
         "up" => up::run(rest),
         "db_customer" | "db_product" | "server_buyer" | "server_seller" => serve::run(subcommand, rest),
         "buyer" => shell::run(&shell::BUYER, rest),

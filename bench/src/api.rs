@@ -1,0 +1,137 @@
+//! [`Api`]: the APIs that a benchmark can call, and through which databases each of them goes.
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A client of `server_buyer`.
+    Buyer,
+    /// A client of `server_seller`.
+    Seller,
+}
+
+/// An API of a frontend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Api {
+    Ping,
+    CreateAccount,
+    Login,
+    Logout,
+    GetSellerRating,
+    RegisterItemForSale,
+    ChangeItemPrice,
+    UpdateUnitsForSale,
+    DisplayItemsForSale,
+    SearchItemsForSale,
+    GetItem,
+    AddItemToCart,
+    RemoveItemFromCart,
+    SaveCart,
+    ClearCart,
+    DisplayCart,
+    ProvideFeedback,
+    GetBuyerPurchases,
+}
+
+/// The databases that a request goes through, in turn: `C` is `db_customer`, `P` is `db_product`.
+pub(crate) type Hops = &'static str;
+
+struct Entry {
+    api: Api,
+    name: &'static str,
+    buyers: bool,
+    sellers: bool,
+    hops: Hops,
+}
+
+const fn both(api: Api, name: &'static str, hops: Hops) -> Entry {
+    Entry { api, name, buyers: true, sellers: true, hops }
+}
+
+const fn sellers(api: Api, name: &'static str, hops: Hops) -> Entry {
+    Entry { api, name, buyers: false, sellers: true, hops }
+}
+
+const fn buyers(api: Api, name: &'static str, hops: Hops) -> Entry {
+    Entry { api, name, buyers: true, sellers: false, hops }
+}
+
+/// In the order of [`Api`].
+const ENTRIES: [Entry; 18] = [
+    both(Api::Ping, "Ping", ""),
+    both(Api::CreateAccount, "CreateAccount", "C"),
+    both(Api::Login, "Login", "C"),
+    both(Api::Logout, "Logout", "C"),
+    both(Api::GetSellerRating, "GetSellerRating", "C"),
+    sellers(Api::RegisterItemForSale, "RegisterItemForSale", "CP"),
+    sellers(Api::ChangeItemPrice, "ChangeItemPrice", "CP"),
+    sellers(Api::UpdateUnitsForSale, "UpdateUnitsForSale", "CP"),
+    sellers(Api::DisplayItemsForSale, "DisplayItemsForSale", "CP"),
+    buyers(Api::SearchItemsForSale, "SearchItemsForSale", "P"),
+    buyers(Api::GetItem, "GetItem", "P"),
+    buyers(Api::AddItemToCart, "AddItemToCart", "PC"),
+    buyers(Api::RemoveItemFromCart, "RemoveItemFromCart", "C"),
+    buyers(Api::SaveCart, "SaveCart", "C"),
+    buyers(Api::ClearCart, "ClearCart", "C"),
+    buyers(Api::DisplayCart, "DisplayCart", "C"),
+    buyers(Api::ProvideFeedback, "ProvideFeedback", "CPC"),
+    buyers(Api::GetBuyerPurchases, "GetBuyerPurchases", "C"),
+];
+
+impl Api {
+    /// How many there are; each is less than this as a number.
+    pub(crate) const COUNT: usize = ENTRIES.len();
+
+    pub(crate) fn all() -> impl Iterator<Item = Api> {
+        ENTRIES.iter().map(|entry| entry.api)
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Api> {
+        Self::all().find(|api| api.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    pub(crate) fn hops(self) -> Hops {
+        self.entry().hops
+    }
+
+    /// Whether the frontend of this role offers it.
+    pub(crate) fn is_for(self, role: Role) -> bool {
+        match role {
+            Role::Buyer => self.entry().buyers,
+            Role::Seller => self.entry().sellers,
+        }
+    }
+
+    /// Whether it cannot be called without a session.
+    pub(crate) fn needs_session(self) -> bool {
+        use Api::{CreateAccount, GetItem, Login, Ping, SearchItemsForSale};
+        !matches!(self, Ping | CreateAccount | Login | SearchItemsForSale | GetItem)
+    }
+
+    /// Whether the request of a buyer names an item or a seller.
+    pub(crate) fn needs_items(self) -> bool {
+        use Api::{AddItemToCart, GetItem, GetSellerRating, ProvideFeedback, RemoveItemFromCart};
+        matches!(self, AddItemToCart | GetItem | GetSellerRating | ProvideFeedback | RemoveItemFromCart)
+    }
+
+    fn entry(self) -> &'static Entry {
+        &ENTRIES[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entries_stand_in_the_order_of_the_apis() {
+        for (number, api) in Api::all().enumerate() {
+            assert_eq!(api as usize, number, "{}", api.name());
+            assert_eq!(Api::from_name(api.name()), Some(api));
+        }
+        assert_eq!(Api::from_name("MakeTea"), None);
+    }
+}

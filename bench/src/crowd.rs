@@ -1,0 +1,139 @@
+//! Services that put a marketplace into a state rather than measure it: [`Fill`] registers items, [`Crowd`] holds
+//! connections that do nothing.
+
+use std::io::Write;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use net::reactor::Handle;
+use net::{Backend, Call, Event, Out, Service, Time};
+
+/// How long a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Registrations under way at the same time: as many as a database takes from one connection.
+const FILLS_MAX: u64 = 1024;
+/// Items are dealt to so many categories in turn, of which the first is the one that is searched.
+const CATEGORIES: u64 = 10;
+/// Connections that are made at the same time.
+const GREETINGS_MAX: usize = 256;
+
+/// Registers items at `db_product`, its only backend.
+pub(crate) struct Fill {
+    items: u64,
+    begun: u64,
+    ended: u64,
+    /// Items that were not registered.
+    pub(crate) failures: u64,
+    line: Vec<u8>,
+    reactor: Handle,
+}
+
+impl Fill {
+    /// The reactor is drained when so many items are registered.
+    pub(crate) fn new(items: u64, reactor: Handle) -> Self {
+        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), reactor }
+    }
+
+    fn register_next(&mut self, now: Time, out: &mut Out) {
+        let number = self.begun;
+        self.begun += 1;
+        self.line.clear();
+        write!(
+            self.line,
+            r#"{{"request_id":1,"api":"RegisterItem","data":{{"seller_id":{},"name":"Volume {number} of {}","category":{},"keywords":["book","shelf{}","k{}"],"condition":"used","price":12.5,"quantity":5}}}}"#,
+            1 + number % 1000,
+            number * 7919 % 100_003,
+            1 + number % CATEGORIES,
+            number % 97,
+            number % 9973,
+        )
+        .expect("writing to memory cannot fail");
+        out.call(Backend(0), Call(0), &self.line, now + CALL_TIMEOUT);
+    }
+}
+
+impl Service for Fill {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+        if let Event::Reply(_, reply) = event {
+            self.ended += 1;
+            let registered = reply.is_ok_and(|line| line.starts_with(OK_START));
+            self.failures += u64::from(!registered);
+            if self.begun < self.items {
+                self.register_next(now, out);
+            }
+        }
+    }
+
+    fn end_turn(&mut self, now: Time, out: &mut Out) {
+        while self.begun < self.items.min(FILLS_MAX) {
+            self.register_next(now, out);
+        }
+        if self.is_drained() {
+            self.reactor.drain();
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.ended == self.items
+    }
+}
+
+const OK_START: &[u8] = br#"{"type":"Response","request_id":1,"ok":true,"#;
+
+/// Makes one call over each of its connections, and then keeps silent.
+pub(crate) struct Crowd {
+    size: usize,
+    begun: usize,
+    greeted: usize,
+    gathered: Sender<()>,
+}
+
+impl Crowd {
+    /// What is received says that all connections stand and were answered.
+    pub(crate) fn new(size: usize) -> (Self, Receiver<()>) {
+        let (gathered, gathered_in) = channel();
+        (Self { size, begun: 0, greeted: 0, gathered }, gathered_in)
+    }
+
+    fn greet_next(&mut self, now: Time, out: &mut Out) {
+        let number = self.begun;
+        self.begun += 1;
+        out.call(Backend(number), Call(number), br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+    }
+
+    fn tell_when_gathered(&self) {
+        if self.greeted == self.size {
+            // Whoever no longer waits for it does not need it.
+            let _ = self.gathered.send(());
+        }
+    }
+}
+
+impl Service for Crowd {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+        let Event::Reply(call, reply) = event else { return };
+        if reply.is_err() {
+            // The connection was not made in time; it is tried again.
+            out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+            return;
+        }
+        self.greeted += 1;
+        if self.begun < self.size {
+            self.greet_next(now, out);
+        }
+        self.tell_when_gathered();
+    }
+
+    fn end_turn(&mut self, now: Time, out: &mut Out) {
+        while self.begun < self.size.min(GREETINGS_MAX) {
+            self.greet_next(now, out);
+        }
+        if self.size == 0 {
+            self.tell_when_gathered();
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}

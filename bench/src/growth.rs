@@ -1,0 +1,196 @@
+//! How costs grow with the catalogue and with idle connections.
+//!
+//! A catalogue is registered through `db_product` itself, which is then started again, so that what is measured is a
+//! database after its start. Each catalogue has the same page for the search that is timed: a hundred items.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Instant;
+
+use net::Limits;
+use net::reactor::Reactor;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::{Cluster, Launch, ServiceOptions, database};
+use crate::crowd::{Crowd, Fill};
+use crate::host::Host;
+use crate::mix::Mix;
+use crate::plan::{Plan, Scenario};
+use crate::record::new_times;
+use crate::results::{Percentiles, percentiles};
+use crate::runner::{Failure, Runner, Target, count_matches};
+
+/// Buyers who search, one call each at a time.
+const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };
+const SEARCHES: usize = 5000;
+const SEARCH_RUNS: usize = 3;
+/// Those who go on working while others are idle.
+const WORKERS: Scenario = Scenario { buyers: 10, sellers: 10 };
+const WORKER_CALLS: usize = 1000;
+const WARMUP: usize = 500;
+const SEED: u64 = 1;
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct GrowthPlan {
+    /// Sizes of the catalogue, in items.
+    pub items: Vec<u64>,
+    /// Numbers of idle connections to `server_buyer`.
+    pub idle: Vec<usize>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Growth {
+    /// Where it was measured.
+    pub host: Host,
+    /// By size.
+    pub catalogues: Vec<CatalogueCost>,
+    /// By number.
+    pub idle: Vec<IdleCost>,
+}
+
+/// The cost of a catalogue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CatalogueCost {
+    /// Items in it.
+    pub items: u64,
+    /// From the start of `db_product` until it listens.
+    pub load_s: f64,
+    /// Resident memory of `db_product` after its start.
+    pub memory_bytes: u64,
+    /// Searching for a page of 100 items, by a single buyer through `server_buyer`.
+    pub search: Percentiles,
+    /// Processor time of `db_product` for such a search.
+    pub search_cpu_us: f64,
+}
+
+/// The cost of idle connections.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdleCost {
+    /// Connections to `server_buyer`, each of which has made one call.
+    pub connections: usize,
+    /// Resident memory of `server_buyer` with them.
+    pub memory_bytes: u64,
+    /// What a connection adds to that.
+    pub bytes_per_connection: f64,
+    /// The throughput of 10 buyers and 10 sellers beside them.
+    pub calls_per_second: f64,
+}
+
+/// Measures growth. Once `interrupted` is set, it ends soon.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn grow(plan: &GrowthPlan, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<Growth, Failure> {
+    let mut catalogues = Vec::new();
+    for &items in &plan.items {
+        catalogues.push(catalogue_cost(items, launch, interrupted)?);
+    }
+    let mut idle = Vec::new();
+    for &connections in &plan.idle {
+        idle.push(idle_cost(connections, launch, interrupted)?);
+    }
+    Ok(Growth { host: Host::here(), catalogues, idle })
+}
+
+fn catalogue_cost(
+    items: u64,
+    launch: Launch<'_>,
+    interrupted: &AtomicBool,
+) -> Result<CatalogueCost, Failure> {
+    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+    fill(data.path(), items, launch)?;
+    let options = ServiceOptions::default();
+    let started = Instant::now();
+    let product = database("db_product", data.path(), &options, launch).map_err(Failure::Failed)?;
+    let load_s = started.elapsed().as_secs_f64();
+    drop(product);
+
+    let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
+    let memory_bytes = memory_bytes(&cluster, "db_product")?;
+    let plan = plan(SEARCHERS, "SearchItemsForSale", SEARCH_RUNS, SEARCHES);
+    let mut runner = Runner::new(&plan, interrupted);
+    runner.announce(format!("searching {items} items"));
+    let matches = count_matches(&cluster)?;
+    let (mut times, mut cpu_us) = (new_times(), Vec::new());
+    for _ in 0..plan.runs {
+        let (record, cost) = runner.run(SEARCHERS, &cluster, Target::Marketplace { matches })?;
+        if !record.is_right() {
+            return Err(Failure::Failed(format!("searches fail: {:?}", record.errors)));
+        }
+        record.apis.iter().flatten().for_each(|calls| times += &calls.times);
+        let product = cost.iter().find(|service| service.service == "db_product");
+        cpu_us.extend(product.map(|service| service.cpu_us_per_call));
+    }
+    let search_cpu_us = cpu_us.iter().sum::<f64>() / cpu_us.len() as f64;
+    Ok(CatalogueCost { items, load_s, memory_bytes, search: percentiles(&times), search_cpu_us })
+}
+
+/// Registers items in a folder's database.
+fn fill(data: &Path, items: u64, launch: Launch<'_>) -> Result<(), Failure> {
+    let process =
+        database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
+    let reactor = reactor()?;
+    let fill = Fill::new(items, reactor.handle());
+    let fill = reactor.run(fill, Limits::default(), vec![process.address.clone()]);
+    match fill.map_err(|error| failed("the load generator fails", &error))?.failures {
+        0 => Ok(()),
+        failures => Err(Failure::Failed(format!("{failures} items could not be registered"))),
+    }
+}
+
+fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<IdleCost, Failure> {
+    let options = ServiceOptions::default();
+    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+    let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
+    let before = memory_bytes(&cluster, "server_buyer")?;
+    let reactor = reactor()?;
+    let handle = reactor.handle();
+    let (crowd, gathered) = Crowd::new(connections);
+    let addresses = vec![cluster.buyer.clone(); connections];
+    thread::scope(|scope| {
+        let crowd = scope.spawn(move || reactor.run(crowd, Limits::default(), addresses).map(|_| ()));
+        let measured = (|| {
+            gathered.recv().map_err(|_| Failure::Failed("the connections cannot be made".to_owned()))?;
+            let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
+            let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
+            let mut runner = Runner::new(&plan, interrupted);
+            runner.announce(format!("{connections} idle connections"));
+            let (record, _) = runner.run(WORKERS, &cluster, Target::Marketplace { matches: 0 })?;
+            Ok(IdleCost {
+                connections,
+                memory_bytes,
+                bytes_per_connection: memory_bytes.saturating_sub(before) as f64 / connections.max(1) as f64,
+                calls_per_second: record.calls() as f64
+                    / record.ended_at.since(record.started_at).as_secs_f64(),
+            })
+        })();
+        handle.drain();
+        crowd
+            .join()
+            .expect("the crowd does not panic")
+            .map_err(|error| failed("the load generator fails", &error))?;
+        measured
+    })
+}
+
+fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
+    let mix = Mix::from_name(mix).expect("the mix exists");
+    Plan { scenarios: vec![scenario], runs, calls, warmup: WARMUP, mix, rate: None, floor: false, seed: SEED }
+}
+
+fn memory_bytes(cluster: &Cluster, name: &str) -> Result<u64, Failure> {
+    let process = cluster.process(name).expect("it was started");
+    process.usage().map(|usage| usage.memory_bytes).map_err(Failure::Failed)
+}
+
+fn reactor() -> Result<Reactor, Failure> {
+    Reactor::without_listener().map_err(|error| failed("the load generator fails", &error))
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::Failed(format!("{what}: {error}"))
+}

@@ -1,0 +1,36 @@
+//! The load generator: it drives the buyers and sellers of a scenario against the marketplace, measures each call and
+//! checks each reply, and compares what it finds with a bare relay of the same bytes over the same hops.
+//!
+//! It runs on the event loop that the services run on, so that one thread drives hundreds of clients. It parses no
+//! command line, and does not know how a marketplace is started: its caller says how.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod client;
+mod cluster;
+mod crowd;
+mod growth;
+mod host;
+mod load;
+mod mix;
+mod pace;
+mod plan;
+mod probe;
+mod process;
+mod record;
+mod relay;
+mod reply;
+pub mod results;
+mod run;
+mod runner;
+pub mod show;
+
+pub use cluster::{Launch, ServiceOptions, Services};
+pub use growth::{CatalogueCost, Growth, GrowthPlan, IdleCost, grow};
+pub use host::Host;
+pub use mix::Mix;
+pub use plan::{Plan, Scenario};
+pub use relay::{Part, serve as serve_relay};
+pub use run::run;
+pub use runner::Failure;

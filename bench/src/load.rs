@@ -1,0 +1,356 @@
+//! [`Load`]: the service that drives all clients of a run, each over a connection of its own, and records what it sees.
+//!
+//! It goes through stages: each begins for all clients at once, when the last of them has ended the one before. Times
+//! are those of the event loop's turns: a call begins with the turn in which it is written and ends with the turn that
+//! reads its reply, so the generator's own work counts as response time, and in a closed loop the response times of a
+//! client add up to the whole run. It makes no system call; what its clients say is their own knowledge.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use net::reactor::Handle;
+use net::{Backend, Call, Event, Lost, Out, Service, Time, Worker};
+
+use crate::api::Api;
+use crate::client::{Client, Mistake, World};
+use crate::pace::Schedule;
+use crate::record::Record;
+use crate::relay;
+
+/// How long a call may take before it counts as lost.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Clients that are set up at the same time. Hashing a password is slow on purpose, and frontends refuse a flood.
+const SETUPS_MAX: usize = 64;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Accounts are opened and items put up for sale.
+    Setup,
+    Warmup,
+    Measure,
+    /// The catalogue is left as it was found.
+    Teardown,
+    Done,
+}
+
+/// Is told how a run goes on.
+pub(crate) trait Observer {
+    /// A stage begins.
+    fn stage(&mut self, stage: Stage);
+
+    /// So many calls are measured. True: end the run, whatever is left.
+    fn progress(&mut self, calls: usize) -> bool;
+}
+
+/// How many calls, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Volume {
+    /// Calls of each client that are measured.
+    pub(crate) calls: usize,
+    /// Calls of each client before those.
+    pub(crate) warmup: usize,
+    /// Calls a second of all clients together; `None`: a closed loop.
+    pub(crate) rate: Option<f64>,
+}
+
+/// All clients of a run.
+pub(crate) struct Load<'a> {
+    slots: Vec<Slot>,
+    world: World,
+    volume: Volume,
+    /// Reply lengths by API, if the clients call a relay.
+    relay: Option<[usize; Api::COUNT]>,
+    stage: Stage,
+    /// Clients that have not ended the stage.
+    busy: usize,
+    /// Clients whose setup has not begun.
+    waiting: VecDeque<usize>,
+    /// The stage that begins with the next turn, once the observer has been told: what it does then must not count.
+    next: Option<Stage>,
+    schedule: Option<Schedule>,
+    /// Scheduled calls whose moment has come.
+    due: usize,
+    /// The pacer's wake-up is on its way.
+    pacing: bool,
+    pacer: Box<dyn Worker<Duration, ()>>,
+    measured: usize,
+    record: Record,
+    line: Vec<u8>,
+    observer: &'a mut dyn Observer,
+    reactor: Handle,
+}
+
+struct Slot {
+    client: Client,
+    /// The call under way.
+    call: Option<Under>,
+    /// Calls of the stage that were begun.
+    begun: usize,
+    /// Calls of the stage.
+    calls: usize,
+}
+
+struct Under {
+    api: Api,
+    since: Time,
+    sent_bytes: usize,
+}
+
+impl<'a> Load<'a> {
+    /// `matches` are those of the search before the run. Of the clients, those that take part in the mix stand first;
+    /// each is the backend of its place. The reactor is drained when all is done.
+    pub(crate) fn new(
+        clients: Vec<Client>,
+        matches: u64,
+        volume: Volume,
+        pacer: Box<dyn Worker<Duration, ()>>,
+        observer: &'a mut dyn Observer,
+        reactor: Handle,
+    ) -> Self {
+        assert!(clients.is_sorted_by_key(|client| !client.takes_part()), "those that take part stand first");
+        let slot = |client| Slot { client, call: None, begun: 0, calls: 0 };
+        Self {
+            slots: clients.into_iter().map(slot).collect(),
+            world: World { items: Vec::new(), matches },
+            volume,
+            relay: None,
+            stage: Stage::Setup,
+            busy: 0,
+            waiting: VecDeque::new(),
+            next: Some(Stage::Setup),
+            schedule: None,
+            due: 0,
+            pacing: false,
+            pacer,
+            measured: 0,
+            record: Record::new(),
+            line: Vec::new(),
+            observer,
+            reactor,
+        }
+    }
+
+    /// The clients call a relay, which answers with lines of these lengths. They pretend to be set up.
+    pub(crate) fn for_relay(mut self, reply_bytes: [usize; Api::COUNT]) -> Self {
+        self.relay = Some(reply_bytes);
+        self.world.items = vec![("1:100".to_owned(), 100)];
+        for slot in &mut self.slots {
+            slot.client.pretend();
+        }
+        self
+    }
+
+    pub(crate) fn into_record(self) -> Record {
+        self.record
+    }
+
+    fn begin(&mut self, now: Time, stage: Stage, out: &mut Out) {
+        self.stage = stage;
+        for slot in &mut self.slots {
+            let client = &slot.client;
+            slot.begun = 0;
+            slot.calls = match stage {
+                // The relay needs no accounts, but connections.
+                Stage::Setup if self.relay.is_some() => 1,
+                Stage::Setup => client.setup().len(),
+                Stage::Warmup if client.takes_part() => self.volume.warmup,
+                Stage::Measure if client.takes_part() => self.volume.calls,
+                Stage::Teardown if self.relay.is_none() => client.teardown().len(),
+                Stage::Warmup | Stage::Measure | Stage::Teardown | Stage::Done => 0,
+            };
+        }
+        let taking_part: Vec<usize> = (0..self.slots.len()).filter(|&n| self.slots[n].calls > 0).collect();
+        self.busy = taking_part.len();
+        match stage {
+            Stage::Done => self.reactor.drain(),
+            _ if self.busy == 0 => self.end_stage(),
+            Stage::Setup => {
+                self.waiting = taking_part.into();
+                for _ in 0..SETUPS_MAX.min(self.waiting.len()) {
+                    self.begin_next_setup(now, out);
+                }
+            }
+            Stage::Measure => {
+                (self.record.started_at, self.record.ended_at) = (now, now);
+                match self.volume.rate {
+                    Some(rate) => self.schedule = Some(Schedule::new(now, rate, self.busy)),
+                    None => taking_part.into_iter().for_each(|number| self.call(now, number, now, out)),
+                }
+            }
+            Stage::Warmup | Stage::Teardown => {
+                taking_part.into_iter().for_each(|number| self.call(now, number, now, out));
+            }
+        }
+    }
+
+    fn end_stage(&mut self) {
+        let next = match self.stage {
+            // Whoever could not be set up would only measure errors.
+            Stage::Setup if !self.record.is_right() => Stage::Done,
+            Stage::Setup => {
+                self.world.matches += self.world.items.len() as u64;
+                Stage::Warmup
+            }
+            Stage::Warmup => Stage::Measure,
+            Stage::Measure => {
+                self.schedule = None;
+                Stage::Teardown
+            }
+            Stage::Teardown | Stage::Done => Stage::Done,
+        };
+        self.observer.stage(next);
+        self.next = Some(next);
+        self.wake_after(Duration::ZERO);
+    }
+
+    fn wake_after(&mut self, pause: Duration) {
+        if !self.pacing {
+            self.pacing = true;
+            self.pacer.submit(pause);
+        }
+    }
+
+    fn begin_next_setup(&mut self, now: Time, out: &mut Out) {
+        if let Some(number) = self.waiting.pop_front() {
+            self.call(now, number, now, out);
+        }
+    }
+
+    /// Lets a client make its next call, which counts from `since`.
+    fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out) {
+        let Slot { client, call, begun, .. } = &mut self.slots[number];
+        self.line.clear();
+        let api = match self.stage {
+            Stage::Setup => {
+                let api = client.setup()[*begun];
+                client.write(api, &self.world, &mut self.line);
+                api
+            }
+            Stage::Teardown => {
+                let api = client.teardown()[*begun];
+                client.sell_out(&mut self.line);
+                api
+            }
+            _ => client.next(&self.world, &mut self.line),
+        };
+        if let Some(reply_bytes) = &self.relay {
+            relay::address(&mut self.line, api.hops(), reply_bytes[api as usize]);
+        }
+        *begun += 1;
+        *call = Some(Under { api, since, sent_bytes: self.line.len() + 1 });
+        out.call(Backend(number), Call(number), &self.line, now + CALL_TIMEOUT);
+    }
+
+    /// Takes the reply to a client's call.
+    fn take(&mut self, now: Time, number: usize, reply: Result<&[u8], Lost>) {
+        let slot = &mut self.slots[number];
+        let Under { api, since, sent_bytes } = slot.call.take().expect("only what was called is answered");
+        if self.stage == Stage::Measure {
+            self.measured += 1;
+            self.record.ended_at = now;
+            if let Ok(line) = reply {
+                self.record.answered(api, now.since(since), sent_bytes, line.len() + 1);
+            }
+        }
+        let line = match reply {
+            Ok(line) => line,
+            Err(lost) => return self.record.failed(lost_code(lost).to_owned()),
+        };
+        let result = match &self.relay {
+            None => slot.client.take(api, line, &mut self.world),
+            Some(_) if self.stage == Stage::Setup => Ok(()),
+            Some(reply_bytes) if api.hops().is_empty() || line.len() == reply_bytes[api as usize] => Ok(()),
+            Some(_) => Err(Mistake::Wrong),
+        };
+        match result {
+            Ok(()) => {}
+            Err(Mistake::Failed(code)) => {
+                self.record.failed(code);
+                self.record.keep_wrong(api, line);
+            }
+            Err(Mistake::Wrong) => {
+                self.record.wrong += 1;
+                self.record.keep_wrong(api, line);
+            }
+        }
+    }
+
+    /// Goes on with a client whose call has ended.
+    fn go_on(&mut self, now: Time, number: usize, out: &mut Out) {
+        let Slot { begun, calls, .. } = self.slots[number];
+        if begun < calls {
+            match &self.schedule {
+                None => self.call(now, number, now, out),
+                // What fell due while the client was busy is sent at once, and counts from its moment.
+                Some(schedule) => {
+                    let since = schedule.due_of_client(number, begun);
+                    if since <= now {
+                        self.call(now, number, since, out);
+                    }
+                }
+            }
+            return;
+        }
+        self.busy -= 1;
+        if self.busy == 0 {
+            self.end_stage();
+        } else if self.stage == Stage::Setup {
+            self.begin_next_setup(now, out);
+        }
+    }
+
+    /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
+    fn follow_schedule(&mut self, now: Time, out: &mut Out) {
+        let Some(schedule) = self.schedule else { return };
+        let all = schedule.calls(self.volume.calls);
+        while self.due < all && schedule.due(self.due) <= now {
+            let (number, since) = (schedule.client(self.due), schedule.due(self.due));
+            let slot = &self.slots[number];
+            if slot.call.is_none() && slot.begun < slot.calls {
+                self.record.late(now.since(since));
+                self.call(now, number, since, out);
+            }
+            self.due += 1;
+        }
+        if self.due < all {
+            self.wake_after(schedule.due(self.due).since(now));
+        }
+    }
+}
+
+impl Service for Load<'_> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+        if let Event::Reply(Call(number), reply) = event {
+            self.take(now, number, reply);
+            self.go_on(now, number, out);
+        }
+    }
+
+    fn end_turn(&mut self, now: Time, out: &mut Out) {
+        while self.pacer.poll().is_some() {
+            self.pacing = false;
+        }
+        if let Some(stage) = self.next.take_if(|_| !self.pacing) {
+            self.begin(now, stage, out);
+        }
+        self.follow_schedule(now, out);
+        if self.stage == Stage::Measure && self.observer.progress(self.measured) {
+            self.stage = Stage::Done;
+            self.reactor.drain();
+        }
+    }
+
+    /// What is in flight when a run is broken off is of no interest.
+    fn is_drained(&self) -> bool {
+        self.stage == Stage::Done
+    }
+}
+
+fn lost_code(lost: Lost) -> &'static str {
+    match lost {
+        Lost::Unsent => "CANNOT_CONNECT",
+        Lost::Unanswered => "CONNECTION_LOST",
+        Lost::Overloaded => "OVERLOADED",
+    }
+}

@@ -1,0 +1,130 @@
+//! [`Plan`]: what is to be measured.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::api::Role;
+use crate::mix::Mix;
+
+/// The most clients of each role.
+const CLIENTS_MAX: usize = 10_000;
+
+/// What a benchmark is to measure, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Numbers of clients, each measured by itself.
+    pub scenarios: Vec<Scenario>,
+    /// Runs of each scenario.
+    pub runs: usize,
+    /// Calls of each client in a run.
+    pub calls: usize,
+    /// Calls of each client before those that are measured.
+    pub warmup: usize,
+    /// What is called.
+    pub mix: Mix,
+    /// Calls a second of all clients together, sent on schedule; `None`: each call follows the reply before.
+    pub rate: Option<f64>,
+    /// Whether the same clients call a bare relay in turn.
+    pub floor: bool,
+    /// Decides every choice of the clients.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// # Errors
+    /// A scenario leaves its mix nothing to do.
+    pub fn check(&self) -> Result<(), String> {
+        let mix = &self.mix;
+        for scenario in &self.scenarios {
+            if self.active_clients(*scenario) == 0 {
+                return Err(format!("{scenario} has nobody who calls {}", mix.name()));
+            }
+            if mix.needs_items() && scenario.buyers > 0 && scenario.sellers == 0 {
+                return Err(format!("{scenario} needs a seller, whose item buyers can ask for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The clients of a scenario that the mix has something to do for.
+    pub(crate) fn active_clients(&self, scenario: Scenario) -> usize {
+        let of = |role, count| if self.mix.calls(role) { count } else { 0 };
+        of(Role::Buyer, scenario.buyers) + of(Role::Seller, scenario.sellers)
+    }
+}
+
+/// How many clients there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// Clients of `server_buyer`.
+    pub buyers: usize,
+    /// Clients of `server_seller`.
+    pub sellers: usize,
+}
+
+impl Scenario {
+    /// The three that are measured unless others are asked for.
+    pub const STANDARD: [Self; 3] = [Self::of(1), Self::of(10), Self::of(100)];
+
+    const fn of(each: usize) -> Self {
+        Self { buyers: each, sellers: each }
+    }
+
+    /// All clients.
+    pub fn clients(self) -> usize {
+        self.buyers + self.sellers
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    /// Reads `BUYERS+SELLERS`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().filter(|number| (0..=CLIENTS_MAX).contains(number));
+        let read = || {
+            let (buyers, sellers) = text.split_once('+')?;
+            let scenario = Self { buyers: number(buyers)?, sellers: number(sellers)? };
+            (scenario.clients() > 0).then_some(scenario)
+        };
+        read().ok_or_else(|| {
+            format!("{text:?} is not BUYERS+SELLERS, each from 0 to {CLIENTS_MAX}, like 100+100")
+        })
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}+{}", self.buyers, self.sellers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(mix: &str, scenario: &str) -> Plan {
+        let scenarios = vec![scenario.parse().expect("valid")];
+        let mix = Mix::from_name(mix).expect("valid");
+        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, rate: None, floor: false, seed: 0 }
+    }
+
+    #[test]
+    fn a_scenario_must_have_something_to_do() {
+        assert!(plan("default", "1+0").check().is_ok());
+        assert!(plan("shopping", "1+0").check().is_err(), "nobody sells anything");
+        assert!(plan("shopping", "0+1").check().is_ok());
+        assert!(plan("GetItem", "0+1").check().is_err(), "nobody buys anything");
+        assert_eq!(plan("GetItem", "3+2").active_clients(Scenario { buyers: 3, sellers: 2 }), 3);
+    }
+
+    #[test]
+    fn scenarios_are_read_and_written_alike() {
+        for text in ["1+1", "100+0", "0+7"] {
+            assert_eq!(text.parse::<Scenario>().expect("valid").to_string(), text);
+        }
+        for text in ["", "1", "0+0", "-1+1", "1+10001", "1+1+1"] {
+            assert!(text.parse::<Scenario>().is_err(), "{text}");
+        }
+    }
+}

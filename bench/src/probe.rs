@@ -1,0 +1,54 @@
+//! [`Probe`]: asks a service a single question, before and after what is measured. It blocks.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use crate::reply::{self, Reply};
+
+/// How long a service may take to connect or to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection to a service.
+pub(crate) struct Probe {
+    stream: BufReader<TcpStream>,
+}
+
+impl Probe {
+    /// Connects to the first of the addresses that a `HOST:PORT` stands for and that can be reached.
+    ///
+    /// # Errors
+    /// None of them can.
+    pub(crate) fn connect(address: &str) -> io::Result<Self> {
+        let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+        for address in address.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_write_timeout(Some(PATIENCE))?;
+                    return Ok(Self { stream: BufReader::new(stream) });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Calls an API with this JSON as `data`, and returns a number of the reply by its key.
+    ///
+    /// # Errors
+    /// There is no reply, it fails, or it has no such number.
+    pub(crate) fn number(&mut self, api: &str, data: &str, key: &str) -> io::Result<u64> {
+        let line = format!("{{\"request_id\":1,\"api\":\"{api}\",\"data\":{data}}}\n");
+        self.stream.get_mut().write_all(line.as_bytes())?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let number = match reply::read(line.trim_end().as_bytes(), 1) {
+            Some(Reply::Ok(data)) => reply::number(data, key),
+            _ => None,
+        };
+        number
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("{api} is answered with {line:?}")))
+    }
+}

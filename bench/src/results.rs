@@ -1,0 +1,328 @@
+//! [`Results`]: what a benchmark found, as it is kept in a JSON file. How it is shown is not known here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::Api;
+use crate::host::Host;
+use crate::record::{Record, Times, new_times};
+
+/// Points of a distribution for each halving of the distance to its end.
+const POINTS_PER_HALF: u32 = 5;
+
+/// A whole benchmark.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// Where it ran.
+    pub host: Host,
+    /// What was asked for.
+    pub options: Options,
+    /// In the order in which they were measured.
+    pub scenarios: Vec<Measured>,
+}
+
+/// The options of a benchmark.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Options {
+    /// The name of the mix.
+    pub mix: String,
+    /// Runs of each scenario.
+    pub runs: usize,
+    /// Measured calls of each client in a run.
+    pub calls: usize,
+    /// Calls of each client before those.
+    pub warmup: usize,
+    /// Calls a second that were sent on schedule; `None`: a closed loop.
+    pub rate: Option<f64>,
+    /// What decided the clients' choices.
+    pub seed: u64,
+    /// What was measured: `own` services, with their options if any were given, or the addresses of running ones.
+    pub services: String,
+}
+
+/// The results of one scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    /// Clients, as `BUYERS+SELLERS`.
+    pub scenario: String,
+    /// Both kinds of clients together.
+    pub clients: usize,
+    /// What the marketplace did.
+    pub marketplace: Series,
+    /// What a bare relay did for the same clients in turn with it.
+    pub floor: Option<Series>,
+}
+
+/// All runs of a scenario against one kind of services.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Series {
+    /// In order.
+    pub runs: Vec<Run>,
+    /// The calls of all runs together: those of all APIs first, under the name `all`, then by API.
+    pub apis: Vec<ApiTotal>,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// Since the start of the benchmark.
+    pub started_after_s: f64,
+    /// From the first measured call to the last reply.
+    pub duration_s: f64,
+    /// Measured calls.
+    pub calls: u64,
+    /// Measured calls by the duration.
+    pub calls_per_second: f64,
+    /// Response times of all calls.
+    pub times: Percentiles,
+    /// By API.
+    pub apis: Vec<ApiRun>,
+    /// Failed calls by the code of the error.
+    pub errors: BTreeMap<String, u64>,
+    /// Replies that did not say what they must say.
+    pub wrong: u64,
+    /// How late scheduled calls left although their client was free: 99 in 100 no later than this.
+    pub lateness_p99_us: Option<f64>,
+    /// The cost of each service, if the benchmark started them.
+    pub services: Vec<ServiceRun>,
+}
+
+/// The calls of one API in a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApiRun {
+    /// Its name.
+    pub api: String,
+    /// Measured calls.
+    pub calls: u64,
+    /// Bytes of a request, on average.
+    pub sent_bytes_per_call: f64,
+    /// Bytes of a reply, on average.
+    pub received_bytes_per_call: f64,
+    /// Response times.
+    pub times: Percentiles,
+}
+
+/// The calls of one API in all runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApiTotal {
+    /// Its name, or `all`.
+    pub api: String,
+    /// Measured calls.
+    pub calls: u64,
+    /// Response times.
+    pub times: Percentiles,
+    /// Points of the distribution, by rising quantile.
+    pub distribution: Vec<Point>,
+}
+
+/// A point of a distribution: so many of all calls took no longer than this.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// From 0 to 1.
+    pub quantile: f64,
+    /// In microseconds.
+    pub time_us: f64,
+}
+
+/// Response times in microseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// The average.
+    pub mean_us: f64,
+    /// The median.
+    pub p50_us: f64,
+    /// 90 %.
+    pub p90_us: f64,
+    /// 99 %.
+    pub p99_us: f64,
+    /// 99.9 %.
+    pub p999_us: f64,
+    /// The longest.
+    pub max_us: f64,
+}
+
+/// The cost of one service in a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServiceRun {
+    /// Its name.
+    pub service: String,
+    /// Processor time by the number of all measured calls, whether or not they went through this service.
+    pub cpu_us_per_call: f64,
+    /// The most resident memory since its start.
+    pub memory_peak_bytes: u64,
+    /// Groups that were flushed to disk, if it is a database.
+    pub commits_per_second: Option<f64>,
+}
+
+/// A value of each run, summed up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The least.
+    pub min: f64,
+    /// The one in the middle; of an even number, the mean of the two there.
+    pub median: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// `None`: there are no values.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Some(Self { min, median: (low + high) / 2.0, max })
+    }
+}
+
+impl Series {
+    /// Calls a second over the runs.
+    pub fn throughput(&self) -> Option<Spread> {
+        Spread::of(self.runs.iter().map(|run| run.calls_per_second))
+    }
+}
+
+impl Measured {
+    /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
+    pub fn of_floor(&self) -> Option<Spread> {
+        let floor = self.floor.as_ref()?;
+        let pairs = self.marketplace.runs.iter().zip(&floor.runs);
+        Spread::of(pairs.map(|(run, floor)| run.calls_per_second / floor.calls_per_second))
+    }
+}
+
+impl Results {
+    /// Whether every reply was what it must be.
+    pub fn is_right(&self) -> bool {
+        let series =
+            self.scenarios.iter().flat_map(|measured| [Some(&measured.marketplace), measured.floor.as_ref()]);
+        let mut runs = series.flatten().flat_map(|series| &series.runs);
+        runs.all(|run| run.wrong == 0 && run.errors.is_empty())
+    }
+}
+
+/// Sums up the runs of a series as they come.
+pub(crate) struct SeriesBuilder {
+    series: Series,
+    totals: Vec<(&'static str, Times)>,
+}
+
+impl SeriesBuilder {
+    pub(crate) fn new() -> Self {
+        Self { series: Series::default(), totals: vec![("all", new_times())] }
+    }
+
+    /// Adds a run that began so long after the benchmark.
+    pub(crate) fn add(&mut self, record: &Record, started_after_s: f64, services: Vec<ServiceRun>) {
+        let duration_s = record.ended_at.since(record.started_at).as_secs_f64();
+        let mut all = new_times();
+        let mut apis = Vec::new();
+        for api in Api::all() {
+            let Some(calls) = &record.apis[api as usize] else { continue };
+            let count = calls.times.len();
+            all += &calls.times;
+            *self.total(api.name()) += &calls.times;
+            apis.push(ApiRun {
+                api: api.name().to_owned(),
+                calls: count,
+                sent_bytes_per_call: calls.sent_bytes as f64 / count as f64,
+                received_bytes_per_call: calls.received_bytes as f64 / count as f64,
+                times: percentiles(&calls.times),
+            });
+        }
+        *self.total("all") += &all;
+        let late = &record.lateness;
+        self.series.runs.push(Run {
+            started_after_s,
+            duration_s,
+            calls: all.len(),
+            calls_per_second: if duration_s > 0.0 { all.len() as f64 / duration_s } else { 0.0 },
+            times: percentiles(&all),
+            apis,
+            errors: record.errors.clone(),
+            wrong: record.wrong,
+            lateness_p99_us: (!late.is_empty()).then(|| micros(late.value_at_quantile(0.99))),
+            services,
+        });
+    }
+
+    pub(crate) fn finish(mut self) -> Series {
+        self.series.apis = self.totals.iter().map(|(api, times)| total(api, times)).collect();
+        self.series
+    }
+
+    fn total(&mut self, api: &'static str) -> &mut Times {
+        let place = self.totals.iter().position(|(name, _)| *name == api).unwrap_or_else(|| {
+            self.totals.push((api, new_times()));
+            self.totals.len() - 1
+        });
+        &mut self.totals[place].1
+    }
+}
+
+fn total(api: &str, times: &Times) -> ApiTotal {
+    let points = times.iter_quantiles(POINTS_PER_HALF);
+    let point = |at: hdrhistogram::iterators::IterationValue<u64>| Point {
+        quantile: at.quantile_iterated_to(),
+        time_us: micros(at.value_iterated_to()),
+    };
+    ApiTotal {
+        api: api.to_owned(),
+        calls: times.len(),
+        times: percentiles(times),
+        distribution: points.map(point).collect(),
+    }
+}
+
+pub(crate) fn percentiles(times: &Times) -> Percentiles {
+    let at = |quantile| micros(times.value_at_quantile(quantile));
+    Percentiles {
+        mean_us: times.mean() / 1000.0,
+        p50_us: at(0.5),
+        p90_us: at(0.9),
+        p99_us: at(0.99),
+        p999_us: at(0.999),
+        max_us: micros(times.max()),
+    }
+}
+
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 9.0]), Some(Spread { min: 1.0, median: 3.0, max: 9.0 }));
+        assert_eq!(Spread::of([5.0]), Some(Spread { min: 5.0, median: 5.0, max: 5.0 }));
+        assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn runs_are_summed_up_by_api_and_all_together() {
+        let mut builder = SeriesBuilder::new();
+        for times_us in [[100, 200], [300, 400]] {
+            let mut record = Record::new();
+            record.ended_at = record.started_at + Duration::from_secs(2);
+            record.answered(Api::Ping, Duration::from_micros(times_us[0]), 10, 20);
+            record.answered(Api::GetItem, Duration::from_micros(times_us[1]), 10, 20);
+            builder.add(&record, 0.0, Vec::new());
+        }
+        let series = builder.finish();
+        assert_eq!(series.throughput(), Some(Spread { min: 1.0, median: 1.0, max: 1.0 }));
+        let calls: Vec<_> = series.apis.iter().map(|total| (total.api.as_str(), total.calls)).collect();
+        assert_eq!(calls, [("all", 4), ("Ping", 2), ("GetItem", 2)]);
+        let all = &series.apis[0];
+        assert!((all.times.mean_us - 250.0).abs() < 1.0, "{}", all.times.mean_us);
+        assert!((all.times.max_us - 400.0).abs() < 1.0);
+        assert_eq!(all.distribution.last().expect("there are points").quantile, 1.0);
+        assert_eq!(series.runs[0].apis[1].received_bytes_per_call, 20.0);
+    }
+}

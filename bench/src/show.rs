@@ -1,0 +1,25 @@
+//! How [`Results`] are shown: as tables on a terminal, as CSV, as pictures, as part of a Markdown file, and beside
+//! others. Nothing is measured here, and what is shown of results that were read from a file is the same.
+//!
+//! [`Results`]: crate::results::Results
+
+mod axis;
+mod chart;
+mod compare;
+mod csv;
+mod figures;
+mod format;
+mod growth;
+mod markers;
+mod pictures;
+mod report;
+#[cfg(test)]
+mod sample;
+mod table;
+
+pub use compare::compare;
+pub use csv::csv;
+pub use growth::{growth_report, growth_table};
+pub use pictures::draw;
+pub use report::report;
+pub use table::table;

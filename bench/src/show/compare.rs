@@ -1,0 +1,165 @@
+//! [`compare`]: two benchmarks side by side.
+
+use crate::results::{Measured, Results, Run, Spread};
+
+use super::format::{TimeUnit, number, ratio, spread};
+use super::table::new_table;
+
+/// A table of what both measured: each median with its spread over the runs, how they relate, and whether they can be
+/// told apart. Above it stands what else differs, because then the difference may not be the program's.
+pub fn compare(a: &Results, b: &Results) -> String {
+    let mut text = format!("A: commit {}, B: commit {}\n", a.host.commit, b.host.commit);
+    for difference in differences(a, b) {
+        text += &format!("warning: {difference}\n");
+    }
+    if a.options.runs.min(b.options.runs) < 2 {
+        text += "warning: a single run does not show how much is noise\n";
+    }
+    let mut table = new_table(["clients", "", "A", "B", "B/A", "B is"], 2);
+    for of_a in &a.scenarios {
+        let of_b = b.scenarios.iter().find(|of_b| of_b.scenario == of_a.scenario);
+        table.add_rows(of_b.into_iter().flat_map(|of_b| rows(of_a, of_b)));
+    }
+    if table.is_empty() {
+        return text + "There is no scenario in both.\n";
+    }
+    text + &format!("{table}\n")
+}
+
+/// What is not the same in both, apart from the program itself.
+fn differences(a: &Results, b: &Results) -> Vec<String> {
+    let rate =
+        |rate: Option<f64>| rate.map_or("closed loop".to_owned(), |rate| format!("{} calls/s", number(rate)));
+    let both = [
+        ("host", a.host.name.clone(), b.host.name.clone()),
+        ("processor", a.host.cpu.clone(), b.host.cpu.clone()),
+        ("number of processors", a.host.processors.to_string(), b.host.processors.to_string()),
+        ("kernel", a.host.kernel.clone(), b.host.kernel.clone()),
+        ("mix", a.options.mix.clone(), b.options.mix.clone()),
+        ("number of runs", a.options.runs.to_string(), b.options.runs.to_string()),
+        ("number of calls", a.options.calls.to_string(), b.options.calls.to_string()),
+        ("warm-up", a.options.warmup.to_string(), b.options.warmup.to_string()),
+        ("rate", rate(a.options.rate), rate(b.options.rate)),
+        ("seed", a.options.seed.to_string(), b.options.seed.to_string()),
+        ("services", a.options.services.clone(), b.options.services.clone()),
+        ("scenarios", scenarios(a), scenarios(b)),
+    ];
+    let different = both.into_iter().filter(|(_, a, b)| a != b);
+    different.map(|(what, a, b)| format!("not the same {what}: A {a}, B {b}")).collect()
+}
+
+fn scenarios(results: &Results) -> String {
+    let names: Vec<&str> = results.scenarios.iter().map(|measured| measured.scenario.as_str()).collect();
+    names.join(" ")
+}
+
+/// The rows of a scenario that is in both.
+fn rows(a: &Measured, b: &Measured) -> Vec<[String; 6]> {
+    let throughput = |measured: &Measured| measured.marketplace.throughput();
+    let mut rows = Vec::new();
+    rows.extend(row("calls/s", throughput(a), throughput(b), Better::Greater, number));
+    rows.extend(row("of floor", a.of_floor(), b.of_floor(), Better::Greater, ratio));
+    rows.extend(time_row("p50", a, b, |run| run.times.p50_us));
+    rows.extend(time_row("p99", a, b, |run| run.times.p99_us));
+    if let Some(first) = rows.first_mut() {
+        first[0].clone_from(&a.scenario);
+    }
+    rows
+}
+
+fn time_row(name: &str, a: &Measured, b: &Measured, value: fn(&Run) -> f64) -> Option<[String; 6]> {
+    let over_runs = |measured: &Measured| Spread::of(measured.marketplace.runs.iter().map(value));
+    let (a, b) = (over_runs(a)?, over_runs(b)?);
+    let unit = TimeUnit::fitting(a.median);
+    let name = format!("{name} {}", unit.name());
+    row(&name, Some(a), Some(b), Better::Less, |time_us| unit.number(time_us))
+}
+
+/// `None`: one of them has no such value.
+fn row(
+    name: &str,
+    a: Option<Spread>,
+    b: Option<Spread>,
+    better: Better,
+    show: impl Fn(f64) -> String,
+) -> Option<[String; 6]> {
+    let (a, b) = (a?, b?);
+    let ratio = ratio(b.median / a.median);
+    let verdict = verdict(a, b, better).to_owned();
+    Some([String::new(), name.to_owned(), spread(a, &show), spread(b, &show), ratio, verdict])
+}
+
+/// Which of two values is the better one.
+#[derive(Clone, Copy, PartialEq)]
+enum Better {
+    Greater,
+    Less,
+}
+
+/// What can be said of B. Where the spreads overlap, chance may have made the difference.
+fn verdict(a: Spread, b: Spread, better: Better) -> &'static str {
+    if a.min <= b.max && b.min <= a.max {
+        "within noise"
+    } else if (b.median > a.median) == (better == Better::Greater) {
+        "better"
+    } else {
+        "worse"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    fn spread(min: f64, max: f64) -> Spread {
+        Spread { min, median: f64::midpoint(min, max), max }
+    }
+
+    #[test]
+    fn spreads_that_overlap_are_within_noise() {
+        let a = spread(10.0, 20.0);
+        for overlapping in [spread(20.0, 30.0), spread(1.0, 10.0), spread(12.0, 13.0), spread(1.0, 99.0), a] {
+            assert_eq!(verdict(a, overlapping, Better::Greater), "within noise");
+        }
+        assert_eq!(verdict(a, spread(20.1, 30.0), Better::Greater), "better");
+        assert_eq!(verdict(a, spread(20.1, 30.0), Better::Less), "worse");
+        assert_eq!(verdict(a, spread(1.0, 9.9), Better::Greater), "worse");
+        assert_eq!(verdict(a, spread(1.0, 9.9), Better::Less), "better");
+    }
+
+    #[test]
+    fn a_slower_program_is_worse_in_every_scenario() {
+        let shown = compare(&sample::results(), &sample::slower(1.5));
+        assert_eq!(shown.matches("worse").count(), 12, "{shown}");
+        assert_eq!(shown.matches(" 0.67 ").count(), 6, "{shown}");
+        assert_eq!(shown.matches(" 1.50 ").count(), 6, "{shown}");
+        assert!(!shown.contains("warning"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
+        let shown = compare(&sample::results(), &sample::slower(1.01));
+        assert_eq!(shown.matches("within noise").count(), 12, "{shown}");
+    }
+
+    #[test]
+    fn what_else_differs_is_said() {
+        let a = sample::results();
+        let mut b = sample::results();
+        b.host.processors = 8;
+        b.options.mix = "shopping".to_owned();
+        b.options.rate = Some(5000.0);
+        b.options.runs = 1;
+        b.scenarios.remove(0);
+        let shown = compare(&a, &b);
+        for difference in [
+            "warning: a single run does not show how much is noise\n",
+            "warning: not the same number of processors: A 2, B 8\n",
+            "warning: not the same mix: A default, B shopping\n",
+            "warning: not the same rate: A closed loop, B 5,000 calls/s\n",
+            "warning: not the same scenarios: A 1+1 10+10 100+100, B 10+10 100+100\n",
+        ] {
+            assert!(shown.contains(difference), "{shown}");
+        }
+        b.scenarios.clear();
+        assert!(compare(&a, &b).ends_with("There is no scenario in both.\n"));
+    }
+}

@@ -1,0 +1,173 @@
+//! [`csv`]: all figures of each run, for a spreadsheet or a script.
+
+use crate::results::{ApiRun, Results, Run};
+
+use super::figures::targets;
+
+const HEADS: [&str; 20] = [
+    "scenario",
+    "clients",
+    "target",
+    "run",
+    "started_after_s",
+    "duration_s",
+    "api",
+    "calls",
+    "calls_per_second",
+    "mean_us",
+    "p50_us",
+    "p90_us",
+    "p99_us",
+    "p999_us",
+    "max_us",
+    "sent_bytes_per_call",
+    "received_bytes_per_call",
+    "errors",
+    "wrong",
+    "lateness_p99_us",
+];
+const SERVICE_HEADS: [&str; 3] = ["cpu_us_per_call", "memory_peak_bytes", "commits_per_second"];
+
+/// A row for each scenario, target, run and API. What belongs to a run as a whole stands in its row for `all`.
+pub fn csv(results: &Results) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let services = service_names(results);
+    let mut heads = HEADS.map(str::to_owned).to_vec();
+    for service in &services {
+        heads.extend(SERVICE_HEADS.map(|head| format!("{service}_{head}")));
+    }
+    write(&mut writer, &heads);
+    for measured in &results.scenarios {
+        let clients = measured.clients.to_string();
+        for (target, series) in targets(measured) {
+            for (number, run) in series.runs.iter().enumerate() {
+                let number = (number + 1).to_string();
+                let key = [measured.scenario.clone(), clients.clone(), target.to_owned(), number];
+                for row in rows(&key, run, &services) {
+                    write(&mut writer, &row);
+                }
+            }
+        }
+    }
+    let bytes = writer.into_inner().expect("a vector takes all bytes");
+    String::from_utf8(bytes).expect("all fields are text")
+}
+
+fn write(writer: &mut csv::Writer<Vec<u8>>, fields: &[String]) {
+    writer
+        .write_record(fields)
+        .expect("all rows have as many fields as the heads, and a vector takes all bytes");
+}
+
+/// All services that had a cost in any run.
+fn service_names(results: &Results) -> Vec<&str> {
+    let series = results.scenarios.iter().flat_map(targets).map(|(_, series)| series);
+    let services = series.flat_map(|series| &series.runs).flat_map(|run| &run.services);
+    let mut names: Vec<&str> = services.map(|service| service.service.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The rows of a run: first that of all calls, then those of the APIs.
+fn rows(key: &[String; 4], run: &Run, services: &[&str]) -> Vec<Vec<String>> {
+    let of_run = of_run(run, services);
+    let blank = vec![String::new(); of_run.len()];
+    let mut rows = vec![[&key[..], &of_calls(run, &all_calls(run)), &of_run].concat()];
+    rows.extend(run.apis.iter().map(|api| [&key[..], &of_calls(run, api), &blank].concat()));
+    rows
+}
+
+/// All calls of a run as if they were those of one API.
+fn all_calls(run: &Run) -> ApiRun {
+    let per_call = |value: fn(&ApiRun) -> f64| {
+        let sum: f64 = run.apis.iter().map(|api| api.calls as f64 * value(api)).sum();
+        sum / run.calls.max(1) as f64
+    };
+    ApiRun {
+        api: "all".to_owned(),
+        calls: run.calls,
+        sent_bytes_per_call: per_call(|api| api.sent_bytes_per_call),
+        received_bytes_per_call: per_call(|api| api.received_bytes_per_call),
+        times: run.times,
+    }
+}
+
+/// From when the run started to the bytes of a call.
+fn of_calls(run: &Run, api: &ApiRun) -> Vec<String> {
+    let calls_per_second = if run.duration_s > 0.0 { api.calls as f64 / run.duration_s } else { 0.0 };
+    let times = &api.times;
+    let figures = [
+        calls_per_second,
+        times.mean_us,
+        times.p50_us,
+        times.p90_us,
+        times.p99_us,
+        times.p999_us,
+        times.max_us,
+        api.sent_bytes_per_call,
+        api.received_bytes_per_call,
+    ];
+    let mut fields = vec![decimal(run.started_after_s), decimal(run.duration_s)];
+    fields.extend([api.api.clone(), api.calls.to_string()]);
+    fields.extend(figures.map(decimal));
+    fields
+}
+
+/// What belongs to a run as a whole, from its errors on.
+fn of_run(run: &Run, services: &[&str]) -> Vec<String> {
+    let errors: Vec<String> = run.errors.iter().map(|(code, count)| format!("{code}={count}")).collect();
+    let mut fields = vec![errors.join(" "), run.wrong.to_string(), optional(run.lateness_p99_us)];
+    for name in services {
+        let service = run.services.iter().find(|service| service.service == *name);
+        fields.push(optional(service.map(|service| service.cpu_us_per_call)));
+        fields.push(service.map_or(String::new(), |service| service.memory_peak_bytes.to_string()));
+        fields.push(optional(service.and_then(|service| service.commits_per_second)));
+    }
+    fields
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or(String::new(), decimal)
+}
+
+/// Times are kept to the nanosecond.
+fn decimal(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    #[test]
+    fn each_scenario_target_run_and_api_has_a_row_with_all_fields() {
+        let text = csv(&sample::results());
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let heads = reader.headers().expect("there are heads").clone();
+        let rows: Vec<_> = reader.records().map(|row| row.expect("all rows are as long")).collect();
+        assert_eq!(rows.len(), 3 * 2 * 10 * 3);
+        let field = |row: usize, head: &str| {
+            let column = heads.iter().position(|name| name == head).expect("it is one of the heads");
+            rows[row][column].to_owned()
+        };
+        assert_eq!([0, 1, 2].map(|row| field(row, "api")), ["all", "ChangeItemPrice", "SearchItemsForSale"]);
+        assert_eq!((field(0, "target"), field(30, "target")), ("marketplace".to_owned(), "floor".to_owned()));
+        assert_eq!(field(0, "mean_us"), "210.000");
+        assert_eq!(field(0, "sent_bytes_per_call"), "140.000");
+        assert_eq!(field(0, "db_product_commits_per_second"), "1800.000");
+        assert_eq!(field(1, "db_product_commits_per_second"), "");
+    }
+
+    #[test]
+    fn fields_are_quoted_where_they_must_be() {
+        let mut results = sample::results();
+        results.scenarios.truncate(1);
+        let errors = &mut results.scenarios[0].marketplace.runs[0].errors;
+        errors.insert("odd,\"code\"".to_owned(), 3);
+        errors.insert("timed_out".to_owned(), 1);
+        let text = csv(&results);
+        assert!(text.contains(",\"odd,\"\"code\"\"=3 timed_out=1\",0,"), "{text}");
+    }
+}

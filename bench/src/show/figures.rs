@@ -1,0 +1,155 @@
+//! What is worth knowing of all runs of a series. Both the terminal's tables and the report's are made of it.
+
+use std::collections::BTreeMap;
+
+use crate::results::{ApiRun, Measured, Options, Percentiles, Run, Series, Spread};
+
+use super::format::{NONE, integer, number, time_spread};
+
+/// The calls of one API, or of all together.
+pub(super) struct Figures<'a> {
+    /// The API's name, or `all`.
+    pub(super) api: &'a str,
+    /// Calls a second over the runs.
+    pub(super) throughput: Option<Spread>,
+    pub(super) times: Percentiles,
+    pub(super) sent_bytes_per_call: f64,
+    pub(super) received_bytes_per_call: f64,
+}
+
+/// The cost of a service: medians over the runs.
+pub(super) struct ServiceFigures<'a> {
+    pub(super) service: &'a str,
+    pub(super) cpu_us_per_call: f64,
+    pub(super) memory_peak_bytes: f64,
+    /// Only databases have it.
+    pub(super) commits_per_second: Option<f64>,
+}
+
+/// What was measured in a scenario: the marketplace, and the floor if it was.
+pub(super) fn targets(measured: &Measured) -> impl Iterator<Item = (&'static str, &Series)> {
+    let floor = measured.floor.as_ref().map(|floor| ("floor", floor));
+    std::iter::once(("marketplace", &measured.marketplace)).chain(floor)
+}
+
+/// All calls together, then each API unless there is only one.
+pub(super) fn figures(series: &Series) -> Vec<Figures<'_>> {
+    let apis = if series.apis.len() == 2 { &series.apis[..1] } else { &series.apis[..] };
+    let figures = apis.iter().map(|total| Figures {
+        api: &total.api,
+        throughput: Spread::of(series.runs.iter().map(|run| calls_per_second(run, &total.api))),
+        times: total.times,
+        sent_bytes_per_call: mean(series, &total.api, |api| api.sent_bytes_per_call),
+        received_bytes_per_call: mean(series, &total.api, |api| api.received_bytes_per_call),
+    });
+    figures.collect()
+}
+
+/// The calls of this API, or of `all`, in a run.
+fn of_api<'a>(run: &'a Run, api: &str) -> impl Iterator<Item = &'a ApiRun> {
+    run.apis.iter().filter(move |of| api == "all" || of.api == api)
+}
+
+fn calls_per_second(run: &Run, api: &str) -> f64 {
+    if api == "all" {
+        return run.calls_per_second;
+    }
+    let calls: u64 = of_api(run, api).map(|of| of.calls).sum();
+    if run.duration_s > 0.0 { calls as f64 / run.duration_s } else { 0.0 }
+}
+
+/// The mean of a value a call over the calls of all runs.
+fn mean(series: &Series, api: &str, value: impl Fn(&ApiRun) -> f64) -> f64 {
+    let of_runs = series.runs.iter().flat_map(|run| of_api(run, api));
+    let (sum, calls) = of_runs.fold((0.0, 0.0), |(sum, calls), of| {
+        let count = of.calls as f64;
+        (sum + count * value(of), calls + count)
+    });
+    sum / calls
+}
+
+/// The services that the benchmark started, in the order of the first run.
+pub(super) fn services(series: &Series) -> Vec<ServiceFigures<'_>> {
+    let Some(first) = series.runs.first() else { return Vec::new() };
+    let figures = first.services.iter().map(|service| {
+        let name = service.service.as_str();
+        let runs = || series.runs.iter().flat_map(|run| &run.services).filter(|run| run.service == name);
+        let median = |values: &mut dyn Iterator<Item = f64>| Spread::of(values).map(|spread| spread.median);
+        ServiceFigures {
+            service: name,
+            cpu_us_per_call: median(&mut runs().map(|run| run.cpu_us_per_call)).unwrap_or(0.0),
+            memory_peak_bytes: median(&mut runs().map(|run| run.memory_peak_bytes as f64)).unwrap_or(0.0),
+            commits_per_second: median(&mut runs().filter_map(|run| run.commits_per_second)),
+        }
+    });
+    figures.collect()
+}
+
+/// What must be said of a scenario beside its figures: how the schedule was kept, and what went wrong.
+pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (target, series) in targets(measured) {
+        if let Some(rate) = options.rate {
+            let late = Spread::of(series.runs.iter().filter_map(|run| run.lateness_p99_us));
+            let late = late.map_or(NONE.to_owned(), time_spread);
+            notes.push(format!("{target}: scheduled {} calls/s, lateness p99 {late}", number(rate)));
+        }
+        notes.extend(problems(series).map(|problems| format!("{target}: {problems}")));
+    }
+    notes
+}
+
+/// Failed calls by the code of their error, and wrong replies. `None`: there are none.
+fn problems(series: &Series) -> Option<String> {
+    let mut errors = BTreeMap::<&str, u64>::new();
+    for (code, count) in series.runs.iter().flat_map(|run| &run.errors) {
+        *errors.entry(code).or_default() += count;
+    }
+    let wrong: u64 = series.runs.iter().map(|run| run.wrong).sum();
+    let mut problems = Vec::new();
+    if !errors.is_empty() {
+        // A code came from a service, so it might hold anything.
+        let errors =
+            errors.iter().map(|(code, count)| format!("{} {}", code.escape_debug(), integer(*count as f64)));
+        problems.push(format!("failed calls: {}", errors.collect::<Vec<_>>().join(", ")));
+    }
+    if wrong > 0 {
+        problems.push(format!("wrong replies: {}", integer(wrong as f64)));
+    }
+    (!problems.is_empty()).then(|| problems.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    #[test]
+    fn the_calls_of_the_apis_add_up() {
+        let results = sample::results();
+        let all = figures(&results.scenarios[0].marketplace);
+        let medians: Vec<f64> =
+            all.iter().map(|figures| figures.throughput.expect("it ran").median).collect();
+        assert_eq!(all[0].api, "all");
+        assert!((medians[0] - medians[1] - medians[2]).abs() < 1.0, "{medians:?}");
+        assert_eq!(
+            all[0].sent_bytes_per_call,
+            f64::midpoint(all[1].sent_bytes_per_call, all[2].sent_bytes_per_call)
+        );
+    }
+
+    #[test]
+    fn a_single_api_is_not_shown_twice() {
+        let mut series = sample::results().scenarios.remove(0).marketplace;
+        series.apis.pop();
+        assert_eq!(figures(&series).len(), 1);
+    }
+
+    #[test]
+    fn codes_of_errors_are_escaped() {
+        let mut results = sample::results();
+        results.scenarios[0].marketplace.runs[0].errors.insert("\x1b[2J".to_owned(), 7);
+        let notes = notes(&results.options, &results.scenarios[0]);
+        assert_eq!(notes, ["marketplace: failed calls: \\u{1b}[2J 7"]);
+    }
+}

@@ -1,0 +1,212 @@
+//! [`draw`]: the pictures of a benchmark. What they show is decided here, and how a chart looks in `chart`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::results::{ApiTotal, Measured, Percentiles, Results, Series, Spread};
+
+use super::axis::Axis;
+use super::chart::{Chart, Line};
+use super::figures::targets;
+
+/// The pictures' files and titles.
+pub(super) const PICTURES: [(&str, &str); 4] = [
+    ("throughput.svg", "Throughput by clients: median and range of the runs"),
+    ("response-time.svg", "Response time by clients"),
+    ("distribution.svg", "Distribution of response times"),
+    ("runs.svg", "Throughput of each run"),
+];
+
+type Statistic = fn(&Percentiles) -> f64;
+
+/// What is shown of response times, in the order in which the lines lie.
+const STATISTICS: [(&str, Statistic); 3] =
+    [("p99", |times| times.p99_us), ("mean", |times| times.mean_us), ("p50", |times| times.p50_us)];
+
+/// Writes four SVG files into the folder `dir`, which is made if it is missing.
+pub fn draw(results: &Results, dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let charts = [throughput(results), response_time(results), distribution(results), runs(results)];
+    for ((file, title), chart) in PICTURES.into_iter().zip(charts) {
+        fs::write(dir.join(file), chart.render(title))?;
+    }
+    Ok(())
+}
+
+/// Calls a second against clients, with the least and the most of all runs.
+fn throughput(results: &Results) -> Chart {
+    let mut lines = vec![Line::new("marketplace", 0), Line::new("floor", 0).lighter()];
+    for measured in by_clients(results) {
+        for (target, series) in targets(measured) {
+            let Some(spread) = series.throughput() else { continue };
+            let line = &mut lines[usize::from(target == "floor")];
+            line.points.push((measured.clients as f64, spread.median));
+            line.whiskers.push((measured.clients as f64, spread.min, spread.max));
+        }
+    }
+    lines.retain(|line| !line.points.is_empty());
+    let most = greatest(lines.iter().flat_map(|line| &line.whiskers).map(|whisker| whisker.2));
+    Chart { x: clients_axis(results), y: Axis::linear("calls a second", most), lines }
+}
+
+/// Response times against clients.
+fn response_time(results: &Results) -> Chart {
+    let mut lines = Vec::new();
+    for (colour, (name, statistic)) in STATISTICS.into_iter().enumerate() {
+        let mut line = Line::new(name, colour);
+        let mut floor = Line::new(format!("{name}, floor"), colour).lighter();
+        for measured in by_clients(results) {
+            for (target, series) in targets(measured) {
+                let line = if target == "floor" { &mut floor } else { &mut line };
+                line.points.extend(all(series).map(|all| (measured.clients as f64, statistic(&all.times))));
+            }
+        }
+        lines.extend([line, floor]);
+    }
+    lines.retain(|line| !line.points.is_empty());
+    Chart { x: clients_axis(results), y: times_axis(&lines), lines }
+}
+
+/// Response times against quantiles, for each scenario.
+fn distribution(results: &Results) -> Chart {
+    let mut lines = Vec::new();
+    let mut calls = 0;
+    for (colour, measured) in results.scenarios.iter().enumerate() {
+        for (target, series) in targets(measured) {
+            let Some(all) = all(series) else { continue };
+            calls = calls.max(all.calls);
+            let mut line = scenario_line(measured, target, colour).without_marks();
+            // The slowest call is the last of all, and a quantile of 1 would be infinitely far away.
+            let slowest = 1.0 - 1.0 / all.calls.max(1) as f64;
+            let points = all.distribution.iter().map(|point| (point.quantile.min(slowest), point.time_us));
+            line.points = points.collect();
+            lines.push(line);
+        }
+    }
+    lines.retain(|line| !line.points.is_empty());
+    Chart { x: Axis::nines("quantile of all calls", calls), y: times_axis(&lines), lines }
+}
+
+/// Calls a second of each run against the time at which it began.
+fn runs(results: &Results) -> Chart {
+    let mut lines = Vec::new();
+    for (colour, measured) in results.scenarios.iter().enumerate() {
+        for (target, series) in targets(measured) {
+            let mut line = scenario_line(measured, target, colour);
+            line.points = series.runs.iter().map(|run| (run.started_after_s, run.calls_per_second)).collect();
+            lines.push(line);
+        }
+    }
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let x = Axis::linear("seconds since the start", greatest(points().map(|point| point.0)));
+    let y = Axis::linear("calls a second", greatest(points().map(|point| point.1)));
+    Chart { x, y, lines }
+}
+
+fn scenario_line(measured: &Measured, target: &str, colour: usize) -> Line {
+    if target == "floor" {
+        Line::new(format!("{}, floor", measured.scenario), colour).lighter()
+    } else {
+        Line::new(measured.scenario.clone(), colour)
+    }
+}
+
+fn by_clients(results: &Results) -> Vec<&Measured> {
+    let mut scenarios: Vec<&Measured> = results.scenarios.iter().collect();
+    scenarios.sort_by_key(|measured| measured.clients);
+    scenarios
+}
+
+fn all(series: &Series) -> Option<&ApiTotal> {
+    series.apis.first()
+}
+
+fn clients_axis(results: &Results) -> Axis {
+    let counts: Vec<usize> = by_clients(results).iter().map(|measured| measured.clients).collect();
+    Axis::counts("clients (buyers and sellers together)", &counts)
+}
+
+fn times_axis(lines: &[Line]) -> Axis {
+    let times = lines.iter().flat_map(|line| &line.points).map(|point| point.1);
+    let (least, most) = Spread::of(times).map_or((1.0, 1.0), |spread| (spread.min, spread.max));
+    Axis::times("response time", least, most)
+}
+
+fn greatest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    /// Draws and returns the files in the order of [`PICTURES`].
+    fn drawn(results: &Results) -> [String; 4] {
+        let dir = tempfile::tempdir().expect("there is a temporary folder");
+        let dir = dir.path().join("new");
+        draw(results, &dir).expect("the folder can be written");
+        let files = PICTURES.map(|(file, _)| fs::read_to_string(dir.join(file)).expect("it was written"));
+        for svg in &files {
+            assert_well_formed(svg);
+        }
+        files
+    }
+
+    /// Elements are closed in turn, and numbers are finite.
+    fn assert_well_formed(svg: &str) {
+        let mut open = Vec::new();
+        for tag in svg.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').expect("a tag ends");
+            let name = tag.split(|c: char| c.is_whitespace()).next().expect("a split has a first piece");
+            if let Some(name) = name.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name), "{svg}");
+            } else if !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty() && svg.starts_with("<svg"), "{svg}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        assert!(!svg.contains(&i32::MIN.to_string()) && !svg.contains(&i32::MAX.to_string()), "{svg}");
+    }
+
+    fn contains_text(svg: &str, text: &str) -> bool {
+        svg.contains(&format!("\n{text}\n"))
+    }
+
+    #[test]
+    fn full_results_are_drawn_with_the_floor() {
+        let files = drawn(&sample::results());
+        assert!(contains_text(&files[0], "floor") && contains_text(&files[0], "200"), "{}", files[0]);
+        assert!(contains_text(&files[1], "p99, floor") && contains_text(&files[1], "10 ms"), "{}", files[1]);
+        assert!(
+            contains_text(&files[2], "10+10, floor") && contains_text(&files[2], "99.9 %"),
+            "{}",
+            files[2]
+        );
+        assert!(contains_text(&files[3], "100+100, floor"), "{}", files[3]);
+    }
+
+    #[test]
+    fn a_single_scenario_is_drawn() {
+        let mut results = sample::results();
+        results.scenarios.truncate(1);
+        let files = drawn(&results);
+        assert!(contains_text(&files[3], "1+1") && !contains_text(&files[3], "10+10"), "{}", files[3]);
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_floor_that_was_not_measured() {
+        let mut results = sample::results();
+        results.scenarios.iter_mut().for_each(|measured| measured.floor = None);
+        assert!(drawn(&results).iter().all(|svg| !svg.contains("floor")));
+    }
+
+    #[test]
+    fn results_without_calls_are_drawn_empty() {
+        let mut results = sample::results();
+        results.scenarios.clear();
+        drawn(&results);
+    }
+}
