@@ -40,23 +40,34 @@ fn cents(number: &str) -> Option<u64> {
         None => (false, mantissa),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    if digits.iter().all(|digit| *digit == b'0') {
+    let (value, zeros) = integer(whole.bytes().chain(fraction.bytes()))?;
+    if value == 0 {
         return Some(0);
     }
-    // The value is the digits, as an integer, times ten to the power of `shift` cents.
+    // The number is `value` times ten to the power of `shift` cents.
     let fraction_digits = i32::try_from(fraction.len()).ok()?;
-    let mut shift = exponent?.checked_sub(fraction_digits)?.checked_add(2)?;
-    while shift < 0 && digits.last() == Some(&b'0') {
-        digits.pop();
-        shift += 1;
-    }
-    let value = std::str::from_utf8(&digits).ok()?.parse::<u64>().ok()?;
+    let shift = exponent?.checked_sub(fraction_digits)?.checked_add(2)?.checked_add(zeros)?;
     let cents = value.checked_mul(10u64.checked_pow(u32::try_from(shift).ok()?)?)?;
     (!negative).then_some(cents)
+}
+
+/// The integer that digits make, without the zeros at its end, and how many those are. `None`: it is too large, or
+/// there is something else than digits.
+fn integer(digits: impl Iterator<Item = u8>) -> Option<(u64, i32)> {
+    let (mut value, mut zeros) = (0u64, 0i32);
+    for digit in digits {
+        match digit {
+            b'0' if value == 0 => {}
+            b'0' => zeros = zeros.checked_add(1)?,
+            b'1'..=b'9' => {
+                let places = 10u64.checked_pow(u32::try_from(zeros).ok()? + 1)?;
+                value = value.checked_mul(places)?.checked_add(u64::from(digit - b'0'))?;
+                zeros = 0;
+            }
+            _ => return None,
+        }
+    }
+    Some((value, zeros))
 }
 
 #[cfg(test)]
