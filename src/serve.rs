@@ -13,7 +13,7 @@ use log::LevelFilter;
 use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use services::{CustomerOptions, Deadlines, HashCost};
+use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -76,6 +76,7 @@ struct Settings {
     log_level: LevelFilter,
     /// Of a database.
     data: PathBuf,
+    durability: Durability,
     /// Of `db_customer`.
     customer: CustomerOptions,
     /// Of a frontend: the addresses of the databases.
@@ -91,6 +92,8 @@ fn options(service: &str) -> Options {
     options.optopt("", "listen", &listen, "HOST:PORT");
     if is_database(service) {
         options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+        let help = "for measurement only: do not flush commits, so that a power cut may lose them";
+        options.optflag("", "unsafe-no-flush", help);
     } else {
         options.optopt("", "customer", "where db_customer listens (127.0.0.1:6001)", "HOST:PORT");
         options.optopt("", "product", "where db_product listens (127.0.0.1:6002)", "HOST:PORT");
@@ -141,6 +144,7 @@ impl Settings {
             limits,
             log_level: log_level(matches)?,
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
+            durability: durability(service, matches),
             customer,
             backends: services::backends(&customer_address, &product_address),
             deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
@@ -153,7 +157,8 @@ fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn E
     let reactor = Reactor::bind(&settings.listen)?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let service = services::db_customer(&settings.data, settings.customer, random, &mut threads)?;
+    let Settings { data, durability, customer, .. } = settings;
+    let service = services::db_customer(data, *durability, *customer, random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -161,7 +166,7 @@ fn serve_product(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Er
     let reactor = Reactor::bind(&settings.listen)?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let service = services::db_product(&settings.data, &mut threads)?;
+    let service = services::db_product(&settings.data, settings.durability, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -261,6 +266,11 @@ fn address(matches: &Matches, option: &str, port: u16) -> Result<String, String>
     let address = given(matches, option).unwrap_or_else(|| format!("127.0.0.1:{port}"));
     check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
     Ok(address)
+}
+
+fn durability(service: &str, matches: &Matches) -> Durability {
+    let unflushed = is_database(service) && matches.opt_present("unsafe-no-flush");
+    if unflushed { Durability::NoFlush } else { Durability::Flush }
 }
 
 fn log_level(matches: &Matches) -> Result<LevelFilter, String> {

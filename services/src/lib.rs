@@ -38,7 +38,7 @@ use self::store::Store;
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
-pub use self::store::StoreError;
+pub use self::store::{Durability, StoreError};
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]
@@ -61,15 +61,16 @@ impl Default for CustomerOptions {
 /// The file cannot be used (see [`StoreError`]), the cost is impossible, or a worker cannot be started.
 pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
     directory: &Path,
+    durability: Durability,
     options: CustomerOptions,
     random: R,
     workers: &mut W,
 ) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
-    let store = Store::<CustomerSchema>::open(directory)?;
+    let store = Store::<CustomerSchema>::open(directory, durability)?;
     let loaded = customer::sqlite::load(&store, options.session_timeout)?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
-    Ok(Database::new(customer, workers.start("store", store)?))
+    Ok(Database::new(customer, Box::new(store.start(workers)?)))
 }
 
 /// Opens `db_product` on the file `product.db` in `directory`.
@@ -78,11 +79,12 @@ pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
 /// The file cannot be used (see [`StoreError`]), or the worker cannot be started.
 pub fn db_product<W: Workers>(
     directory: &Path,
+    durability: Durability,
     workers: &mut W,
 ) -> Result<impl Service + use<W>, Box<dyn Error>> {
-    let store = Store::<ProductSchema>::open(directory)?;
+    let store = Store::<ProductSchema>::open(directory, durability)?;
     let product = product::sqlite::load(&store)?;
-    Ok(Database::new(product, workers.start("store", store)?))
+    Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
 /// A `server_buyer`, whose backends are those of [`backends`].

@@ -1,6 +1,10 @@
 //! [`Store`]: a database's rows in one SQLite file. It commits groups of rows, each with one flush; what the
-//! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's.
+//! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought
+//! into the file elsewhere, see [`checkpoint`].
 
+mod checkpoint;
+
+use std::error::Error;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,11 +12,14 @@ use std::marker::PhantomData;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::Work;
+use net::{Work, Workers};
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::checkpoint::{Checkpointer, LOG_PAGES_MAX, StoreWorker};
 use crate::database::Group;
 
 /// How long a commit waits for another program that writes to the file, such as a database shell.
@@ -40,13 +47,50 @@ pub(crate) trait Schema: Send + 'static {
     fn write(connection: &Connection, row: &Self::Row) -> rusqlite::Result<()>;
 }
 
+/// When a commit is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Once it is flushed to the disk, so that it outlasts a power cut.
+    #[default]
+    Flush,
+    /// Once the system has it. For measurement only: it outlasts the process, but a power cut may undo it or
+    /// damage the file.
+    NoFlush,
+}
+
 /// An open file, locked against other processes.
 pub(crate) struct Store<S> {
     connection: Connection,
+    durability: Durability,
     path: PathBuf,
-    /// Held until the file is closed.
-    _lock: File,
+    files: Arc<Files>,
     schema: PhantomData<S>,
+}
+
+/// Files that outlast every connection to the database, so they are shared, and the last field of whoever has
+/// a connection.
+struct Files {
+    /// Locked until the last connection is closed.
+    _lock: File,
+    /// The database once more, to flush it. If it were closed before the last connection, the system would
+    /// take the locks of all connections of this process away.
+    database: File,
+}
+
+/// What a commit reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// The number of the group.
+    number: u64,
+    log: Log,
+}
+
+/// How long the write-ahead log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Log {
+    pages: u32,
+    /// Those of them that are in the database file.
+    checkpointed_pages: u32,
 }
 
 /// Why a store cannot be opened or read.
@@ -89,7 +133,7 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl std::error::Error for StoreError {}
+impl Error for StoreError {}
 
 impl<S: Schema> Store<S> {
     /// Opens the store in a directory; makes what is missing, readable by this user alone, and brings an
@@ -97,7 +141,7 @@ impl<S: Schema> Store<S> {
     ///
     /// # Errors
     /// See [`StoreError`]. The file is left as it was.
-    pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self, StoreError> {
         let path = directory.join(S::NAME).with_extension("db");
         let io_failed = |error: io::Error| StoreError::Failed(path.clone(), error.to_string());
         create_directory(directory).map_err(io_failed)?;
@@ -106,18 +150,27 @@ impl<S: Schema> Store<S> {
             TryLockError::WouldBlock => StoreError::InUse(path.clone()),
             TryLockError::Error(error) => io_failed(error),
         })?;
-        create_private(&path).map_err(io_failed)?;
+        let database = create_private(&path).map_err(io_failed)?;
         // The file's entry in its directory must outlast a power cut like what is in it.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_failed)?;
 
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags).map_err(|error| failure(&path, error))?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(&path, error))?;
-        let mut store = Self { connection, path, _lock: lock, schema: PhantomData };
+        let connection = connect(&path)?;
+        let files = Arc::new(Files { _lock: lock, database });
+        let mut store = Self { connection, durability, path, files, schema: PhantomData };
         let version = store.identify()?;
         store.configure()?;
         store.migrate(version)?;
         Ok(store)
+    }
+
+    /// Lets the store commit on a thread of its own, and make its checkpoints on another.
+    ///
+    /// # Errors
+    /// The file cannot be opened again, or a worker cannot be started.
+    pub(crate) fn start<W: Workers>(self, workers: &mut W) -> Result<StoreWorker<S::Row>, Box<dyn Error>> {
+        let checkpointer = self.checkpointer()?;
+        let checkpoints = workers.start("checkpoints", checkpointer)?;
+        Ok(StoreWorker::new(workers.start("store", self)?, checkpoints))
     }
 
     /// Reads rows with a query and shows each to `visit`, which returns `None` for one that makes no sense.
@@ -148,16 +201,32 @@ impl<S: Schema> Store<S> {
         }
     }
 
-    /// Stores a group; when this returns, it is on disk.
+    /// Stores a group; when this returns, it is on disk, unless nothing is to be flushed.
     ///
     /// # Errors
     /// What SQLite says. The group may or may not be on disk.
-    pub(crate) fn commit(&mut self, group: &Group<S::Row>) -> rusqlite::Result<()> {
+    pub(crate) fn commit(&mut self, group: &Group<S::Row>) -> rusqlite::Result<Committed> {
         let transaction = self.connection.transaction()?;
         for row in &group.rows {
             S::write(&transaction, row)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(Committed { number: group.number, log: self.log() })
+    }
+
+    /// The log as it is. What another program's write hides just now counts as nothing, and is seen next time.
+    fn log(&self) -> Log {
+        let pages = self.connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
+        let (pages, checkpointed) = pages.unwrap_or_default();
+        let count = |pages| u32::try_from(pages).unwrap_or(0);
+        Log { pages: count(pages), checkpointed_pages: count(checkpointed) }
+    }
+
+    /// A second connection to the file.
+    fn checkpointer(&self) -> Result<Checkpointer, StoreError> {
+        let connection = connect(&self.path)?;
+        set_durability(&connection, self.durability).map_err(|error| failure(&self.path, error))?;
+        Ok(Checkpointer::new(connection, self.durability, self.path.clone(), Arc::clone(&self.files)))
     }
 
     fn configure(&self) -> Result<(), StoreError> {
@@ -168,8 +237,13 @@ impl<S: Schema> Store<S> {
             let what = format!("SQLite keeps the journal mode {mode} here, and needs WAL");
             return Err(StoreError::Failed(self.path.clone(), what));
         }
-        let synchronous = self.connection.pragma_update(None, "synchronous", "FULL");
-        synchronous.map_err(|error| failure(&self.path, error))
+        if self.durability == Durability::NoFlush {
+            let path = self.path.display();
+            log::warn!("event=unsafe_no_flush path={path} a power cut may lose acknowledged writes");
+        }
+        let limited = self.connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX);
+        let configured = limited.and_then(|()| set_durability(&self.connection, self.durability));
+        configured.map_err(|error| failure(&self.path, error))
     }
 
     /// The version of the file, which is 0 if it is new. Until then nothing is written to it: it may be another's.
@@ -214,19 +288,33 @@ impl<S: Schema> Store<S> {
 /// The store on its thread.
 impl<S: Schema> Work for Store<S> {
     type Job = Group<S::Row>;
-    type Done = u64;
+    type Done = Committed;
 
-    /// Commits a group and returns its number.
+    /// Commits a group.
     ///
     /// A failure ends the process at once: memory is ahead of the disk, and after a failed flush nobody
     /// knows what a second one would prove. What was acknowledged is on disk.
-    fn run(&mut self, group: Group<S::Row>) -> u64 {
-        if let Err(error) = self.commit(&group) {
+    fn run(&mut self, group: Group<S::Row>) -> Committed {
+        self.commit(&group).unwrap_or_else(|error| {
             log::error!("event=commit_failed path={} error=\"{error}\" action=exit", self.path.display());
             process::exit(1);
-        }
-        group.number
+        })
     }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(path, error))?;
+    Ok(connection)
+}
+
+fn set_durability(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Flush => "FULL",
+        Durability::NoFlush => "OFF",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Makes a directory and those above it that are missing, so that they outlast a power cut.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use serde_json::json;
-use services::{CustomerOptions, Deadlines, HashCost};
+use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -52,7 +52,9 @@ impl Server {
                 hash_cost: HashCost { memory_kib: 8, passes: 1 },
             };
             let mut threads = Threads::new(reactor.handle().waker());
-            let service = services::db_customer(&directory, options, counting(), &mut threads).unwrap();
+            let service =
+                services::db_customer(&directory, Durability::Flush, options, counting(), &mut threads)
+                    .unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -62,7 +64,7 @@ impl Server {
         let (directory, setup) = (directory.to_owned(), setup.clone());
         Server::start(listen, move |reactor| {
             let mut threads = Threads::new(reactor.handle().waker());
-            let service = services::db_product(&directory, &mut threads).unwrap();
+            let service = services::db_product(&directory, Durability::Flush, &mut threads).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })

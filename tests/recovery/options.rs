@@ -27,8 +27,14 @@ fn every_subcommand_explains_itself() {
 fn a_mistake_in_the_options_ends_with_2() {
     let both = ["--listen=6001", "--listen", "--bogus", "extra", "--log=loud", "--connections-max=0"];
     let database = ["--customer=127.0.0.1:6001", "--reactors=2"];
-    let frontend =
-        ["--data=.", "--customer=nowhere", "--product=127.0.0.1:x", "--reactors=0", "--reactors=65"];
+    let frontend = [
+        "--data=.",
+        "--unsafe-no-flush",
+        "--customer=nowhere",
+        "--product=127.0.0.1:x",
+        "--reactors=0",
+        "--reactors=65",
+    ];
     for name in SERVICES {
         let of_kind = if name.starts_with("db_") { &database[..] } else { &frontend };
         for option in both.iter().chain(of_kind) {
@@ -89,4 +95,21 @@ fn data_is_kept_in_the_folder_data_unless_another_is_given() {
         Service::adopt("db_product", command.args(["db_product", "--listen=127.0.0.1:0"]).current_dir(&home));
     assert!(home.path().join("data/product.db").exists());
     drop(database);
+}
+
+#[test]
+fn a_database_warns_only_if_it_does_not_flush() {
+    for name in ["db_customer", "db_product"] {
+        let data = tempfile::tempdir().unwrap();
+        for (option, warns) in [(None, false), (Some("--unsafe-no-flush"), true)] {
+            let args = Service::database_args(name, data.path());
+            let mut command = binary(&[name, "--listen=127.0.0.1:0"]);
+            let mut database = Service::adopt(name, command.args(args).args(option));
+            Client::new(database.address).must("Ping", serde_json::json!({}));
+            database.stop();
+            let (code, log) = database.finish();
+            assert_eq!(code, Some(0), "{log}");
+            assert_eq!(log.contains("WARN") && log.contains("event=unsafe_no_flush"), warns, "{name}: {log}");
+        }
+    }
 }

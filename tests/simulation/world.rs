@@ -10,7 +10,7 @@ use std::time::Duration;
 use net::sim::{Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Time};
 use serde_json::Value;
-use services::{CustomerOptions, Deadlines, HashCost};
+use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use tempfile::TempDir;
 
 use crate::client::{Client, User};
@@ -80,12 +80,14 @@ impl World {
                 let mut random = fastrand::Rng::with_seed(self.sim.seed());
                 let random = move || random.u128(..);
                 let directory = &self.directories[place as usize];
-                let service = services::db_customer(directory, options, random, &mut workers)
-                    .expect("db_customer opens its file");
+                let service =
+                    services::db_customer(directory, Durability::Flush, options, random, &mut workers)
+                        .expect("db_customer opens its file");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }
             Place::DbProduct => {
-                let service = services::db_product(&self.directories[place as usize], &mut workers)
+                let directory = &self.directories[place as usize];
+                let service = services::db_product(directory, Durability::Flush, &mut workers)
                     .expect("db_product opens its file");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }

@@ -1,5 +1,6 @@
 //! Stores in temporary directories: how they are made, opened, refused, brought up to date and written.
 
+mod checkpoint;
 mod damage;
 
 use std::fs::Permissions;
@@ -45,12 +46,12 @@ fn directory() -> TempDir {
 }
 
 fn open<S: Schema>(directory: &TempDir) -> Store<S> {
-    Store::open(directory.path()).expect("the store opens")
+    Store::open(directory.path(), Durability::Flush).expect("the store opens")
 }
 
 /// Why a store does not open.
 fn refusal<S: Schema>(directory: &Path) -> StoreError {
-    Store::<S>::open(directory).err().expect("the store does not open")
+    Store::<S>::open(directory, Durability::Flush).err().expect("the store does not open")
 }
 
 fn group(number: u64, rows: &[Note]) -> Group<Note> {
@@ -81,7 +82,7 @@ fn mode(path: &Path) -> u32 {
 fn what_is_made_is_for_this_user_alone() {
     let root = directory();
     let new = root.path().join("a/b");
-    let mut store = Store::<Old>::open(&new).expect("directories are made");
+    let mut store = Store::<Old>::open(&new, Durability::Flush).expect("directories are made");
     store.commit(&group(1, &[(1, "one")])).expect("committed");
     assert_eq!((mode(&root.path().join("a")), mode(&new)), (0o700, 0o700));
     for file in fs::read_dir(&new).expect("it is there") {
@@ -119,11 +120,26 @@ fn each_commit_is_flushed_to_a_log_that_others_may_read_meanwhile() {
 }
 
 #[test]
+fn without_flushes_commits_outlast_the_store_all_the_same() {
+    let root = directory();
+    let open = || Store::<Old>::open(root.path(), Durability::NoFlush).expect("the store opens");
+    let mut store = open();
+    let synchronous = |connection: &Connection| {
+        connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    assert_eq!(synchronous(&store.connection), 0);
+    assert_eq!(synchronous(&store.checkpointer().expect("it connects").connection), 0);
+    store.commit(&group(1, &[(1, "one")])).expect("committed");
+    drop(store);
+    assert_eq!(notes(&open()), [(1, "one".to_owned())]);
+}
+
+#[test]
 fn a_group_is_reported_by_its_number_even_if_it_is_empty() {
     let root = directory();
     let mut store = open::<Old>(&root);
-    assert_eq!(store.run(group(7, &[(1, "one")])), 7);
-    assert_eq!(store.run(group(8, &[])), 8);
+    assert_eq!(store.run(group(7, &[(1, "one")])).number, 7);
+    assert_eq!(store.run(group(8, &[])).number, 8);
     assert_eq!(notes(&store).len(), 1);
 }
 

@@ -10,6 +10,7 @@ use crate::customer::{Customer, HashCost, Passwords};
 use crate::database::{Domain, Group, Outcome};
 use crate::fields::Fields;
 use crate::message::Error;
+use crate::store::Durability;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const NOW: Time = Time::from_millis(1_800_000_000_123);
@@ -34,7 +35,7 @@ fn flush(customer: &mut Customer, store: &mut Store<CustomerSchema>) {
 }
 
 fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreError> {
-    let store = Store::open(root.path())?;
+    let store = Store::open(root.path(), Durability::Flush)?;
     let passwords = SimWorker::new(Passwords::new(CHEAP).expect("valid"), Waker::new(|| ()), 0);
     let mut last = 0;
     let random = move || {

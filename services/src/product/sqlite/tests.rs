@@ -8,6 +8,7 @@ use super::*;
 use crate::database::{Domain, Group};
 use crate::fields::Fields;
 use crate::message::Error;
+use crate::store::Durability;
 
 /// Carries out a request; returns the JSON of its data.
 fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
@@ -25,7 +26,7 @@ fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
 }
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
-    let store = Store::open(root.path())?;
+    let store = Store::open(root.path(), Durability::Flush)?;
     Ok((load(&store)?, store))
 }
 

@@ -19,7 +19,7 @@ fn overwrite(root: &TempDir, bytes: &[u8]) {
 /// Checks that a store with these bytes is damaged, and is left as it was; returns what is said of it.
 fn damage(root: &TempDir, bytes: &[u8]) -> String {
     overwrite(root, bytes);
-    let opened = Store::<Old>::open(root.path());
+    let opened = Store::<Old>::open(root.path(), Durability::Flush);
     let read = opened.and_then(|store| store.read("SELECT id, text FROM notes", |_| Ok(Some(()))));
     let error = read.expect_err("damage is noticed");
     assert!(matches!(error, StoreError::Damaged(..)), "{error}");
