@@ -97,7 +97,7 @@ impl Index {
         }
         sets.sort_unstable();
         sets.dedup();
-        Terms(sets.into_boxed_slice())
+        Terms(sets.as_slice().into())
     }
 
     /// Brings an item into stock; changes nothing if it is there already. `terms` must always be the same for it.

@@ -54,7 +54,7 @@ impl Item {
         encode(&mut json, &condition);
         let fixed_bytes = u32::try_from(json.len()).expect("names and keywords are short");
         append_listing(&mut json, seller_id, &listing);
-        Self { n: id.n, seller_id, listing, terms, json: json.into(), fixed_bytes }
+        Self { n: id.n, seller_id, listing, terms, json: json.as_slice().into(), fixed_bytes }
     }
 
     /// Replaces the listing, and the part of the JSON that tells it.

@@ -12,13 +12,18 @@ use roaring::RoaringBitmap;
 
 use crate::values::ItemId;
 
-/// The most members that a set, or one category of a large set, keeps in a sorted list. At more, the list's O(n)
-/// insertion and 8 (or 4) bytes a member cost more than the containers of a bitmap do.
+/// The most members that a set keeps in one sorted list. At more, the list's O(n) insertion and 8 bytes a member
+/// cost more than a part for each category does, which is up to 100 bytes where a category has one member.
+const SET_LIST_LEN_MAX: usize = 512;
+
+/// The most members that one category of a larger set keeps in a sorted list. At more, 4 bytes a member cost more
+/// than the containers of a bitmap do.
 const LIST_LEN_MAX: usize = 64;
 
-/// The members at which a larger form goes back to a list. It is well below `LIST_LEN_MAX`, so that a set at the
-/// border is not rebuilt at each change.
-const LIST_LEN_BACK: usize = 32;
+/// The members at which a larger form goes back to a list. They are well below the most that a list may have, so
+/// that a set at the border is not rebuilt at each change.
+const SET_LIST_LEN_BACK: usize = SET_LIST_LEN_MAX / 2;
+const LIST_LEN_BACK: usize = LIST_LEN_MAX / 2;
 
 /// A set of item IDs, ordered by category and then by n.
 #[derive(Debug, Default)]
@@ -29,7 +34,7 @@ pub(crate) struct Postings {
 /// The members that a set has in one category, as the set keeps them: never none, and in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Members<'a> {
-    /// At most `LIST_LEN_MAX` packed IDs.
+    /// At most `SET_LIST_LEN_MAX` packed IDs.
     Ids(&'a [u64]),
     /// At most `LIST_LEN_MAX` numbers.
     List(&'a [u32]),
@@ -39,9 +44,9 @@ pub(crate) enum Members<'a> {
 
 #[derive(Debug)]
 enum Form {
-    /// At most `LIST_LEN_MAX` packed IDs, sorted.
+    /// At most `SET_LIST_LEN_MAX` packed IDs, sorted.
     List(Vec<u64>),
-    /// More than `LIST_LEN_BACK` IDs. It is boxed because it is rare: most sets hold one ID.
+    /// More than `SET_LIST_LEN_BACK` IDs. It is boxed because it is rare: most sets hold one ID.
     Categories(Box<Categories>),
 }
 
@@ -69,7 +74,7 @@ impl Postings {
         match &mut self.form {
             Form::List(list) => {
                 let inserted = insert_sorted(list, pack(id));
-                if list.len() > LIST_LEN_MAX {
+                if list.len() > SET_LIST_LEN_MAX {
                     self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
                 }
                 inserted
@@ -89,7 +94,7 @@ impl Postings {
     pub(crate) fn settle(&mut self) {
         if let Form::List(list) = &mut self.form {
             assert!(list.is_sorted_by(|a, b| a < b), "appended items come in order");
-            if list.len() > LIST_LEN_MAX {
+            if list.len() > SET_LIST_LEN_MAX {
                 self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
             } else {
                 list.shrink_to_fit();
@@ -103,9 +108,9 @@ impl Postings {
             Form::List(list) => remove_sorted(list, pack(id)),
             Form::Categories(categories) => {
                 let removed = categories.remove(id);
-                if categories.len <= LIST_LEN_BACK as u64 {
+                if categories.len <= SET_LIST_LEN_BACK as u64 {
                     let mut ids = Vec::new();
-                    self.append_after(None, None, LIST_LEN_BACK, &mut ids);
+                    self.append_after(None, None, SET_LIST_LEN_BACK, &mut ids);
                     self.form = Form::List(ids.into_iter().map(pack).collect());
                 }
                 removed
@@ -188,7 +193,11 @@ impl Postings {
 impl<'a> Members<'a> {
     /// Whether they are so few that they are cheaper to go through than to put into a bitmap.
     pub(crate) fn are_few(self) -> bool {
-        !matches!(self, Members::Bitmap(_))
+        match self {
+            Members::Ids(ids) => ids.len() <= LIST_LEN_MAX,
+            Members::List(_) => true,
+            Members::Bitmap(_) => false,
+        }
     }
 
     /// Their numbers one by one.
