@@ -76,21 +76,23 @@ impl Product {
 
     /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
     fn load_item(&mut self, description: &Description, listing: Listing) {
-        let id = description.id;
         let terms = self.index.intern(&description.name, &description.keywords);
-        let shelf = self.shelves.entry(description.seller_id).or_default();
-        shelf.all.append(id);
-        if listing.quantity > 0 {
-            shelf.in_stock.append(id);
-            self.index.append(id, &terms);
-        }
-        self.items.load(id.category, Item::new(description, terms, listing));
+        self.items.load(description.id.category, Item::new(description, terms, listing));
     }
 
     /// Ends the loading of items.
     fn loaded(&mut self) {
         self.items.loaded();
-        self.index.settle();
+        let items = self.items.iter();
+        let in_stock = items.clone().filter(|(_, item)| item.listing.quantity > 0);
+        self.index.fill(in_stock.map(|(id, item)| (id, &item.terms)));
+        for (id, item) in items {
+            let shelf = self.shelves.entry(item.seller_id).or_default();
+            shelf.all.append(id);
+            if item.listing.quantity > 0 {
+                shelf.in_stock.append(id);
+            }
+        }
         for shelf in self.shelves.values_mut() {
             shelf.all.settle();
             shelf.in_stock.settle();

@@ -45,6 +45,16 @@ impl Items {
         }
     }
 
+    /// All items as they are on disk, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemId, &Item)> + Clone {
+        let mut categories: Vec<_> = self.categories.iter().collect();
+        categories.sort_unstable_by_key(|(category, _)| **category);
+        categories.into_iter().flat_map(|(&category, items)| {
+            let items = items.items[..items.durable_len].iter();
+            items.map(move |item| (ItemId { category, n: item.n }, item))
+        })
+    }
+
     /// The item as it is on disk.
     pub(crate) fn get(&self, id: ItemId) -> Option<&Item> {
         self.categories.get(&id.category)?.durable(id.n)

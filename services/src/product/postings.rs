@@ -83,6 +83,11 @@ impl Postings {
         }
     }
 
+    /// Takes memory for this many items that are to be appended to an empty set.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        self.form = Form::List(Vec::with_capacity(len));
+    }
+
     /// Adds an item that comes after all others, with less work than `insert`. [`Postings::settle`] must follow
     /// before the set is used.
     pub(crate) fn append(&mut self, id: ItemId) {
