@@ -12,9 +12,10 @@ use roaring::RoaringBitmap;
 
 use crate::values::ItemId;
 
-/// The most members that a set keeps in one sorted list. At more, the list's O(n) insertion and 8 bytes a member
-/// cost more than a part for each category does, which is up to 100 bytes where a category has one member.
-const SET_LIST_LEN_MAX: usize = 512;
+/// The most members that a set keeps in one sorted list, at 8 bytes a member; a part for each category may cost some
+/// 100 bytes for one member. At more, insertion is slow, and so is a search for several keywords, which makes bitmaps
+/// of what is not one yet.
+const SET_LIST_LEN_MAX: usize = 256;
 
 /// The most members that one category of a larger set keeps in a sorted list. At more, 4 bytes a member cost more
 /// than the containers of a bitmap do.
@@ -83,16 +84,15 @@ impl Postings {
         }
     }
 
-    /// Takes memory for this many items that are to be appended to an empty set.
+    /// Takes the memory for so many items, which are to be appended.
     pub(crate) fn reserve(&mut self, len: usize) {
-        self.form = Form::List(Vec::with_capacity(len));
+        self.appendable().reserve_exact(len);
     }
 
     /// Adds an item that comes after all others, with less work than `insert`. [`Postings::settle`] must follow
     /// before the set is used.
     pub(crate) fn append(&mut self, id: ItemId) {
-        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
-        list.push(pack(id));
+        self.appendable().push(pack(id));
     }
 
     /// Brings a set that was filled by [`Postings::append`] into its lasting form.
@@ -193,6 +193,11 @@ impl Postings {
             }
         }
     }
+
+    fn appendable(&mut self) -> &mut Vec<u64> {
+        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
+        list
+    }
 }
 
 impl<'a> Members<'a> {
@@ -217,8 +222,8 @@ impl<'a> Members<'a> {
     /// Their numbers as a bitmap. One that the set has is lent; only a list is copied.
     pub(crate) fn to_bitmap(self) -> Cow<'a, RoaringBitmap> {
         match self {
-            Members::Ids(ids) => Cow::Owned(ids.iter().map(|&packed| unpack(packed).n).collect()),
-            Members::List(list) => Cow::Owned(list.iter().copied().collect()),
+            Members::Ids(ids) => Cow::Owned(bitmap_of(ids.iter().map(|&packed| unpack(packed).n))),
+            Members::List(list) => Cow::Owned(bitmap_of(list.iter().copied())),
             Members::Bitmap(bitmap) => Cow::Borrowed(bitmap),
         }
     }
@@ -330,6 +335,11 @@ fn last_of(category: u32) -> u64 {
 
 fn same_category(a: &u64, b: &u64) -> bool {
     unpack(*a).category == unpack(*b).category
+}
+
+/// The bitmap of sorted numbers, with less work than one of any numbers.
+fn bitmap_of(numbers: impl Iterator<Item = u32>) -> RoaringBitmap {
+    RoaringBitmap::from_sorted_iter(numbers).expect("lists are sorted")
 }
 
 /// The part of a sorted list from `first` to `last`, both included.
