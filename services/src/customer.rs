@@ -401,11 +401,10 @@ impl Domain for Customer {
     }
 
     fn publish(&mut self) {
-        fn ignore<K, V>(_: K, _: Option<&V>, _: Option<&V>) {}
-        self.accounts.sellers.publish(ignore);
-        self.accounts.buyers.publish(ignore);
-        self.accounts.votes.publish(ignore);
-        self.sessions.rows.publish(ignore);
+        self.accounts.sellers.publish();
+        self.accounts.buyers.publish();
+        self.accounts.votes.publish();
+        self.sessions.rows.publish();
     }
 
     fn end_turn(&mut self, now: Time) {

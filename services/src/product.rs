@@ -4,6 +4,7 @@
 
 mod index;
 mod item;
+mod items;
 mod postings;
 mod rows;
 pub(crate) mod sqlite;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use self::index::{Index, Position, Query};
 use self::item::{Description, Item, Listing};
+use self::items::Items;
 use self::postings::Postings;
 use self::rows::ProductRow;
 use crate::database::{Domain, Outcome};
@@ -29,12 +31,10 @@ use crate::values::{
 
 /// The catalogue in memory.
 pub(crate) struct Product {
-    items: Table<ItemId, Item>,
+    items: Items,
     votes: Table<(ItemId, u32), Ballot>,
     /// Descriptions of the items that are new since the last group.
     described: Vec<Description>,
-    /// The last number given in each category.
-    last_n: HashMap<u32, u32>,
     /// What is on disk and in stock. Like `shelves`, it follows the items on disk.
     index: Index,
     shelves: HashMap<u32, Shelf>,
@@ -65,10 +65,9 @@ impl Product {
     /// A catalogue without items.
     pub(crate) fn new() -> Self {
         Self {
-            items: Table::new(),
+            items: Items::new(),
             votes: Table::new(),
             described: Vec::new(),
-            last_n: HashMap::new(),
             index: Index::new(),
             shelves: HashMap::new(),
             hits: Vec::new(),
@@ -77,21 +76,23 @@ impl Product {
 
     /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
     fn load_item(&mut self, description: &Description, listing: Listing) {
-        let id = description.id;
         let terms = self.index.intern(&description.name, &description.keywords);
-        let shelf = self.shelves.entry(description.seller_id).or_default();
-        shelf.all.append(id);
-        if listing.quantity > 0 {
-            shelf.in_stock.append(id);
-            self.index.append(id, &terms);
-        }
-        self.last_n.insert(id.category, id.n);
-        self.items.load(id, Item::new(description, terms, listing));
+        self.items.load(description.id.category, Item::new(description, terms, listing));
     }
 
     /// Ends the loading of items.
     fn loaded(&mut self) {
-        self.index.settle();
+        self.items.loaded();
+        let items = self.items.iter();
+        let in_stock = items.clone().filter(|(_, item)| item.listing.quantity > 0);
+        self.index.fill(in_stock.map(|(id, item)| (id, &item.terms)));
+        for (id, item) in items {
+            let shelf = self.shelves.entry(item.seller_id).or_default();
+            shelf.all.append(id);
+            if item.listing.quantity > 0 {
+                shelf.in_stock.append(id);
+            }
+        }
         for shelf in self.shelves.values_mut() {
             shelf.all.settle();
             shelf.in_stock.settle();
@@ -108,10 +109,8 @@ impl Product {
         fields.finish()?;
 
         let Category(category) = new.category;
-        let last = self.last_n.entry(category).or_default();
         let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
-        *last = last.checked_add(1).ok_or_else(full)?;
-        let id = ItemId { category, n: *last };
+        let id = self.items.next_id(category).ok_or_else(full)?;
         let description = Description {
             id,
             seller_id,
@@ -121,7 +120,7 @@ impl Product {
         };
         let terms = self.index.intern(&description.name, &description.keywords);
         let listing = Listing { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
-        self.items.put(id, Item::new(&description, terms, listing));
+        self.items.add(category, Item::new(&description, terms, listing));
         self.described.push(description);
         encode(data, &Registered { item_id: id });
         Ok(())
@@ -130,11 +129,12 @@ impl Product {
     fn change_price(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
         let id = fields.required("item_id")?;
         let price: Price = fields.required("price")?;
-        let item = self.own_item(id, &mut fields)?;
+        let listing = self.own_listing(id, &mut fields)?;
         fields.finish()?;
 
-        let listing = Listing { price, ..item.listing };
-        self.relist(id, listing);
+        if price != listing.price {
+            self.items.relist(id, Listing { price, ..listing });
+        }
         encode(data, &Priced { item_id: id, price });
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Product {
     fn update_units(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
         let id = fields.required("item_id")?;
         let QuantityDelta(delta) = fields.required("quantity_delta")?;
-        let listing = self.own_item(id, &mut fields)?.listing;
+        let listing = self.own_listing(id, &mut fields)?;
         fields.finish()?;
 
         let quantity = i64::from(listing.quantity) + delta;
@@ -153,7 +153,9 @@ impl Product {
         let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
         let too_many = || invalid(format!("`quantity_delta` would bring {id} above {QUANTITY_MAX} units"));
         let quantity = quantity.ok_or_else(too_many)?;
-        self.relist(id, Listing { quantity, ..listing });
+        if quantity != listing.quantity {
+            self.items.relist(id, Listing { quantity, ..listing });
+        }
         encode(data, &Counted { item_id: id, quantity });
         Ok(())
     }
@@ -199,7 +201,7 @@ impl Product {
     fn get_item(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
         let id = fields.required("item_id")?;
         fields.finish()?;
-        let item = self.items.get(&id).ok_or_else(|| no_item(id))?;
+        let item = self.items.get(id).ok_or_else(|| no_item(id))?;
         data.extend_from_slice(b"{\"item\":");
         data.extend_from_slice(item.json());
         data.push(b'}');
@@ -210,7 +212,7 @@ impl Product {
         let id = fields.required("item_id")?;
         let Quantity(quantity) = fields.required("quantity")?;
         fields.finish()?;
-        let available = self.items.get(&id).ok_or_else(|| no_item(id))?.listing.quantity;
+        let available = self.items.get(id).ok_or_else(|| no_item(id))?.listing.quantity;
         encode(data, &Available { available, ok: quantity <= available });
         Ok(())
     }
@@ -223,14 +225,13 @@ impl Product {
         let buyer_id = fields.optional("buyer_id")?.map(|UserId(buyer_id)| buyer_id);
         fields.finish()?;
 
-        let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
-        let (seller_id, mut listing) = (item.seller_id, item.listing);
+        let (seller_id, mut listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {
             revision.0 += 1;
             listing.feedback.count(vote, before.map(|ballot| ballot.vote));
-            self.relist(id, listing);
+            self.items.relist(id, listing);
             if let Some(buyer_id) = buyer_id {
                 self.votes.put((id, buyer_id), Ballot { vote, revision });
             }
@@ -239,35 +240,26 @@ impl Product {
         Ok(())
     }
 
-    /// The latest state of an item that a seller, if the request names one, owns.
-    fn own_item(&self, id: ItemId, fields: &mut Fields<'_>) -> Result<&Item, Error> {
-        let seller_id = fields.optional("seller_id")?;
-        let item = self.items.latest(&id).ok_or_else(|| no_item(id))?;
-        match seller_id {
-            Some(UserId(seller_id)) if seller_id != item.seller_id => {
+    /// The latest listing of an item that a seller, if the request names one, owns.
+    fn own_listing(&self, id: ItemId, fields: &mut Fields<'_>) -> Result<Listing, Error> {
+        let asking = fields.optional("seller_id")?;
+        let (seller_id, listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
+        match asking {
+            Some(UserId(asking)) if asking != seller_id => {
                 Err(Error::new(Code::PermissionDenied, format!("item {id} belongs to another seller")))
             }
-            _ => Ok(item),
-        }
-    }
-
-    /// Writes the listing of an item, if it has changed.
-    fn relist(&mut self, id: ItemId, listing: Listing) {
-        let item = self.items.latest(&id).expect("the caller has looked it up");
-        if item.listing != listing {
-            let item = item.with_listing(listing);
-            self.items.put(id, item);
+            _ => Ok(listing),
         }
     }
 
     /// Begins a reply's data with `items`.
     fn append_items(&self, ids: &[ItemId], data: &mut Vec<u8>) {
         data.extend_from_slice(b"{\"items\":[");
-        for (place, id) in ids.iter().enumerate() {
+        for (place, item) in self.items.get_all(ids).enumerate() {
             if place > 0 {
                 data.push(b',');
             }
-            let item = self.items.get(id).expect("the index follows the items on disk");
+            let item = item.expect("the index follows the items on disk");
             data.extend_from_slice(item.json());
         }
         data.push(b']');
@@ -324,9 +316,7 @@ impl Domain for Product {
 
     fn seal(&mut self) -> Vec<ProductRow> {
         let mut rows: Vec<_> = self.described.drain(..).map(ProductRow::Described).collect();
-        let listings =
-            self.items.seal().filter_map(|(id, item)| Some(ProductRow::Listing(id, item?.listing)));
-        rows.extend(listings);
+        rows.extend(self.items.seal().map(|(id, listing)| ProductRow::Listing(id, listing)));
         let votes = self.votes.seal();
         rows.extend(votes.filter_map(|((id, buyer_id), vote)| Some(ProductRow::Vote(id, buyer_id, *vote?))));
         rows
@@ -334,11 +324,8 @@ impl Domain for Product {
 
     fn publish(&mut self) {
         let Self { items, votes, index, shelves, .. } = self;
-        items.publish(|id, old, new| {
-            let new = new.expect("items are never removed");
-            follow(index, shelves, id, old, new);
-        });
-        votes.publish(|_, _, _| ());
+        items.publish(|id, before, item| follow(index, shelves, id, before, item));
+        votes.publish();
     }
 }
 
@@ -391,20 +378,26 @@ fn parse_position(cursor: &str) -> Option<Position> {
     Some(Position { score: score.parse().ok()?, id: ItemId::parse(id)? })
 }
 
-/// Brings the index and the seller's shelf in line with an item that is new on disk.
-fn follow(index: &mut Index, shelves: &mut HashMap<u32, Shelf>, id: ItemId, old: Option<&Item>, new: &Item) {
-    let was_in_stock = old.is_some_and(|item| item.listing.quantity > 0);
-    let is_in_stock = new.listing.quantity > 0;
-    if old.is_some() && was_in_stock == is_in_stock {
+/// Brings the index and the seller's shelf in line with an item that is on disk now, and with what listing before.
+fn follow(
+    index: &mut Index,
+    shelves: &mut HashMap<u32, Shelf>,
+    id: ItemId,
+    before: Option<Listing>,
+    item: &Item,
+) {
+    let was_in_stock = before.is_some_and(|listing| listing.quantity > 0);
+    let is_in_stock = item.listing.quantity > 0;
+    if before.is_some() && was_in_stock == is_in_stock {
         return;
     }
-    let shelf = shelves.entry(new.seller_id).or_default();
+    let shelf = shelves.entry(item.seller_id).or_default();
     shelf.all.insert(id);
     if is_in_stock {
-        index.insert(id, &new.terms);
+        index.insert(id, &item.terms);
         shelf.in_stock.insert(id);
     } else if was_in_stock {
-        index.remove(id, &new.terms);
+        index.remove(id, &item.terms);
         shelf.in_stock.remove(id);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Table`]: rows in memory, with what is on disk and what is not yet kept apart.
+//! [`Table`]: rows in memory, with what is on disk and what is not yet kept apart, and [`Changes`], its write side.
 //!
 //! Writers build on the latest state; readers see what is durable, so that no reply shows a change that a
 //! power cut could undo, and no reader waits for a flush. It does not know how rows are stored.
@@ -7,22 +7,60 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::mem;
 
-/// Rows by key. A change is first open; the group of all open changes is sealed when it goes to disk, and
-/// published when it has arrived there. At most one group is sealed at a time.
+/// Changes on their way to disk, by key. A change is first open; the group of all open changes is sealed when it
+/// goes to disk, and published when it has arrived there. At most one group is sealed at a time.
+#[derive(Debug)]
+pub(crate) struct Changes<K, V> {
+    /// The changes under way to disk.
+    sealed: BTreeMap<K, V>,
+    /// The changes since then. Sorted, because neighbouring rows are cheaper to store together.
+    open: BTreeMap<K, V>,
+}
+
+/// Rows by key.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     durable: HashMap<K, V>,
-    /// The changes under way to disk; `None` is a removal.
-    sealed: Changes<K, V>,
-    /// The changes since then. Sorted, because neighbouring rows are cheaper to store together.
-    open: Changes<K, V>,
+    /// What is not on disk yet; `None` is a removal.
+    changes: Changes<K, Option<V>>,
 }
 
-type Changes<K, V> = BTreeMap<K, Option<V>>;
+impl<K: Copy + Ord, V> Changes<K, V> {
+    pub(crate) fn new() -> Self {
+        Self { sealed: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
+    /// The last change of a row, if it is not on disk yet.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.open.get(key).or_else(|| self.sealed.get(key))
+    }
+
+    /// Adds a change. It replaces an open one of the same row, so that a group stores each row once.
+    pub(crate) fn put(&mut self, key: K, change: V) {
+        self.open.insert(key, change);
+    }
+
+    /// Whether there are open changes.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Seals the open changes and returns them.
+    pub(crate) fn seal(&mut self) -> impl Iterator<Item = (K, &V)> {
+        assert!(self.sealed.is_empty(), "one group is sealed at a time");
+        self.sealed = mem::take(&mut self.open);
+        self.sealed.iter().map(|(key, change)| (*key, change))
+    }
+
+    /// Hands over the sealed changes, which are on disk now.
+    pub(crate) fn publish(&mut self) -> impl Iterator<Item = (K, V)> + use<K, V> {
+        mem::take(&mut self.sealed).into_iter()
+    }
+}
 
 impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
     pub(crate) fn new() -> Self {
-        Self { durable: HashMap::new(), sealed: BTreeMap::new(), open: BTreeMap::new() }
+        Self { durable: HashMap::new(), changes: Changes::new() }
     }
 
     /// Takes a row from disk, at start.
@@ -37,7 +75,7 @@ impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
 
     /// The row with all changes, on disk or not.
     pub(crate) fn latest(&self, key: &K) -> Option<&V> {
-        match self.open.get(key).or_else(|| self.sealed.get(key)) {
+        match self.changes.get(key) {
             Some(change) => change.as_ref(),
             None => self.durable.get(key),
         }
@@ -45,30 +83,27 @@ impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
 
     /// Writes a row. Written again before the group is sealed, it goes to disk once.
     pub(crate) fn put(&mut self, key: K, row: V) {
-        self.open.insert(key, Some(row));
+        self.changes.put(key, Some(row));
     }
 
     /// Removes a row.
     pub(crate) fn remove(&mut self, key: K) {
-        self.open.insert(key, None);
+        self.changes.put(key, None);
     }
 
     /// Whether there are open changes.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.open.is_empty()
+        self.changes.is_dirty()
     }
 
     /// Seals the open changes and returns them.
     pub(crate) fn seal(&mut self) -> impl Iterator<Item = (K, Option<&V>)> {
-        assert!(self.sealed.is_empty(), "one group is sealed at a time");
-        self.sealed = mem::take(&mut self.open);
-        self.sealed.iter().map(|(key, row)| (*key, row.as_ref()))
+        self.changes.seal().map(|(key, row)| (key, row.as_ref()))
     }
 
-    /// Makes the sealed changes durable, and shows each of them, old and new row, to `observe`.
-    pub(crate) fn publish(&mut self, mut observe: impl FnMut(K, Option<&V>, Option<&V>)) {
-        for (key, row) in mem::take(&mut self.sealed) {
-            observe(key, self.durable.get(&key), row.as_ref());
+    /// Makes the sealed changes durable.
+    pub(crate) fn publish(&mut self) {
+        for (key, row) in self.changes.publish() {
             match row {
                 Some(row) => self.durable.insert(key, row),
                 None => self.durable.remove(&key),
@@ -93,7 +128,7 @@ mod tests {
         assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), Some(&"new")));
         assert_eq!(sealed(&mut table), [(1, Some("new"))]);
         assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), Some(&"new")));
-        table.publish(|_, _, _| ());
+        table.publish();
         assert_eq!(table.get(&1), Some(&"new"));
     }
 
@@ -104,10 +139,10 @@ mod tests {
         assert_eq!(sealed(&mut table).len(), 1);
         table.put(1, "second");
         table.put(1, "third");
-        table.publish(|_, _, _| ());
+        table.publish();
         assert_eq!((table.get(&1), table.latest(&1)), (Some(&"first"), Some(&"third")));
         assert_eq!(sealed(&mut table), [(1, Some("third"))], "a row written twice is stored once");
-        table.publish(|_, _, _| ());
+        table.publish();
         assert_eq!(table.get(&1), Some(&"third"));
         assert!(!table.is_dirty());
     }
@@ -120,9 +155,8 @@ mod tests {
         assert!(table.is_dirty());
         assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), None));
         assert_eq!(sealed(&mut table), [(1, None)]);
-        let mut seen = Vec::new();
-        table.publish(|key, old, new| seen.push((key, old.copied(), new.copied())));
-        assert_eq!(seen, [(1, Some("old"), None)]);
+        assert_eq!((table.get(&1), table.latest(&1)), (Some(&"old"), None));
+        table.publish();
         assert_eq!(table.get(&1), None);
     }
 }

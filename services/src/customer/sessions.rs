@@ -203,7 +203,7 @@ mod tests {
 
     fn commit(sessions: &mut Sessions) -> usize {
         let rows = sessions.rows.seal().count();
-        sessions.rows.publish(|_, _, _| ());
+        sessions.rows.publish();
         rows
     }
 

@@ -1,6 +1,6 @@
 //! [`Item`]: an item of the catalogue in memory, with its JSON ready to be sent.
 
-use std::io::Write;
+use std::mem;
 
 use super::index::Terms;
 use crate::message::encode;
@@ -25,8 +25,10 @@ pub(crate) struct Listing {
 }
 
 /// An item, as small as it can be kept: of its description only what is needed again.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Item {
+    /// Its number in its category.
+    pub(crate) n: u32,
     pub(crate) seller_id: u32,
     pub(crate) listing: Listing,
     pub(crate) terms: Terms,
@@ -38,10 +40,10 @@ pub(crate) struct Item {
 
 impl Item {
     pub(crate) fn new(description: &Description, terms: Terms, listing: Listing) -> Self {
-        let Description { id, seller_id, name, keywords, condition } = description;
+        let &Description { id, seller_id, ref name, ref keywords, condition } = description;
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(b"{\"item_id\":");
-        encode(&mut json, id);
+        encode(&mut json, &id);
         json.extend_from_slice(b",\"name\":");
         encode(&mut json, name);
         json.extend_from_slice(b",\"category\":");
@@ -49,18 +51,22 @@ impl Item {
         json.extend_from_slice(b",\"keywords\":");
         encode(&mut json, keywords);
         json.extend_from_slice(b",\"condition\":");
-        encode(&mut json, condition);
+        encode(&mut json, &condition);
         let fixed_bytes = u32::try_from(json.len()).expect("names and keywords are short");
-        append_listing(&mut json, *seller_id, &listing);
-        Self { seller_id: *seller_id, listing, terms, json: json.into(), fixed_bytes }
+        append_listing(&mut json, seller_id, &listing);
+        Self { n: id.n, seller_id, listing, terms, json: json.as_slice().into(), fixed_bytes }
     }
 
-    /// The same item with another listing.
-    pub(crate) fn with_listing(&self, listing: Listing) -> Self {
-        let mut json = Vec::with_capacity(self.json.len() + 16);
-        json.extend_from_slice(&self.json[..self.fixed_bytes as usize]);
+    /// Replaces the listing, and the part of the JSON that tells it.
+    pub(crate) fn relist(&mut self, listing: Listing) {
+        if listing == self.listing {
+            return;
+        }
+        let mut json = mem::take(&mut self.json).into_vec();
+        json.truncate(self.fixed_bytes as usize);
         append_listing(&mut json, self.seller_id, &listing);
-        Self { listing, terms: self.terms.clone(), json: json.into(), ..*self }
+        self.json = json.into();
+        self.listing = listing;
     }
 
     pub(crate) fn json(&self) -> &[u8] {
@@ -71,8 +77,11 @@ impl Item {
 fn append_listing(json: &mut Vec<u8>, seller_id: u32, listing: &Listing) {
     json.extend_from_slice(b",\"price\":");
     encode(json, &listing.price);
-    write!(json, ",\"quantity\":{},\"seller_id\":{seller_id},\"feedback\":", listing.quantity)
-        .expect("writing to memory cannot fail");
+    json.extend_from_slice(b",\"quantity\":");
+    encode(json, &listing.quantity);
+    json.extend_from_slice(b",\"seller_id\":");
+    encode(json, &seller_id);
+    json.extend_from_slice(b",\"feedback\":");
     encode(json, &listing.feedback);
     json.push(b'}');
 }
@@ -93,7 +102,7 @@ mod tests {
         };
         let listing = Listing { price: Price(1999), quantity: 5, feedback: Feedback::default() };
         let terms = Index::new().intern(&description.name, &description.keywords);
-        let item = Item::new(&description, terms, listing);
+        let mut item = Item::new(&description, terms, listing);
         let fixed = r#"{"item_id":"1:42","name":"Intro to \"DS\"","category":1,"keywords":["book","cs"],"condition":"new""#;
         let expected =
             format!(r#"{fixed},"price":19.99,"quantity":5,"seller_id":3,"feedback":{{"up":0,"down":0}}}}"#);
@@ -102,6 +111,7 @@ mod tests {
         let listing = Listing { price: Price(1000), quantity: 0, feedback: Feedback { up: 1, down: 2 } };
         let expected =
             format!(r#"{fixed},"price":10.0,"quantity":0,"seller_id":3,"feedback":{{"up":1,"down":2}}}}"#);
-        assert_eq!(std::str::from_utf8(item.with_listing(listing).json()), Ok(expected.as_str()));
+        item.relist(listing);
+        assert_eq!(std::str::from_utf8(item.json()), Ok(expected.as_str()));
     }
 }

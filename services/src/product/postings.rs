@@ -12,13 +12,19 @@ use roaring::RoaringBitmap;
 
 use crate::values::ItemId;
 
-/// The most members that a set, or one category of a large set, keeps in a sorted list. At more, the list's O(n)
-/// insertion and 8 (or 4) bytes a member cost more than the containers of a bitmap do.
+/// The most members that a set keeps in one sorted list, at 8 bytes a member; a part for each category may cost some
+/// 100 bytes for one member. At more, insertion is slow, and so is a search for several keywords, which makes bitmaps
+/// of what is not one yet.
+const SET_LIST_LEN_MAX: usize = 256;
+
+/// The most members that one category of a larger set keeps in a sorted list. At more, 4 bytes a member cost more
+/// than the containers of a bitmap do.
 const LIST_LEN_MAX: usize = 64;
 
-/// The members at which a larger form goes back to a list. It is well below `LIST_LEN_MAX`, so that a set at the
-/// border is not rebuilt at each change.
-const LIST_LEN_BACK: usize = 32;
+/// The members at which a larger form goes back to a list. They are well below the most that a list may have, so
+/// that a set at the border is not rebuilt at each change.
+const SET_LIST_LEN_BACK: usize = SET_LIST_LEN_MAX / 2;
+const LIST_LEN_BACK: usize = LIST_LEN_MAX / 2;
 
 /// A set of item IDs, ordered by category and then by n.
 #[derive(Debug, Default)]
@@ -29,7 +35,7 @@ pub(crate) struct Postings {
 /// The members that a set has in one category, as the set keeps them: never none, and in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Members<'a> {
-    /// At most `LIST_LEN_MAX` packed IDs.
+    /// At most `SET_LIST_LEN_MAX` packed IDs.
     Ids(&'a [u64]),
     /// At most `LIST_LEN_MAX` numbers.
     List(&'a [u32]),
@@ -39,9 +45,9 @@ pub(crate) enum Members<'a> {
 
 #[derive(Debug)]
 enum Form {
-    /// At most `LIST_LEN_MAX` packed IDs, sorted.
+    /// At most `SET_LIST_LEN_MAX` packed IDs, sorted.
     List(Vec<u64>),
-    /// More than `LIST_LEN_BACK` IDs. It is boxed because it is rare: most sets hold one ID.
+    /// More than `SET_LIST_LEN_BACK` IDs. It is boxed because it is rare: most sets hold one ID.
     Categories(Box<Categories>),
 }
 
@@ -69,7 +75,7 @@ impl Postings {
         match &mut self.form {
             Form::List(list) => {
                 let inserted = insert_sorted(list, pack(id));
-                if list.len() > LIST_LEN_MAX {
+                if list.len() > SET_LIST_LEN_MAX {
                     self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
                 }
                 inserted
@@ -78,18 +84,22 @@ impl Postings {
         }
     }
 
+    /// Takes the memory for so many items, which are to be appended.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        self.appendable().reserve_exact(len);
+    }
+
     /// Adds an item that comes after all others, with less work than `insert`. [`Postings::settle`] must follow
     /// before the set is used.
     pub(crate) fn append(&mut self, id: ItemId) {
-        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
-        list.push(pack(id));
+        self.appendable().push(pack(id));
     }
 
     /// Brings a set that was filled by [`Postings::append`] into its lasting form.
     pub(crate) fn settle(&mut self) {
         if let Form::List(list) = &mut self.form {
             assert!(list.is_sorted_by(|a, b| a < b), "appended items come in order");
-            if list.len() > LIST_LEN_MAX {
+            if list.len() > SET_LIST_LEN_MAX {
                 self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
             } else {
                 list.shrink_to_fit();
@@ -103,9 +113,9 @@ impl Postings {
             Form::List(list) => remove_sorted(list, pack(id)),
             Form::Categories(categories) => {
                 let removed = categories.remove(id);
-                if categories.len <= LIST_LEN_BACK as u64 {
+                if categories.len <= SET_LIST_LEN_BACK as u64 {
                     let mut ids = Vec::new();
-                    self.append_after(None, None, LIST_LEN_BACK, &mut ids);
+                    self.append_after(None, None, SET_LIST_LEN_BACK, &mut ids);
                     self.form = Form::List(ids.into_iter().map(pack).collect());
                 }
                 removed
@@ -183,12 +193,21 @@ impl Postings {
             }
         }
     }
+
+    fn appendable(&mut self) -> &mut Vec<u64> {
+        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
+        list
+    }
 }
 
 impl<'a> Members<'a> {
     /// Whether they are so few that they are cheaper to go through than to put into a bitmap.
     pub(crate) fn are_few(self) -> bool {
-        !matches!(self, Members::Bitmap(_))
+        match self {
+            Members::Ids(ids) => ids.len() <= LIST_LEN_MAX,
+            Members::List(_) => true,
+            Members::Bitmap(_) => false,
+        }
     }
 
     /// Their numbers one by one.
@@ -203,8 +222,8 @@ impl<'a> Members<'a> {
     /// Their numbers as a bitmap. One that the set has is lent; only a list is copied.
     pub(crate) fn to_bitmap(self) -> Cow<'a, RoaringBitmap> {
         match self {
-            Members::Ids(ids) => Cow::Owned(ids.iter().map(|&packed| unpack(packed).n).collect()),
-            Members::List(list) => Cow::Owned(list.iter().copied().collect()),
+            Members::Ids(ids) => Cow::Owned(bitmap_of(ids.iter().map(|&packed| unpack(packed).n))),
+            Members::List(list) => Cow::Owned(bitmap_of(list.iter().copied())),
             Members::Bitmap(bitmap) => Cow::Borrowed(bitmap),
         }
     }
@@ -316,6 +335,11 @@ fn last_of(category: u32) -> u64 {
 
 fn same_category(a: &u64, b: &u64) -> bool {
     unpack(*a).category == unpack(*b).category
+}
+
+/// The bitmap of sorted numbers, with less work than one of any numbers.
+fn bitmap_of(numbers: impl Iterator<Item = u32>) -> RoaringBitmap {
+    RoaringBitmap::from_sorted_iter(numbers).expect("lists are sorted")
 }
 
 /// The part of a sorted list from `first` to `last`, both included.

@@ -109,7 +109,7 @@ impl Domain for Numbers {
     }
 
     fn publish(&mut self) {
-        self.rows.publish(|_, _, _| ());
+        self.rows.publish();
     }
 }
 

@@ -94,6 +94,33 @@ fn an_item_is_found_only_while_it_is_in_stock() {
 }
 
 #[test]
+fn filling_gives_the_same_index_as_inserting() {
+    let keywords: [&[&str]; 3] = [&["red"], &["oak", "red"], &[]];
+    let (mut inserted, mut filled) = (Index::new(), Index::new());
+    let mut items = Vec::new();
+    for (n, keywords) in (1..=700).zip(keywords.into_iter().cycle()) {
+        let (id, name) = (ItemId { category: n / 300, n }, format!("red {}", n % 100));
+        let terms = inserted.intern(&name, keywords);
+        assert_eq!(filled.intern(&name, keywords), terms);
+        // An item out of stock has terms all the same.
+        if n % 7 > 0 {
+            inserted.insert(id, &terms);
+            items.push((id, terms));
+        }
+    }
+    filled.fill(items.iter().map(|(id, terms)| (*id, terms)));
+    for keywords in [&["red"] as &[&str], &["oak"], &["red", "oak", "7"], &["42"], &["14", "21"], &[]] {
+        let keywords: Vec<_> = keywords.iter().map(|keyword| keyword.to_string()).collect();
+        for category in [None, Some(1)] {
+            let (mut expected, mut hits) = (Vec::new(), Vec::new());
+            let page = inserted.search(&query(category, &keywords), None, 1000, &mut expected);
+            assert_eq!(filled.search(&query(category, &keywords), None, 1000, &mut hits), page);
+            assert!(page.total > 0 && hits == expected);
+        }
+    }
+}
+
+#[test]
 fn a_page_tells_where_the_next_one_starts() {
     let index = index_of(&[("red", &[]), ("red", &["red"]), ("red", &[])]);
     let (keywords, mut hits) = (["red".to_string()], Vec::new());

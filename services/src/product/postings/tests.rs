@@ -8,9 +8,21 @@ fn id(category: u32, n: u32) -> ItemId {
 
 #[test]
 fn appending_gives_the_same_set_as_inserting() {
-    for (categories, numbers) in [(1, 1), (3, 2), (1, 65), (70, 1), (3, 65), (2, 200)] {
+    let list_len_max = SET_LIST_LEN_MAX as u32;
+    for (categories, numbers) in [
+        (1, 1),
+        (3, 2),
+        (1, 65),
+        (70, 1),
+        (1, list_len_max),
+        (1, list_len_max + 1),
+        (list_len_max + 1, 1),
+        (5, 65),
+        (2, 200),
+    ] {
         let ids = || (1..=categories).flat_map(|category| (1..=numbers).map(move |n| id(category, n)));
         let (mut appended, mut inserted) = (Postings::default(), Postings::default());
+        appended.reserve(ids().count());
         ids().for_each(|id| appended.append(id));
         appended.settle();
         ids().for_each(|id| assert!(inserted.insert(id)));
@@ -68,28 +80,32 @@ fn a_large_set_goes_back_to_a_list_and_drops_its_empty_categories() {
 
 #[test]
 fn positions_at_the_ends_of_categories() {
-    let mut postings = Postings::default();
-    for n in 0..200 {
-        postings.insert(id(n % 4, u32::MAX - n));
+    // The first set is kept as one list, the second by category.
+    for len in [200, 400] {
+        let mut postings = Postings::default();
+        for n in 0..len {
+            postings.insert(id(n % 4, u32::MAX - n));
+        }
+        assert_eq!(matches!(postings.form, Form::List(_)), len == 200);
+        let after = |category, after| {
+            let mut ids = Vec::new();
+            postings.append_after(category, Some(after), 1, &mut ids);
+            ids
+        };
+        assert_eq!(after(None, id(1, u32::MAX)), [id(2, u32::MAX - (len - 2))]);
+        assert_eq!(after(Some(1), id(1, u32::MAX)), []);
+        assert_eq!(after(Some(1), id(2, 0)), []);
+        assert_eq!(after(Some(3), id(0, 5)), [id(3, u32::MAX - (len - 1))]);
+        assert_eq!(after(None, id(u32::MAX, u32::MAX)), []);
+        let first_from = |from| postings.by_category(from..=u32::MAX).next().map(|(category, _)| category);
+        assert_eq!((first_from(3), first_from(4)), (Some(3), None));
     }
-    let after = |category, after| {
-        let mut ids = Vec::new();
-        postings.append_after(category, Some(after), 1, &mut ids);
-        ids
-    };
-    assert_eq!(after(None, id(1, u32::MAX)), [id(2, u32::MAX - 198)]);
-    assert_eq!(after(Some(1), id(1, u32::MAX)), []);
-    assert_eq!(after(Some(1), id(2, 0)), []);
-    assert_eq!(after(Some(3), id(0, 5)), [id(3, u32::MAX - 199)]);
-    assert_eq!(after(None, id(u32::MAX, u32::MAX)), []);
-    let first_from = |from| postings.by_category(from..=u32::MAX).next().map(|(category, _)| category);
-    assert_eq!((first_from(3), first_from(4)), (Some(3), None));
 }
 
 #[test]
 fn behaves_as_a_sorted_set() {
     let mut rng = fastrand::Rng::with_seed(1);
-    for (categories, numbers) in [(1, 50), (3, 40), (100, 3), (3, 300), (40, 200), (1, 200_000)] {
+    for (categories, numbers) in [(1, 50), (3, 40), (100, 3), (3, 300), (40, 200), (400, 3), (1, 200_000)] {
         let (mut postings, mut model) = (Postings::default(), BTreeSet::new());
         // The set grows in even rounds and shrinks in odd ones, so that it changes its form often.
         for round in 0..8 {

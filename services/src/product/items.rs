@@ -1,0 +1,149 @@
+//! [`Items`]: the items of all categories, with what is on disk and what is not yet kept apart.
+//!
+//! It is to items what a `Table` is to other rows, in less memory: items are numbered in each category and never
+//! removed, so they lie in vectors, and only listings change. It knows neither the search index nor the rules.
+
+use std::collections::HashMap;
+
+use super::item::{Item, Listing};
+use crate::table::Changes;
+use crate::values::ItemId;
+
+/// The items by category and number.
+pub(crate) struct Items {
+    /// The key is chosen by clients, so it is not for a hash that they could foresee.
+    categories: HashMap<u32, Category>,
+    /// The listings that are not on disk yet; among them are those of all items that are not.
+    listings: Changes<ItemId, Listing>,
+}
+
+/// The items of one category.
+#[derive(Default)]
+struct Category {
+    /// Sorted by number. Numbers are given without gaps; only a file from which rows were deleted by hand has some.
+    items: Vec<Item>,
+    /// How many of the items, from the first, are on disk. The others are in their first state.
+    durable_len: usize,
+}
+
+impl Items {
+    pub(crate) fn new() -> Self {
+        Self { categories: HashMap::new(), listings: Changes::new() }
+    }
+
+    /// Takes an item from disk, at start. Items come in order; [`Items::loaded`] must follow.
+    pub(crate) fn load(&mut self, category: u32, item: Item) {
+        let category = self.categories.entry(category).or_default();
+        category.push(item);
+        category.durable_len += 1;
+    }
+
+    /// Ends the loading of items.
+    pub(crate) fn loaded(&mut self) {
+        for category in self.categories.values_mut() {
+            category.items.shrink_to_fit();
+        }
+    }
+
+    /// All items as they are on disk, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemId, &Item)> + Clone {
+        let mut categories: Vec<_> = self.categories.iter().collect();
+        categories.sort_unstable_by_key(|(category, _)| **category);
+        categories.into_iter().flat_map(|(&category, items)| {
+            let items = items.items[..items.durable_len].iter();
+            items.map(move |item| (ItemId { category, n: item.n }, item))
+        })
+    }
+
+    /// The item as it is on disk.
+    pub(crate) fn get(&self, id: ItemId) -> Option<&Item> {
+        self.categories.get(&id.category)?.durable(id.n)
+    }
+
+    /// The items as they are on disk, in this order. Neighbours of the same category cost one look-up of it.
+    pub(crate) fn get_all<'a>(&'a self, ids: &'a [ItemId]) -> impl Iterator<Item = Option<&'a Item>> {
+        ids.chunk_by(|a, b| a.category == b.category).flat_map(|ids| {
+            let category = self.categories.get(&ids[0].category);
+            ids.iter().map(move |id| category?.durable(id.n))
+        })
+    }
+
+    /// The seller of an item and its listing with all changes, on disk or not.
+    pub(crate) fn latest(&self, id: ItemId) -> Option<(u32, Listing)> {
+        let category = self.categories.get(&id.category)?;
+        let item = &category.items[category.place(id.n)?];
+        Some((item.seller_id, self.listings.get(&id).copied().unwrap_or(item.listing)))
+    }
+
+    /// What the next item of a category is to be called; `None` if the category is full.
+    pub(crate) fn next_id(&self, category: u32) -> Option<ItemId> {
+        let last_n = self.categories.get(&category).map_or(0, Category::last_n);
+        last_n.checked_add(1).map(|n| ItemId { category, n })
+    }
+
+    /// Adds a new item, which readers do not see before it is published.
+    pub(crate) fn add(&mut self, category: u32, item: Item) {
+        self.listings.put(ItemId { category, n: item.n }, item.listing);
+        self.categories.entry(category).or_default().push(item);
+    }
+
+    /// Changes the listing of an item that exists.
+    pub(crate) fn relist(&mut self, id: ItemId, listing: Listing) {
+        self.listings.put(id, listing);
+    }
+
+    /// Whether there are open changes.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.listings.is_dirty()
+    }
+
+    /// Seals the open changes and returns their listings.
+    pub(crate) fn seal(&mut self) -> impl Iterator<Item = (ItemId, Listing)> {
+        self.listings.seal().map(|(id, listing)| (id, *listing))
+    }
+
+    /// Makes the sealed changes durable, and shows each item, with its listing before unless it is new, to
+    /// `observe`.
+    pub(crate) fn publish(&mut self, mut observe: impl FnMut(ItemId, Option<Listing>, &Item)) {
+        for (id, listing) in self.listings.publish() {
+            let category = self.categories.get_mut(&id.category).expect("items are never removed");
+            let place = category.place(id.n).expect("items are never removed");
+            let item = &mut category.items[place];
+            let before = (place < category.durable_len).then_some(item.listing);
+            if before.is_none() {
+                assert_eq!(place, category.durable_len, "items come to disk in order");
+                category.durable_len += 1;
+            }
+            item.relist(listing);
+            observe(id, before, item);
+        }
+    }
+}
+
+impl Category {
+    fn push(&mut self, item: Item) {
+        assert!(item.n > self.last_n(), "items come in order");
+        self.items.push(item);
+    }
+
+    fn last_n(&self) -> u32 {
+        self.items.last().map_or(0, |item| item.n)
+    }
+
+    fn durable(&self, n: u32) -> Option<&Item> {
+        let place = self.place(n).filter(|place| *place < self.durable_len)?;
+        Some(&self.items[place])
+    }
+
+    /// Where an item lies, on disk or not: where its number says, or further to the front if there are gaps.
+    fn place(&self, n: u32) -> Option<usize> {
+        let items = &self.items[..self.items.len().min(n as usize)];
+        match items.last() {
+            Some(last) if last.n == n => Some(items.len() - 1),
+            _ => items.binary_search_by_key(&n, |item| item.n).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

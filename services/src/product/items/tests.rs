@@ -1,0 +1,130 @@
+use super::*;
+use crate::product::index::Index;
+use crate::product::item::Description;
+use crate::values::{Condition, Feedback, Price};
+
+fn id(category: u32, n: u32) -> ItemId {
+    ItemId { category, n }
+}
+
+fn at(cents: u64) -> Listing {
+    Listing { price: Price(cents), quantity: 1, feedback: Feedback::default() }
+}
+
+/// An item of seller 7.
+fn item(id: ItemId, cents: u64) -> Item {
+    let (name, keywords, condition) = ("desk".into(), Vec::new(), Condition::New);
+    let description = Description { id, seller_id: 7, name, keywords, condition };
+    let terms = Index::new().intern(&description.name, &description.keywords);
+    Item::new(&description, terms, at(cents))
+}
+
+fn loaded(ids: &[ItemId]) -> Items {
+    let mut items = Items::new();
+    ids.iter().for_each(|&id| items.load(id.category, item(id, 100)));
+    items.loaded();
+    items
+}
+
+fn add(items: &mut Items, category: u32, cents: u64) -> ItemId {
+    let id = items.next_id(category).expect("there is room");
+    items.add(category, item(id, cents));
+    id
+}
+
+fn seal(items: &mut Items) -> Vec<(ItemId, u64)> {
+    items.seal().map(|(id, listing)| (id, listing.price.0)).collect()
+}
+
+/// Publishes, and returns the price of each item before and after.
+fn publish(items: &mut Items) -> Vec<(ItemId, Option<u64>, u64)> {
+    let mut seen = Vec::new();
+    let cents = |listing: Listing| listing.price.0;
+    items.publish(|id, before, item| seen.push((id, before.map(cents), cents(item.listing))));
+    seen
+}
+
+/// The price that readers and that writers see.
+fn prices(items: &Items, id: ItemId) -> (Option<u64>, Option<u64>) {
+    let durable = items.get(id).map(|item| {
+        let price = format!(r#""price":{}.{},"#, item.listing.price.0 / 100, item.listing.price.0 % 100);
+        let json = std::str::from_utf8(item.json()).expect("JSON is UTF-8");
+        assert!(json.contains(&price), "{json} and not {price}");
+        item.listing.price.0
+    });
+    (durable, items.latest(id).map(|(_, listing)| listing.price.0))
+}
+
+#[test]
+fn readers_see_a_listing_only_once_it_is_published() {
+    let (mut items, id) = (loaded(&[id(1, 1)]), id(1, 1));
+    assert_eq!(prices(&items, id), (Some(100), Some(100)));
+    assert!(!items.is_dirty());
+    items.relist(id, at(200));
+    assert!(items.is_dirty());
+    assert_eq!(prices(&items, id), (Some(100), Some(200)));
+    assert_eq!(seal(&mut items), [(id, 200)]);
+    assert_eq!(prices(&items, id), (Some(100), Some(200)));
+    assert_eq!(publish(&mut items), [(id, Some(100), 200)]);
+    assert_eq!(prices(&items, id), (Some(200), Some(200)));
+}
+
+#[test]
+fn an_item_changed_again_while_its_group_is_under_way_becomes_durable_in_two_steps() {
+    let (mut items, id) = (loaded(&[id(1, 1)]), id(1, 1));
+    items.relist(id, at(200));
+    assert_eq!(seal(&mut items), [(id, 200)]);
+    items.relist(id, at(300));
+    items.relist(id, at(400));
+    assert_eq!(publish(&mut items), [(id, Some(100), 200)]);
+    assert_eq!(prices(&items, id), (Some(200), Some(400)));
+    assert_eq!(seal(&mut items), [(id, 400)], "an item written twice is stored once");
+    assert_eq!(publish(&mut items), [(id, Some(200), 400)]);
+    assert_eq!(prices(&items, id), (Some(400), Some(400)));
+}
+
+#[test]
+fn a_new_item_can_be_changed_before_readers_see_it() {
+    let mut items = Items::new();
+    let first = add(&mut items, 5, 100);
+    assert_eq!((first, items.latest(first)), (id(5, 1), Some((7, at(100)))));
+    items.relist(first, at(200));
+    assert_eq!(prices(&items, first), (None, Some(200)));
+    assert_eq!(seal(&mut items), [(first, 200)]);
+    let second = add(&mut items, 5, 300);
+    items.relist(first, at(400));
+    assert_eq!(publish(&mut items), [(first, None, 200)]);
+    assert_eq!(prices(&items, first), (Some(200), Some(400)));
+    assert_eq!(prices(&items, second), (None, Some(300)));
+    assert_eq!(seal(&mut items), [(first, 400), (second, 300)]);
+    assert_eq!(publish(&mut items), [(first, Some(200), 400), (second, None, 300)]);
+    assert_eq!(prices(&items, second), (Some(300), Some(300)));
+}
+
+#[test]
+fn each_category_counts_for_itself_and_reads_in_any_order() {
+    let mut items = loaded(&[id(0, 1), id(0, 2), id(9, 1)]);
+    assert_eq!(add(&mut items, 9, 100), id(9, 2));
+    assert_eq!(add(&mut items, 4, 100), id(4, 1));
+    assert_eq!(add(&mut items, 0, 100), id(0, 3));
+    assert_eq!(seal(&mut items), [(id(0, 3), 100), (id(4, 1), 100), (id(9, 2), 100)]);
+    assert_eq!(add(&mut items, 4, 100), id(4, 2));
+    publish(&mut items);
+    let asked = [id(9, 2), id(9, 1), id(0, 3), id(4, 2), id(4, 1), id(0, 4), id(7, 1)];
+    let found = items.get_all(&asked).map(|item| item.map(|item| item.n));
+    assert!(found.eq([Some(2), Some(1), Some(3), None, Some(1), None, None]));
+    assert_eq!((items.latest(id(4, 2)), items.latest(id(4, 3))), (Some((7, at(100))), None));
+}
+
+#[test]
+fn numbers_of_rows_deleted_by_hand_stay_unused() {
+    let mut items = loaded(&[id(1, 2), id(1, 5), id(1, 6), id(2, u32::MAX)]);
+    let found = (0..=7).filter(|&n| items.get(id(1, n)).is_some_and(|item| item.n == n));
+    assert!(found.eq([2, 5, 6]));
+    assert_eq!(add(&mut items, 1, 100), id(1, 7));
+    items.relist(id(1, 5), at(200));
+    seal(&mut items);
+    assert_eq!(publish(&mut items), [(id(1, 5), Some(100), 200), (id(1, 7), None, 100)]);
+    assert_eq!(prices(&items, id(1, 7)), (Some(100), Some(100)));
+    assert_eq!(items.next_id(2), None, "the category is full");
+}
