@@ -1,8 +1,8 @@
 //! [`Store`]: a database's rows in one SQLite file. It commits groups of rows, each with one flush; what the
 //! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought
-//! into the file elsewhere, see [`checkpoint`].
+//! into the file elsewhere, see [`maintenance`].
 
-mod checkpoint;
+mod maintenance;
 
 use std::error::Error;
 use std::fmt;
@@ -19,7 +19,7 @@ use net::{Work, Workers};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::checkpoint::{Checkpointer, LOG_PAGES_MAX, StoreWorker};
+use self::maintenance::{LOG_PAGES_MAX, Maintainer, StoreWorker};
 use crate::database::Group;
 
 /// How long a commit waits for another program that writes to the file, such as a database shell.
@@ -163,14 +163,14 @@ impl<S: Schema> Store<S> {
         Ok(store)
     }
 
-    /// Lets the store commit on a thread of its own, and make its checkpoints on another.
+    /// Lets the store commit on a thread of its own, and does what its file needs beside that on another.
     ///
     /// # Errors
     /// The file cannot be opened again, or a worker cannot be started.
     pub(crate) fn start<W: Workers>(self, workers: &mut W) -> Result<StoreWorker<S::Row>, Box<dyn Error>> {
-        let checkpointer = self.checkpointer()?;
-        let checkpoints = workers.start("checkpoints", checkpointer)?;
-        Ok(StoreWorker::new(workers.start("store", self)?, checkpoints))
+        let maintainer = self.maintainer()?;
+        let maintenance = workers.start("maintenance", maintainer)?;
+        Ok(StoreWorker::new(workers.start("store", self)?, maintenance))
     }
 
     /// Reads rows with a query and shows each to `visit`, which returns `None` for one that makes no sense.
@@ -223,10 +223,10 @@ impl<S: Schema> Store<S> {
     }
 
     /// A second connection to the file.
-    fn checkpointer(&self) -> Result<Checkpointer, StoreError> {
+    fn maintainer(&self) -> Result<Maintainer, StoreError> {
         let connection = connect(&self.path)?;
         set_durability(&connection, self.durability).map_err(|error| failure(&self.path, error))?;
-        Ok(Checkpointer::new(connection, self.durability, self.path.clone(), Arc::clone(&self.files)))
+        Ok(Maintainer::new(connection, self.durability, self.path.clone(), Arc::clone(&self.files)))
     }
 
     fn configure(&self) -> Result<(), StoreError> {

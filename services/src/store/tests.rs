@@ -1,7 +1,7 @@
 //! Stores in temporary directories: how they are made, opened, refused, brought up to date and written.
 
-mod checkpoint;
 mod damage;
+mod maintenance;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -128,7 +128,7 @@ fn without_flushes_commits_outlast_the_store_all_the_same() {
         connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).expect("a number")
     };
     assert_eq!(synchronous(&store.connection), 0);
-    assert_eq!(synchronous(&store.checkpointer().expect("it connects").connection), 0);
+    assert_eq!(synchronous(&store.maintainer().expect("it connects").connection), 0);
     store.commit(&group(1, &[(1, "one")])).expect("committed");
     drop(store);
     assert_eq!(notes(&open()), [(1, "one".to_owned())]);

@@ -7,10 +7,7 @@ use std::rc::Rc;
 use net::Worker;
 
 use super::*;
-use crate::store::checkpoint::CHECKPOINT_PAGES;
-
-/// The bytes of a page in the log, with its header.
-const LOG_PAGE_BYTES: u64 = 4096 + 24;
+use crate::store::maintenance::{CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, Maintenance};
 
 /// Commits that are reported as the test says.
 struct Commits(Rc<RefCell<VecDeque<Committed>>>);
@@ -23,16 +20,16 @@ impl Worker<Group<Note>, Committed> for Commits {
     }
 }
 
-/// Checkpoints that are counted, and done when the test says so.
+/// Maintenance that is noted, and done when the test says so.
 #[derive(Clone, Default)]
-struct Checkpoints {
-    submitted: Rc<Cell<u32>>,
+struct Noted {
+    submitted: Rc<RefCell<Vec<Maintenance>>>,
     done: Rc<Cell<bool>>,
 }
 
-impl Worker<(), ()> for Checkpoints {
-    fn submit(&mut self, (): ()) {
-        self.submitted.set(self.submitted.get() + 1);
+impl Worker<Maintenance, ()> for Noted {
+    fn submit(&mut self, maintenance: Maintenance) {
+        self.submitted.borrow_mut().push(maintenance);
     }
 
     fn poll(&mut self) -> Option<()> {
@@ -49,38 +46,77 @@ fn checkpointed(root: &TempDir) -> usize {
 }
 
 #[test]
-fn a_log_that_is_long_gets_one_checkpoint_at_a_time() {
+fn a_log_that_grows_gets_room_and_checkpoints_one_after_another() {
     let commits = Rc::new(RefCell::new(VecDeque::new()));
-    let checkpoints = Checkpoints::default();
-    let mut worker = StoreWorker::new(Box::new(Commits(Rc::clone(&commits))), Box::new(checkpoints.clone()));
-    let mut commit = |number, pages, checkpointed_pages| {
+    let maintenance = Noted::default();
+    let mut worker = StoreWorker::new(Box::new(Commits(Rc::clone(&commits))), Box::new(maintenance.clone()));
+    let mut number = 0;
+    let mut commit = |pages, checkpointed_pages| {
+        number += 1;
         let log = Log { pages, checkpointed_pages };
         commits.borrow_mut().push_back(Committed { number, log });
         assert_eq!(worker.poll(), Some(number));
-        checkpoints.submitted.get()
+        std::mem::take(&mut *maintenance.submitted.borrow_mut())
     };
-    assert_eq!(commit(1, CHECKPOINT_PAGES - 1, 0), 0);
-    assert_eq!(commit(2, CHECKPOINT_PAGES, 0), 1);
-    assert_eq!(commit(3, CHECKPOINT_PAGES + 1, 0), 1, "one is under way");
-    checkpoints.done.set(true);
-    assert_eq!(commit(4, CHECKPOINT_PAGES + 2, CHECKPOINT_PAGES), 1);
-    assert_eq!(commit(5, 2 * CHECKPOINT_PAGES, CHECKPOINT_PAGES), 2);
-    checkpoints.done.set(true);
-    assert_eq!(commit(6, LOG_PAGES_MAX, CHECKPOINT_PAGES), 2, "commits make this one themselves");
-    assert_eq!(worker.poll(), None);
+    let extend = |times| vec![Maintenance::Extend { pages: times * EXTENSION_PAGES }];
+    assert_eq!(commit(1, 0), extend(1));
+    assert_eq!(commit(CHECKPOINT_PAGES, 0), [], "the file is being made longer");
+    for times in 2..=3 {
+        maintenance.done.set(true);
+        assert_eq!(commit(CHECKPOINT_PAGES, 0), extend(times), "room comes first");
+    }
+    maintenance.done.set(true);
+    assert_eq!(commit(CHECKPOINT_PAGES, 0), [Maintenance::Checkpoint]);
+    assert_eq!(commit(CHECKPOINT_PAGES + 1, 0), [], "one is under way");
+    maintenance.done.set(true);
+    assert_eq!(commit(CHECKPOINT_PAGES + 2, CHECKPOINT_PAGES), []);
+    for times in 4..=LOG_PAGES_MAX / EXTENSION_PAGES {
+        maintenance.done.set(true);
+        assert_eq!(commit(LOG_PAGES_MAX - 1, CHECKPOINT_PAGES), extend(times));
+    }
+    maintenance.done.set(true);
+    assert_eq!(commit(LOG_PAGES_MAX - 1, CHECKPOINT_PAGES), [Maintenance::Checkpoint]);
+    maintenance.done.set(true);
+    assert_eq!(commit(LOG_PAGES_MAX, CHECKPOINT_PAGES), [], "commits make this one themselves");
+}
+
+#[test]
+fn room_in_the_log_is_no_part_of_it() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    let log_bytes = || fs::metadata(root.path().join("notes.db-wal")).expect("it is there").len();
+    let mut maintainer = store.maintainer().expect("it connects");
+    store.commit(&group(1, &[(1, "one")])).expect("committed");
+    for _ in 0..2 {
+        maintainer.run(Maintenance::Extend { pages: EXTENSION_PAGES });
+        assert_eq!(
+            log_bytes(),
+            u64::from(EXTENSION_PAGES) * LOG_PAGE_BYTES,
+            "it is made so long, and no longer"
+        );
+    }
+    store.commit(&group(2, &[(2, "two")])).expect("committed");
+    assert_eq!(log_bytes(), u64::from(EXTENSION_PAGES) * LOG_PAGE_BYTES, "the commit has found room");
+
+    // What a crash leaves behind: both files as they are.
+    let copy = directory();
+    for name in ["notes.db", "notes.db-wal"] {
+        fs::copy(root.path().join(name), copy.path().join(name)).expect("it can be copied");
+    }
+    assert_eq!(notes(&open::<Old>(&copy)).len(), 2);
 }
 
 #[test]
 fn a_checkpoint_brings_what_is_committed_into_the_file() {
     let root = directory();
     let mut store = open::<Old>(&root);
-    let mut checkpointer = store.checkpointer().expect("it connects");
-    checkpointer.run(());
+    let mut maintainer = store.maintainer().expect("it connects");
+    maintainer.run(Maintenance::Checkpoint);
     store.commit(&group(1, &[(1, "one"), (2, "two")])).expect("committed");
     let Log { pages, checkpointed_pages } = store.log();
     assert!(0 < pages && checkpointed_pages == 0, "{pages}, {checkpointed_pages}");
     assert_eq!(checkpointed(&root), 0);
-    checkpointer.run(());
+    maintainer.run(Maintenance::Checkpoint);
     assert_eq!(checkpointed(&root), 2);
     assert_eq!(store.log(), Log { pages, checkpointed_pages: pages });
 }
@@ -89,9 +125,9 @@ fn a_checkpoint_brings_what_is_committed_into_the_file() {
 fn a_reader_holds_a_checkpoint_up_and_harms_none() {
     let root = directory();
     let mut store = open::<Old>(&root);
-    let mut checkpointer = store.checkpointer().expect("it connects");
+    let mut maintainer = store.maintainer().expect("it connects");
     store.commit(&group(1, &[(1, "one")])).expect("committed");
-    checkpointer.run(());
+    maintainer.run(Maintenance::Checkpoint);
     store.commit(&group(2, &[(2, "two")])).expect("committed");
     let mut reader = Connection::open(root.path().join("notes.db")).expect("SQLite opens it");
     let count = |connection: &Connection| {
@@ -100,17 +136,17 @@ fn a_reader_holds_a_checkpoint_up_and_harms_none() {
     let snapshot = reader.transaction().expect("it begins");
     assert_eq!(count(&snapshot), 2);
     store.commit(&group(3, &[(3, "three")])).expect("committed");
-    checkpointer.run(());
+    maintainer.run(Maintenance::Checkpoint);
     assert_eq!((count(&snapshot), count(&store.connection)), (2, 3));
     let Log { pages, checkpointed_pages } = store.log();
     assert!(0 < checkpointed_pages && checkpointed_pages < pages, "{checkpointed_pages} of {pages}");
     drop(snapshot);
-    checkpointer.run(());
+    maintainer.run(Maintenance::Checkpoint);
     assert_eq!(checkpointed(&root), 3);
 }
 
 #[test]
-fn without_a_checkpointer_the_log_stays_bounded_as_well() {
+fn without_a_maintainer_the_log_stays_bounded_as_well() {
     let root = directory();
     let mut store = Store::<Old>::open(root.path(), Durability::NoFlush).expect("the store opens");
     let text: &str = "x".repeat(400_000).leak();
@@ -129,10 +165,10 @@ fn the_file_is_locked_until_its_last_connection_is_closed() {
     let root = directory();
     let mut store = open::<Old>(&root);
     store.commit(&group(1, &[(1, "one")])).expect("committed");
-    let checkpointer = store.checkpointer().expect("it connects");
+    let maintainer = store.maintainer().expect("it connects");
     drop(store);
     assert!(matches!(refusal::<Old>(root.path()), StoreError::InUse(_)));
-    drop(checkpointer);
+    drop(maintainer);
     assert!(!root.path().join("notes.db-wal").exists(), "an orderly end leaves everything in the one file");
     assert_eq!(notes(&open::<Old>(&root)).len(), 1);
 }
