@@ -278,6 +278,7 @@ impl<'a> Load<'a> {
         let result = match &self.relay {
             None => slot.client.take(api, line, &mut self.world),
             Some(reply_bytes) => {
+                slot.client.carried_out(api);
                 let right = api.hops().is_empty() || line.len() == reply_bytes[api as usize];
                 if right { Ok(()) } else { Err(Mistake::Wrong) }
             }

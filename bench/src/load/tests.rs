@@ -194,3 +194,13 @@ fn a_relay_is_called_over_connections_that_stand_and_its_lengths_are_checked() {
         assert_eq!((done.record.calls(), done.record.wrong), (4, wrong));
     }
 }
+
+#[test]
+fn a_relay_is_called_as_the_marketplace_is() {
+    // Each call takes a unit out of the cart that the call before has put into it.
+    let clients = || buyers("RemoveItemFromCart", 1);
+    let mut run = Run::new(clients(), closed(10, 0)).for_relay([100; Api::COUNT]);
+    run.answer = Box::new(|_, _, _| Answer::Bytes(100));
+    let done = run.finish();
+    assert_eq!((done.calls(Api::AddItemToCart), done.calls(Api::RemoveItemFromCart)), (5, 5));
+}
