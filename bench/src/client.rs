@@ -115,11 +115,12 @@ impl Client {
         }
     }
 
-    /// What leaves the catalogue as the run has found it: sellers take their item off the market.
-    pub(crate) fn teardown(&self) -> &'static [Api] {
+    /// Calls that leave the catalogue as the run has found it: sellers take their item off the market, for which they
+    /// must be logged in.
+    pub(crate) fn teardown_calls(&self) -> usize {
         match self.role {
-            Role::Seller => &[Api::UpdateUnitsForSale],
-            Role::Buyer => &[],
+            Role::Seller => 1 + usize::from(!self.logged_in),
+            Role::Buyer => 0,
         }
     }
 
@@ -141,11 +142,16 @@ impl Client {
         api
     }
 
-    /// Writes the request that ends a seller's sale.
-    pub(crate) fn sell_out(&mut self, line: &mut Vec<u8>) {
+    /// Writes the next request of a seller's teardown, and tells its API.
+    pub(crate) fn tear_down(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
+        if !self.logged_in {
+            self.write(Api::Login, world, line);
+            return Api::Login;
+        }
         self.begin(Api::UpdateUnitsForSale, line);
         self.write_units(-self.units, line);
         self.end(line);
+        Api::UpdateUnitsForSale
     }
 
     /// Writes a request.

@@ -164,7 +164,7 @@ impl<'a> Load<'a> {
                 Stage::Setup => client.setup().len(),
                 Stage::Warmup if client.takes_part() => self.volume.warmup,
                 Stage::Measure if client.takes_part() => self.volume.calls,
-                Stage::Teardown if self.relay.is_none() => client.teardown().len(),
+                Stage::Teardown if self.relay.is_none() => client.teardown_calls(),
                 Stage::Warmup | Stage::Measure | Stage::Teardown | Stage::Done => 0,
             };
         }
@@ -242,11 +242,7 @@ impl<'a> Load<'a> {
                 client.write(api, &self.world, &mut self.line);
                 api
             }
-            Stage::Teardown => {
-                let api = client.teardown()[*begun];
-                client.sell_out(&mut self.line);
-                api
-            }
+            Stage::Teardown => client.tear_down(&self.world, &mut self.line),
             _ => client.next(&self.world, &mut self.line),
         };
         if let Some(reply_bytes) = &self.relay {

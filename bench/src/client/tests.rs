@@ -51,6 +51,13 @@ impl Talk {
         (api, self.written(api))
     }
 
+    /// The request that the client makes at the end.
+    fn tear_down(&mut self) -> (Api, Value) {
+        self.line.clear();
+        let api = self.client.tear_down(&self.world, &mut self.line);
+        (api, self.written(api))
+    }
+
     fn written(&self, api: Api) -> Value {
         let request: Value = serde_json::from_slice(&self.line).expect("a request is JSON");
         assert_eq!(request["api"], api.name());
@@ -94,11 +101,22 @@ fn a_seller_is_set_up_and_leaves_nothing_for_sale() {
     assert_eq!(talk.answer(Api::RegisterItemForSale, &json!({"item_id": "2:1"})), Ok(()));
     assert_eq!(talk.world.items.len(), 1);
 
-    talk.line.clear();
-    talk.client.sell_out(&mut talk.line);
-    let sold_out = talk.written(Api::UpdateUnitsForSale);
+    assert_eq!(talk.client.teardown_calls(), 1);
+    let (api, sold_out) = talk.tear_down();
+    assert_eq!(api, Api::UpdateUnitsForSale);
     assert_eq!(sold_out, json!({"session_id": "s1", "item_id": "1:9", "quantity_delta": -STOCK}));
     assert_eq!(talk.answer(Api::UpdateUnitsForSale, &json!({"item_id": "1:9", "quantity": 0})), Ok(()));
+}
+
+#[test]
+fn a_seller_who_is_logged_out_at_the_end_logs_in_to_sell_out() {
+    let mut talk = Talk::ready(Role::Seller, "Logout");
+    assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
+    assert_eq!(talk.client.teardown_calls(), 2);
+    assert_eq!(talk.tear_down().0, Api::Login);
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
+    let (api, sold_out) = talk.tear_down();
+    assert_eq!((api, &sold_out["session_id"]), (Api::UpdateUnitsForSale, &json!("s2")));
 }
 
 #[test]
