@@ -121,7 +121,7 @@ impl<'a> Runner<'a> {
                 Ok((record, cost))
             }
             (Some(failure), _) => Err(Failure::Failed(with_problems(&failure, &record))),
-            (None, _) => Err(Failure::Failed(with_problems("the clients cannot be set up", &record))),
+            (None, _) => Err(Failure::Failed(with_problems("nothing could be measured", &record))),
         }
     }
 
@@ -181,7 +181,7 @@ impl Observer for Watch<'_> {
 }
 
 /// A message, and what went wrong with calls so far.
-fn with_problems(message: &str, record: &Record) -> String {
+pub(crate) fn with_problems(message: &str, record: &Record) -> String {
     let wrong = (record.wrong > 0).then(|| format!("wrong replies: {}", record.wrong));
     // A code came from a service, so it might hold anything.
     let errors = record.errors.iter().map(|(code, count)| format!("{}: {count}", code.escape_debug()));
