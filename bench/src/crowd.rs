@@ -2,6 +2,7 @@
 //! connections that do nothing.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -17,21 +18,22 @@ const CATEGORIES: u64 = 10;
 /// Connections that are made at the same time.
 const GREETINGS_MAX: usize = 256;
 
-/// Registers items at `db_product`, its only backend.
-pub(crate) struct Fill {
+/// Registers items at `db_product`, its only backend. It ends early where one cannot be registered.
+pub(crate) struct Fill<'a> {
     items: u64,
     begun: u64,
     ended: u64,
     /// Items that were not registered.
     pub(crate) failures: u64,
     line: Vec<u8>,
+    interrupted: &'a AtomicBool,
     reactor: Handle,
 }
 
-impl Fill {
-    /// The reactor is drained when so many items are registered.
-    pub(crate) fn new(items: u64, reactor: Handle) -> Self {
-        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), reactor }
+impl<'a> Fill<'a> {
+    /// The reactor is drained when so many items are registered, or once `interrupted` is set.
+    pub(crate) fn new(items: u64, interrupted: &'a AtomicBool, reactor: Handle) -> Self {
+        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupted, reactor }
     }
 
     fn register_next(&mut self, now: Time, out: &mut Out) {
@@ -52,7 +54,7 @@ impl Fill {
     }
 }
 
-impl Service for Fill {
+impl Service for Fill<'_> {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
         if let Event::Reply(_, reply) = event {
             self.ended += 1;
@@ -74,7 +76,7 @@ impl Service for Fill {
     }
 
     fn is_drained(&self) -> bool {
-        self.ended == self.items
+        self.ended == self.items || self.failures > 0 || self.interrupted.load(Ordering::Relaxed)
     }
 }
 
