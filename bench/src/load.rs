@@ -358,7 +358,9 @@ impl Service for Load<'_> {
         while self.pacer.poll().is_some() {
             self.pacing = false;
         }
-        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now) {
+        // A schedule begins when the pacer is free to follow it.
+        let busy = self.pacing && self.volume.rate.is_some();
+        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now && !busy) {
             self.begin(now, stage, out);
         }
         self.follow_schedule(now, out);
