@@ -87,14 +87,15 @@ pub(crate) struct Crowd {
     size: usize,
     begun: usize,
     greeted: usize,
-    gathered: Sender<()>,
+    /// `None`: a connection was turned away, so all will never stand.
+    gathered: Option<Sender<()>>,
 }
 
 impl Crowd {
-    /// What is received says that all connections stand and were answered.
+    /// What is received says that all connections stand and were answered. If the other end is gone, they never will.
     pub(crate) fn new(size: usize) -> (Self, Receiver<()>) {
         let (gathered, gathered_in) = channel();
-        (Self { size, begun: 0, greeted: 0, gathered }, gathered_in)
+        (Self { size, begun: 0, greeted: 0, gathered: Some(gathered) }, gathered_in)
     }
 
     fn greet_next(&mut self, now: Time, out: &mut Out) {
@@ -104,9 +105,9 @@ impl Crowd {
     }
 
     fn tell_when_gathered(&self) {
-        if self.greeted == self.size {
+        if let Some(gathered) = self.gathered.as_ref().filter(|_| self.greeted == self.size) {
             // Whoever no longer waits for it does not need it.
-            let _ = self.gathered.send(());
+            let _ = gathered.send(());
         }
     }
 }
@@ -114,10 +115,17 @@ impl Crowd {
 impl Service for Crowd {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
         let Event::Reply(call, reply) = event else { return };
-        if reply.is_err() {
+        match reply {
+            Ok(line) if line.starts_with(OK_START) => {}
+            Ok(_) => {
+                self.gathered = None;
+                return;
+            }
             // The connection was not made in time; it is tried again.
-            out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
-            return;
+            Err(_) => {
+                out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+                return;
+            }
         }
         self.greeted += 1;
         if self.begun < self.size {
@@ -139,3 +147,6 @@ impl Service for Crowd {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -159,11 +159,7 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
     thread::scope(|scope| {
         let crowd = scope.spawn(move || reactor.run(crowd, Limits::default(), addresses).map(|_| ()));
         let measured = (|| {
-            while gathered.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
-                if interrupted.load(Ordering::Relaxed) {
-                    return Err(Failure::Interrupted);
-                }
-            }
+            wait_for(&gathered, interrupted)?;
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
             let mut runner = Runner::new(&plan, interrupted);
@@ -185,6 +181,22 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
             .map_err(|error| failed("the load generator fails", &error))?;
         measured
     })
+}
+
+/// Waits until a crowd has gathered.
+fn wait_for(gathered: &Receiver<()>, interrupted: &AtomicBool) -> Result<(), Failure> {
+    loop {
+        match gathered.recv_timeout(POLL) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if interrupted.load(Ordering::Relaxed) => {
+                return Err(Failure::Interrupted);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Failed("the connections cannot be made".to_owned()));
+            }
+        }
+    }
 }
 
 fn check(record: &Record) -> Result<(), Failure> {
