@@ -24,7 +24,7 @@ const SETUPS_MAX: usize = 64;
 
 /// Calls of a client that may fail one after another before the run is broken off. Where nobody is there, each takes
 /// seconds to fail.
-const FAILURES_IN_A_ROW_MAX: usize = 5;
+const FAILURES_IN_A_ROW_MAX: usize = 3;
 /// The observer is asked at least so often whether to go on, also while nobody answers.
 const TICK: Duration = Duration::from_millis(100);
 
