@@ -3,7 +3,8 @@
 //! It goes through stages: each begins for all clients at once, when the last of them has ended the one before. Times
 //! are those of the event loop's turns: a call begins with the turn in which it is written and ends with the turn that
 //! reads its reply, so the generator's own work counts as response time, and in a closed loop the response times of a
-//! client add up to the whole run. It makes no system call; what its clients say is their own knowledge.
+//! client add up to the whole run. It makes no system call but to wake its reactor; what its clients say is their own
+//! knowledge.
 
 use std::collections::VecDeque;
 use std::time::Duration;

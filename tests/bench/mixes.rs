@@ -1,5 +1,7 @@
 //! What is called, and when: mixes and rates, against services that run already.
 
+use serde_json::{Value, json};
+
 use super::marketplace::Marketplace;
 use super::{Folder, running, runs};
 
@@ -44,8 +46,15 @@ fn shoppers_call_many_apis_and_every_reply_is_right() {
     for run in runs(&results) {
         assert_eq!(run["calls"], 2500);
         assert!(run["apis"].as_array().unwrap().len() >= 12, "{}", run["apis"]);
-        assert_eq!(run["services"], serde_json::json!([]), "it did not start them");
+        assert_eq!(run["services"], json!([]), "it did not start them");
     }
+    // The floor's clients make the very same calls.
+    let floor = &results["scenarios"][0]["floor"];
+    assert_eq!(calls_by_api(&floor["runs"][1]), calls_by_api(&runs(&results)[1]));
+}
+
+fn calls_by_api(run: &Value) -> Vec<(&Value, &Value)> {
+    run["apis"].as_array().unwrap().iter().map(|of| (&of["api"], &of["calls"])).collect()
 }
 
 #[test]
