@@ -103,6 +103,9 @@ fn growth(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
+    if let Err(message) = nothing_more(&matches) {
+        return usage_error(&message, GROWTH_BRIEF);
+    }
     let plan =
         match (numbers(&matches, "items", "1000,100000,1000000"), numbers(&matches, "idle", "0,1000,9000")) {
             (Ok(items), Ok(idle)) => GrowthPlan { items, idle },
@@ -168,9 +171,7 @@ fn start(program: &Path, subcommand: &str) -> Command {
 }
 
 fn plan(matches: &Matches) -> Result<Plan, String> {
-    if let Some(word) = matches.free.first() {
-        return Err(format!("{word:?} is one word too many"));
-    }
+    nothing_more(matches)?;
     let scenarios = match (matches.opt_str("scenario"), matches.opt_str("clients")) {
         (Some(_), Some(_)) => return Err("--scenario and --clients are the same: give one".into()),
         (None, None) => Scenario::STANDARD.to_vec(),
@@ -195,6 +196,14 @@ fn plan(matches: &Matches) -> Result<Plan, String> {
     };
     plan.check()?;
     Ok(plan)
+}
+
+/// That only options were given.
+fn nothing_more(matches: &Matches) -> Result<(), String> {
+    match matches.free.first() {
+        Some(word) => Err(format!("{word:?} is one word too many")),
+        None => Ok(()),
+    }
 }
 
 fn services(matches: &Matches) -> Result<Services, String> {

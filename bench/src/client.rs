@@ -115,11 +115,12 @@ impl Client {
         }
     }
 
-    /// What leaves the catalogue as the run has found it: sellers take their item off the market.
-    pub(crate) fn teardown(&self) -> &'static [Api] {
+    /// Calls that leave the catalogue as the run has found it: sellers take their item off the market, for which they
+    /// must be logged in.
+    pub(crate) fn teardown_calls(&self) -> usize {
         match self.role {
-            Role::Seller => &[Api::UpdateUnitsForSale],
-            Role::Buyer => &[],
+            Role::Seller => 1 + usize::from(!self.logged_in),
+            Role::Buyer => 0,
         }
     }
 
@@ -141,11 +142,16 @@ impl Client {
         api
     }
 
-    /// Writes the request that ends a seller's sale.
-    pub(crate) fn sell_out(&mut self, line: &mut Vec<u8>) {
+    /// Writes the next request of a seller's teardown, and tells its API.
+    pub(crate) fn tear_down(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
+        if !self.logged_in {
+            self.write(Api::Login, world, line);
+            return Api::Login;
+        }
         self.begin(Api::UpdateUnitsForSale, line);
         self.write_units(-self.units, line);
         self.end(line);
+        Api::UpdateUnitsForSale
     }
 
     /// Writes a request.
@@ -217,12 +223,31 @@ impl Client {
     /// What is wrong with it.
     pub(crate) fn take(&mut self, api: Api, line: &[u8], world: &mut World) -> Result<(), Mistake> {
         match reply::read(line, self.last_id) {
-            Some(reply::Reply::Ok(data)) => match self.take_data(api, data, world) {
-                Some(()) => Ok(()),
-                None => Err(Mistake::Wrong),
-            },
+            Some(reply::Reply::Ok(data)) => {
+                self.carried_out(api);
+                self.take_data(api, data, world).ok_or(Mistake::Wrong)
+            }
             Some(reply::Reply::Failed(code)) => Err(Mistake::Failed(code.to_owned())),
             None => Err(Mistake::Wrong),
+        }
+    }
+
+    /// Remembers what the request that was written last changes, as far as it decides what comes next. A relay says
+    /// nothing of it.
+    pub(crate) fn carried_out(&mut self, api: Api) {
+        match (api, self.expected) {
+            (Api::Login, _) => {
+                self.logged_in = true;
+                self.cart.clone_from(&self.saved_cart);
+            }
+            (Api::Logout, _) => self.logged_in = false,
+            (Api::SaveCart, _) => self.saved_cart.clone_from(&self.cart),
+            (Api::ClearCart, _) => self.cart.clear(),
+            (_, Expected::InCart(place, 0)) => drop(self.cart.remove(&place)),
+            (_, Expected::InCart(place, units)) => drop(self.cart.insert(place, units)),
+            (_, Expected::Price(price)) => self.price = price,
+            (_, Expected::Units(units)) => self.units = units,
+            (_, Expected::Nothing | Expected::Item(_) | Expected::Seller(_)) => {}
         }
     }
 
@@ -234,14 +259,9 @@ impl Client {
             Api::Login => {
                 self.session = reply::string(data, "session_id")?.to_owned();
                 self.user_id = reply::number(data, "user_id")?;
-                self.logged_in = true;
-                self.cart.clone_from(&self.saved_cart);
                 true
             }
-            Api::Logout => {
-                self.logged_in = false;
-                reply::scalar(data, "logged_out")? == b"true"
-            }
+            Api::Logout => reply::scalar(data, "logged_out")? == b"true",
             Api::RegisterItemForSale => {
                 let item_id = reply::string(data, "item_id")?;
                 self.shelf += 1;
@@ -257,14 +277,8 @@ impl Client {
                 let items = usize::try_from(world.matches).unwrap_or(usize::MAX).min(PAGE_ITEMS_MAX);
                 reply::number(data, "total")? == world.matches && reply::has_items(data, items)
             }
-            Api::SaveCart => {
-                self.saved_cart.clone_from(&self.cart);
-                reply::scalar(data, "saved")? == b"true"
-            }
-            Api::ClearCart => {
-                self.cart.clear();
-                reply::scalar(data, "cleared")? == b"true"
-            }
+            Api::SaveCart => reply::scalar(data, "saved")? == b"true",
+            Api::ClearCart => reply::scalar(data, "cleared")? == b"true",
             // A colon for each line, one within its item ID, and one after the key `cart`.
             Api::DisplayCart => memchr::memchr_iter(b':', data).count() == 1 + 2 * self.cart.len(),
             Api::GetBuyerPurchases => reply::number(data, "buyer_id")? == self.user_id,
@@ -279,27 +293,16 @@ impl Client {
         right.then_some(())
     }
 
-    fn take_expected(&mut self, data: &[u8], world: &World) -> Option<bool> {
+    fn take_expected(&self, data: &[u8], world: &World) -> Option<bool> {
         let is_item = |place: usize| reply::string(data, "item_id").map(|id| id == world.items[place].0);
         Some(match self.expected {
             Expected::Nothing => false,
             Expected::Item(place) => is_item(place)?,
             Expected::InCart(place, units) => {
-                if units == 0 {
-                    self.cart.remove(&place);
-                } else {
-                    self.cart.insert(place, units);
-                }
                 is_item(place)? && reply::number(data, "quantity")? == u64::from(units)
             }
-            Expected::Price(price) => {
-                self.price = price;
-                reply::scalar(data, "price")? == PRICES[price].as_bytes()
-            }
-            Expected::Units(units) => {
-                self.units = units;
-                u64::try_from(units) == Ok(reply::number(data, "quantity")?)
-            }
+            Expected::Price(price) => reply::scalar(data, "price")? == PRICES[price].as_bytes(),
+            Expected::Units(units) => u64::try_from(units) == Ok(reply::number(data, "quantity")?),
             Expected::Seller(seller_id) => reply::number(data, "seller_id")? == seller_id,
         })
     }
@@ -359,3 +362,6 @@ pub(crate) enum Mistake {
 fn put(line: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     line.write_fmt(text).expect("writing to memory cannot fail");
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,8 @@ impl Sample {
         let seconds = self.at.duration_since(earlier.at).as_secs_f64();
         let cost = |(now, before): (&ServiceSample, &ServiceSample)| ServiceRun {
             service: now.service.to_owned(),
-            cpu_us_per_call: (now.cpu - before.cpu).as_secs_f64() * 1e6 / calls.max(1) as f64,
+            // The threads of a process that has died do not count any more.
+            cpu_us_per_call: now.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6 / calls.max(1) as f64,
             memory_peak_bytes: now.memory_peak_bytes,
             commits_per_second: now
                 .commits

@@ -2,6 +2,7 @@
 //! connections that do nothing.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -17,21 +18,22 @@ const CATEGORIES: u64 = 10;
 /// Connections that are made at the same time.
 const GREETINGS_MAX: usize = 256;
 
-/// Registers items at `db_product`, its only backend.
-pub(crate) struct Fill {
+/// Registers items at `db_product`, its only backend. It ends early where one cannot be registered.
+pub(crate) struct Fill<'a> {
     items: u64,
     begun: u64,
     ended: u64,
     /// Items that were not registered.
     pub(crate) failures: u64,
     line: Vec<u8>,
+    interrupted: &'a AtomicBool,
     reactor: Handle,
 }
 
-impl Fill {
-    /// The reactor is drained when so many items are registered.
-    pub(crate) fn new(items: u64, reactor: Handle) -> Self {
-        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), reactor }
+impl<'a> Fill<'a> {
+    /// The reactor is drained when so many items are registered, or once `interrupted` is set.
+    pub(crate) fn new(items: u64, interrupted: &'a AtomicBool, reactor: Handle) -> Self {
+        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupted, reactor }
     }
 
     fn register_next(&mut self, now: Time, out: &mut Out) {
@@ -52,7 +54,7 @@ impl Fill {
     }
 }
 
-impl Service for Fill {
+impl Service for Fill<'_> {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
         if let Event::Reply(_, reply) = event {
             self.ended += 1;
@@ -74,7 +76,7 @@ impl Service for Fill {
     }
 
     fn is_drained(&self) -> bool {
-        self.ended == self.items
+        self.ended == self.items || self.failures > 0 || self.interrupted.load(Ordering::Relaxed)
     }
 }
 
@@ -85,14 +87,15 @@ pub(crate) struct Crowd {
     size: usize,
     begun: usize,
     greeted: usize,
-    gathered: Sender<()>,
+    /// `None`: a connection was turned away, so all will never stand.
+    gathered: Option<Sender<()>>,
 }
 
 impl Crowd {
-    /// What is received says that all connections stand and were answered.
+    /// What is received says that all connections stand and were answered. If the other end is gone, they never will.
     pub(crate) fn new(size: usize) -> (Self, Receiver<()>) {
         let (gathered, gathered_in) = channel();
-        (Self { size, begun: 0, greeted: 0, gathered }, gathered_in)
+        (Self { size, begun: 0, greeted: 0, gathered: Some(gathered) }, gathered_in)
     }
 
     fn greet_next(&mut self, now: Time, out: &mut Out) {
@@ -102,9 +105,9 @@ impl Crowd {
     }
 
     fn tell_when_gathered(&self) {
-        if self.greeted == self.size {
+        if let Some(gathered) = self.gathered.as_ref().filter(|_| self.greeted == self.size) {
             // Whoever no longer waits for it does not need it.
-            let _ = self.gathered.send(());
+            let _ = gathered.send(());
         }
     }
 }
@@ -112,10 +115,17 @@ impl Crowd {
 impl Service for Crowd {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
         let Event::Reply(call, reply) = event else { return };
-        if reply.is_err() {
+        match reply {
+            Ok(line) if line.starts_with(OK_START) => {}
+            Ok(_) => {
+                self.gathered = None;
+                return;
+            }
             // The connection was not made in time; it is tried again.
-            out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
-            return;
+            Err(_) => {
+                out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+                return;
+            }
         }
         self.greeted += 1;
         if self.begun < self.size {
@@ -137,3 +147,6 @@ impl Service for Crowd {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use net::Limits;
 use net::reactor::Reactor;
@@ -18,9 +19,9 @@ use crate::crowd::{Crowd, Fill};
 use crate::host::Host;
 use crate::mix::Mix;
 use crate::plan::{Plan, Scenario};
-use crate::record::new_times;
+use crate::record::{Record, new_times};
 use crate::results::{Percentiles, percentiles};
-use crate::runner::{Failure, Runner, Target, count_matches};
+use crate::runner::{Failure, Runner, Target, count_matches, with_problems};
 
 /// Buyers who search, one call each at a time.
 const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };
@@ -31,6 +32,8 @@ const WORKERS: Scenario = Scenario { buyers: 10, sellers: 10 };
 const WORKER_CALLS: usize = 1000;
 const WARMUP: usize = 500;
 const SEED: u64 = 1;
+/// The pause between two looks at whether it was interrupted.
+const POLL: Duration = Duration::from_millis(100);
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -102,7 +105,7 @@ fn catalogue_cost(
     interrupted: &AtomicBool,
 ) -> Result<CatalogueCost, Failure> {
     let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
-    fill(data.path(), items, launch)?;
+    fill(data.path(), items, launch, interrupted)?;
     let options = ServiceOptions::default();
     let started = Instant::now();
     let product = database("db_product", data.path(), &options, launch).map_err(Failure::Failed)?;
@@ -118,9 +121,7 @@ fn catalogue_cost(
     let (mut times, mut cpu_us) = (new_times(), Vec::new());
     for _ in 0..plan.runs {
         let (record, cost) = runner.run(SEARCHERS, &cluster, Target::Marketplace { matches })?;
-        if !record.is_right() {
-            return Err(Failure::Failed(format!("searches fail: {:?}", record.errors)));
-        }
+        check(&record)?;
         record.apis.iter().flatten().for_each(|calls| times += &calls.times);
         let product = cost.iter().find(|service| service.service == "db_product");
         cpu_us.extend(product.map(|service| service.cpu_us_per_call));
@@ -130,15 +131,19 @@ fn catalogue_cost(
 }
 
 /// Registers items in a folder's database.
-fn fill(data: &Path, items: u64, launch: Launch<'_>) -> Result<(), Failure> {
+fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<(), Failure> {
     let process =
         database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
     let reactor = reactor()?;
-    let fill = Fill::new(items, reactor.handle());
+    let fill = Fill::new(items, interrupted, reactor.handle());
     let fill = reactor.run(fill, Limits::default(), vec![process.address.clone()]);
-    match fill.map_err(|error| failed("the load generator fails", &error))?.failures {
+    let fill = fill.map_err(|error| failed("the load generator fails", &error))?;
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted);
+    }
+    match fill.failures {
         0 => Ok(()),
-        failures => Err(Failure::Failed(format!("{failures} items could not be registered"))),
+        _ => Err(Failure::Failed("an item cannot be registered".to_owned())),
     }
 }
 
@@ -154,12 +159,13 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
     thread::scope(|scope| {
         let crowd = scope.spawn(move || reactor.run(crowd, Limits::default(), addresses).map(|_| ()));
         let measured = (|| {
-            gathered.recv().map_err(|_| Failure::Failed("the connections cannot be made".to_owned()))?;
+            wait_for(&gathered, interrupted)?;
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
             let mut runner = Runner::new(&plan, interrupted);
             runner.announce(format!("{connections} idle connections"));
             let (record, _) = runner.run(WORKERS, &cluster, Target::Marketplace { matches: 0 })?;
+            check(&record)?;
             Ok(IdleCost {
                 connections,
                 memory_bytes,
@@ -175,6 +181,29 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
             .map_err(|error| failed("the load generator fails", &error))?;
         measured
     })
+}
+
+/// Waits until a crowd has gathered.
+fn wait_for(gathered: &Receiver<()>, interrupted: &AtomicBool) -> Result<(), Failure> {
+    loop {
+        match gathered.recv_timeout(POLL) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if interrupted.load(Ordering::Relaxed) => {
+                return Err(Failure::Interrupted);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Failed("the connections cannot be made".to_owned()));
+            }
+        }
+    }
+}
+
+fn check(record: &Record) -> Result<(), Failure> {
+    if record.is_right() {
+        return Ok(());
+    }
+    Err(Failure::Failed(with_problems("not every reply was right", record)))
 }
 
 fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {

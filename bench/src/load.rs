@@ -3,7 +3,8 @@
 //! It goes through stages: each begins for all clients at once, when the last of them has ended the one before. Times
 //! are those of the event loop's turns: a call begins with the turn in which it is written and ends with the turn that
 //! reads its reply, so the generator's own work counts as response time, and in a closed loop the response times of a
-//! client add up to the whole run. It makes no system call; what its clients say is their own knowledge.
+//! client add up to the whole run. It makes no system call but to wake its reactor; what its clients say is their own
+//! knowledge.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +23,12 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Clients that are set up at the same time. Hashing a password is slow on purpose, and frontends refuse a flood.
 const SETUPS_MAX: usize = 64;
 
+/// Calls of a client that may fail one after another before the run is broken off. Where nobody is there, each takes
+/// seconds to fail.
+const FAILURES_IN_A_ROW_MAX: usize = 3;
+/// The observer is asked at least so often whether to go on, also while nobody answers.
+const TICK: Duration = Duration::from_millis(100);
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -36,7 +43,7 @@ pub(crate) enum Stage {
 
 /// Is told how a run goes on.
 pub(crate) trait Observer {
-    /// A stage begins.
+    /// A stage begins. A run that is broken off is done at once.
     fn stage(&mut self, stage: Stage);
 
     /// So many calls are measured. True: end the run, whatever is left.
@@ -66,8 +73,8 @@ pub(crate) struct Load<'a> {
     busy: usize,
     /// Clients whose setup has not begun.
     waiting: VecDeque<usize>,
-    /// The stage that begins with the next turn, once the observer has been told: what it does then must not count.
-    next: Option<Stage>,
+    /// The stage that begins after this moment, when the observer was told: what it does then must not count.
+    next: Option<(Stage, Time)>,
     schedule: Option<Schedule>,
     /// Scheduled calls whose moment has come.
     due: usize,
@@ -89,6 +96,8 @@ struct Slot {
     begun: usize,
     /// Calls of the stage.
     calls: usize,
+    /// How many calls have failed since the last one that was right.
+    failures: usize,
 }
 
 struct Under {
@@ -109,7 +118,7 @@ impl<'a> Load<'a> {
         reactor: Handle,
     ) -> Self {
         assert!(clients.is_sorted_by_key(|client| !client.takes_part()), "those that take part stand first");
-        let slot = |client| Slot { client, call: None, begun: 0, calls: 0 };
+        let slot = |client| Slot { client, call: None, begun: 0, calls: 0, failures: 0 };
         Self {
             slots: clients.into_iter().map(slot).collect(),
             world: World { items: Vec::new(), matches },
@@ -118,7 +127,7 @@ impl<'a> Load<'a> {
             stage: Stage::Setup,
             busy: 0,
             waiting: VecDeque::new(),
-            next: Some(Stage::Setup),
+            next: Some((Stage::Setup, Time::default())),
             schedule: None,
             due: 0,
             pacing: false,
@@ -156,7 +165,7 @@ impl<'a> Load<'a> {
                 Stage::Setup => client.setup().len(),
                 Stage::Warmup if client.takes_part() => self.volume.warmup,
                 Stage::Measure if client.takes_part() => self.volume.calls,
-                Stage::Teardown if self.relay.is_none() => client.teardown().len(),
+                Stage::Teardown if self.relay.is_none() => client.teardown_calls(),
                 Stage::Warmup | Stage::Measure | Stage::Teardown | Stage::Done => 0,
             };
         }
@@ -164,7 +173,7 @@ impl<'a> Load<'a> {
         self.busy = taking_part.len();
         match stage {
             Stage::Done => self.reactor.drain(),
-            _ if self.busy == 0 => self.end_stage(),
+            _ if self.busy == 0 => self.end_stage(now),
             Stage::Setup => {
                 self.waiting = taking_part.into();
                 for _ in 0..SETUPS_MAX.min(self.waiting.len()) {
@@ -184,10 +193,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    fn end_stage(&mut self) {
+    fn end_stage(&mut self, now: Time) {
         let next = match self.stage {
-            // Whoever could not be set up would only measure errors.
-            Stage::Setup if !self.record.is_right() => Stage::Done,
             Stage::Setup => {
                 self.world.matches += self.world.items.len() as u64;
                 Stage::Warmup
@@ -200,14 +207,23 @@ impl<'a> Load<'a> {
             Stage::Teardown | Stage::Done => Stage::Done,
         };
         self.observer.stage(next);
-        self.next = Some(next);
-        self.wake_after(Duration::ZERO);
+        self.next = Some((next, now));
+        self.reactor.waker().wake();
+    }
+
+    /// Ends the run, whatever is left.
+    fn break_off(&mut self) {
+        self.stage = Stage::Done;
+        self.next = None;
+        self.schedule = None;
+        self.observer.stage(Stage::Done);
+        self.reactor.drain();
     }
 
     fn wake_after(&mut self, pause: Duration) {
         if !self.pacing {
             self.pacing = true;
-            self.pacer.submit(pause);
+            self.pacer.submit(pause.min(TICK));
         }
     }
 
@@ -227,11 +243,7 @@ impl<'a> Load<'a> {
                 client.write(api, &self.world, &mut self.line);
                 api
             }
-            Stage::Teardown => {
-                let api = client.teardown()[*begun];
-                client.sell_out(&mut self.line);
-                api
-            }
+            Stage::Teardown => client.tear_down(&self.world, &mut self.line),
             _ => client.next(&self.world, &mut self.line),
         };
         if let Some(reply_bytes) = &self.relay {
@@ -242,8 +254,8 @@ impl<'a> Load<'a> {
         out.call(Backend(number), Call(number), &self.line, now + CALL_TIMEOUT);
     }
 
-    /// Takes the reply to a client's call.
-    fn take(&mut self, now: Time, number: usize, reply: Result<&[u8], Lost>) {
+    /// Takes the reply to a client's call. False: it is not what it must be.
+    fn take(&mut self, now: Time, number: usize, reply: Result<&[u8], Lost>) -> bool {
         let slot = &mut self.slots[number];
         let Under { api, since, sent_bytes } = slot.call.take().expect("only what was called is answered");
         if self.stage == Stage::Measure {
@@ -255,25 +267,34 @@ impl<'a> Load<'a> {
         }
         let line = match reply {
             Ok(line) => line,
-            Err(lost) => return self.record.failed(lost_code(lost).to_owned()),
+            Err(lost) => {
+                self.record.failed(lost_code(lost).to_owned());
+                return false;
+            }
         };
         let result = match &self.relay {
             None => slot.client.take(api, line, &mut self.world),
-            Some(_) if self.stage == Stage::Setup => Ok(()),
-            Some(reply_bytes) if api.hops().is_empty() || line.len() == reply_bytes[api as usize] => Ok(()),
-            Some(_) => Err(Mistake::Wrong),
+            Some(reply_bytes) => {
+                slot.client.carried_out(api);
+                let right = api.hops().is_empty() || line.len() == reply_bytes[api as usize];
+                if right { Ok(()) } else { Err(Mistake::Wrong) }
+            }
         };
         match result {
-            Ok(()) => {}
-            Err(Mistake::Failed(code)) => {
-                self.record.failed(code);
-                self.record.keep_wrong(api, line);
-            }
-            Err(Mistake::Wrong) => {
-                self.record.wrong += 1;
-                self.record.keep_wrong(api, line);
-            }
+            Ok(()) => return true,
+            Err(Mistake::Failed(code)) => self.record.failed(code),
+            Err(Mistake::Wrong) => self.record.wrong += 1,
         }
+        self.record.keep_wrong(api, line);
+        false
+    }
+
+    /// Whether so many calls of a client have failed that the run is worth nothing.
+    fn is_hopeless(&mut self, number: usize, right: bool) -> bool {
+        let failures = &mut self.slots[number].failures;
+        *failures = if right { 0 } else { *failures + 1 };
+        // Whoever could not be set up would only measure errors.
+        *failures >= if self.stage == Stage::Setup { 1 } else { FAILURES_IN_A_ROW_MAX }
     }
 
     /// Goes on with a client whose call has ended.
@@ -294,7 +315,7 @@ impl<'a> Load<'a> {
         }
         self.busy -= 1;
         if self.busy == 0 {
-            self.end_stage();
+            self.end_stage(now);
         } else if self.stage == Stage::Setup {
             self.begin_next_setup(now, out);
         }
@@ -321,8 +342,15 @@ impl<'a> Load<'a> {
 
 impl Service for Load<'_> {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
-        if let Event::Reply(Call(number), reply) = event {
-            self.take(now, number, reply);
+        let Event::Reply(Call(number), reply) = event else { return };
+        // What is in flight when a run is broken off is of no interest.
+        if self.stage == Stage::Done {
+            return;
+        }
+        let right = self.take(now, number, reply);
+        if self.is_hopeless(number, right) {
+            self.break_off();
+        } else {
             self.go_on(now, number, out);
         }
     }
@@ -331,22 +359,26 @@ impl Service for Load<'_> {
         while self.pacer.poll().is_some() {
             self.pacing = false;
         }
-        if let Some(stage) = self.next.take_if(|_| !self.pacing) {
+        // A schedule begins when the pacer is free to follow it.
+        let busy = self.pacing && self.volume.rate.is_some();
+        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now && !busy) {
             self.begin(now, stage, out);
         }
         self.follow_schedule(now, out);
-        if self.stage == Stage::Measure && self.observer.progress(self.measured) {
-            self.stage = Stage::Done;
-            self.reactor.drain();
+        if self.stage != Stage::Done && self.observer.progress(self.measured) {
+            self.break_off();
+        }
+        if self.stage != Stage::Done {
+            self.wake_after(TICK);
         }
     }
 
-    /// What is in flight when a run is broken off is of no interest.
     fn is_drained(&self) -> bool {
         self.stage == Stage::Done
     }
 }
 
+/// The code under which a call without a reply is counted.
 fn lost_code(lost: Lost) -> &'static str {
     match lost {
         Lost::Unsent => "CANNOT_CONNECT",
@@ -354,3 +386,6 @@ fn lost_code(lost: Lost) -> &'static str {
         Lost::Overloaded => "OVERLOADED",
     }
 }
+
+#[cfg(test)]
+mod tests;

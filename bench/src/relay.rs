@@ -145,17 +145,4 @@ impl Service for RelayDatabase {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_keeps_its_length_and_names_its_hops() {
-        let mut line = b"{\"type\":\"Request\",\"request_id\":1}".to_vec();
-        let length = line.len();
-        address(&mut line, "CP", 16_500);
-        assert!(line.starts_with(b"C000095 P016500 ."), "{}", line.escape_ascii());
-        assert_eq!(line.len(), length);
-        address(&mut line, "", 100);
-        assert!(line.starts_with(b"."));
-    }
-}
+mod tests;

@@ -185,6 +185,15 @@ impl Series {
 }
 
 impl Measured {
+    /// Whether every reply was what it must be.
+    pub fn is_right(&self) -> bool {
+        let mut runs = [Some(&self.marketplace), self.floor.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|series| &series.runs);
+        runs.all(|run| run.wrong == 0 && run.errors.is_empty())
+    }
+
     /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
     pub fn of_floor(&self) -> Option<Spread> {
         let floor = self.floor.as_ref()?;
@@ -196,10 +205,7 @@ impl Measured {
 impl Results {
     /// Whether every reply was what it must be.
     pub fn is_right(&self) -> bool {
-        let series =
-            self.scenarios.iter().flat_map(|measured| [Some(&measured.marketplace), measured.floor.as_ref()]);
-        let mut runs = series.flatten().flat_map(|series| &series.runs);
-        runs.all(|run| run.wrong == 0 && run.errors.is_empty())
+        self.scenarios.iter().all(Measured::is_right)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::cluster::{Cluster, Launch, ServiceOptions, Services};
 use crate::host::Host;
-use crate::plan::Plan;
+use crate::plan::{Plan, Scenario};
 use crate::results::{Measured, Options, Results, SeriesBuilder};
 use crate::runner::{Failure, Runner, Target, count_matches, reply_bytes};
 
@@ -25,28 +25,51 @@ pub fn run(
     let mut runner = Runner::new(plan, interrupted);
     let mut scenarios = Vec::new();
     for &scenario in &plan.scenarios {
-        let (mut ours, mut floor) = (SeriesBuilder::new(), SeriesBuilder::new());
-        for number in 1..=plan.runs {
-            runner.announce(format!("{scenario}, run {number} of {}", plan.runs));
-            let matches = count_matches(&marketplace)?;
-            let started_after_s = started.elapsed().as_secs_f64();
-            let (record, cost) = runner.run(scenario, &marketplace, Target::Marketplace { matches })?;
-            ours.add(&record, started_after_s, cost);
-            if let Some(relay) = &relay {
-                let reply_bytes = reply_bytes(&record);
-                let started_after_s = started.elapsed().as_secs_f64();
-                let (record, cost) = runner.run(scenario, relay, Target::Relay { reply_bytes })?;
-                floor.add(&record, started_after_s, cost);
-            }
+        let measured = measure(scenario, plan.runs, &mut runner, &marketplace, relay.as_ref(), started)?;
+        let right = measured.is_right();
+        scenarios.push(measured);
+        if !right {
+            break;
         }
-        scenarios.push(Measured {
-            scenario: scenario.to_string(),
-            clients: scenario.clients(),
-            marketplace: ours.finish(),
-            floor: relay.is_some().then(|| floor.finish()),
-        });
     }
     Ok(Results { host: Host::here(), options: options(plan, services), scenarios })
+}
+
+/// All runs of a scenario, or those up to the first that is not right: it fails the benchmark, and services that are
+/// gone would only hold up the others.
+fn measure(
+    scenario: Scenario,
+    runs: usize,
+    runner: &mut Runner<'_>,
+    marketplace: &Cluster,
+    relay: Option<&Cluster>,
+    started: Instant,
+) -> Result<Measured, Failure> {
+    let (mut ours, mut floor) = (SeriesBuilder::new(), SeriesBuilder::new());
+    for number in 1..=runs {
+        runner.announce(format!("{scenario}, run {number} of {runs}"));
+        let matches = count_matches(marketplace)?;
+        let started_after_s = started.elapsed().as_secs_f64();
+        let (record, cost) = runner.run(scenario, marketplace, Target::Marketplace { matches })?;
+        ours.add(&record, started_after_s, cost);
+        let mut right = record.is_right();
+        if let Some(relay) = relay.filter(|_| right) {
+            let reply_bytes = reply_bytes(&record);
+            let started_after_s = started.elapsed().as_secs_f64();
+            let (record, cost) = runner.run(scenario, relay, Target::Relay { reply_bytes })?;
+            floor.add(&record, started_after_s, cost);
+            right = record.is_right();
+        }
+        if !right {
+            break;
+        }
+    }
+    Ok(Measured {
+        scenario: scenario.to_string(),
+        clients: scenario.clients(),
+        marketplace: ours.finish(),
+        floor: relay.is_some().then(|| floor.finish()),
+    })
 }
 
 fn options(plan: &Plan, services: &Services) -> Options {

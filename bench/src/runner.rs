@@ -114,16 +114,14 @@ impl<'a> Runner<'a> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Failure::Interrupted);
         }
-        if let Some(failure) = watch.failure {
-            return Err(Failure::Failed(failure));
-        }
         self.bar.suspend(|| record.wrong_lines.iter().for_each(|line| eprintln!("error: {line}")));
-        match &watch.samples[..] {
-            [begin, end] => {
+        match (watch.failure, &watch.samples[..]) {
+            (None, [begin, end]) => {
                 let cost = end.since(begin, record.calls());
                 Ok((record, cost))
             }
-            _ => Err(Failure::Failed(format!("the clients cannot be set up: {:?}", record.errors))),
+            (Some(failure), _) => Err(Failure::Failed(with_problems(&failure, &record))),
+            (None, _) => Err(Failure::Failed(with_problems("nothing could be measured", &record))),
         }
     }
 
@@ -167,7 +165,8 @@ struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn stage(&mut self, stage: Stage) {
-        if matches!(stage, Stage::Measure | Stage::Teardown) {
+        let measured = self.samples.len() == 1 && matches!(stage, Stage::Teardown | Stage::Done);
+        if stage == Stage::Measure || measured {
             match self.cluster.sample() {
                 Ok(sample) => self.samples.push(sample),
                 Err(error) => self.failure = Some(error),
@@ -179,6 +178,15 @@ impl Observer for Watch<'_> {
         self.bar.set_position(self.done_before + calls as u64);
         self.interrupted.load(Ordering::Relaxed) || self.failure.is_some()
     }
+}
+
+/// A message, and what went wrong with calls so far.
+pub(crate) fn with_problems(message: &str, record: &Record) -> String {
+    let wrong = (record.wrong > 0).then(|| format!("wrong replies: {}", record.wrong));
+    // A code came from a service, so it might hold anything.
+    let errors = record.errors.iter().map(|(code, count)| format!("{}: {count}", code.escape_debug()));
+    let problems: Vec<_> = errors.chain(wrong).collect();
+    if problems.is_empty() { message.to_owned() } else { format!("{message}; {}", problems.join(", ")) }
 }
 
 /// Items that the default search finds now.

@@ -1,6 +1,8 @@
 //! [`Process`]: the binary under test as a child, which never outlives its test.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -26,6 +28,16 @@ pub(crate) fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
     command.args(args).env_clear();
     command
+}
+
+/// The processes that run, each with the folder in which the system describes it.
+pub(crate) fn processes() -> impl Iterator<Item = (PathBuf, Pid)> {
+    let dirs =
+        fs::read_dir("/proc").expect("the system has it").map_while(Result::ok).map(|entry| entry.path());
+    dirs.filter_map(|dir| {
+        let pid = Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)?;
+        Some((dir, pid))
+    })
 }
 
 /// Looks at `condition` until it holds.
@@ -91,6 +103,21 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it was not waited for yet");
         self.child.wait().expect("it is our child");
+    }
+
+    /// The processes that it has started and that run: the first argument of each, and its ID.
+    pub(crate) fn children(&self) -> Vec<(String, Pid)> {
+        self.child_commands().filter_map(|(command, pid)| Some((command.get(1)?.clone(), pid))).collect()
+    }
+
+    /// The command line of each process that it has started and that runs.
+    pub(crate) fn child_commands(&self) -> impl Iterator<Item = (Vec<String>, Pid)> {
+        let parent = format!("PPid:\t{}\n", self.pid().as_raw_nonzero());
+        processes().filter_map(move |(dir, pid)| {
+            let status = fs::read_to_string(dir.join("status")).ok()?;
+            let command = fs::read_to_string(dir.join("cmdline")).ok()?;
+            status.contains(&parent).then(|| (command.split('\0').map(str::to_owned).collect(), pid))
+        })
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

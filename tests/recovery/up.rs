@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::PASSWORD;
-use super::process::{Process, binary, wait_until};
+use super::process::{Process, binary, processes, wait_until};
 use super::service::own_host;
 
 /// Sorted.
@@ -103,11 +103,9 @@ impl Drop for Place {
         let listen = format!("--listen\0{}:", self.host);
         let is_left =
             |dir: &Path| fs::read_to_string(dir.join("cmdline")).is_ok_and(|it| it.contains(&listen));
-        for dir in processes().filter(|dir| is_left(dir)) {
-            if let Some(pid) = pid(&dir) {
-                // It fails for a process that has ended meanwhile.
-                let _ = kill_process(pid, Signal::KILL);
-            }
+        for (_, pid) in processes().filter(|(dir, _)| is_left(dir)) {
+            // It fails for a process that has ended meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
@@ -115,14 +113,7 @@ impl Drop for Place {
 impl Up {
     /// The services that run, by name.
     fn children(&self) -> BTreeMap<String, Pid> {
-        let parent = format!("PPid:\t{}\n", self.process.pid().as_raw_nonzero());
-        let is_child =
-            |dir: &Path| fs::read_to_string(dir.join("status")).is_ok_and(|it| it.contains(&parent));
-        let child = |dir: &Path| {
-            let command = fs::read_to_string(dir.join("cmdline")).ok()?;
-            Some((command.split('\0').nth(1)?.to_owned(), pid(dir)?))
-        };
-        processes().filter(|dir| is_child(dir)).filter_map(|dir| child(&dir)).collect()
+        self.process.children().into_iter().collect()
     }
 
     #[track_caller]
@@ -250,13 +241,4 @@ fn the_shells_work_and_keep_their_sessions_over_a_restart() {
     assert_eq!(place.json("buyer", "item 1:1")["item"]["price"], 20.0);
     assert_eq!(place.json("buyer", "logout"), json!({"logged_out": true}));
     assert_eq!(place.shell("buyer", "cart").0, Some(1));
-}
-
-/// The folders in which the system describes the processes that run.
-fn processes() -> impl Iterator<Item = PathBuf> {
-    fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path())
-}
-
-fn pid(dir: &Path) -> Option<Pid> {
-    Pid::from_raw(dir.file_name()?.to_str()?.parse().ok()?)
 }

@@ -1,0 +1,267 @@
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A client, and what it would call.
+struct Talk {
+    client: Client,
+    world: World,
+    line: Vec<u8>,
+}
+
+impl Talk {
+    fn new(role: Role, mix: &str) -> Self {
+        let mix = Rc::new(Mix::from_name(mix).expect("it exists"));
+        let client = Client::new(role, mix, Rng::with_seed(1), "tag-1-x1".to_owned());
+        Self { client, world: World::default(), line: Vec::new() }
+    }
+
+    /// A client that has gone through its setup. For a buyer, one item is for sale.
+    fn ready(role: Role, mix: &str) -> Self {
+        let mut talk = Self::new(role, mix);
+        for api in talk.client.setup() {
+            let data = match api {
+                Api::Ping => json!({"service": "server"}),
+                Api::CreateAccount => json!({"buyer_id": 7, "seller_id": 7}),
+                Api::Login => json!({"session_id": "s1", "user_id": 7, "role": "any"}),
+                Api::RegisterItemForSale => json!({"item_id": "1:1"}),
+                other => panic!("{other:?} is no part of a setup"),
+            };
+            assert_eq!(talk.call(*api, &data), Ok(()), "{api:?}");
+        }
+        if role == Role::Buyer {
+            talk.world.items.push(("1:1".to_owned(), 3));
+        }
+        talk
+    }
+
+    /// The request that the client writes for this API.
+    fn request(&mut self, api: Api) -> Value {
+        self.line.clear();
+        self.client.write(api, &self.world, &mut self.line);
+        self.written(api)
+    }
+
+    /// The request that the client chooses.
+    fn next(&mut self) -> (Api, Value) {
+        self.line.clear();
+        let api = self.client.next(&self.world, &mut self.line);
+        (api, self.written(api))
+    }
+
+    /// The request that the client makes at the end.
+    fn tear_down(&mut self) -> (Api, Value) {
+        self.line.clear();
+        let api = self.client.tear_down(&self.world, &mut self.line);
+        (api, self.written(api))
+    }
+
+    fn written(&self, api: Api) -> Value {
+        let request: Value = serde_json::from_slice(&self.line).expect("a request is JSON");
+        assert_eq!(request["api"], api.name());
+        assert_eq!(request["request_id"], self.client.last_id);
+        request["data"].clone()
+    }
+
+    /// Answers the last request.
+    fn answer(&mut self, api: Api, data: &Value) -> Result<(), Mistake> {
+        let line = reply(self.client.last_id, data);
+        self.client.take(api, line.as_bytes(), &mut self.world)
+    }
+
+    fn call(&mut self, api: Api, data: &Value) -> Result<(), Mistake> {
+        self.request(api);
+        self.answer(api, data)
+    }
+}
+
+fn reply(id: u64, data: &Value) -> String {
+    format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#)
+}
+
+const WRONG: Result<(), Mistake> = Err(Mistake::Wrong);
+
+#[test]
+fn a_seller_is_set_up_and_leaves_nothing_for_sale() {
+    let mut talk = Talk::new(Role::Seller, "default");
+    assert_eq!(talk.request(Api::CreateAccount), json!({"name": "tag-1-x1", "password": "secret"}));
+    assert_eq!(talk.answer(Api::CreateAccount, &json!({"seller_id": 3})), Ok(()));
+    assert_eq!(talk.request(Api::Login), json!({"username": "tag-1-x1", "password": "secret"}));
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s1", "user_id": 3})), Ok(()));
+    let item = talk.request(Api::RegisterItemForSale);
+    assert_eq!(item["session_id"], "s1");
+    assert_eq!((&item["category"], &item["keywords"]), (&json!(1), &json!(["book"])));
+    assert_eq!(talk.answer(Api::RegisterItemForSale, &json!({"item_id": "1:9"})), Ok(()));
+    assert_eq!(talk.world.items, [("1:9".to_owned(), 3)]);
+
+    let more = talk.request(Api::RegisterItemForSale);
+    assert_ne!(more["category"], 1, "it must not turn up in the search");
+    assert_eq!(talk.answer(Api::RegisterItemForSale, &json!({"item_id": "2:1"})), Ok(()));
+    assert_eq!(talk.world.items.len(), 1);
+
+    assert_eq!(talk.client.teardown_calls(), 1);
+    let (api, sold_out) = talk.tear_down();
+    assert_eq!(api, Api::UpdateUnitsForSale);
+    assert_eq!(sold_out, json!({"session_id": "s1", "item_id": "1:9", "quantity_delta": -STOCK}));
+    assert_eq!(talk.answer(Api::UpdateUnitsForSale, &json!({"item_id": "1:9", "quantity": 0})), Ok(()));
+}
+
+#[test]
+fn a_seller_who_is_logged_out_at_the_end_logs_in_to_sell_out() {
+    let mut talk = Talk::ready(Role::Seller, "Logout");
+    assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
+    assert_eq!(talk.client.teardown_calls(), 2);
+    assert_eq!(talk.tear_down().0, Api::Login);
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
+    let (api, sold_out) = talk.tear_down();
+    assert_eq!((api, &sold_out["session_id"]), (Api::UpdateUnitsForSale, &json!("s2")));
+}
+
+#[test]
+fn prices_go_back_and_forth_and_must_be_what_was_set() {
+    let mut talk = Talk::ready(Role::Seller, "default");
+    for price in [12.5, 10.0, 12.5] {
+        let (api, data) = talk.next();
+        assert_eq!((api, &data["price"]), (Api::ChangeItemPrice, &json!(price)));
+        assert_eq!(talk.answer(api, &json!({"item_id": "1:1", "price": price})), Ok(()));
+    }
+    assert_eq!(talk.request(Api::ChangeItemPrice)["price"], 10.0);
+    assert_eq!(talk.answer(Api::ChangeItemPrice, &json!({"item_id": "1:1", "price": 12.5})), WRONG);
+    assert_eq!(talk.call(Api::ChangeItemPrice, &json!({"item_id": "1:1"})), WRONG);
+}
+
+#[test]
+fn units_are_counted() {
+    let mut talk = Talk::ready(Role::Seller, "shopping");
+    for (delta, quantity) in [(1, STOCK + 1), (-1, STOCK), (1, STOCK + 1)] {
+        assert_eq!(talk.request(Api::UpdateUnitsForSale)["quantity_delta"], delta);
+        assert_eq!(talk.answer(Api::UpdateUnitsForSale, &json!({"quantity": quantity})), Ok(()));
+    }
+    assert_eq!(talk.call(Api::UpdateUnitsForSale, &json!({"quantity": STOCK + 1})), WRONG);
+}
+
+#[test]
+fn a_shelf_holds_what_was_registered() {
+    let mut talk = Talk::ready(Role::Seller, "shopping");
+    let page = |items: &[&str]| {
+        let items: Vec<_> = items.iter().map(|id| json!({"item_id": id, "name": "A {brace"})).collect();
+        json!({"items": items, "next_cursor": null})
+    };
+    assert_eq!(talk.call(Api::DisplayItemsForSale, &page(&["1:1"])), Ok(()));
+    assert_eq!(talk.call(Api::DisplayItemsForSale, &page(&[])), WRONG);
+    assert_eq!(talk.call(Api::RegisterItemForSale, &json!({"item_id": "2:5"})), Ok(()));
+    assert_eq!(talk.call(Api::DisplayItemsForSale, &page(&["1:1"])), WRONG);
+    assert_eq!(talk.call(Api::DisplayItemsForSale, &page(&["1:1", "2:5"])), Ok(()));
+}
+
+#[test]
+fn a_search_must_find_all_items_and_fill_its_page() {
+    let mut talk = Talk::ready(Role::Buyer, "default");
+    let found = |total: u64, items: usize| {
+        let items: Vec<_> = (0..items).map(|n| json!({"item_id": format!("1:{n}"), "name": "A"})).collect();
+        json!({"items": items, "total": total, "next_cursor": null})
+    };
+    talk.world.matches = 2;
+    assert_eq!(talk.next().0, Api::SearchItemsForSale);
+    assert_eq!(talk.answer(Api::SearchItemsForSale, &found(2, 2)), Ok(()));
+    for (total, items) in [(2, 1), (2, 3), (1, 2), (3, 2)] {
+        assert_eq!(talk.call(Api::SearchItemsForSale, &found(total, items)), WRONG, "{total} {items}");
+    }
+    talk.world.matches = 1000;
+    assert_eq!(talk.call(Api::SearchItemsForSale, &found(1000, PAGE_ITEMS_MAX)), Ok(()));
+    assert_eq!(talk.call(Api::SearchItemsForSale, &found(1000, PAGE_ITEMS_MAX - 1)), WRONG);
+}
+
+#[test]
+fn a_cart_is_followed_through_logins() {
+    let mut talk = Talk::ready(Role::Buyer, "shopping");
+    let units = |quantity: u32| json!({"item_id": "1:1", "quantity": quantity});
+    let login = json!({"session_id": "s2", "user_id": 7});
+    let (empty, one_line) = (json!({"cart": {}}), json!({"cart": {"1:1": 2}}));
+    assert_eq!(talk.call(Api::DisplayCart, &empty), Ok(()));
+    assert_eq!(talk.call(Api::AddItemToCart, &units(1)), Ok(()));
+    assert_eq!(talk.call(Api::AddItemToCart, &units(2)), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &one_line), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &empty), WRONG);
+    assert_eq!(talk.call(Api::SaveCart, &json!({"saved": true})), Ok(()));
+    assert_eq!(talk.call(Api::RemoveItemFromCart, &units(1)), Ok(()));
+    assert_eq!(talk.call(Api::RemoveItemFromCart, &units(0)), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &empty), Ok(()));
+
+    // The next session begins with the saved cart.
+    assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
+    assert_eq!(talk.call(Api::Login, &login), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &one_line), Ok(()));
+    assert_eq!(talk.call(Api::AddItemToCart, &units(3)), Ok(()));
+    assert_eq!(talk.call(Api::AddItemToCart, &units(3)), WRONG, "it holds a unit more");
+    assert_eq!(talk.call(Api::ClearCart, &json!({"cleared": true})), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &empty), Ok(()));
+    assert_eq!(talk.call(Api::Login, &login), Ok(()));
+    assert_eq!(talk.call(Api::DisplayCart, &one_line), Ok(()));
+    assert_eq!(talk.call(Api::AddItemToCart, &json!({"item_id": "1:2", "quantity": 3})), WRONG);
+}
+
+#[test]
+fn nothing_is_taken_out_of_an_empty_cart() {
+    let mut talk = Talk::ready(Role::Buyer, "RemoveItemFromCart");
+    for quantity in [1, 0, 1, 0] {
+        let (api, _) = talk.next();
+        assert_eq!(api == Api::AddItemToCart, quantity == 1);
+        assert_eq!(talk.answer(api, &json!({"item_id": "1:1", "quantity": quantity})), Ok(()));
+    }
+}
+
+#[test]
+fn who_is_logged_out_logs_in_first() {
+    let mut talk = Talk::ready(Role::Buyer, "DisplayCart");
+    assert_eq!(talk.next().0, Api::DisplayCart);
+    assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
+    assert_eq!(talk.next().0, Api::Login);
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
+    let (api, data) = talk.next();
+    assert_eq!((api, &data["session_id"]), (Api::DisplayCart, &json!("s2")));
+}
+
+#[test]
+fn replies_about_something_else_are_wrong() {
+    let mut talk = Talk::ready(Role::Buyer, "shopping");
+    let cases = [
+        (Api::Ping, json!({"service": "server_buyer"}), json!({})),
+        (Api::CreateAccount, json!({"buyer_id": 8}), json!({"seller_id": 8})),
+        (Api::Login, json!({"session_id": "s3", "user_id": 7}), json!({"session_id": "s3"})),
+        (Api::GetItem, json!({"item": {"item_id": "1:1"}}), json!({"item": {"item_id": "1:2"}})),
+        (Api::ProvideFeedback, json!({"item_id": "1:1"}), json!({"item_id": "1:2"})),
+        (Api::GetSellerRating, json!({"seller_id": 3}), json!({"seller_id": 7})),
+        (Api::GetBuyerPurchases, json!({"buyer_id": 7}), json!({"buyer_id": 3})),
+        (Api::SaveCart, json!({"saved": true}), json!({"saved": false})),
+        (Api::ClearCart, json!({"cleared": true}), json!({"cleared": false})),
+        (Api::Logout, json!({"logged_out": true}), json!({"logged_out": false})),
+    ];
+    for (api, right, wrong) in cases {
+        assert_eq!(talk.call(api, &right), Ok(()), "{api:?}");
+        assert_eq!(talk.call(api, &wrong), WRONG, "{api:?}");
+        assert_eq!(talk.call(api, &Value::Null), WRONG, "{api:?}");
+    }
+}
+
+#[test]
+fn the_reply_to_another_request_is_wrong_and_an_error_is_told_by_its_code() {
+    let mut talk = Talk::ready(Role::Seller, "default");
+    let data = json!({"item_id": "1:1", "price": 12.5});
+    talk.request(Api::ChangeItemPrice);
+    let id = talk.client.last_id;
+    let Talk { client, world, .. } = &mut talk;
+    for other in [id - 1, id + 1, id * 10] {
+        let taken = client.take(Api::ChangeItemPrice, reply(other, &data).as_bytes(), world);
+        assert_eq!(taken, WRONG, "{other} in place of {id}");
+    }
+    let error = format!(
+        r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"NOT_FOUND","message":"?"}},"data":null}}"#
+    );
+    let failed = Err(Mistake::Failed("NOT_FOUND".to_owned()));
+    assert_eq!(client.take(Api::ChangeItemPrice, error.as_bytes(), world), failed);
+    assert_eq!(client.take(Api::ChangeItemPrice, b"", world), WRONG);
+    assert_eq!(client.take(Api::ChangeItemPrice, reply(id, &data).as_bytes(), world), Ok(()));
+}

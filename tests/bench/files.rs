@@ -1,0 +1,96 @@
+//! A whole benchmark on services of its own, and what it writes.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{Folder, assert_code, json, runs, stderr, stdout};
+
+const BEFORE: &str = "# Report\n\nProse.\n\n<!-- bench:scenarios -->\n";
+const AFTER: &str = "<!-- /bench:scenarios -->\n\nMore prose.\n";
+const SERVICES: [&str; 4] = ["server_buyer", "server_seller", "db_customer", "db_product"];
+
+#[test]
+fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
+    let folder = Folder::new();
+    fs::write(folder.path("REPORT.md"), format!("{BEFORE}old\n{AFTER}")).unwrap();
+    let output = folder.run(
+        "--scenario 2+1,1+2 --runs 2 --calls 20 --warmup 3 --floor --json out.json --csv out.csv --svg pictures --report REPORT.md",
+    );
+    assert_code(&output, 0);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("SearchItemsForSale") && stdout(&output).contains("floor"));
+
+    let results = json(&folder.path("out.json"));
+    for (scenario, clients) in results["scenarios"].as_array().unwrap().iter().zip([[2, 1], [1, 2]]) {
+        for target in ["marketplace", "floor"] {
+            check_series(&scenario[target], clients);
+        }
+        check_services(&scenario["marketplace"]["runs"][1]["services"]);
+        check_floor(scenario);
+    }
+    let csv = fs::read_to_string(folder.path("out.csv")).unwrap();
+    let rows = csv.lines().skip(1);
+    assert!(rows.clone().count() >= 2 * 2 * 2, "a row for each scenario, target and run: {csv}");
+    assert_eq!(rows.filter(|row| row.contains("floor")).count() * 2, csv.lines().count() - 1);
+
+    let pictures: Vec<_> = fs::read_dir(folder.path("pictures")).unwrap().map(|file| file.unwrap()).collect();
+    assert!(!pictures.is_empty());
+    let report = fs::read_to_string(folder.path("REPORT.md")).unwrap();
+    for picture in pictures {
+        assert!(fs::read_to_string(picture.path()).unwrap().starts_with("<svg"), "{picture:?}");
+        let link = format!("(pictures/{})", picture.file_name().to_str().unwrap());
+        assert!(report.contains(&link), "{link}: {report}");
+    }
+    let section =
+        report.strip_prefix(BEFORE).and_then(|rest| rest.strip_suffix(AFTER)).expect("the prose stays");
+    assert!(section.contains("| 2+1 | all |") && !section.contains("old"), "{section}");
+}
+
+/// Each client has made its calls in each run, and warm-up and setup are not among them.
+fn check_series(series: &Value, [buyers, sellers]: [u64; 2]) {
+    let expected = [("ChangeItemPrice", 20 * sellers), ("SearchItemsForSale", 20 * buyers)];
+    for run in series["runs"].as_array().unwrap() {
+        assert_eq!((&run["errors"], &run["wrong"]), (&serde_json::json!({}), &Value::from(0)));
+        assert_eq!(run["calls"], 60);
+        for (api, (name, calls)) in run["apis"].as_array().unwrap().iter().zip(expected) {
+            assert_eq!((&api["api"], &api["calls"]), (&Value::from(name), &Value::from(calls)));
+        }
+    }
+    assert_eq!(series["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(series["apis"][0]["calls"], 120);
+}
+
+fn check_services(services: &Value) {
+    let names: Vec<_> = services.as_array().unwrap().iter().map(|service| &service["service"]).collect();
+    assert_eq!(names, SERVICES);
+    for service in services.as_array().unwrap() {
+        assert!(service["cpu_us_per_call"].as_f64().unwrap() > 0.0, "{service}");
+        assert!(service["memory_peak_bytes"].as_u64().unwrap() > 0, "{service}");
+        let is_database = service["service"].as_str().unwrap().starts_with("db_");
+        assert_eq!(service["commits_per_second"].is_number(), is_database, "{service}");
+    }
+}
+
+/// The floor carries as many bytes as the marketplace, but for the digits of counters.
+fn check_floor(scenario: &Value) {
+    let apis = |target: &str| scenario[target]["runs"][0]["apis"].as_array().unwrap().clone();
+    for (ours, floor) in apis("marketplace").iter().zip(apis("floor")) {
+        for bytes in ["sent_bytes_per_call", "received_bytes_per_call"] {
+            let difference = ours[bytes].as_f64().unwrap() - floor[bytes].as_f64().unwrap();
+            assert!(difference.abs() <= 3.0, "{bytes}: {ours} {floor}");
+        }
+    }
+}
+
+#[test]
+fn a_report_without_its_markers_is_left_as_it_is() {
+    let folder = Folder::new();
+    fs::write(folder.path("REPORT.md"), "Prose.\n").unwrap();
+    let output = folder
+        .run("--clients 1+0 --runs 1 --calls 2 --mix Ping --json out.json --report REPORT.md#elsewhere");
+    assert_code(&output, 1);
+    assert!(stderr(&output).contains("bench:elsewhere"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(folder.path("REPORT.md")).unwrap(), "Prose.\n");
+    assert_eq!(runs(&json(&folder.path("out.json")))[0]["calls"], 2, "what was measured is not lost");
+}

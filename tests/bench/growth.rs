@@ -1,0 +1,43 @@
+//! Growth with the catalogue and with idle connections.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::failures::assert_ended;
+use super::process::{Process, wait_until};
+use super::{Folder, assert_code, json, stderr, stdout};
+
+#[test]
+fn growth_is_measured_for_each_size() {
+    let folder = Folder::new();
+    fs::write(folder.path("REPORT.md"), "<!-- bench:growth -->\n<!-- /bench:growth -->\n").unwrap();
+    let output = folder.run("growth --items 100,200 --idle 0,5 --json out.json --report REPORT.md");
+    assert_code(&output, 0);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("200"), "{}", stdout(&output));
+    let growth = json(&folder.path("out.json"));
+    for (catalogue, items) in growth["catalogues"].as_array().unwrap().iter().zip([100, 200]) {
+        assert_eq!(catalogue["items"], items);
+        for positive in [&catalogue["load_s"], &catalogue["memory_bytes"], &catalogue["search"]["p50_us"]] {
+            assert!(positive.as_f64().unwrap() > 0.0, "{catalogue}");
+        }
+    }
+    for (idle, connections) in growth["idle"].as_array().unwrap().iter().zip([0, 5]) {
+        assert_eq!(idle["connections"], connections);
+        assert!(idle["calls_per_second"].as_f64().unwrap() > 0.0, "{idle}");
+    }
+    assert!(fs::read_to_string(folder.path("REPORT.md")).unwrap().contains("200"));
+}
+
+#[test]
+fn an_interrupt_ends_it_while_a_catalogue_is_filled() {
+    let folder = Folder::new();
+    let process = Process::start(&mut folder.command("growth --items 1000000000 --idle 0"));
+    wait_until("the start of a database", || !process.children().is_empty());
+    let children = process.children();
+    process.signal(Signal::INT);
+    let (code, log) = process.finish();
+    assert!(code == Some(1) && log.ends_with("error: interrupted\n"), "{code:?}: {log}");
+    assert_ended(&children);
+}

@@ -1,0 +1,91 @@
+//! The load generator as its users run it: against services of its own, running ones, and ones that fail.
+//!
+//! Nothing here depends on how fast anything is.
+
+mod command_line;
+mod failures;
+#[allow(dead_code)] // It is shared, and not all of it is needed here.
+#[path = "../cli/fake.rs"]
+mod fake;
+mod files;
+mod growth;
+#[allow(dead_code)]
+#[path = "../recovery/marketplace.rs"]
+mod marketplace;
+mod mixes;
+#[allow(dead_code)]
+#[path = "../recovery/process.rs"]
+mod process;
+#[allow(dead_code)]
+#[path = "../recovery/service.rs"]
+mod service;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use marketplace::Marketplace;
+use process::binary;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Where a benchmark leaves its files.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `marketplace bench` with these words, in this folder.
+    fn command(&self, words: &str) -> Command {
+        let mut command = binary(&["bench"]);
+        command.args(shlex::split(words).unwrap()).current_dir(self.0.path());
+        command
+    }
+
+    fn run(&self, words: &str) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs a benchmark that must succeed; returns its results.
+    #[track_caller]
+    fn results(&self, words: &str) -> Value {
+        let output = self.run(&format!("--json results.json {words}"));
+        assert_code(&output, 0);
+        json(&self.path("results.json"))
+    }
+}
+
+/// The options that let a benchmark measure services that run.
+fn running(marketplace: &Marketplace) -> String {
+    let addresses = marketplace.addresses();
+    format!("--buyer {} --seller {}", addresses.buyer, addresses.seller)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The runs of the first scenario.
+fn runs(results: &Value) -> &[Value] {
+    results["scenarios"][0]["marketplace"]["runs"].as_array().unwrap()
+}
+
+/// Checks the exit code and shows what was printed if it is another one.
+#[track_caller]
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}

@@ -1,0 +1,87 @@
+//! What is called, and when: mixes and rates, against services that run already.
+
+use serde_json::{Value, json};
+
+use super::marketplace::Marketplace;
+use super::{Folder, running, runs};
+
+const APIS: [&str; 18] = [
+    "Ping",
+    "CreateAccount",
+    "Login",
+    "Logout",
+    "GetSellerRating",
+    "RegisterItemForSale",
+    "ChangeItemPrice",
+    "UpdateUnitsForSale",
+    "DisplayItemsForSale",
+    "SearchItemsForSale",
+    "GetItem",
+    "AddItemToCart",
+    "RemoveItemFromCart",
+    "SaveCart",
+    "ClearCart",
+    "DisplayCart",
+    "ProvideFeedback",
+    "GetBuyerPurchases",
+];
+
+#[test]
+fn every_api_can_be_measured_alone() {
+    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    for api in APIS {
+        let words = format!("--mix {api} --clients 1+1 --runs 1 --calls 6 --warmup 1");
+        let results = folder.results(&format!("{words} {}", running(&marketplace)));
+        let of_apis = runs(&results)[0]["apis"].as_array().unwrap();
+        assert!(of_apis.iter().any(|of| of["api"] == api), "{api}: {of_apis:?}");
+        assert_eq!(results["options"]["mix"], api);
+    }
+}
+
+#[test]
+fn shoppers_call_many_apis_and_every_reply_is_right() {
+    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor";
+    let results = folder.results(&format!("{words} {}", running(&marketplace)));
+    for run in runs(&results) {
+        assert_eq!(run["calls"], 2500);
+        assert!(run["apis"].as_array().unwrap().len() >= 12, "{}", run["apis"]);
+        assert_eq!(run["services"], json!([]), "it did not start them");
+    }
+    // The floor's clients make the very same calls.
+    let floor = &results["scenarios"][0]["floor"];
+    assert_eq!(calls_by_api(&floor["runs"][1]), calls_by_api(&runs(&results)[1]));
+}
+
+fn calls_by_api(run: &Value) -> Vec<(&Value, &Value)> {
+    run["apis"].as_array().unwrap().iter().map(|of| (&of["api"], &of["calls"])).collect()
+}
+
+#[test]
+fn a_benchmark_can_be_repeated_on_the_same_data() {
+    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let mut lengths = Vec::new();
+    for _ in 0..2 {
+        let words = "--clients 2+3 --runs 2 --calls 10 --warmup 2";
+        let results = folder.results(&format!("{words} {}", running(&marketplace)));
+        lengths.extend(runs(&results).iter().map(|run| {
+            let search = &run["apis"][1];
+            assert_eq!(search["api"], "SearchItemsForSale");
+            search["received_bytes_per_call"].as_f64().unwrap()
+        }));
+    }
+    // A page of three items, whose IDs and numbers may have a digit more. A further item takes far more.
+    assert!(lengths.iter().all(|length| (length - lengths[0]).abs() < 50.0), "{lengths:?}");
+}
+
+#[test]
+fn a_run_at_a_rate_is_not_shorter_than_its_schedule() {
+    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let words = "--rate 200 --clients 2+1 --runs 1 --calls 20 --warmup 1";
+    let results = folder.results(&format!("{words} {}", running(&marketplace)));
+    let run = &runs(&results)[0];
+    assert_eq!(run["calls"], 60);
+    assert!(run["duration_s"].as_f64().unwrap() >= 59.0 / 200.0, "{run}");
+    assert!(run["lateness_p99_us"].as_f64().unwrap() > 0.0, "{run}");
+    assert_eq!(results["options"]["rate"], 200.0);
+}
