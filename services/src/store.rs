@@ -9,10 +9,11 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use net::{Work, Workers};
@@ -60,21 +61,52 @@ pub enum Durability {
 
 /// An open file, locked against other processes.
 pub(crate) struct Store<S> {
-    connection: Connection,
+    connection: SharedFile,
     durability: Durability,
     path: PathBuf,
-    files: Arc<Files>,
     schema: PhantomData<S>,
 }
 
-/// Files that outlast every connection to the database, so they are shared, and the last field of whoever has
-/// a connection.
+/// A connection to a database that has others in this process.
+///
+/// SQLite brings the log into the database file when the last connection is closed. Of two that are closed at the same
+/// time none would be the last, so they are closed one after another.
+struct SharedFile {
+    /// Always there until the end.
+    connection: Option<Connection>,
+    files: Arc<Files>,
+}
+
+/// What outlasts every connection to the database.
 struct Files {
     /// Locked until the last connection is closed.
     _lock: File,
     /// The database once more, to flush it. If it were closed before the last connection, the system would
     /// take the locks of all connections of this process away.
     database: File,
+    /// Held while a connection is closed.
+    closing: Mutex<()>,
+}
+
+impl Deref for SharedFile {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("it is open until the end")
+    }
+}
+
+impl DerefMut for SharedFile {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("it is open until the end")
+    }
+}
+
+impl Drop for SharedFile {
+    fn drop(&mut self) {
+        let _one_at_a_time = self.files.closing.lock();
+        self.connection = None;
+    }
 }
 
 /// What a commit reports.
@@ -154,9 +186,9 @@ impl<S: Schema> Store<S> {
         // The file's entry in its directory must outlast a power cut like what is in it.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_failed)?;
 
-        let connection = connect(&path)?;
-        let files = Arc::new(Files { _lock: lock, database });
-        let mut store = Self { connection, durability, path, files, schema: PhantomData };
+        let files = Arc::new(Files { _lock: lock, database, closing: Mutex::new(()) });
+        let connection = connect(&path, files)?;
+        let mut store = Self { connection, durability, path, schema: PhantomData };
         let version = store.identify()?;
         store.configure()?;
         store.migrate(version)?;
@@ -224,9 +256,9 @@ impl<S: Schema> Store<S> {
 
     /// A second connection to the file.
     fn maintainer(&self) -> Result<Maintainer, StoreError> {
-        let connection = connect(&self.path)?;
+        let connection = connect(&self.path, Arc::clone(&self.connection.files))?;
         set_durability(&connection, self.durability).map_err(|error| failure(&self.path, error))?;
-        Ok(Maintainer::new(connection, self.durability, self.path.clone(), Arc::clone(&self.files)))
+        Ok(Maintainer::new(connection, self.durability, self.path.clone()))
     }
 
     fn configure(&self) -> Result<(), StoreError> {
@@ -302,11 +334,11 @@ impl<S: Schema> Work for Store<S> {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, files: Arc<Files>) -> Result<SharedFile, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| failure(path, error))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(path, error))?;
-    Ok(connection)
+    Ok(SharedFile { connection: Some(connection), files })
 }
 
 fn set_durability(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {

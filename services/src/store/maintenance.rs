@@ -7,17 +7,17 @@
 //! The log's file is also made longer before the log needs it: flushing a write into a file takes half as long again
 //! when the file grows with it. What is added are zeros, which to SQLite are no pages of the log.
 
+use std::error::Error;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process;
-use std::sync::Arc;
 
 use net::{Work, Worker};
+use rusqlite::ErrorCode;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode};
 
-use super::{Committed, Durability, Files, Log};
+use super::{Committed, Durability, Log, SharedFile};
 use crate::database::Group;
 
 /// The pages that are in the log only, at which a checkpoint is made.
@@ -98,24 +98,18 @@ fn is_due(log: Log) -> bool {
 
 /// Does the maintenance, with a connection of its own.
 pub(super) struct Maintainer {
-    pub(super) connection: Connection,
+    pub(super) connection: SharedFile,
     durability: Durability,
     path: PathBuf,
-    files: Arc<Files>,
 }
 
 impl Maintainer {
-    pub(super) fn new(
-        connection: Connection,
-        durability: Durability,
-        path: PathBuf,
-        files: Arc<Files>,
-    ) -> Self {
-        Self { connection, durability, path, files }
+    pub(super) fn new(connection: SharedFile, durability: Durability, path: PathBuf) -> Self {
+        Self { connection, durability, path }
     }
 
     /// Brings what is committed into the file, without getting in the way of commits.
-    fn checkpoint(&self) -> Result<(), Box<dyn std::error::Error>> {
+    fn checkpoint(&self) -> Result<(), Box<dyn Error>> {
         let (logged, checkpointed) =
             match self.connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
                 // Somebody else makes one.
@@ -125,22 +119,23 @@ impl Maintainer {
         // SQLite flushes the file only after a checkpoint that has caught up. The one that does should find
         // little left to flush.
         if checkpointed < logged && self.durability == Durability::Flush {
-            self.files.database.sync_data()?;
+            self.connection.files.database.sync_data()?;
         }
         Ok(())
     }
 
     /// Appends zeros to the log's file until it is so long. A commit that makes it longer meanwhile does no harm: what
-    /// is appended comes after it.
-    fn extend(&self, pages: u32) -> io::Result<()> {
+    /// is appended comes after it. Where there is no space, the file stays as it is, as long as commits find some.
+    fn extend(&self, pages: u32) -> Result<(), Box<dyn Error>> {
         if self.durability == Durability::NoFlush {
             return Ok(());
         }
         let mut log = OpenOptions::new().append(true).open(self.path.with_extension("db-wal"))?;
         let missing = (u64::from(pages) * LOG_PAGE_BYTES).saturating_sub(log.metadata()?.len());
-        let missing = usize::try_from(missing).expect("the log's file is short");
-        log.write_all(&vec![0; missing])?;
-        log.sync_data()
+        if let Err(error) = log.write_all(&vec![0; usize::try_from(missing)?]) {
+            log::warn!("event=log_not_extended path={} error=\"{error}\"", self.path.display());
+        }
+        Ok(log.sync_data()?)
     }
 }
 
@@ -152,7 +147,7 @@ impl Work for Maintainer {
     fn run(&mut self, maintenance: Maintenance) {
         let done = match maintenance {
             Maintenance::Checkpoint => self.checkpoint(),
-            Maintenance::Extend { pages } => self.extend(pages).map_err(Into::into),
+            Maintenance::Extend { pages } => self.extend(pages),
         };
         if let Err(error) = done {
             let path = self.path.display();

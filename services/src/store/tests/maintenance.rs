@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Barrier;
+use std::thread;
 
 use net::Worker;
 
@@ -171,4 +173,24 @@ fn the_file_is_locked_until_its_last_connection_is_closed() {
     drop(maintainer);
     assert!(!root.path().join("notes.db-wal").exists(), "an orderly end leaves everything in the one file");
     assert_eq!(notes(&open::<Old>(&root)).len(), 1);
+}
+
+#[test]
+fn connections_that_are_closed_together_leave_no_log() {
+    for _ in 0..100 {
+        let root = directory();
+        let mut store = open::<Old>(&root);
+        let maintainer = store.maintainer().expect("it connects");
+        store.commit(&group(1, &[(1, "one")])).expect("committed");
+        let together = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                together.wait();
+                drop(maintainer);
+            });
+            together.wait();
+            drop(store);
+        });
+        assert!(!root.path().join("notes.db-wal").exists());
+    }
 }
