@@ -18,6 +18,12 @@ pub trait Work: Send + 'static {
 
     /// Does one job. May block.
     fn run(&mut self, job: Self::Job) -> Self::Done;
+
+    /// Joins a job with the one that waits behind it, so that both are done as one, with one result. What cannot be
+    /// joined is returned: by default, everything.
+    fn join(_job: &mut Self::Job, next: Self::Job) -> Option<Self::Job> {
+        Some(next)
+    }
 }
 
 /// The submitter's end of a [`Work`].
@@ -25,7 +31,7 @@ pub trait Worker<J, D> {
     /// Hands over a job; the submitter is woken when it is done.
     fn submit(&mut self, job: J);
 
-    /// Takes the next result, in the order of the jobs.
+    /// Takes the next result, in the order of the jobs. Jobs that were joined have one result.
     fn poll(&mut self) -> Option<D>;
 }
 
@@ -104,7 +110,9 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
         let (jobs, jobs_in) = channel::<J>();
         let (done_out, done) = channel();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
-            for job in jobs_in {
+            let mut left_over = None;
+            while let Some(mut job) = left_over.take().or_else(|| jobs_in.recv().ok()) {
+                left_over = jobs_in.try_iter().find_map(|next| W::join(&mut job, next));
                 let result = work.run(job);
                 if done_out.send(result).is_err() {
                     return;
@@ -159,5 +167,41 @@ mod tests {
         assert_eq!(worker.poll(), None);
         drop(worker);
         thread.join().expect("the thread ends with its worker");
+    }
+
+    /// Adds up what can be added without reaching a hundred, once it may.
+    struct Sum(Receiver<()>);
+
+    impl Work for Sum {
+        type Job = u32;
+        type Done = u32;
+
+        fn run(&mut self, job: u32) -> u32 {
+            self.0.recv().expect("the test says when");
+            job
+        }
+
+        fn join(job: &mut u32, next: u32) -> Option<u32> {
+            if *job + next >= 100 {
+                return Some(next);
+            }
+            *job += next;
+            None
+        }
+    }
+
+    #[test]
+    fn jobs_that_wait_are_joined_as_far_as_they_can_be() {
+        let (woken_out, woken) = channel();
+        let (go, may_go) = channel();
+        let waker = Waker::new(move || woken_out.send(()).expect("the test listens"));
+        let (mut worker, _) = ThreadWorker::spawn("sum", Sum(may_go), waker).expect("a thread");
+        // Whether or not the first is under way before the second comes, nothing can be added to it.
+        [99, 1, 2, 97, 3].into_iter().for_each(|job| worker.submit(job));
+        for result in [99, 1 + 2, 97, 3] {
+            go.send(()).expect("the worker waits");
+            woken.recv().expect("a wake for each result");
+            assert_eq!(worker.poll(), Some(result));
+        }
     }
 }

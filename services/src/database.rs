@@ -14,7 +14,7 @@ use crate::requests::ping;
 /// Rows that are committed together, under the number that is reported when they are on disk.
 #[derive(Debug)]
 pub(crate) struct Group<R> {
-    /// Counts up by one from group to group.
+    /// Counts up by one from group to group. Of groups that are committed as one, it is that of the last.
     pub number: u64,
     /// The rows, in the order in which they are stored.
     pub rows: Vec<R>,
@@ -56,7 +56,7 @@ pub(crate) trait Domain {
     /// Seals the changes into a group of rows.
     fn seal(&mut self) -> Vec<Self::Row>;
 
-    /// The sealed group is on disk: readers may see it.
+    /// The oldest sealed group is on disk: readers may see it.
     fn publish(&mut self);
 
     /// Called at the end of each turn, for upkeep of a bounded amount.
@@ -79,7 +79,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Database<D: Domain> {
     domain: D,
     store: Box<dyn Worker<Group<D::Row>, u64>>,
-    /// The number of the group that open changes will go into; the one before is at most under way.
+    /// The number of the group that open changes will go into. Those before it are on disk or under way.
     filling: u64,
     /// The last group that is on disk.
     durable: u64,
@@ -188,9 +188,12 @@ impl<D: Domain> Database<D> {
     /// Takes what the workers have finished, and releases what waited for it.
     fn poll_workers(&mut self, now: Time, out: &mut Out) {
         while let Some(number) = self.store.poll() {
-            assert_eq!(number, self.durable + 1, "groups are committed in order");
-            self.durable = number;
-            self.domain.publish();
+            assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
+            // Groups that were under way together may have been committed as one.
+            while self.durable < number {
+                self.durable += 1;
+                self.domain.publish();
+            }
         }
         let mut data = Vec::new();
         while let Some((job, result)) = self.domain.poll(now, &mut data) {
@@ -267,12 +270,11 @@ impl<D: Domain> Service for Database<D> {
         }
     }
 
-    /// Group commit: all changes of the turn, and of the turns during which the last group was under way,
-    /// become the next group.
+    /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
+    /// committed the groups before.
     fn end_turn(&mut self, now: Time, _out: &mut Out) {
         self.domain.end_turn(now);
-        let under_way = self.durable + 1 < self.filling;
-        if !under_way && self.domain.is_dirty() {
+        if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;

@@ -322,6 +322,13 @@ impl<S: Schema> Work for Store<S> {
     type Job = Group<S::Row>;
     type Done = Committed;
 
+    /// Groups that wait share a commit, and with it a flush.
+    fn join(group: &mut Group<S::Row>, next: Group<S::Row>) -> Option<Group<S::Row>> {
+        group.number = next.number;
+        group.rows.extend(next.rows);
+        None
+    }
+
     /// Commits a group.
     ///
     /// A failure ends the process at once: memory is ahead of the disk, and after a failed flush nobody

@@ -3,16 +3,16 @@
 //! Writers build on the latest state; readers see what is durable, so that no reply shows a change that a
 //! power cut could undo, and no reader waits for a flush. It does not know how rows are stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::mem;
 
 /// Changes on their way to disk, by key. A change is first open; the group of all open changes is sealed when it
-/// goes to disk, and published when it has arrived there. At most one group is sealed at a time.
+/// goes to disk, and published when it has arrived there. Groups are published in the order in which they were sealed.
 #[derive(Debug)]
 pub(crate) struct Changes<K, V> {
-    /// The changes under way to disk.
-    sealed: BTreeMap<K, V>,
+    /// The groups under way to disk, oldest first.
+    sealed: VecDeque<BTreeMap<K, V>>,
     /// The changes since then. Sorted, because neighbouring rows are cheaper to store together.
     open: BTreeMap<K, V>,
 }
@@ -27,12 +27,12 @@ pub(crate) struct Table<K, V> {
 
 impl<K: Copy + Ord, V> Changes<K, V> {
     pub(crate) fn new() -> Self {
-        Self { sealed: BTreeMap::new(), open: BTreeMap::new() }
+        Self { sealed: VecDeque::new(), open: BTreeMap::new() }
     }
 
     /// The last change of a row, if it is not on disk yet.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.open.get(key).or_else(|| self.sealed.get(key))
+        self.open.get(key).or_else(|| self.sealed.iter().rev().find_map(|group| group.get(key)))
     }
 
     /// Adds a change. It replaces an open one of the same row, so that a group stores each row once.
@@ -45,16 +45,15 @@ impl<K: Copy + Ord, V> Changes<K, V> {
         !self.open.is_empty()
     }
 
-    /// Seals the open changes and returns them.
+    /// Seals the open changes, if any, as the next group and returns them.
     pub(crate) fn seal(&mut self) -> impl Iterator<Item = (K, &V)> {
-        assert!(self.sealed.is_empty(), "one group is sealed at a time");
-        self.sealed = mem::take(&mut self.open);
-        self.sealed.iter().map(|(key, change)| (*key, change))
+        self.sealed.push_back(mem::take(&mut self.open));
+        self.sealed.back().into_iter().flatten().map(|(key, change)| (*key, change))
     }
 
-    /// Hands over the sealed changes, which are on disk now.
+    /// Hands over the changes of the oldest sealed group, which are on disk now.
     pub(crate) fn publish(&mut self) -> impl Iterator<Item = (K, V)> + use<K, V> {
-        mem::take(&mut self.sealed).into_iter()
+        self.sealed.pop_front().expect("a group is sealed before it is published").into_iter()
     }
 }
 
@@ -101,7 +100,7 @@ impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
         self.changes.seal().map(|(key, row)| (key, row.as_ref()))
     }
 
-    /// Makes the sealed changes durable.
+    /// Makes the changes of the oldest sealed group durable.
     pub(crate) fn publish(&mut self) {
         for (key, row) in self.changes.publish() {
             match row {
@@ -145,6 +144,21 @@ mod tests {
         table.publish();
         assert_eq!(table.get(&1), Some(&"third"));
         assert!(!table.is_dirty());
+    }
+
+    #[test]
+    fn groups_become_durable_in_order() {
+        let mut table = Table::new();
+        table.put(1, "first");
+        assert_eq!(sealed(&mut table), [(1, Some("first"))]);
+        assert_eq!(sealed(&mut table), [], "a group may be empty");
+        table.put(1, "second");
+        assert_eq!(sealed(&mut table), [(1, Some("second"))]);
+        assert_eq!((table.get(&1), table.latest(&1)), (None, Some(&"second")));
+        for durable in ["first", "first", "second"] {
+            table.publish();
+            assert_eq!((table.get(&1), table.latest(&1)), (Some(&durable), Some(&"second")));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{Waker, Work, Worker, Workers};
 ///
 /// Whether a job takes effect right when it is submitted or only when it is reported is a matter of
 /// chance, so that a crash in between shows both: work that is lost, and work that is done and that
-/// nobody was told of.
+/// nobody was told of. So is whether jobs that wait are joined.
 pub struct SimWorker<W: Work> {
     work: W,
     jobs: VecDeque<Progress<W>>,
@@ -41,10 +41,20 @@ impl<W: Work> Worker<W::Job, W::Done> for SimWorker<W> {
     }
 
     fn poll(&mut self) -> Option<W::Done> {
-        Some(match self.jobs.pop_front()? {
-            Progress::Waiting(job) => self.work.run(job),
-            Progress::Done(done) => done,
-        })
+        let mut job = match self.jobs.pop_front()? {
+            Progress::Waiting(job) => job,
+            Progress::Done(done) => return Some(done),
+        };
+        // Behind a job that waits, all wait.
+        while self.rng.bool()
+            && let Some(Progress::Waiting(next)) = self.jobs.pop_front()
+        {
+            if let Some(left_over) = W::join(&mut job, next) {
+                self.jobs.push_front(Progress::Waiting(left_over));
+                break;
+            }
+        }
+        Some(self.work.run(job))
     }
 }
 

@@ -62,7 +62,7 @@ fn writes_of_one_connection_overlap() {
 }
 
 #[test]
-fn a_group_is_what_a_turn_changed_and_the_next_fills_while_it_is_under_way() {
+fn a_group_is_what_a_turn_changed_and_may_be_under_way_with_others() {
     let mut db = Harness::new();
     let clients = [db.connect(), db.connect(), db.connect()];
     db.request(clients[0], "1 Set x 1");
@@ -72,19 +72,37 @@ fn a_group_is_what_a_turn_changed_and_the_next_fills_while_it_is_under_way() {
     db.end_turn();
     db.request(clients[2], "2 Set z 3");
     db.end_turn();
-    assert_eq!(db.submitted().len(), 1, "one group is under way at a time");
+    let row = |name: &str, number| (name.to_owned(), number);
+    assert_eq!(db.submitted(), [vec![row("x", 1), row("y", 1)], vec![row("x", 2)], vec![row("z", 3)]]);
     db.flush();
     assert_eq!(db.replies(clients[0]), ["1 1"]);
     assert_eq!(db.replies(clients[1]), ["1 1"]);
     assert_eq!(db.replies(clients[2]), [""; 0]);
-    let second = vec![("x".to_owned(), 2), ("z".to_owned(), 3)];
-    assert_eq!(db.submitted(), [second]);
     db.request(clients[0], "2 Get x");
     db.end_turn();
     assert_eq!(db.replies(clients[0]), ["2 1"], "the second group is not on disk");
     db.flush();
-    assert_eq!(db.replies(clients[2]), ["1 2", "2 3"]);
+    assert_eq!(db.replies(clients[2]), ["1 2"]);
+    db.flush();
+    assert_eq!(db.replies(clients[2]), ["2 3"]);
     assert_eq!(db.submitted().len(), 0, "nothing was changed, so nothing is stored");
+}
+
+#[test]
+fn groups_that_are_committed_as_one_are_published_in_order() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    for words in ["1 Set x 1", "2 Set y 1", "3 Set x 2"] {
+        db.request(client, words);
+        db.end_turn();
+    }
+    db.flush_as_one();
+    assert_eq!(db.replies(client), ["1 1", "2 1", "3 2"]);
+    db.requests(client, &["4 Get x", "5 Get y"]);
+    db.end_turn();
+    assert_eq!(db.replies(client), ["4 2", "5 1"]);
+    db.drain();
+    assert!(db.is_drained());
 }
 
 #[test]

@@ -135,6 +135,16 @@ fn without_flushes_commits_outlast_the_store_all_the_same() {
 }
 
 #[test]
+fn groups_that_wait_are_joined_in_order() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    let mut joined = group(7, &[(1, "one"), (2, "two")]);
+    assert!(Store::<Old>::join(&mut joined, group(8, &[(1, "uno")])).is_none());
+    assert_eq!(store.run(joined).number, 8);
+    assert_eq!(notes(&store), [(1, "uno".to_owned()), (2, "two".to_owned())], "the last change counts");
+}
+
+#[test]
 fn a_group_is_reported_by_its_number_even_if_it_is_empty() {
     let root = directory();
     let mut store = open::<Old>(&root);

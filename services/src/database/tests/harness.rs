@@ -194,7 +194,16 @@ impl Harness {
         self.store.0.borrow().submitted.iter().map(|group| group.rows.clone()).collect()
     }
 
-    /// Commits the group that is under way, if one is, and says so.
+    /// Commits all groups that are under way together, and says so.
+    pub(super) fn flush_as_one(&mut self) {
+        let mut groups = self.store.0.borrow_mut();
+        let last = groups.submitted.drain(..).next_back().map(|group| group.number);
+        groups.committed.extend(last);
+        drop(groups);
+        self.wake();
+    }
+
+    /// Commits the oldest group that is under way, if one is, and says so.
     pub(super) fn flush(&mut self) {
         let mut groups = self.store.0.borrow_mut();
         let number = groups.submitted.pop_front().map(|group| group.number);
