@@ -20,7 +20,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
-use crate::command_line::{CANNOT_CONNECT, FAILED, number, parse, print, report, usage_error, write_out};
+use crate::command_line::{
+    CANNOT_CONNECT, FAILED, given, number, parse, print, report, usage_error, write_out,
+};
 use crate::up::PARENT_VARIABLE;
 use crate::{logging, serve, up};
 
@@ -86,6 +88,7 @@ fn measure(args: &[String]) -> ExitCode {
         (Err(message), _) | (_, Err(message)) => return usage_error(&message, BRIEF),
     };
     finish(with_services(|launch, interrupted| {
+        check_outputs(&matches, "scenarios")?;
         let results = bench::run(&plan, &services, launch, interrupted)?;
         print_out(&show::table(&results))?;
         write_results(&results, &matches)?;
@@ -112,6 +115,7 @@ fn growth(args: &[String]) -> ExitCode {
             (Err(message), _) | (_, Err(message)) => return usage_error(&message, GROWTH_BRIEF),
         };
     finish(with_services(|launch, interrupted| {
+        check_outputs(&matches, "growth")?;
         let growth = bench::grow(&plan, launch, interrupted)?;
         print_out(&show::growth_table(&growth))?;
         write_json(&growth, &matches)?;
@@ -224,6 +228,20 @@ fn services(matches: &Matches) -> Result<Services, String> {
             }
         }
         _ => Err("--buyer and --seller belong together".into()),
+    }
+}
+
+/// Finds out whether the results can be written before minutes are spent on them.
+fn check_outputs(matches: &Matches, default_section: &str) -> Result<(), Failure> {
+    for path in ["json", "csv"].into_iter().filter_map(|option| given(matches, option)) {
+        let folder = Path::new(&path).parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(Failure::Failed(format!("cannot write {path}: its folder does not exist")));
+        }
+    }
+    match section(matches, default_section) {
+        Some((file, section)) => show::check_report(&file, &section).map_err(Failure::Failed),
+        None => Ok(()),
     }
 }
 

@@ -21,5 +21,5 @@ pub use compare::compare;
 pub use csv::csv;
 pub use growth::{growth_report, growth_table};
 pub use pictures::draw;
-pub use report::report;
+pub use report::{check_report, report};
 pub use table::table;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{Folder, assert_code, json, runs, stderr, stdout};
+use super::{Folder, assert_code, json, stderr, stdout};
 
 const BEFORE: &str = "# Report\n\nProse.\n\n<!-- bench:scenarios -->\n";
 const AFTER: &str = "<!-- /bench:scenarios -->\n\nMore prose.\n";
@@ -84,13 +84,19 @@ fn check_floor(scenario: &Value) {
 }
 
 #[test]
-fn a_report_without_its_markers_is_left_as_it_is() {
+fn what_cannot_be_written_is_said_before_anything_is_measured() {
     let folder = Folder::new();
     fs::write(folder.path("REPORT.md"), "Prose.\n").unwrap();
-    let output = folder
-        .run("--clients 1+0 --runs 1 --calls 2 --mix Ping --json out.json --report REPORT.md#elsewhere");
-    assert_code(&output, 1);
-    assert!(stderr(&output).contains("bench:elsewhere"), "{}", stderr(&output));
+    let refused = [
+        ("--json out.json --report REPORT.md#elsewhere", "there is no line <!-- bench:elsewhere -->"),
+        ("--json nowhere/out.json", "cannot write nowhere/out.json: its folder does not exist"),
+    ];
+    for (outputs, message) in refused {
+        let output = folder.run(&format!("--clients 1+0 --runs 1 --calls 2 --mix Ping {outputs}"));
+        assert_code(&output, 1);
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "nothing was measured");
+    }
     assert_eq!(fs::read_to_string(folder.path("REPORT.md")).unwrap(), "Prose.\n");
-    assert_eq!(runs(&json(&folder.path("out.json")))[0]["calls"], 2, "what was measured is not lost");
+    assert!(!folder.path("out.json").exists());
 }

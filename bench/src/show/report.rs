@@ -26,6 +26,16 @@ pub fn report(path: &Path, name: &str, results: &Results, pictures: Option<&Path
     })
 }
 
+/// Whether [`report`] would find its section, so that nobody measures for minutes in vain.
+///
+/// # Errors
+/// The file cannot be read, or does not have the section once.
+pub fn check_report(path: &Path, name: &str) -> Result<(), String> {
+    let text = fs::read_to_string(path).map_err(|e| e.to_string());
+    let found = text.and_then(|text| markers::replace(&text, name, ""));
+    found.map(drop).map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// Replaces a section of a file by what `content` makes, which is told the file's folder.
 pub(super) fn rewrite(
     path: &Path,
@@ -192,6 +202,7 @@ mod tests {
         let path = dir.path().join("REPORT.md");
         fs::write(&path, OPEN).expect("it can be written");
         let error = report(&path, "default", &sample::results(), None).expect_err("a marker is missing");
+        assert_eq!(check_report(&path, "default").as_ref(), Err(&error));
         assert!(error.ends_with("REPORT.md: there is no line <!-- /bench:default -->"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("it is there"), OPEN);
     }
