@@ -14,8 +14,8 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// Bytes that wait for a client; a session that holds more delivers no further line.
     pub outbox_bytes_max: usize,
-    /// Bytes of memory that a buffer of a session keeps once it is empty: little where there are many idle
-    /// clients, much where a few are always busy.
+    /// Bytes of memory that each of the two buffers of a session keeps once it is empty: little where there are many
+    /// idle clients, much where a few are always busy.
     pub retained_bytes_max: usize,
     /// Lines of one session that are delivered in one turn.
     pub lines_per_turn_max: usize,
@@ -50,7 +50,7 @@ impl Default for Limits {
             line_bytes_max: 64 * 1024,
             in_flight_max: 1,
             outbox_bytes_max: 256 * 1024,
-            retained_bytes_max: 2 * 1024,
+            retained_bytes_max: 1024,
             lines_per_turn_max: 64,
             calls_max: 16 * 1024,
             link_bytes_max: 16 * 1024 * 1024,
