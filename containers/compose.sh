@@ -1,22 +1,25 @@
-# Functions of the scripts in this folder that use compose.yaml: it works with Compose 2, which is a part of the
-# command `docker`, and with the older docker-compose.
+# Functions of the scripts that use compose.yaml: they work with Compose 2, which is a part of the command `docker`, and
+# with the older docker-compose.
 # shellcheck shell=bash
+
+compose_file=$(realpath "$(dirname "${BASH_SOURCE[0]}")")/compose.yaml
 
 compose() {
     if docker compose version >/dev/null 2>&1; then
-        docker compose --progress quiet "$@"
+        docker compose --progress quiet --file "$compose_file" "$@"
     else
-        docker-compose --log-level ERROR "$@" 2> >(grep -v -e ' \.\.\. ' -e '^Creating ' >&2)
+        # It tells of each container on standard error.
+        docker-compose --file "$compose_file" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing ' >&2)
     fi
 }
 
 # Starts all services, and waits until they are healthy.
 compose_up() {
-    compose up --detach "$@" >&2
+    compose up --detach --no-build >&2
     await_healthy
 }
 
-# Docker-compose has no `--wait`.
+# The older one has no `--wait`.
 await_healthy() {
     local container _
     for container in $(compose ps --quiet); do
