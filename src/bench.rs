@@ -68,6 +68,7 @@ fn options() -> Options {
     options.optopt("", "mix", "what is called: default, shopping, or the name of an API (default)", "NAME");
     options.optopt("", "rate", "calls a second of all clients together, sent on schedule", "R");
     options.optopt("", "seed", "decides what the clients choose (1)", "N");
+    options.optflag("", "retry", "make calls whose connection was cut again, unless that would act twice");
     options.optflag("", "floor", "measure a bare relay of the same bytes in turn");
     options.optopt("", "reactors", "event loops of each frontend that is started (1)", "N");
     options.optflag("", "unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
@@ -196,6 +197,7 @@ fn plan(matches: &Matches) -> Result<Plan, String> {
             false => None,
         },
         floor: matches.opt_present("floor"),
+        retry: matches.opt_present("retry"),
         seed: number(matches, "seed", 1, 0, u64::MAX)?,
     };
     plan.check()?;

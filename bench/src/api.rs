@@ -111,6 +111,17 @@ impl Api {
         !matches!(self, Ping | CreateAccount | Login | SearchItemsForSale | GetItem)
     }
 
+    /// Whether a second call changes nothing that the first has not.
+    pub(crate) fn may_be_repeated(self) -> bool {
+        use Api::{
+            AddItemToCart, CreateAccount, RegisterItemForSale, RemoveItemFromCart, UpdateUnitsForSale,
+        };
+        !matches!(
+            self,
+            CreateAccount | RegisterItemForSale | UpdateUnitsForSale | AddItemToCart | RemoveItemFromCart
+        )
+    }
+
     /// Whether the request of a buyer names an item or a seller.
     pub(crate) fn needs_items(self) -> bool {
         use Api::{AddItemToCart, GetItem, GetSellerRating, ProvideFeedback, RemoveItemFromCart};

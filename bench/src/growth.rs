@@ -208,7 +208,17 @@ fn check(record: &Record) -> Result<(), Failure> {
 
 fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
     let mix = Mix::from_name(mix).expect("the mix exists");
-    Plan { scenarios: vec![scenario], runs, calls, warmup: WARMUP, mix, rate: None, floor: false, seed: SEED }
+    Plan {
+        scenarios: vec![scenario],
+        runs,
+        calls,
+        warmup: WARMUP,
+        mix,
+        rate: None,
+        floor: false,
+        retry: false,
+        seed: SEED,
+    }
 }
 
 fn memory_bytes(cluster: &Cluster, name: &str) -> Result<u64, Failure> {

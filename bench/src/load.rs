@@ -59,6 +59,8 @@ pub(crate) struct Volume {
     pub(crate) warmup: usize,
     /// Calls a second of all clients together; `None`: a closed loop.
     pub(crate) rate: Option<f64>,
+    /// Whether a call whose connection was cut is made again.
+    pub(crate) retry: bool,
 }
 
 /// All clients of a run.
@@ -83,7 +85,6 @@ pub(crate) struct Load<'a> {
     pacer: Box<dyn Worker<Duration, ()>>,
     measured: usize,
     record: Record,
-    line: Vec<u8>,
     observer: &'a mut dyn Observer,
     reactor: Handle,
 }
@@ -92,11 +93,13 @@ struct Slot {
     client: Client,
     /// The call under way.
     call: Option<Under>,
+    /// The request of the last call.
+    line: Vec<u8>,
     /// Calls of the stage that were begun.
     begun: usize,
     /// Calls of the stage.
     calls: usize,
-    /// How many calls have failed since the last one that was right.
+    /// How many calls have failed, or were made again, since the last one that was right.
     failures: usize,
 }
 
@@ -118,7 +121,7 @@ impl<'a> Load<'a> {
         reactor: Handle,
     ) -> Self {
         assert!(clients.is_sorted_by_key(|client| !client.takes_part()), "those that take part stand first");
-        let slot = |client| Slot { client, call: None, begun: 0, calls: 0, failures: 0 };
+        let slot = |client| Slot { client, call: None, line: Vec::new(), begun: 0, calls: 0, failures: 0 };
         Self {
             slots: clients.into_iter().map(slot).collect(),
             world: World { items: Vec::new(), matches },
@@ -134,7 +137,6 @@ impl<'a> Load<'a> {
             pacer,
             measured: 0,
             record: Record::new(),
-            line: Vec::new(),
             observer,
             reactor,
         }
@@ -235,23 +237,41 @@ impl<'a> Load<'a> {
 
     /// Lets a client make its next call, which counts from `since`.
     fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out) {
-        let Slot { client, call, begun, .. } = &mut self.slots[number];
-        self.line.clear();
+        let Slot { client, call, line, begun, .. } = &mut self.slots[number];
+        line.clear();
         let api = match self.stage {
             Stage::Setup => {
                 let api = client.setup()[*begun];
-                client.write(api, &self.world, &mut self.line);
+                client.write(api, &self.world, line);
                 api
             }
-            Stage::Teardown => client.tear_down(&self.world, &mut self.line),
-            _ => client.next(&self.world, &mut self.line),
+            Stage::Teardown => client.tear_down(&self.world, line),
+            _ => client.next(&self.world, line),
         };
         if let Some(reply_bytes) = &self.relay {
-            relay::address(&mut self.line, api.hops(), reply_bytes[api as usize]);
+            relay::address(line, api.hops(), reply_bytes[api as usize]);
         }
         *begun += 1;
-        *call = Some(Under { api, since, sent_bytes: self.line.len() + 1 });
-        out.call(Backend(number), Call(number), &self.line, now + CALL_TIMEOUT);
+        *call = Some(Under { api, since, sent_bytes: line.len() + 1 });
+        out.call(Backend(number), Call(number), line, now + CALL_TIMEOUT);
+    }
+
+    /// Makes a call that has lost its connection once more, over the next one. False: it cannot be repeated.
+    fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out) -> bool {
+        let Slot { call, line, failures, .. } = &mut self.slots[number];
+        let api = call.as_ref().expect("only what was called is lost").api;
+        let harmless = match lost {
+            Lost::Unsent => true,
+            Lost::Unanswered => api.may_be_repeated(),
+            Lost::Overloaded => false,
+        };
+        if !self.volume.retry || !harmless || *failures + 1 >= FAILURES_IN_A_ROW_MAX {
+            return false;
+        }
+        *failures += 1;
+        self.record.repeated += 1;
+        out.call(Backend(number), Call(number), line, now + CALL_TIMEOUT);
+        true
     }
 
     /// Takes the reply to a client's call. False: it is not what it must be.
@@ -345,6 +365,11 @@ impl Service for Load<'_> {
         let Event::Reply(Call(number), reply) = event else { return };
         // What is in flight when a run is broken off is of no interest.
         if self.stage == Stage::Done {
+            return;
+        }
+        if let Err(lost) = reply
+            && self.repeat(now, number, lost, out)
+        {
             return;
         }
         let right = self.take(now, number, reply);

@@ -26,6 +26,8 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// Whether the same clients call a bare relay in turn.
     pub floor: bool,
+    /// Whether a call whose connection was cut is made again, unless that would act twice.
+    pub retry: bool,
     /// Decides every choice of the clients.
     pub seed: u64,
 }
@@ -106,7 +108,7 @@ mod tests {
     fn plan(mix: &str, scenario: &str) -> Plan {
         let scenarios = vec![scenario.parse().expect("valid")];
         let mix = Mix::from_name(mix).expect("valid");
-        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, rate: None, floor: false, seed: 0 }
+        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, rate: None, floor: false, retry: false, seed: 0 }
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub(crate) struct Record {
     pub(crate) errors: BTreeMap<String, u64>,
     /// Replies that did not say what they must say.
     pub(crate) wrong: u64,
-    /// The first of them.
+    /// Calls that were made again because their connection was cut.
+    pub(crate) repeated: u64,
+    /// The first wrong replies.
     pub(crate) wrong_lines: Vec<String>,
     /// How long after its moment a scheduled call left although its client was free.
     pub(crate) lateness: Times,
@@ -56,6 +58,7 @@ impl Record {
             apis: Default::default(),
             errors: BTreeMap::new(),
             wrong: 0,
+            repeated: 0,
             wrong_lines: Vec::new(),
             lateness: new_times(),
         }

@@ -82,6 +82,9 @@ pub struct Run {
     pub errors: BTreeMap<String, u64>,
     /// Replies that did not say what they must say.
     pub wrong: u64,
+    /// Calls that were made again because their connection was cut.
+    #[serde(default)]
+    pub repeated: u64,
     /// How late scheduled calls left although their client was free: 99 in 100 no later than this.
     pub lateness_p99_us: Option<f64>,
     /// The cost of each service, if the benchmark started them.
@@ -249,6 +252,7 @@ impl SeriesBuilder {
             apis,
             errors: record.errors.clone(),
             wrong: record.wrong,
+            repeated: record.repeated,
             lateness_p99_us: (!late.is_empty()).then(|| micros(late.value_at_quantile(0.99))),
             services,
         });

@@ -96,8 +96,8 @@ impl<'a> Runner<'a> {
             samples: Vec::new(),
             failure: None,
         };
-        let Plan { calls, warmup, rate, .. } = *self.plan;
-        let volume = Volume { calls, warmup, rate };
+        let Plan { calls, warmup, rate, retry, .. } = *self.plan;
+        let volume = Volume { calls, warmup, rate, retry };
         let failed = |error: io::Error| Failure::Failed(format!("the load generator fails: {error}"));
         let reactor = Reactor::without_listener().map_err(failed)?;
         let handle = reactor.handle();

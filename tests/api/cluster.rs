@@ -1,4 +1,5 @@
-//! The four services, each on a thread of its own with a port that was free, and a data directory that goes away.
+//! The four services, each on a thread of its own with a port that was free, and a data directory that goes away; or
+//! elsewhere, as the environment says.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +13,7 @@ use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::external::{Addresses, External};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -36,11 +38,10 @@ impl Default for Setup {
     }
 }
 
-/// A service that runs. Dropped, it is drained and waited for.
+/// A service that runs. Dropped, it is drained and waited for, if it runs here.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    handle: Handle,
-    thread: Option<JoinHandle<()>>,
+    here: Option<(Handle, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -93,14 +94,15 @@ impl Server {
     fn start(listen: &str, run: impl FnOnce(Reactor) + Send + 'static) -> Server {
         let reactor = Reactor::bind(listen).unwrap();
         let (address, handle) = (reactor.local_addr().unwrap(), reactor.handle());
-        Server { address, handle, thread: Some(thread::spawn(move || run(reactor))) }
+        Server { address, here: Some((handle, thread::spawn(move || run(reactor)))) }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.handle.drain();
-        let ended = self.thread.take().unwrap().join();
+        let Some((handle, thread)) = self.here.take() else { return };
+        handle.drain();
+        let ended = thread.join();
         // A service must survive whatever a test does to it.
         assert!(ended.is_ok() || thread::panicking(), "a service panicked");
     }
@@ -112,33 +114,53 @@ pub(crate) struct Cluster {
     pub(crate) seller: Server,
     pub(crate) customer: Server,
     pub(crate) product: Server,
-    directory: TempDir,
-    setup: Setup,
+    home: Home,
+}
+
+/// Where the services run.
+enum Home {
+    /// On threads of this process, with their data in this folder.
+    Here(TempDir, Setup),
+    Elsewhere(External),
 }
 
 impl Cluster {
     pub(crate) fn start() -> Cluster {
-        Cluster::with(Setup::default())
+        match External::start() {
+            Some((external, addresses)) => Cluster::elsewhere(external, addresses),
+            None => Cluster::with(Setup::default()),
+        }
     }
 
+    /// It always runs here.
     pub(crate) fn with(setup: Setup) -> Cluster {
-        let directory = tempfile::tempdir().unwrap();
-        let customer = Server::customer(ANY_PORT, directory.path(), &setup);
-        let product = Server::product(ANY_PORT, directory.path(), &setup);
-        let buyer = Server::buyer(customer.address, product.address, &setup);
-        let seller = Server::seller(customer.address, product.address, &setup);
-        Cluster { buyer, seller, customer, product, directory, setup }
+        Cluster::here(tempfile::tempdir().unwrap(), setup)
     }
 
     /// Stops all services and starts them again on the same data.
     pub(crate) fn restart(self) -> Cluster {
-        let Cluster { buyer, seller, customer, product, directory, setup } = self;
+        let Cluster { buyer, seller, customer, product, home } = self;
         drop((buyer, seller, customer, product));
+        match home {
+            Home::Here(directory, setup) => Cluster::here(directory, setup),
+            Home::Elsewhere(external) => {
+                let addresses = external.restart();
+                Cluster::elsewhere(external, addresses)
+            }
+        }
+    }
+
+    fn here(directory: TempDir, setup: Setup) -> Cluster {
         let customer = Server::customer(ANY_PORT, directory.path(), &setup);
         let product = Server::product(ANY_PORT, directory.path(), &setup);
         let buyer = Server::buyer(customer.address, product.address, &setup);
         let seller = Server::seller(customer.address, product.address, &setup);
-        Cluster { buyer, seller, customer, product, directory, setup }
+        Cluster { buyer, seller, customer, product, home: Home::Here(directory, setup) }
+    }
+
+    fn elsewhere(external: External, addresses: Addresses) -> Cluster {
+        let [buyer, seller, customer, product] = addresses.map(|address| Server { address, here: None });
+        Cluster { buyer, seller, customer, product, home: Home::Elsewhere(external) }
     }
 
     /// A seller with a new account, logged in.

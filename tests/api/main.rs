@@ -1,5 +1,7 @@
 //! The four services over real TCP, in one process: every API, every error and every bound of the protocol, bad
 //! input, and databases that come and go. How fast it all is, and what a crash leaves behind, are not tested here.
+//!
+//! With `MARKETPLACE_CLUSTER` in the environment, the services of most tests are real ones: see [`external`].
 
 mod accounts;
 mod bounds;
@@ -9,6 +11,7 @@ mod cluster;
 mod connections;
 mod customer_database;
 mod envelope;
+mod external;
 mod feedback;
 mod framing;
 mod items;

@@ -10,7 +10,7 @@ use world::{Answer, Run, buyers, sellers};
 const MS: Duration = Duration::from_millis(1);
 
 fn closed(calls: usize, warmup: usize) -> Volume {
-    Volume { calls, warmup, rate: None }
+    Volume { calls, warmup, rate: None, retry: false }
 }
 
 #[test]
@@ -77,7 +77,8 @@ fn a_setup_that_fails_ends_the_run_before_anything_is_measured() {
 #[test]
 fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Every 10 ms a call is due, of one client, and each takes 25 ms.
-    let mut run = Run::new(buyers("Ping", 1), Volume { calls: 10, warmup: 0, rate: Some(100.0) });
+    let mut run =
+        Run::new(buyers("Ping", 1), Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false });
     run.delay = Box::new(|_, _| MS * 25);
     let done = run.finish();
     let times = &done.record.apis[Api::Ping as usize].as_ref().expect("it was called").times;
@@ -90,7 +91,8 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
 
 #[test]
 fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
-    let mut run = Run::new(buyers("Ping", 4), Volume { calls: 5, warmup: 2, rate: Some(1000.0) });
+    let mut run =
+        Run::new(buyers("Ping", 4), Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false });
     run.delay = Box::new(|_, _| MS / 2);
     let done = run.finish();
     let sent = done.requests("measure");
@@ -106,7 +108,7 @@ fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
 
 #[test]
 fn a_schedule_is_kept_however_slow_it_is() {
-    let run = Run::new(buyers("Ping", 1), Volume { calls: 3, warmup: 0, rate: Some(0.1) });
+    let run = Run::new(buyers("Ping", 1), Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false });
     let done = run.finish();
     let moments: Vec<_> =
         done.requests("measure").iter().map(|request| request.at.since(done.record.started_at)).collect();
@@ -135,6 +137,39 @@ fn calls_that_are_lost_or_fail_are_counted_by_code_and_not_as_answered() {
 }
 
 #[test]
+fn a_call_whose_connection_was_cut_is_made_again_if_asked_for() {
+    let mut run = Run::new(sellers("ChangeItemPrice", 1), Volume { retry: true, ..closed(10, 0) });
+    run.answer = Box::new(|_, _, count| match count {
+        6 | 9 | 10 => Answer::Break,
+        _ => Answer::Right,
+    });
+    let done = run.finish();
+    assert_eq!(done.record.repeated, 3);
+    assert!(done.record.is_right(), "{:?}", done.record.errors);
+    assert_eq!(done.requests("measure").len(), 13);
+    assert_eq!(done.calls(Api::ChangeItemPrice), 10, "a call that was made again is one call");
+}
+
+#[test]
+fn a_call_that_would_act_twice_is_not_made_again() {
+    let mut run = Run::new(sellers("RegisterItemForSale", 1), Volume { retry: true, ..closed(5, 0) });
+    run.answer = Box::new(|_, _, count| if count == 6 { Answer::Break } else { Answer::Right });
+    let done = run.finish();
+    assert_eq!(done.record.repeated, 0);
+    assert_eq!(done.record.errors["CONNECTION_LOST"], 1);
+}
+
+#[test]
+fn no_call_is_made_again_for_ever() {
+    let mut run = Run::new(buyers("Ping", 1), Volume { retry: true, ..closed(5, 0) });
+    run.answer = Box::new(|_, _, count| if count > 2 { Answer::Break } else { Answer::Right });
+    let done = run.finish();
+    assert_eq!(done.record.repeated, FAILURES_IN_A_ROW_MAX as u64 - 1);
+    assert_eq!(done.record.errors["CONNECTION_LOST"], 1);
+    assert_eq!(done.stages.last(), Some(&Stage::Done));
+}
+
+#[test]
 fn a_run_is_broken_off_where_nobody_answers_any_more() {
     let mut run = Run::new(buyers("Ping", 2), closed(1000, 0));
     run.answer =
@@ -158,7 +193,7 @@ fn failures_now_and_then_break_nothing_off() {
 
 #[test]
 fn the_observer_ends_a_run_in_every_stage() {
-    let volume = Volume { calls: 10, warmup: 10, rate: Some(0.1) };
+    let volume = Volume { calls: 10, warmup: 10, rate: Some(0.1), retry: false };
     let stages =
         [(1, "setup", None), (6, "warmup", Some(Stage::Warmup)), (15, "measure", Some(Stage::Measure))];
     for (replies, stage, last) in stages {

@@ -4,7 +4,7 @@ use crate::results::{ApiRun, Results, Run};
 
 use super::figures::targets;
 
-const HEADS: [&str; 20] = [
+const HEADS: [&str; 21] = [
     "scenario",
     "clients",
     "target",
@@ -24,6 +24,7 @@ const HEADS: [&str; 20] = [
     "received_bytes_per_call",
     "errors",
     "wrong",
+    "repeated",
     "lateness_p99_us",
 ];
 const SERVICE_HEADS: [&str; 3] = ["cpu_us_per_call", "memory_peak_bytes", "commits_per_second"];
@@ -117,7 +118,8 @@ fn of_calls(run: &Run, api: &ApiRun) -> Vec<String> {
 /// What belongs to a run as a whole, from its errors on.
 fn of_run(run: &Run, services: &[&str]) -> Vec<String> {
     let errors: Vec<String> = run.errors.iter().map(|(code, count)| format!("{code}={count}")).collect();
-    let mut fields = vec![errors.join(" "), run.wrong.to_string(), optional(run.lateness_p99_us)];
+    let mut fields = vec![errors.join(" "), run.wrong.to_string(), run.repeated.to_string()];
+    fields.push(optional(run.lateness_p99_us));
     for name in services {
         let service = run.services.iter().find(|service| service.service == *name);
         fields.push(optional(service.map(|service| service.cpu_us_per_call)));

@@ -85,7 +85,8 @@ pub(super) fn services(series: &Series) -> Vec<ServiceFigures<'_>> {
     figures.collect()
 }
 
-/// What must be said of a scenario beside its figures: how the schedule was kept, and what went wrong.
+/// What must be said of a scenario beside its figures: how the schedule was kept, what was made again, and what went
+/// wrong.
 pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
     let mut notes = Vec::new();
     for (target, series) in targets(measured) {
@@ -93,6 +94,10 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
             let late = Spread::of(series.runs.iter().filter_map(|run| run.lateness_p99_us));
             let late = late.map_or(NONE.to_owned(), time_spread);
             notes.push(format!("{target}: scheduled {} calls/s, lateness p99 {late}", number(rate)));
+        }
+        let repeated: u64 = series.runs.iter().map(|run| run.repeated).sum();
+        if repeated > 0 {
+            notes.push(format!("{target}: calls made again: {}", integer(repeated as f64)));
         }
         notes.extend(problems(series).map(|problems| format!("{target}: {problems}")));
     }
@@ -143,6 +148,16 @@ mod tests {
         let mut series = sample::results().scenarios.remove(0).marketplace;
         series.apis.pop();
         assert_eq!(figures(&series).len(), 1);
+    }
+
+    #[test]
+    fn calls_made_again_are_no_problem_and_are_told() {
+        let mut results = sample::results();
+        results.scenarios[0].marketplace.runs[0].repeated = 1200;
+        results.scenarios[0].marketplace.runs[1].repeated = 34;
+        let notes = notes(&results.options, &results.scenarios[0]);
+        assert_eq!(notes, ["marketplace: calls made again: 1,234"]);
+        assert!(results.is_right());
     }
 
     #[test]

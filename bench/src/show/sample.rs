@@ -99,6 +99,7 @@ fn run(clients: usize, time_us: f64, started_after_s: f64) -> Run {
         apis: apis.into(),
         errors: BTreeMap::new(),
         wrong: 0,
+        repeated: 0,
         lateness_p99_us: None,
         services: services.into(),
     }

@@ -1,0 +1,34 @@
+# Functions of the scripts that use compose.yaml: they work with Compose 2, which is a part of the command `docker`, and
+# with the older docker-compose.
+# shellcheck shell=bash
+
+compose_file=$(realpath "$(dirname "${BASH_SOURCE[0]}")")/compose.yaml
+
+compose() {
+    if docker compose version >/dev/null 2>&1; then
+        docker compose --progress quiet --file "$compose_file" "$@"
+    else
+        # It tells of each container on standard error.
+        docker-compose --file "$compose_file" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing ' >&2)
+    fi
+}
+
+# Starts all services, and waits until they are healthy.
+compose_up() {
+    compose up --detach --no-build >&2
+    await_healthy
+}
+
+# The older one has no `--wait`.
+await_healthy() {
+    local container _
+    for container in $(compose ps --quiet); do
+        for _ in {1..300}; do
+            [ "$(docker inspect --format '{{.State.Health.Status}}' "$container")" != healthy ] || continue 2
+            sleep 0.1
+        done
+        docker logs --tail 20 "$container" >&2
+        echo "not healthy within 30 seconds: $(docker inspect --format '{{.Name}}' "$container")" >&2
+        return 1
+    done
+}
