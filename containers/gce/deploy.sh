@@ -113,7 +113,7 @@ upload_release() {
     readonly sha256 release
 
     create "storage buckets" "$bucket" "" --location="$region" --uniform-bucket-level-access --public-access-prevention
-    run gcloud storage cp --no-clobber "$archive" "gs://$release"
+    run gcloud storage cp "$archive" "gs://$release" --no-clobber
     # It is created by its short name and known by its address.
     if ! exists "iam service-accounts" "$account" ""; then
         run gcloud iam service-accounts create "$name" --display-name="Marketplace VMs"
@@ -254,7 +254,7 @@ delete_everything() {
     delete "compute networks subnets" "$name" "--region=$region"
     delete "compute networks" "$name" ""
     delete "iam service-accounts" "$account" ""
-    if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm --recursive "$bucket"; fi
+    if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 
 # create GROUP NAME SCOPE [OPTION]…: creates what is not there. GROUP is what stands between `gcloud` and the verb, SCOPE

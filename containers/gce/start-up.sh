@@ -11,7 +11,8 @@ work=$(mktemp --directory)
 trap 'rm --recursive --force -- "$work"' EXIT
 
 main() {
-    local -a services
+    local -a services units
+    local service
     read -ra services <<<"$(instance attributes/marketplace-services)"
     mkdir --parents "$settings"
     if [[ " ${services[*]}" == *" db_"* ]]; then
@@ -20,9 +21,10 @@ main() {
     install_release "$(instance attributes/marketplace-release)" "$(instance attributes/marketplace-sha256)"
     for service in "${services[@]}"; do
         printf 'OPTIONS=%s\n' "$(instance "attributes/marketplace-$service")" >"$settings/$service.env"
-        systemctl enable "marketplace@$service.service"
-        systemctl restart "marketplace@$service.service"
+        units+=("marketplace@$service.service")
     done
+    systemctl enable "${units[@]}"
+    systemctl restart "${units[@]}"
 }
 
 # What the metadata server says about this VM.
