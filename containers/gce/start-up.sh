@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# What a VM does at each boot, as root: it mounts its data disk, installs the release that its metadata names, and starts
+# the services that are listed there. Run by hand, it updates them.
+set -euo pipefail
+
+readonly metadata=http://metadata.google.internal/computeMetadata/v1/instance
+readonly disk=/dev/disk/by-id/google-marketplace-data
+readonly data=/var/lib/private/marketplace
+readonly settings=/etc/marketplace
+work=$(mktemp --directory)
+trap 'rm --recursive --force -- "$work"' EXIT
+
+main() {
+    local -a services units
+    local service
+    read -ra services <<<"$(instance attributes/marketplace-services)"
+    mkdir --parents "$settings"
+    if [[ " ${services[*]}" == *" db_"* ]]; then
+        mount_data_disk
+    fi
+    install_release "$(instance attributes/marketplace-release)" "$(instance attributes/marketplace-sha256)"
+    for service in "${services[@]}"; do
+        printf 'OPTIONS=%s\n' "$(instance "attributes/marketplace-$service")" >"$settings/$service.env"
+        units+=("marketplace@$service.service")
+    done
+    systemctl enable "${units[@]}"
+    systemctl restart "${units[@]}"
+}
+
+# What the metadata server says about this VM.
+instance() {
+    curl --fail --silent --show-error --retry 5 --retry-connrefused --header 'Metadata-Flavor: Google' "$metadata/$1"
+}
+
+# A database without its disk must not start: it would begin anew on the boot disk.
+mount_data_disk() {
+    local signatures
+    # Only a disk that bears no signature of any kind is formatted; one that cannot be read ends the script.
+    signatures=$(wipefs --noheadings --output TYPE -- "$disk")
+    if [[ -z $signatures ]]; then
+        mkfs.ext4 -q -m 0 "$disk"
+    fi
+    install --directory --mode=0700 "$(dirname "$data")"
+    install --directory "$data"
+    if ! grep --quiet --fixed-strings " $data " /etc/fstab; then
+        printf '%s\n' "$disk $data ext4 noatime,nofail,x-systemd.growfs 0 2" >>/etc/fstab
+        systemctl daemon-reload
+    fi
+    mountpoint --quiet "$data" || mount "$data"
+}
+
+# Installs the archive at gs://$1 with the checksum $2, unless it is the one that is here.
+install_release() {
+    local archive=$work/release.tar.gz
+    if [[ -e $settings/release && $(<"$settings/release") == "$2" ]]; then
+        return
+    fi
+    # The token is not for the list of processes, so it goes through a file that only this user can read.
+    instance service-accounts/default/token |
+        sed 's/.*"access_token": *"\([^"]*\)".*/header = "Authorization: Bearer \1"/' >"$work/token"
+    curl --fail --silent --show-error --retry 5 --config "$work/token" --output "$archive" \
+        "https://storage.googleapis.com/$1"
+    printf '%s  %s\n' "$2" "$archive" | sha256sum --check --quiet
+    tar --extract --file "$archive" --directory "$work"
+    install --mode=0755 "$work/marketplace" /usr/local/bin/marketplace
+    install --mode=0644 "$work/marketplace@.service" /etc/systemd/system/marketplace@.service
+    systemctl daemon-reload
+    printf '%s\n' "$2" >"$settings/release"
+}
+
+main
