@@ -41,16 +41,8 @@ impl Domain for Numbers {
     const SERVICE: &'static str = "db_numbers";
     type Api = Api;
     type Row = Row;
-
-    fn api(name: &str) -> Option<Api> {
-        Some(match name {
-            "Get" => Api::Get,
-            "Set" => Api::Set,
-            "Claim" => Api::Claim,
-            "Slow" => Api::Slow,
-            _ => return None,
-        })
-    }
+    const APIS: &'static [(&'static str, Api)] =
+        &[("Get", Api::Get), ("Set", Api::Set), ("Claim", Api::Claim), ("Slow", Api::Slow)];
 
     fn is_write(api: Api) -> bool {
         !matches!(api, Api::Get)
