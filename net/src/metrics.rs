@@ -176,7 +176,7 @@ impl Registry {
     }
 
     /// The present values of all metrics, as text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut out = Exposition::default();
         let entries = self.entries();
         entries.loops.iter().for_each(|metrics| metrics.expose(self.namespace, &mut out));

@@ -4,6 +4,7 @@
 //! answers it. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
@@ -113,8 +114,8 @@ impl Requests {
 
     /// The number of an API, by its name and its place in the service's list, if it has one.
     pub(crate) fn number(&self, place: Option<usize>, api: &str) -> ApiNumber {
-        let from_end = if api == "Ping" { 2 } else { 1 };
-        let place = place.unwrap_or(self.metrics.apis.len() - from_end);
+        let from_end = || if api == "Ping" { 2 } else { 1 };
+        let place = place.unwrap_or_else(|| self.metrics.apis.len() - from_end());
         ApiNumber(u8::try_from(place).expect("the list is no longer"))
     }
 
@@ -123,16 +124,16 @@ impl Requests {
         let ApiNumber(api) = started.api;
         let counts = &self.metrics.counts[usize::from(api)];
         error.map_or(&counts.ok, |code| &counts.errors[code as usize]).add(1);
-        let duration = out.now().since(started.at);
-        counts.duration.observe_duration(duration);
-        if out.limits().slow_after.is_some_and(|slow_after| duration > slow_after)
+        let nanos = out.now().as_nanos().saturating_sub(started.at.as_nanos());
+        counts.duration.observe(nanos);
+        if out.limits().slow_after.is_some_and(|slow_after| Duration::from_nanos(nanos) > slow_after)
             && self.slow_lines.next(out.now())
         {
             log::warn!(
                 "event=slow_request api={} outcome={} duration_ms={}",
                 self.metrics.apis[usize::from(api)],
                 error.map_or("ok", |code| Code::NAMES[code as usize]),
-                duration.as_millis()
+                nanos / 1_000_000
             );
         }
     }

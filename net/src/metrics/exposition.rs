@@ -1,6 +1,7 @@
 //! [`Exposition`]: metrics as text, in the format of Prometheus. It knows no metric.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::{self, Write};
 
 use super::Histogram;
@@ -25,9 +26,11 @@ struct Family {
     values: BTreeMap<String, Value>,
 }
 
-#[derive(Clone, PartialEq)]
 enum Value {
-    Number(f64),
+    Number {
+        number: u64,
+        unit: f64,
+    },
     /// The counts up to each bound and above the last, and the sum of what was counted.
     Buckets {
         bounds: &'static [u64],
@@ -40,22 +43,22 @@ enum Value {
 impl Exposition {
     /// A number that only grows.
     pub fn counter(&mut self, name: &str, help: &'static str, labels: &[Label<'_>], value: u64) {
-        self.add(name, "counter", help, labels, Value::Number(as_float(value)));
+        self.add(name, "counter", help, labels, Value::Number { number: value, unit: 1.0 });
     }
 
     /// Nanoseconds that only grow, in seconds.
     pub fn counter_seconds(&mut self, name: &str, help: &'static str, labels: &[Label<'_>], nanos: u64) {
-        self.add(name, "counter", help, labels, Value::Number(as_float(nanos) / NANOS));
+        self.add(name, "counter", help, labels, Value::Number { number: nanos, unit: NANOS });
     }
 
     /// A number that goes up and down.
     pub fn gauge(&mut self, name: &str, help: &'static str, labels: &[Label<'_>], value: u64) {
-        self.add(name, "gauge", help, labels, Value::Number(as_float(value)));
+        self.add(name, "gauge", help, labels, Value::Number { number: value, unit: 1.0 });
     }
 
     /// A moment, given in nanoseconds since the Unix epoch, in seconds.
     pub fn gauge_seconds(&mut self, name: &str, help: &'static str, labels: &[Label<'_>], nanos: u64) {
-        self.add(name, "gauge", help, labels, Value::Number(as_float(nanos) / NANOS));
+        self.add(name, "gauge", help, labels, Value::Number { number: nanos, unit: NANOS });
     }
 
     /// A histogram.
@@ -93,10 +96,10 @@ impl Exposition {
         let family = self.families.entry(name.to_owned());
         let family = family.or_insert_with(|| Family { kind, help, values: BTreeMap::new() });
         match family.values.entry(labels.join(",")) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
+            Entry::Vacant(entry) => {
                 entry.insert(value);
             }
-            std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().add(value),
+            Entry::Occupied(mut entry) => entry.get_mut().add(value),
         }
     }
 
@@ -104,23 +107,7 @@ impl Exposition {
         for (name, Family { kind, help, values }) in &self.families {
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
             for (labels, value) in values {
-                match value {
-                    Value::Number(number) if labels.is_empty() => writeln!(text, "{name} {number}")?,
-                    Value::Number(number) => writeln!(text, "{name}{{{labels}}} {number}")?,
-                    Value::Buckets { bounds, counts, sum, unit } => {
-                        let bounds = bounds.iter().map(|bound| (as_float(*bound) / unit).to_string());
-                        let bounds = bounds.chain(["+Inf".to_owned()]);
-                        let separator = if labels.is_empty() { "" } else { "," };
-                        let mut total = 0;
-                        for (bound, count) in bounds.zip(counts) {
-                            total += count;
-                            writeln!(text, "{name}_bucket{{{labels}{separator}le=\"{bound}\"}} {total}")?;
-                        }
-                        let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-                        writeln!(text, "{name}_sum{labels} {}", as_float(*sum) / unit)?;
-                        writeln!(text, "{name}_count{labels} {total}")?;
-                    }
-                }
+                value.write(text, name, labels)?;
             }
         }
         Ok(())
@@ -131,12 +118,30 @@ impl Value {
     /// Adds what another reactor counted of the same.
     fn add(&mut self, more: Self) {
         match (self, more) {
-            (Self::Number(number), Self::Number(more)) => *number += more,
+            (Self::Number { number, .. }, Self::Number { number: more, .. }) => *number += more,
             (Self::Buckets { counts, sum, .. }, Self::Buckets { counts: more, sum: more_sum, .. }) => {
                 counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
                 *sum += more_sum;
             }
             _ => unreachable!("a name stands for one kind of metric"),
+        }
+    }
+
+    fn write(&self, text: &mut String, name: &str, labels: &str) -> fmt::Result {
+        let in_braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+        match self {
+            Self::Number { number, unit } => writeln!(text, "{name}{in_braces} {}", as_float(*number) / unit),
+            Self::Buckets { bounds, counts, sum, unit } => {
+                let bounds = bounds.iter().map(|bound| (as_float(*bound) / unit).to_string());
+                let separator = if labels.is_empty() { "" } else { "," };
+                let mut total = 0;
+                for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(counts) {
+                    total += count;
+                    writeln!(text, "{name}_bucket{{{labels}{separator}le=\"{bound}\"}} {total}")?;
+                }
+                writeln!(text, "{name}_sum{in_braces} {}", as_float(*sum) / unit)?;
+                writeln!(text, "{name}_count{in_braces} {total}")
+            }
         }
     }
 }
