@@ -206,3 +206,17 @@ impl<const LANES: usize> Metrics for FrontendMetrics<LANES> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_requests_are_logged_up_to_a_number_of_lines_in_a_second() {
+        let mut lines = SlowLines::default();
+        for second in [7, 8] {
+            let logged = (0..1000).filter(|ms| lines.next(Time::from_millis(second * 1000 + ms)));
+            assert_eq!(logged.count(), SLOW_LINES_MAX as usize);
+        }
+    }
+}
