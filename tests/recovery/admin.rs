@@ -140,10 +140,9 @@ fn all_services_say_how_they_are_and_what_they_did() {
 #[test]
 fn a_service_that_drains_says_so_until_its_end() {
     let database = SlowDatabase::start();
-    let more = ["--reactors=2"];
-    let frontend = Watched::frontend("server_buyer", database.address, database.address, &more);
-    // As many as it takes for each reactor to have one.
-    let mut connections: Vec<_> = (0..16).map(|_| connect(frontend.address).unwrap()).collect();
+    let frontend = Watched::frontend("server_buyer", database.address, database.address, &["--reactors=8"]);
+    // Enough for most reactors to have one.
+    let mut connections: Vec<_> = (0..32).map(|_| connect(frontend.address).unwrap()).collect();
     let calls: Vec<_> = connections
         .iter_mut()
         .map(|connection| {
@@ -151,7 +150,7 @@ fn a_service_that_drains_says_so_until_its_end() {
             database.next_call()
         })
         .collect();
-    assert_eq!(frontend.metrics()[r#"marketplace_calls_in_flight{backend="product"}"#], 16.0);
+    assert_eq!(frontend.metrics()[r#"marketplace_calls_in_flight{backend="product"}"#], 32.0);
     assert_eq!(frontend.get("/readyz").0, "200");
 
     frontend.process.signal(Signal::TERM);
