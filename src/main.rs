@@ -12,6 +12,7 @@ mod logging;
 mod ping;
 mod serve;
 mod shell;
+mod status;
 mod text;
 mod up;
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
+use std::slice;
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, given, number, parse, report, usage_error};
-use crate::logging;
+use crate::{logging, status};
 
 /// The most reactors of a frontend.
 const REACTORS_MAX: usize = 64;
@@ -72,6 +73,8 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
 struct Settings {
     service: String,
     listen: String,
+    /// Where the process is watched, if it is.
+    admin: Option<String>,
     limits: Limits,
     log_level: LevelFilter,
     /// Of a database.
@@ -108,6 +111,9 @@ fn options(service: &str) -> Options {
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
     let line = format!("the longest request line ({})", limits(service).line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
+    let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
+    options.optopt("", "admin", admin, "HOST:PORT");
+    options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
     options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
     options
 }
@@ -126,6 +132,14 @@ impl Settings {
         limits.line_bytes_max =
             number(matches, "line-bytes-max", limits.line_bytes_max, 128, line_bytes_max(service))?;
 
+        let admin = given(matches, "admin");
+        if let Some(admin) = &admin {
+            check_address(admin).map_err(|error| format!("--admin: {error}"))?;
+        }
+        if given(matches, "slow-ms").is_some() {
+            limits.slow_after = Some(Duration::from_millis(number(matches, "slow-ms", 0, 1, 3_600_000)?));
+        }
+
         let mut customer = CustomerOptions::default();
         let seconds = customer.session_timeout.as_secs();
         customer.session_timeout =
@@ -141,6 +155,7 @@ impl Settings {
         Ok(Self {
             service: service.to_owned(),
             listen,
+            admin,
             limits,
             log_level: log_level(matches)?,
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
@@ -154,7 +169,8 @@ impl Settings {
 }
 
 fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
-    let reactor = Reactor::bind(&settings.listen)?;
+    let mut reactor = Reactor::bind(&settings.listen)?;
+    watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let Settings { data, durability, customer, .. } = settings;
@@ -163,7 +179,8 @@ fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn E
 }
 
 fn serve_product(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
-    let reactor = Reactor::bind(&settings.listen)?;
+    let mut reactor = Reactor::bind(&settings.listen)?;
+    watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let service = services::db_product(&settings.data, settings.durability, &mut threads)?;
@@ -188,7 +205,8 @@ fn serve_frontend<S: Service>(
     signals: Signals,
     service: impl Fn(Deadlines) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
-    let reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
+    let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
+    watch(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(&settings.service, reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
@@ -209,6 +227,17 @@ fn serve_frontend<S: Service>(
     })
 }
 
+/// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
+fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
+    let registry = status::registry(&settings.service);
+    reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
+    if let Some(admin) = &settings.admin {
+        let address = reactors[0].bind_admin(admin)?;
+        log::info!("event=watched service={} admin={address}", settings.service);
+    }
+    Ok(())
+}
+
 /// Lets the first SIGTERM or SIGINT drain the reactors, and the second end the process at once.
 pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
@@ -218,6 +247,7 @@ pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io:
                 process::exit(i32::from(FAILED));
             }
             log::info!("event=draining signal={signal}");
+            status::stopping();
             handles.iter().for_each(Handle::drain);
         }
     })?;
@@ -226,6 +256,7 @@ pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io:
 
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
+    status::ready();
 }
 
 /// Each connection takes a file descriptor, and the usual limit allows only 1024.

@@ -37,6 +37,11 @@ impl Outbox {
         self.bytes.push(b'\n');
     }
 
+    /// Appends bytes that are no line.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// The bytes that the socket has not taken.
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]

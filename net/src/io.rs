@@ -9,6 +9,8 @@ pub enum Peer {
     Session(Conn),
     /// A backend, by its number.
     Link(usize),
+    /// Somebody who asks over HTTP how the process is.
+    Admin(Conn),
 }
 
 /// What a driver tells a node.
@@ -40,7 +42,7 @@ pub enum Output {
     /// The peer may be read from again; the driver's own notes say whether something is there.
     Resume(Peer),
     /// Shut the write side of the connection.
-    Finish(Conn),
+    Finish(Peer),
     /// Close the connection.
     Close(Peer),
     /// Connect; answer with [`Input::Connected`] or [`Input::Failed`].

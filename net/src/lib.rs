@@ -1,5 +1,5 @@
 //! The event loop: sessions of clients, links to backends, timers and limits, for services that
-//! exchange lines over TCP.
+//! exchange lines over TCP, and the HTTP side through which they are watched.
 //!
 //! A service is a state machine without side effects of its own ([`Service`]). A [`Node`] puts
 //! connections around it, still without a system call or a clock. A driver connects a node to the
@@ -9,11 +9,13 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod buffer;
 mod io;
 mod limits;
 mod lines;
 mod link;
+mod metrics;
 mod node;
 mod out;
 pub mod reactor;
@@ -26,6 +28,7 @@ mod worker;
 
 pub use io::{Input, Output, Peer};
 pub use limits::Limits;
+pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
 pub use out::Out;
 pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};

@@ -37,10 +37,18 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Patience with a backend that answers nothing while a call is overdue.
     pub silence_timeout: Duration,
+    /// How long a request may take before the service logs it as slow, if at all.
+    pub slow_after: Option<Duration>,
     /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
     pub backoff_min: Duration,
     /// The longest pause before a link connects again.
     pub backoff_max: Duration,
+    /// Open HTTP connections to the process's metrics and health. A further one is dropped.
+    pub admin_connections_max: usize,
+    /// Bytes of an HTTP request's head.
+    pub admin_request_bytes_max: usize,
+    /// Patience with an HTTP connection, from its beginning to its end.
+    pub admin_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -61,8 +69,12 @@ impl Default for Limits {
             waiting_timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),
             silence_timeout: Duration::from_secs(5),
+            slow_after: None,
             backoff_min: Duration::from_millis(10),
             backoff_max: Duration::from_millis(200),
+            admin_connections_max: 16,
+            admin_request_bytes_max: 8 * 1024,
+            admin_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -4,11 +4,15 @@
 //! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
 //! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
 
+use std::sync::Arc;
 use std::{iter, mem};
 
+use crate::admin::Admin;
 use crate::link::{Action, LostCalls};
+use crate::metrics::{LoopMetrics, Registry};
 use crate::out::Out;
 use crate::session::{Expiry, State};
+use crate::timers::Alarm;
 use crate::{Backend, Conn, Event, Input, Limits, Lost, Output, Peer, Reject, Service, Time};
 
 /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
@@ -21,14 +25,22 @@ const SESSIONS_PER_TURN_MAX: usize = 1024;
 pub struct Node<S> {
     service: S,
     out: Out,
+    admin: Admin,
 }
 
 impl<S: Service> Node<S> {
     /// A node with so many backends, none of them connected yet.
     pub fn new(service: S, limits: Limits, backends: usize) -> Self {
+        Self::registered(service, limits, backends, Arc::new(Registry::new("net")))
+    }
+
+    /// The same, whose metrics are found through `registry`.
+    pub fn registered(service: S, limits: Limits, backends: usize, registry: Arc<Registry>) -> Self {
         let mut out = Out::new(limits, backends);
         (0..backends).for_each(|backend| out.arm_link(backend));
-        Self { service, out }
+        registry.add_loop(Arc::clone(&out.metrics));
+        service.metrics().into_iter().for_each(|metrics| registry.add(metrics));
+        Self { service, out, admin: Admin::new(registry) }
     }
 
     /// The service, once its node has no further use.
@@ -52,14 +64,30 @@ impl<S: Service> Node<S> {
         Some(conn)
     }
 
+    /// Takes a new HTTP connection. `None`: drop it, there are too many.
+    pub fn accept_admin(&mut self, now: Time) -> Option<Conn> {
+        let conn = self.admin.open(&self.out.limits)?;
+        // Its one deadline is never moved, so nobody needs to remember that it is armed.
+        let deadline = now + self.out.limits.admin_timeout;
+        self.out.timers.arm(&mut Alarm::default(), deadline, Peer::Admin(conn));
+        Some(conn)
+    }
+
     /// Lets the service react to what happened.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         self.out.now = now;
         match input {
             Input::Received(Peer::Session(conn), bytes) => self.received(conn, bytes),
             Input::Received(Peer::Link(link), bytes) => self.answered(link, bytes),
+            Input::Received(Peer::Admin(conn), bytes) => {
+                self.admin.received(now, conn, bytes, &self.out.limits, &mut self.out.outputs);
+            }
+            Input::Sent(Peer::Admin(conn), count) => self.admin.sent(conn, count, &mut self.out.outputs),
             Input::Sent(peer, count) => self.out.sent(peer, count),
+            Input::Writable(Peer::Admin(conn)) => self.admin.writable(conn, &mut self.out.outputs),
             Input::Writable(peer) => self.out.writable(peer),
+            Input::Finished(Peer::Admin(conn)) => self.admin.peer_finished(conn, &mut self.out.outputs),
+            Input::Failed(Peer::Admin(conn)) => self.admin.close(conn, &mut self.out.outputs),
             Input::Finished(Peer::Session(conn)) => self.out.peer_finished(conn),
             Input::Failed(Peer::Session(conn)) => self.out.close_session(conn),
             Input::Finished(Peer::Link(link)) | Input::Failed(Peer::Link(link)) => {
@@ -68,6 +96,7 @@ impl<S: Service> Node<S> {
             Input::Connected(Backend(link)) => self.out.connected(link),
             Input::Wake => self.service.handle(now, Event::Wake, &mut self.out),
             Input::Drain => {
+                self.admin.drain();
                 self.out.drain();
                 self.service.handle(now, Event::Drain, &mut self.out);
             }
@@ -84,6 +113,7 @@ impl<S: Service> Node<S> {
             match peer {
                 Peer::Session(conn) => self.session_alarm(at, conn),
                 Peer::Link(link) => self.link_alarm(at, link),
+                Peer::Admin(conn) => self.admin.close(conn, &mut self.out.outputs),
             }
         }
         self.report();
@@ -131,6 +161,7 @@ impl<S: Service> Node<S> {
                 _ => &[],
             },
             Peer::Link(link) => self.out.links[link].outbox.unsent(),
+            Peer::Admin(conn) => self.admin.outbox(conn),
         }
     }
 
@@ -139,6 +170,7 @@ impl<S: Service> Node<S> {
         match peer {
             Peer::Session(conn) => self.out.session(conn).is_some_and(|session| session.reading),
             Peer::Link(link) => self.out.links[link].is_up(),
+            Peer::Admin(conn) => self.admin.wants_read(conn),
         }
     }
 
@@ -146,6 +178,11 @@ impl<S: Service> Node<S> {
     pub fn is_drained(&self) -> bool {
         let mut sessions = self.out.sessions.iter();
         self.service.is_drained() && sessions.all(|(_, session)| session.is_answered())
+    }
+
+    /// What the driver is to tell of the loop.
+    pub(crate) fn loop_metrics(&self) -> &Arc<LoopMetrics> {
+        &self.out.metrics
     }
 
     fn received(&mut self, conn: Conn, bytes: &[u8]) {

@@ -1,11 +1,13 @@
 //! [`Out`]: a node's connections, as a service sees them: it sends, closes and calls. No syscalls, no clock.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::buffer::Transmit;
 use crate::link::Link;
+use crate::metrics::LoopMetrics;
 use crate::session::{Expiry, Session, State};
 use crate::timers::Timers;
 use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
@@ -27,6 +29,7 @@ pub struct Out {
     pub(crate) closed: VecDeque<Conn>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
+    pub(crate) metrics: Arc<LoopMetrics>,
     generation: u32,
 }
 
@@ -69,11 +72,22 @@ impl Out {
         }
     }
 
+    /// The time of the turn.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The limits of the node.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Delivers no further line of this client, lets the service say why once it has answered the earlier
     /// ones, and closes the connection once that has left.
     pub(crate) fn reject(&mut self, conn: Conn, reject: Reject) {
         if let Some(session) = self.session(conn) {
             session.rejected = Some(reject);
+            self.metrics.rejects[reject.reason()].add(1);
             self.close(conn);
         }
     }
@@ -90,6 +104,7 @@ impl Out {
             rejected: VecDeque::new(),
             closed: VecDeque::new(),
             refused_calls: Vec::new(),
+            metrics: Arc::default(),
             generation: 0,
         }
     }
@@ -97,6 +112,7 @@ impl Out {
     pub(crate) fn open_session(&mut self) -> Conn {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.sessions.insert(Session::new(self.generation, &self.limits));
+        self.count_sessions();
         Conn {
             slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
             generation: self.generation,
@@ -133,7 +149,7 @@ impl Out {
         }
         if session.state == State::Closing && session.is_answered() {
             session.linger(now);
-            self.outputs.push_back(Output::Finish(conn));
+            self.outputs.push_back(Output::Finish(Peer::Session(conn)));
         }
         if !session.starved && !session.ready && session.may_deliver(&self.limits) {
             session.ready = true;
@@ -168,6 +184,7 @@ impl Out {
     pub(crate) fn close_session(&mut self, conn: Conn) {
         if self.session(conn).is_some() {
             self.sessions.remove(conn.slot());
+            self.count_sessions();
             self.outputs.push_back(Output::Close(Peer::Session(conn)));
             self.closed.push_back(conn);
         }
@@ -198,6 +215,7 @@ impl Out {
                 link.outbox.advance(count);
                 link.transmit = after_write(link.outbox.is_empty());
             }
+            Peer::Admin(_) => unreachable!("the node keeps these to itself"),
         }
     }
 
@@ -208,6 +226,7 @@ impl Out {
                 None => return,
             },
             Peer::Link(link) => &mut self.links[link].transmit,
+            Peer::Admin(_) => unreachable!("the node keeps these to itself"),
         };
         if *transmit == Transmit::Blocked {
             *transmit = Transmit::Queued;
@@ -239,6 +258,10 @@ impl Out {
         }
     }
 
+    fn count_sessions(&self) {
+        self.metrics.connections.set(self.sessions.len() as u64);
+    }
+
     fn transmit_link(&mut self, number: usize) {
         let link = &mut self.links[number];
         if link.transmit == Transmit::Idle && !link.outbox.is_empty() {
@@ -248,6 +271,6 @@ impl Out {
     }
 }
 
-fn after_write(all_taken: bool) -> Transmit {
+pub(crate) fn after_write(all_taken: bool) -> Transmit {
     if all_taken { Transmit::Idle } else { Transmit::Blocked }
 }

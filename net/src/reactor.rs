@@ -5,6 +5,7 @@
 
 mod clock;
 mod driver;
+mod listener;
 mod lookups;
 mod sockets;
 
@@ -13,21 +14,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mio::net::TcpListener;
-use mio::{Interest, Poll, Token};
+use mio::{Poll, Token};
 
 use self::driver::Driver;
+use self::listener::Listener;
 use self::lookups::Lookups;
 use self::sockets::{bind, bind_any};
-use crate::{Limits, Node, Service, Waker};
+use crate::{Limits, Node, Registry, Service, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
+const ADMIN_LISTENER: Token = Token(usize::MAX - 2);
 
 /// A poll, with a bound listener if clients are to connect, ready to run a service.
 pub struct Reactor {
     poll: Poll,
-    listener: Option<TcpListener>,
+    listener: Option<Listener>,
+    /// Where HTTP connections come in.
+    admin: Option<Listener>,
+    registry: Arc<Registry>,
     handle: Handle,
 }
 
@@ -89,15 +94,27 @@ impl Reactor {
 
     fn new(listener: Option<std::net::TcpListener>) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listener = listener.map(TcpListener::from_std);
-        if let Some(listener) = &mut listener {
-            poll.registry().register(listener, LISTENER, Interest::READABLE)?;
-        }
+        let listener = listener.map(|socket| Listener::register(&poll, socket, LISTENER)).transpose()?;
         let handle = Handle {
             waker: Arc::new(mio::Waker::new(poll.registry(), WAKER)?),
             drain: Arc::new(AtomicBool::new(false)),
         };
-        Ok(Self { poll, listener, handle })
+        Ok(Self { poll, listener, admin: None, registry: Arc::new(Registry::new("net")), handle })
+    }
+
+    /// Has the reactor's metrics found through `registry`, which is that of the whole process.
+    pub fn register(&mut self, registry: &Arc<Registry>) {
+        self.registry = Arc::clone(registry);
+    }
+
+    /// Binds a listener for those who ask over HTTP how the process is: whether it lives (`/livez`), is ready
+    /// (`/readyz`), and what it counts (`/metrics`). Returns its address.
+    ///
+    /// # Errors
+    /// The address does not resolve or cannot be bound.
+    pub fn bind_admin(&mut self, listen: &str) -> io::Result<SocketAddr> {
+        let listener = Listener::register(&self.poll, bind_any(listen, false)?, ADMIN_LISTENER)?;
+        self.admin.insert(listener).local_addr()
     }
 
     /// The address that clients connect to.
@@ -120,8 +137,12 @@ impl Reactor {
     /// # Errors
     /// Polling fails, or there is no thread for looking up names.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> io::Result<S> {
-        let node = Node::new(service, limits, backends.len());
-        let lookups = Lookups::new(backends, self.handle.waker())?;
-        Driver::new(node, self.poll, self.listener, lookups).run(&self.handle.drain)
+        let Self { poll, listener, admin, registry, handle } = self;
+        let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
+        let lookups = Lookups::new(backends, handle.waker())?;
+        let metrics = Arc::clone(node.loop_metrics());
+        let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);
+        metrics.end();
+        result
     }
 }

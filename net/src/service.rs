@@ -1,6 +1,8 @@
 //! What a service sees: the events that reach it, and [`Out`], through which it answers.
 
-use crate::{Out, Time};
+use std::sync::Arc;
+
+use crate::{Metrics, Out, Time};
 
 /// A client's connection. The generation keeps a late reply away from a newer connection that
 /// was given the same slot.
@@ -49,6 +51,20 @@ pub enum Reject {
     LineTimeout(u64),
 }
 
+impl Reject {
+    /// The names of the reasons, as metrics have them.
+    pub(crate) const REASONS: [&str; 3] = ["connections_max", "line_too_long", "line_timeout"];
+
+    /// The place of the reason in [`Reject::REASONS`].
+    pub(crate) fn reason(self) -> usize {
+        match self {
+            Self::ConnectionsMax(_) => 0,
+            Self::LineTooLong(_) => 1,
+            Self::LineTimeout(_) => 2,
+        }
+    }
+}
+
 /// What happens to a service.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -76,6 +92,11 @@ pub trait Service {
     /// Called once after the events of a turn: the place for work that is shared between them. Connections
     /// that break while the turn's output is written are reported after it, and belong to the next turn.
     fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
+
+    /// What the service counts, if anything. Asked once, when its node is made.
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        None
+    }
 
     /// Whether nothing is in flight any more. Asked only after [`Event::Drain`].
     fn is_drained(&self) -> bool;

@@ -267,8 +267,8 @@ impl Sim {
                     self.schedule(Happening::Readable(id, side));
                 }
             }
-            Output::Finish(conn) => {
-                if let Some(&(id, side)) = self.hosts[host].peers.get(&Peer::Session(conn)) {
+            Output::Finish(peer) => {
+                if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
                     self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
                 }
             }

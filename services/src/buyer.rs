@@ -29,6 +29,21 @@ pub(crate) enum Buyer {
 
 impl Flow for Buyer {
     const SERVICE: &'static str = "server_buyer";
+    const APIS: &'static [&'static str] = &[
+        "CreateAccount",
+        "Login",
+        "Logout",
+        "SearchItemsForSale",
+        "GetItem",
+        "AddItemToCart",
+        "RemoveItemFromCart",
+        "SaveCart",
+        "ClearCart",
+        "DisplayCart",
+        "ProvideFeedback",
+        "GetSellerRating",
+        "GetBuyerPurchases",
+    ];
 
     fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error> {
         let call = match api {

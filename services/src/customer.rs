@@ -310,24 +310,20 @@ impl Domain for Customer {
     const SERVICE: &'static str = "db_customer";
     type Api = Api;
     type Row = CustomerRow;
-
-    fn api(name: &str) -> Option<Api> {
-        Some(match name {
-            "CreateBuyer" => Api::CreateBuyer,
-            "CreateSeller" => Api::CreateSeller,
-            "Login" => Api::Login,
-            "Logout" => Api::Logout,
-            "ValidateSession" => Api::ValidateSession,
-            "GetSellerRating" => Api::GetSellerRating,
-            "RateSeller" => Api::RateSeller,
-            "GetBuyerPurchases" => Api::GetBuyerPurchases,
-            "GetCart" => Api::GetCart,
-            "UpdateCart" => Api::UpdateCart,
-            "ClearCart" => Api::ClearCart,
-            "SaveCart" => Api::SaveCart,
-            _ => return None,
-        })
-    }
+    const APIS: &'static [(&'static str, Api)] = &[
+        ("CreateBuyer", Api::CreateBuyer),
+        ("CreateSeller", Api::CreateSeller),
+        ("Login", Api::Login),
+        ("Logout", Api::Logout),
+        ("ValidateSession", Api::ValidateSession),
+        ("GetSellerRating", Api::GetSellerRating),
+        ("RateSeller", Api::RateSeller),
+        ("GetBuyerPurchases", Api::GetBuyerPurchases),
+        ("GetCart", Api::GetCart),
+        ("UpdateCart", Api::UpdateCart),
+        ("ClearCart", Api::ClearCart),
+        ("SaveCart", Api::SaveCart),
+    ];
 
     fn is_write(api: Api) -> bool {
         use Api::{ClearCart, CreateBuyer, CreateSeller, Login, Logout, RateSeller, SaveCart, UpdateCart};

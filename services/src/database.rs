@@ -4,11 +4,13 @@
 //! It knows neither what the APIs do nor how rows are stored.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use net::{Conn, Event, Out, Service, Time, Worker};
+use net::{Conn, Event, Metrics, Out, Service, Time, Worker};
 
 use crate::fields::Fields;
-use crate::message::{self, Error, Malformed, Request};
+use crate::message::{self, Code, Error, Malformed, Request};
+use crate::metrics::{DatabaseMetrics, Requests, Started, UNKNOWN};
 use crate::requests::ping;
 
 /// Rows that are committed together, under the number that is reported when they are on disk.
@@ -25,12 +27,22 @@ pub(crate) trait Domain {
     /// The name of the service.
     const SERVICE: &'static str;
     /// One of its APIs.
-    type Api: Copy;
+    type Api: Copy + 'static;
     /// A row to be stored.
     type Row: Send;
 
-    /// The API of this name. `Ping` is answered for every domain.
-    fn api(name: &str) -> Option<Self::Api>;
+    /// Its APIs, by their names. `Ping` is answered for every domain.
+    const APIS: &'static [(&'static str, Self::Api)];
+
+    /// Where the API of this name stands in the list.
+    fn place(name: &str) -> Option<usize> {
+        Self::APIS.iter().position(|(api, _)| *api == name)
+    }
+
+    /// The API of this name.
+    fn api(name: &str) -> Option<Self::Api> {
+        Self::place(name).map(|place| Self::APIS[place].1)
+    }
 
     /// Whether an API builds on the latest state, so that its reply, good or bad, must wait until that is on
     /// disk. Any other sees only what is on disk already.
@@ -86,6 +98,12 @@ pub(crate) struct Database<D: Domain> {
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
+    requests: Requests,
+    metrics: Arc<DatabaseMetrics>,
+    /// The groups that are under way: when each was handed to the store, and how many rows it has.
+    submitted: VecDeque<(Time, u64)>,
+    /// When the last commit was reported.
+    reported_at: Time,
     /// The reply that is being written; kept for its memory.
     line: Vec<u8>,
 }
@@ -96,24 +114,32 @@ type Queue = VecDeque<Pending>;
 
 enum Pending {
     /// A reply that may leave once this group is on disk.
-    Reply { group: u64, line: Box<[u8]> },
+    Reply { group: u64, line: Box<[u8]>, answer: Option<Answer> },
     /// A request, here by its ID, whose work goes on elsewhere.
-    Offloaded { job: Job, id: Box<str> },
-    /// A request that must see what those before it do.
-    Request(Box<[u8]>),
+    Offloaded { job: Job, id: Box<str>, started: Started },
+    /// A request that was delivered at this time, and must see what those before it do.
+    Request { line: Box<[u8]>, at: Time },
+}
+
+/// What is to be counted when the reply to a request leaves.
+#[derive(Clone, Copy)]
+struct Answer {
+    started: Started,
+    error: Option<Code>,
 }
 
 /// What came of a request.
 enum Executed {
     /// A reply, which may leave once this group is on disk.
-    Reply { group: u64 },
+    Reply { group: u64, answer: Answer },
     /// Its work goes on elsewhere.
-    Offloaded { job: Job, id: Box<str> },
+    Offloaded { job: Job, id: Box<str>, started: Started },
 }
 
 impl<D: Domain> Database<D> {
     /// A database whose groups are committed by `store`.
     pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
+        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name)));
         Self {
             domain,
             store,
@@ -121,38 +147,47 @@ impl<D: Domain> Database<D> {
             durable: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            requests: Requests::new(Arc::clone(&metrics.requests)),
+            metrics,
+            submitted: VecDeque::new(),
+            reported_at: Time::default(),
             line: Vec::new(),
         }
     }
 
-    /// Carries out the request of a line, or queues it behind what it must not overtake.
-    fn accept(&mut self, now: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out) {
+    /// Carries out the request of a line that was delivered `at` this time, or queues it behind what it must not
+    /// overtake.
+    fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out) {
         let request = Request::parse(line);
         if !may_run::<D>(queue, &request) {
-            queue.push_back(Pending::Request(line.into()));
+            queue.push_back(Pending::Request { line: line.into(), at });
             return;
         }
-        match self.execute(now, request) {
-            Executed::Reply { group } => self.reply(conn, queue, group, out),
-            Executed::Offloaded { job, id } => {
+        match self.execute(now, at, request) {
+            Executed::Reply { group, answer } => self.reply(conn, queue, group, Some(answer), out),
+            Executed::Offloaded { job, id, started } => {
                 self.jobs.insert(job, conn);
-                queue.push_back(Pending::Offloaded { job, id });
+                queue.push_back(Pending::Offloaded { job, id, started });
             }
         }
     }
 
     /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
-    fn execute(&mut self, now: Time, request: Result<Request<'_>, Malformed<'_>>) -> Executed {
+    fn execute(&mut self, now: Time, at: Time, request: Result<Request<'_>, Malformed<'_>>) -> Executed {
         self.line.clear();
         let request = match request {
             Ok(request) => request,
             Err(malformed) => {
                 message::encode_error(&mut self.line, malformed.id, &malformed.error);
-                return Executed::Reply { group: self.durable };
+                let started = Started { api: self.requests.number(None, UNKNOWN), at };
+                let answer = Answer { started, error: Some(malformed.error.code) };
+                return Executed::Reply { group: self.durable, answer };
             }
         };
         message::begin_ok(&mut self.line, request.id);
-        let api = D::api(&request.api);
+        let place = D::place(&request.api);
+        let api = place.map(|place| D::APIS[place].1);
+        let started = Started { api: self.requests.number(place, &request.api), at };
         let fields = Fields::parse(request.data);
         let result = match api {
             Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
@@ -164,19 +199,27 @@ impl<D: Domain> Database<D> {
             None => Err(Error::unimplemented(D::SERVICE, &request.api)),
         };
         if let Ok(Outcome::Offloaded(job)) = result {
-            return Executed::Offloaded { job, id: request.id.into() };
+            return Executed::Offloaded { job, id: request.id.into(), started };
         }
-        finish_reply(&mut self.line, request.id, result.map(|_| ()));
+        let error = finish_reply(&mut self.line, request.id, result.map(|_| ()));
         let group = if api.is_some_and(D::is_write) { self.newest_group() } else { self.durable };
-        Executed::Reply { group }
+        Executed::Reply { group, answer: Answer { started, error } }
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
-    fn reply(&mut self, conn: Conn, queue: &mut Queue, group: u64, out: &mut Out) {
+    fn reply(&mut self, conn: Conn, queue: &mut Queue, group: u64, answer: Option<Answer>, out: &mut Out) {
         if group <= self.durable && queue.is_empty() {
             out.send(conn, &self.line);
+            self.count(answer, out);
         } else {
-            queue.push_back(Pending::Reply { group, line: self.line.as_slice().into() });
+            queue.push_back(Pending::Reply { group, line: self.line.as_slice().into(), answer });
+        }
+    }
+
+    /// Takes note of a reply that has left.
+    fn count(&mut self, answer: Option<Answer>, out: &Out) {
+        if let Some(Answer { started, error }) = answer {
+            self.requests.answered(started, error, out);
         }
     }
 
@@ -189,6 +232,7 @@ impl<D: Domain> Database<D> {
     fn poll_workers(&mut self, now: Time, out: &mut Out) {
         while let Some(number) = self.store.poll() {
             assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
+            self.count_commit(now, number);
             // Groups that were under way together may have been committed as one.
             while self.durable < number {
                 self.durable += 1;
@@ -206,19 +250,31 @@ impl<D: Domain> Database<D> {
         }
     }
 
+    /// Takes note that the groups up to this number are on disk, by one commit. It began when the first of them was
+    /// there and the commit before had ended.
+    fn count_commit(&mut self, now: Time, number: u64) {
+        let groups = usize::try_from(number - self.durable).expect("they are few");
+        let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");
+        let rows = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
+        self.metrics.commit_rows.observe(rows);
+        self.metrics.flush_duration.observe_duration(now.since(first_at.max(self.reported_at)));
+        self.reported_at = now;
+    }
+
     /// Turns an offloaded request into its reply, which keeps its place in the queue.
     fn finish_job(&mut self, finished: Job, result: Result<(), Error>, data: &[u8]) {
         let group = self.newest_group();
         let conn = self.jobs.remove(&finished).expect("a job is finished once");
         for pending in self.queues.get_mut(&conn).into_iter().flatten() {
-            if let Pending::Offloaded { job, id } = pending
+            if let Pending::Offloaded { job, id, started } = pending
                 && *job == finished
             {
                 let mut line = Vec::new();
                 message::begin_ok(&mut line, id);
                 line.extend_from_slice(data);
-                finish_reply(&mut line, id, result);
-                *pending = Pending::Reply { group, line: line.into() };
+                let error = finish_reply(&mut line, id, result);
+                let answer = Some(Answer { started: *started, error });
+                *pending = Pending::Reply { group, line: line.into(), answer };
                 return;
             }
         }
@@ -229,10 +285,11 @@ impl<D: Domain> Database<D> {
         let mut queue = Queue::new();
         for pending in self.queues.remove(&conn).into_iter().flatten() {
             match pending {
-                Pending::Reply { group, line } if group <= self.durable && queue.is_empty() => {
+                Pending::Reply { group, line, answer } if group <= self.durable && queue.is_empty() => {
                     out.send(conn, &line);
+                    self.count(answer, out);
                 }
-                Pending::Request(line) => self.accept(now, conn, &mut queue, &line, out),
+                Pending::Request { line, at } => self.accept(now, at, conn, &mut queue, &line, out),
                 waiting => queue.push_back(waiting),
             }
         }
@@ -251,14 +308,14 @@ impl<D: Domain> Service for Database<D> {
         match event {
             Event::Line(conn, line) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
-                self.accept(now, conn, &mut queue, line, out);
+                self.accept(now, now, conn, &mut queue, line, out);
                 self.keep(conn, queue);
             }
             Event::Reject(conn, reject) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
                 self.line.clear();
                 message::encode_error(&mut self.line, "null", &reject.into());
-                self.reply(conn, &mut queue, self.durable, out);
+                self.reply(conn, &mut queue, self.durable, None, out);
                 self.keep(conn, queue);
             }
             Event::Wake => self.poll_workers(now, out),
@@ -276,9 +333,14 @@ impl<D: Domain> Service for Database<D> {
         self.domain.end_turn(now);
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
+            self.submitted.push_back((now, rows.len() as u64));
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;
         }
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
     }
 
     fn is_drained(&self) -> bool {
@@ -286,12 +348,17 @@ impl<D: Domain> Service for Database<D> {
     }
 }
 
-fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) {
+/// Ends the line of a reply, or writes that of an error, whose code it returns.
+fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) -> Option<Code> {
     match result {
-        Ok(()) => message::end_ok(line),
+        Ok(()) => {
+            message::end_ok(line);
+            None
+        }
         Err(error) => {
             line.clear();
             message::encode_error(line, id, &error);
+            Some(error.code)
         }
     }
 }
@@ -305,7 +372,7 @@ fn may_run<D: Domain>(queue: &Queue, request: &Result<Request<'_>, Malformed<'_>
         Some(Pending::Reply { .. }) => {
             request.as_ref().is_ok_and(|request| D::api(&request.api).is_some_and(D::is_write))
         }
-        Some(Pending::Offloaded { .. } | Pending::Request(_)) => false,
+        Some(Pending::Offloaded { .. } | Pending::Request { .. }) => false,
     }
 }
 

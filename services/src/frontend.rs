@@ -4,14 +4,16 @@
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Backend, Call, Conn, Event, Lost, Out, Service, Time};
+use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use serde::Serialize;
 use slab::Slab;
 
 use crate::fields::Fields;
 use crate::message::{self, Code, Error, Reply, Request, encode};
+use crate::metrics::{FrontendMetrics, Requests, Started, UNKNOWN};
 use crate::requests::ping;
 
 /// What is to be done next about a request.
@@ -29,7 +31,10 @@ pub(crate) trait Flow: Sized {
     /// The name of the service.
     const SERVICE: &'static str;
 
-    /// Begins a request. `Ping` is answered for every flow.
+    /// The names of its APIs. `Ping` is answered for every flow.
+    const APIS: &'static [&'static str];
+
+    /// Begins a request of one of the APIs.
     fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error>;
 
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
@@ -53,6 +58,10 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
+    /// The names of all lanes, in their order.
+    const NAMES: [&'static str; 5] =
+        ["customer", "customer_writes", "customer_passwords", "product", "product_writes"];
+
     fn database(self) -> &'static str {
         match self {
             Self::Customer | Self::CustomerWrites | Self::CustomerPasswords => "db_customer",
@@ -131,20 +140,28 @@ impl Default for Deadlines {
 pub(crate) struct Frontend<F> {
     /// The requests in flight, by the number of their call. The node lets each session have one.
     parked: Slab<Parked<F>>,
-    /// Those of them that wait for a password.
-    password_calls: usize,
+    /// How many of them wait for which lane.
+    calls: [usize; Lane::NAMES.len()],
     deadlines: Deadlines,
+    requests: Requests,
+    metrics: Arc<FrontendMetrics<{ Lane::NAMES.len() }>>,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
     flow: PhantomData<F>,
 }
 
-/// A flow that waits for a reply.
-struct Parked<F> {
+/// Who is to be answered, and to which request.
+struct Asked {
     conn: Conn,
     /// The JSON of the client's request ID. The databases are called with it too, so that their replies can be
     /// passed on as they are.
     id: Box<str>,
+    started: Started,
+}
+
+/// A flow that waits for a reply.
+struct Parked<F> {
+    asked: Asked,
     call: DatabaseCall,
     deadline: Time,
     /// A connection broke after the call had been handed to it, and the call was repeated.
@@ -186,26 +203,45 @@ impl<F> Parked<F> {
 
 impl<F: Flow> Frontend<F> {
     pub(crate) fn new(deadlines: Deadlines) -> Self {
-        Self { parked: Slab::new(), password_calls: 0, deadlines, line: Vec::new(), flow: PhantomData }
+        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().copied(), Lane::NAMES));
+        Self {
+            parked: Slab::new(),
+            calls: [0; Lane::NAMES.len()],
+            deadlines,
+            requests: Requests::new(Arc::clone(&metrics.requests)),
+            metrics,
+            line: Vec::new(),
+            flow: PhantomData,
+        }
     }
 
     fn start(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out) {
         let request = match Request::parse(line) {
             Ok(request) => request,
-            Err(malformed) => return self.fail(conn, malformed.id, &malformed.error, out),
+            Err(malformed) => {
+                let started = Started { api: self.requests.number(None, UNKNOWN), at: now };
+                let asked = Asked { conn, id: malformed.id.into(), started };
+                return self.fail(&asked, &malformed.error, out);
+            }
+        };
+        let place = F::APIS.iter().position(|api| *api == request.api);
+        let asked = Asked {
+            conn,
+            id: request.id.into(),
+            started: Started { api: self.requests.number(place, &request.api), at: now },
         };
         let fields = Fields::parse(request.data);
-        match fields.and_then(|fields| begin(&request.api, fields)) {
-            Ok(step) => self.take(now, conn, request.id.into(), step, None, out),
-            Err(error) => self.fail(conn, request.id, &error, out),
+        match fields.and_then(|fields| begin(place, &request.api, fields)) {
+            Ok(step) => self.take(asked, step, None, out),
+            Err(error) => self.fail(&asked, &error, out),
         }
     }
 
     fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out) {
         let mut parked = self.parked.remove(key);
-        self.password_calls -= usize::from(parked.call.lane == Lane::CustomerPasswords);
+        self.count_calls(parked.call.lane, |calls| calls - 1);
         let reply = match result {
-            Ok(line) => Reply::to_request(line, &parked.id).map_err(|said| parked.turned_away(&said)),
+            Ok(line) => Reply::to_request(line, &parked.asked.id).map_err(|said| parked.turned_away(&said)),
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
                 parked.repeated = true;
@@ -213,68 +249,82 @@ impl<F: Flow> Frontend<F> {
             }
             Err(lost) => Err(parked.lost(lost)),
         };
+        let to_relay = reply.as_ref().ok().copied();
         match parked.flow.resume(reply) {
-            Ok(step) => self.take(now, parked.conn, parked.id, step, result.ok(), out),
-            Err(error) => self.fail(parked.conn, &parked.id, &error, out),
+            Ok(step) => self.take(parked.asked, step, to_relay, out),
+            Err(error) => self.fail(&parked.asked, &error, out),
         }
     }
 
-    /// Takes a step of a request; `reply` is the line that the step may relay.
-    fn take(
-        &mut self,
-        now: Time,
-        conn: Conn,
-        id: Box<str>,
-        step: Step<F>,
-        reply: Option<&[u8]>,
-        out: &mut Out,
-    ) {
+    /// Takes a step of a request; `reply` is what the step may relay.
+    fn take(&mut self, asked: Asked, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out) {
         match step {
             Step::Call(call, _)
-                if call.lane == Lane::CustomerPasswords && self.password_calls >= PASSWORD_CALLS_MAX =>
+                if call.lane == Lane::CustomerPasswords
+                    && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX =>
             {
                 let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
-                self.fail(conn, &id, &Error::new(Code::ResourceExhausted, message), out);
+                self.fail(&asked, &Error::new(Code::ResourceExhausted, message), out);
             }
             Step::Call(call, flow) => {
                 let patience = match call.lane {
                     Lane::CustomerPasswords => self.deadlines.password,
                     _ => self.deadlines.call,
                 };
-                let deadline = now + patience;
-                self.call(Parked { conn, id, call, deadline, repeated: false, flow }, out);
+                let deadline = out.now() + patience;
+                self.call(Parked { asked, call, deadline, repeated: false, flow }, out);
             }
-            Step::Relay => out.send(conn, reply.expect("only a reply is relayed")),
+            Step::Relay => {
+                let reply = reply.expect("only a reply is relayed");
+                out.send(asked.conn, reply.line());
+                self.requests.answered(asked.started, reply.error_code(), out);
+            }
             Step::Reply(data) => {
                 self.line.clear();
-                message::begin_ok(&mut self.line, &id);
+                message::begin_ok(&mut self.line, &asked.id);
                 self.line.extend_from_slice(&data);
                 message::end_ok(&mut self.line);
-                out.send(conn, &self.line);
+                out.send(asked.conn, &self.line);
+                self.requests.answered(asked.started, None, out);
             }
         }
     }
 
     fn call(&mut self, parked: Parked<F>, out: &mut Out) {
-        let Parked { id, call, deadline, .. } = &parked;
+        let Parked { asked, call, deadline, .. } = &parked;
         self.line.clear();
-        Request::encode(&mut self.line, id, call.api, &call.data);
-        let (backend, deadline) = (Backend(call.lane as usize), *deadline);
-        self.password_calls += usize::from(call.lane == Lane::CustomerPasswords);
+        Request::encode(&mut self.line, &asked.id, call.api, &call.data);
+        let (lane, deadline) = (call.lane, *deadline);
+        self.count_calls(lane, |calls| calls + 1);
         let key = self.parked.insert(parked);
-        out.call(backend, Call(key), &self.line, deadline);
+        out.call(Backend(lane as usize), Call(key), &self.line, deadline);
     }
 
-    fn fail(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out) {
+    fn fail(&mut self, asked: &Asked, error: &Error, out: &mut Out) {
+        self.refuse(asked.conn, &asked.id, error, out);
+        self.requests.answered(asked.started, Some(error.code), out);
+    }
+
+    fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out) {
         self.line.clear();
         message::encode_error(&mut self.line, id, error);
         out.send(conn, &self.line);
     }
+
+    fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
+        let calls = &mut self.calls[lane as usize];
+        *calls = count(*calls);
+        self.metrics.calls[lane as usize].set(*calls as u64);
+    }
 }
 
-fn begin<F: Flow>(api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
-    if api != "Ping" {
+/// Begins a request; `place` is that of its API, if there is one of this name.
+fn begin<F: Flow>(place: Option<usize>, api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
+    if place.is_some() {
         return F::start(api, fields);
+    }
+    if api != "Ping" {
+        return Err(Error::unimplemented(F::SERVICE, api));
     }
     let mut data = Vec::new();
     ping(F::SERVICE, None, fields, &mut data)?;
@@ -286,12 +336,16 @@ impl<F: Flow> Service for Frontend<F> {
         match event {
             Event::Line(conn, line) => self.start(now, conn, line, out),
             Event::Reply(Call(key), result) => self.resume(now, key, result, out),
-            Event::Reject(conn, reject) => self.fail(conn, "null", &reject.into(), out),
+            Event::Reject(conn, reject) => self.refuse(conn, "null", &reject.into(), out),
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
             // seller too.
             Event::Closed(_) => {}
             Event::Wake | Event::Drain => {}
         }
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
     }
 
     fn is_drained(&self) -> bool {

@@ -13,6 +13,7 @@ mod fields;
 mod frontend;
 mod login;
 mod message;
+mod metrics;
 mod product;
 mod requests;
 mod seller;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use net::Reject;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -32,6 +33,26 @@ pub(crate) enum Code {
     ResourceExhausted,
     Unavailable,
     Internal,
+}
+
+impl Code {
+    /// The names of all codes, in their order, as metrics and logs have them.
+    pub(crate) const NAMES: [&'static str; 14] = [
+        "invalid_request",
+        "unimplemented",
+        "invalid_argument",
+        "auth_failed",
+        "not_logged_in",
+        "session_timeout",
+        "permission_denied",
+        "not_found",
+        "already_exists",
+        "out_of_stock",
+        "failed_precondition",
+        "resource_exhausted",
+        "unavailable",
+        "internal",
+    ];
 }
 
 /// What went wrong, for programs and for people.
@@ -183,6 +204,19 @@ impl<'a> Reply<'a> {
         let error = reply.and_then(|reply: ReplyEnvelope| reply.error);
         let said = error.map_or_else(|| "something unexpected".into(), |error| error.message);
         Err(Error::new(Code::Unavailable, said))
+    }
+
+    /// The line as it came.
+    pub(crate) fn line(self) -> &'a [u8] {
+        self.line
+    }
+
+    /// The code of the error that the database returned, if it is one.
+    pub(crate) fn error_code(self) -> Option<Code> {
+        if self.rest.starts_with(OK_MIDDLE) {
+            return None;
+        }
+        self.data::<IgnoredAny>().err().map(|error| error.code)
     }
 
     /// What the database returned.
@@ -351,6 +385,26 @@ mod tests {
         assert_eq!(line, expected);
         let reply = Reply::to_request(&line, "7").expect("it carries the ID");
         assert_eq!(reply.data::<()>(), Err(Error::new(Code::NotFound, "no item 1:42")));
+    }
+
+    #[test]
+    fn codes_are_counted_under_their_names() {
+        for (place, name) in Code::NAMES.into_iter().enumerate() {
+            let json = format!("\"{}\"", name.to_ascii_uppercase());
+            assert_eq!(serde_json::from_str::<Code>(&json).expect(name) as usize, place);
+        }
+    }
+
+    #[test]
+    fn a_reply_says_how_it_ended() {
+        let mut line = Vec::new();
+        begin_ok(&mut line, "7");
+        line.extend_from_slice(b"{}}");
+        assert_eq!(Reply::to_request(&line, "7").expect("it carries the ID").error_code(), None);
+        line.clear();
+        encode_error(&mut line, "7", &Error::new(Code::NotFound, "no item 1:42"));
+        let reply = Reply::to_request(&line, "7").expect("it carries the ID");
+        assert_eq!(reply.error_code(), Some(Code::NotFound));
     }
 
     #[test]

@@ -270,20 +270,16 @@ impl Domain for Product {
     const SERVICE: &'static str = "db_product";
     type Api = Api;
     type Row = ProductRow;
-
-    fn api(name: &str) -> Option<Api> {
-        Some(match name {
-            "RegisterItem" => Api::RegisterItem,
-            "ChangeItemPrice" => Api::ChangeItemPrice,
-            "UpdateUnitsForSale" => Api::UpdateUnitsForSale,
-            "DisplayItemsForSale" => Api::DisplayItemsForSale,
-            "SearchItems" => Api::SearchItems,
-            "GetItem" => Api::GetItem,
-            "ProvideFeedback" => Api::ProvideFeedback,
-            "CheckAvailability" => Api::CheckAvailability,
-            _ => return None,
-        })
-    }
+    const APIS: &'static [(&'static str, Api)] = &[
+        ("RegisterItem", Api::RegisterItem),
+        ("ChangeItemPrice", Api::ChangeItemPrice),
+        ("UpdateUnitsForSale", Api::UpdateUnitsForSale),
+        ("DisplayItemsForSale", Api::DisplayItemsForSale),
+        ("SearchItems", Api::SearchItems),
+        ("GetItem", Api::GetItem),
+        ("ProvideFeedback", Api::ProvideFeedback),
+        ("CheckAvailability", Api::CheckAvailability),
+    ];
 
     fn is_write(api: Api) -> bool {
         use Api::{ChangeItemPrice, ProvideFeedback, RegisterItem, UpdateUnitsForSale};

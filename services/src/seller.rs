@@ -19,6 +19,16 @@ pub(crate) enum Seller {
 
 impl Flow for Seller {
     const SERVICE: &'static str = "server_seller";
+    const APIS: &'static [&'static str] = &[
+        "CreateAccount",
+        "Login",
+        "Logout",
+        "GetSellerRating",
+        "RegisterItemForSale",
+        "ChangeItemPrice",
+        "UpdateUnitsForSale",
+        "DisplayItemsForSale",
+    ];
 
     fn start(api: &str, mut fields: Fields<'_>) -> Result<Step<Self>, Error> {
         let call = match api {

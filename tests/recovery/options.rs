@@ -25,7 +25,16 @@ fn every_subcommand_explains_itself() {
 
 #[test]
 fn a_mistake_in_the_options_ends_with_2() {
-    let both = ["--listen=6001", "--listen", "--bogus", "extra", "--log=loud", "--connections-max=0"];
+    let both = [
+        "--listen=6001",
+        "--listen",
+        "--bogus",
+        "extra",
+        "--log=loud",
+        "--connections-max=0",
+        "--admin=nowhere",
+        "--slow-ms=0",
+    ];
     let database = ["--customer=127.0.0.1:6001", "--reactors=2"];
     let frontend = [
         "--data=.",
@@ -56,6 +65,18 @@ fn a_port_in_use_is_refused() {
         assert!(log.contains("in use") && !log.contains("listening on"), "{log}");
     }
     assert!(!data.path().join("data").exists(), "nothing was made of a database that cannot serve");
+}
+
+#[test]
+fn a_port_in_use_is_refused_for_watching_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = format!("--admin={}", taken.local_addr().unwrap());
+    let data = tempfile::tempdir().unwrap();
+    for name in SERVICES {
+        let (code, log) = Process::run(binary(&[name, "--listen=127.0.0.1:0", &admin]).current_dir(&data));
+        assert_eq!(code, Some(1), "{name}: {log}");
+        assert!(log.contains("in use") && !log.contains("listening on"), "{log}");
+    }
 }
 
 #[test]

@@ -147,20 +147,20 @@ fn a_log_that_cannot_be_written_ends_nothing() {
 }
 
 /// Stands in for both databases, and answers a call when the test says so.
-struct SlowDatabase {
-    address: SocketAddr,
+pub(crate) struct SlowDatabase {
+    pub(crate) address: SocketAddr,
     calls: Receiver<SlowCall>,
 }
 
 /// A call that waits for its answer.
-struct SlowCall {
+pub(crate) struct SlowCall {
     connection: TcpStream,
     request_id: Value,
 }
 
 impl SlowDatabase {
     /// Listens until the test process ends.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (calls_in, calls) = channel();
@@ -180,14 +180,14 @@ impl SlowDatabase {
         Self { address, calls }
     }
 
-    fn next_call(&self) -> SlowCall {
+    pub(crate) fn next_call(&self) -> SlowCall {
         self.calls.recv_timeout(PATIENCE).expect("a frontend calls")
     }
 }
 
 impl SlowCall {
     /// Answers with a search that has found nothing.
-    fn answer(mut self) {
+    pub(crate) fn answer(mut self) {
         let data = json!({"items": [], "total": 0, "next_cursor": null});
         let id = self.request_id;
         let reply =
@@ -200,7 +200,7 @@ fn request(api: &str, data: Value) -> String {
     format!("{}\n", json!({"api": api, "data": data}))
 }
 
-fn search() -> String {
+pub(crate) fn search() -> String {
     request("SearchItemsForSale", json!({"category": 1}))
 }
 

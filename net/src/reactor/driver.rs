@@ -3,28 +3,27 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpStream;
 use mio::{Events, Interest, Poll};
 
 use super::clock::Clock;
+use super::listener::Listener;
 use super::lookups::Lookups;
 use super::sockets::{Stream, Streams};
-use super::{LISTENER, WAKER};
-use crate::{Backend, Input, Node, Output, Peer, Service, Time};
+use super::{ADMIN_LISTENER, LISTENER, WAKER};
+use crate::metrics::LoopMetrics;
+use crate::{Backend, Input, Node, Output, Peer, Registry, Service, Time};
 
 const EVENTS_MAX: usize = 1024;
-/// Connections accepted in one turn.
-const ACCEPTS_MAX: usize = 256;
 /// Sockets read in one turn.
 const READS_MAX: usize = 1024;
 /// Bytes read from one socket in one turn.
 const READ_BYTES_MAX: usize = 64 * 1024;
-/// Pause before accepting again when the process has run out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a drain may take before the process ends all the same.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -32,9 +31,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Driver<S> {
     node: Node<S>,
     poll: Poll,
-    listener: Option<TcpListener>,
-    /// When to accept again; connections may be waiting.
-    accept_at: Option<Time>,
+    listener: Option<Listener>,
+    admin: Option<Listener>,
+    registry: Arc<Registry>,
+    metrics: Arc<LoopMetrics>,
     streams: Streams,
     lookups: Lookups,
     /// Streams that may hold unread bytes and that the node wants to read.
@@ -44,12 +44,22 @@ pub(super) struct Driver<S> {
 }
 
 impl<S: Service> Driver<S> {
-    pub(super) fn new(node: Node<S>, poll: Poll, listener: Option<TcpListener>, lookups: Lookups) -> Self {
+    /// `admin` is where HTTP connections come in, which ask about all that is in `registry`.
+    pub(super) fn new(
+        node: Node<S>,
+        poll: Poll,
+        listener: Option<Listener>,
+        admin: Option<Listener>,
+        registry: Arc<Registry>,
+        lookups: Lookups,
+    ) -> Self {
         Self {
+            metrics: Arc::clone(node.loop_metrics()),
             node,
             poll,
             listener,
-            accept_at: None,
+            admin,
+            registry,
             streams: Streams::new(lookups.len()),
             lookups,
             readable: VecDeque::new(),
@@ -63,14 +73,18 @@ impl<S: Service> Driver<S> {
     pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<S> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut drain_until: Option<Time> = None;
-        self.end_turn(self.clock.now());
+        let mut now = self.clock.now();
+        self.end_turn(now);
         loop {
-            let timeout = self.timeout(drain_until);
+            let before_poll = self.clock.now();
+            self.metrics.turn_ends(now, before_poll);
+            let timeout = self.timeout(before_poll, drain_until);
             match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
                 result => result?,
             }
-            let now = self.clock.now();
+            now = self.clock.now();
+            self.metrics.turn_begins(now);
             if drain_until.is_none() && drain.load(Ordering::Acquire) {
                 drain_until = Some(now + DRAIN_TIMEOUT);
                 self.listener = None;
@@ -79,13 +93,16 @@ impl<S: Service> Driver<S> {
             for event in &events {
                 self.handle_event(now, event);
             }
-            if self.accept_at.is_some_and(|at| at <= now) {
+            if accept_at(&self.listener).is_some_and(|at| at <= now) {
                 self.accept(now);
+            }
+            if accept_at(&self.admin).is_some_and(|at| at <= now) {
+                self.accept_admin(now);
             }
             self.read_streams(now);
             self.end_turn(now);
             if let Some(until) = drain_until {
-                if self.node.is_drained() {
+                if self.node.is_drained() && !self.is_needed() {
                     return Ok(self.node.into_service());
                 }
                 if until <= now {
@@ -96,13 +113,19 @@ impl<S: Service> Driver<S> {
         }
     }
 
-    fn timeout(&self, drain_until: Option<Time>) -> Option<Duration> {
+    /// Whether other reactors of the process still drain, which is to be seen until the end. Each that ends has this
+    /// one woken.
+    fn is_needed(&self) -> bool {
+        self.admin.is_some() && self.registry.loops_running() > 1
+    }
+
+    fn timeout(&self, now: Time, drain_until: Option<Time>) -> Option<Duration> {
         if !self.readable.is_empty() {
             return Some(Duration::ZERO);
         }
-        let next = [self.node.poll_timeout(), self.accept_at, drain_until];
+        let next = [self.node.poll_timeout(), accept_at(&self.listener), accept_at(&self.admin), drain_until];
         let next = next.into_iter().flatten().min()?;
-        Some(next.since(self.clock.now()))
+        Some(next.since(now))
     }
 
     fn end_turn(&mut self, now: Time) {
@@ -116,6 +139,7 @@ impl<S: Service> Driver<S> {
     fn handle_event(&mut self, now: Time, event: &Event) {
         let peer = match event.token() {
             LISTENER => return self.accept(now),
+            ADMIN_LISTENER => return self.accept_admin(now),
             WAKER => return self.woken(now),
             token => self.streams.peer(token),
         };
@@ -146,36 +170,37 @@ impl<S: Service> Driver<S> {
     }
 
     fn accept(&mut self, now: Time) {
-        self.accept_at = None;
-        let Some(listener) = &self.listener else {
+        let Some(mut listener) = self.listener.take() else {
             return;
         };
-        for _ in 0..ACCEPTS_MAX {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let Some(conn) = self.node.accept(now) else {
-                        continue;
-                    };
-                    let peer = Peer::Session(conn);
-                    match Stream::register(&self.poll, stream, peer, Interest::READABLE) {
-                        Ok(stream) => self.streams.insert(stream),
-                        Err(error) => {
-                            log::warn!("event=register_failed error=\"{error}\"");
-                            self.node.handle_input(now, Input::Failed(peer));
-                        }
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    log::warn!("event=accept_failed error=\"{error}\"");
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
-                    return;
-                }
+        for stream in listener.accept(now) {
+            if let Some(conn) = self.node.accept(now) {
+                self.add(now, stream, Peer::Session(conn));
             }
         }
-        // More may be waiting, and no further edge would say so.
-        self.accept_at = Some(now);
+        self.listener = Some(listener);
+    }
+
+    fn accept_admin(&mut self, now: Time) {
+        let Some(mut listener) = self.admin.take() else {
+            return;
+        };
+        for stream in listener.accept(now) {
+            if let Some(conn) = self.node.accept_admin(now) {
+                self.add(now, stream, Peer::Admin(conn));
+            }
+        }
+        self.admin = Some(listener);
+    }
+
+    fn add(&mut self, now: Time, stream: TcpStream, peer: Peer) {
+        match Stream::register(&self.poll, stream, peer, Interest::READABLE) {
+            Ok(stream) => self.streams.insert(stream),
+            Err(error) => {
+                log::warn!("event=register_failed error=\"{error}\"");
+                self.node.handle_input(now, Input::Failed(peer));
+            }
+        }
     }
 
     /// Reads a piece from each stream that may hold bytes.
@@ -232,8 +257,7 @@ impl<S: Service> Driver<S> {
         match output {
             Output::Transmit(peer) => self.transmit(now, peer),
             Output::Resume(peer) => self.queue_read(peer),
-            Output::Finish(conn) => {
-                let peer = Peer::Session(conn);
+            Output::Finish(peer) => {
                 if let Some(stream) = self.streams.get(peer) {
                     // It fails only if the connection is gone, which reading reports.
                     let _ = stream.stream.shutdown(Shutdown::Write);
@@ -318,7 +342,7 @@ impl<S: Service> Driver<S> {
     }
 }
 
-/// Whether accepting failed because of the one connection, which is gone, and may go on with the next.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+/// When to look for connections that wait, though nothing will say that they do.
+fn accept_at(listener: &Option<Listener>) -> Option<Time> {
+    listener.as_ref()?.accept_at()
 }

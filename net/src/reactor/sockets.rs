@@ -8,10 +8,11 @@ use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::Peer;
+use crate::{Conn, Peer};
 
-/// Links have the tokens from here on, sessions those from 0.
+/// Links have the tokens from here on, HTTP connections those below from [`ADMIN`] on, sessions those from 0.
 const LINKS: usize = usize::MAX / 2;
+const ADMIN: usize = usize::MAX / 4;
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
 /// Idle time before the kernel asks whether a silent peer still exists.
@@ -59,17 +60,19 @@ impl Stream {
 pub(super) struct Streams {
     sessions: Vec<Option<Stream>>,
     links: Vec<Option<Stream>>,
+    admin: Vec<Option<Stream>>,
 }
 
 impl Streams {
     pub(super) fn new(links: usize) -> Self {
-        Self { sessions: Vec::new(), links: (0..links).map(|_| None).collect() }
+        Self { sessions: Vec::new(), links: (0..links).map(|_| None).collect(), admin: Vec::new() }
     }
 
     pub(super) fn token(peer: Peer) -> Token {
         match peer {
             Peer::Session(conn) => Token(conn.slot()),
             Peer::Link(link) => Token(LINKS + link),
+            Peer::Admin(conn) => Token(ADMIN + conn.slot()),
         }
     }
 
@@ -79,7 +82,8 @@ impl Streams {
         if token >= LINKS {
             return Some(Peer::Link(token - LINKS));
         }
-        self.sessions.get(token)?.as_ref().map(|stream| stream.peer)
+        let stream = if token >= ADMIN { self.admin.get(token - ADMIN) } else { self.sessions.get(token) };
+        stream?.as_ref().map(|stream| stream.peer)
     }
 
     /// The stream of this very peer, not of one that has its slot since.
@@ -88,10 +92,10 @@ impl Streams {
     }
 
     pub(super) fn insert(&mut self, stream: Stream) {
-        if let Peer::Session(conn) = stream.peer
-            && self.sessions.len() <= conn.slot()
-        {
-            self.sessions.resize_with(conn.slot() + 1, || None);
+        match stream.peer {
+            Peer::Session(conn) => make_room(&mut self.sessions, conn),
+            Peer::Admin(conn) => make_room(&mut self.admin, conn),
+            Peer::Link(_) => {}
         }
         let peer = stream.peer;
         *self.slot(peer).expect("the table was made large enough") = Some(stream);
@@ -105,7 +109,14 @@ impl Streams {
         match peer {
             Peer::Session(conn) => self.sessions.get_mut(conn.slot()),
             Peer::Link(link) => self.links.get_mut(link),
+            Peer::Admin(conn) => self.admin.get_mut(conn.slot()),
         }
+    }
+}
+
+fn make_room(streams: &mut Vec<Option<Stream>>, conn: Conn) {
+    if streams.len() <= conn.slot() {
+        streams.resize_with(conn.slot() + 1, || None);
     }
 }
 

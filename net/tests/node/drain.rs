@@ -11,8 +11,8 @@ fn what_is_in_flight_is_answered_and_nothing_new_begins() {
     world.receive(busy, "a\nb\n");
     world.input(Input::Drain);
     let outputs = world.turn();
-    assert!(outputs.contains(&Output::Finish(idle)), "{outputs:?}");
-    assert!(!outputs.contains(&Output::Finish(busy)), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Session(idle))), "{outputs:?}");
+    assert!(!outputs.contains(&Output::Finish(Peer::Session(busy))), "{outputs:?}");
     assert_eq!(world.seen(), [line(busy, "a"), Seen::Drain]);
     assert!(!world.node.is_drained(), "a reply is owed");
 
@@ -21,7 +21,7 @@ fn what_is_in_flight_is_answered_and_nothing_new_begins() {
     assert!(!world.node.is_drained(), "the reply has not left");
     world.set_room(Peer::Session(busy), 1);
     world.input(Input::Writable(Peer::Session(busy)));
-    assert!(world.turns().contains(&Output::Finish(busy)));
+    assert!(world.turns().contains(&Output::Finish(Peer::Session(busy))));
     assert_eq!(world.taken(Peer::Session(busy)), "A\n");
     assert_eq!(world.seen(), [], "the second line is not begun");
     assert!(world.node.is_drained());

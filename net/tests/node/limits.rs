@@ -31,7 +31,7 @@ fn a_line_that_is_too_long_is_answered_and_the_connection_closed_gently() {
     let reject = Seen::Reject(conn, Reject::LineTooLong(8));
     assert_eq!(world.seen(), [line(conn, "ok"), reject]);
     assert_eq!(world.taken(peer), "ok\nrejected\n");
-    assert!(outputs.contains(&Output::Finish(conn)), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Session(conn))), "{outputs:?}");
     assert!(!outputs.contains(&Output::Close(peer)), "not with a reset");
 
     assert!(world.node.wants_read(peer), "what comes is discarded");
@@ -165,7 +165,7 @@ fn a_session_too_many_is_told_so_and_then_dropped() {
     let outputs = world.turn();
     assert_eq!(world.seen(), [Seen::Reject(three, Reject::ConnectionsMax(2))]);
     assert_eq!(world.taken(Peer::Session(three)), "rejected\n");
-    assert!(outputs.contains(&Output::Finish(three)), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Session(three))), "{outputs:?}");
 
     let refused = (0..1000).map_while(|_| world.node.accept(world.now));
     let refused = refused.count();

@@ -1,5 +1,6 @@
 //! A node driven by hand, without sockets and without a clock: what sessions, links and limits promise.
 
+mod admin;
 mod drain;
 mod harness;
 mod limits;

@@ -213,7 +213,7 @@ fn a_session_that_the_service_closes_is_answered_lingers_and_discards() {
     world.close(conn);
     world.send(conn, "A");
     let outputs = world.send(conn, "B");
-    assert!(outputs.contains(&Output::Finish(conn)), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Session(conn))), "{outputs:?}");
     assert_eq!(world.taken(peer), "A\nB\n");
     world.receive(conn, "d\n");
     assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);

@@ -2,6 +2,8 @@
 
 mod harness;
 
+use std::time::Duration;
+
 use self::harness::Harness;
 
 #[test]
@@ -233,4 +235,68 @@ fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
     assert!(!db.is_drained());
     db.flush();
     assert!(db.is_drained());
+}
+
+#[test]
+fn a_request_is_counted_when_it_is_answered_under_its_api_and_outcome() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Get x", "2 Set x 5", "3 Claim x 6", "4 Ping", "5 Nothing"]);
+    db.line(client, "garbage");
+    db.end_turn();
+    let answered = |db: &Harness| {
+        let lines = db.metrics("marketplace_requests_total");
+        lines.into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>()
+    };
+    let read = r#"marketplace_requests_total{api="Get",outcome="ok"} 1"#;
+    assert_eq!(answered(&db), [read], "the others wait for the write");
+    db.flush();
+    let all = [
+        r#"marketplace_requests_total{api="Claim",outcome="already_exists"} 1"#,
+        read,
+        r#"marketplace_requests_total{api="Ping",outcome="ok"} 1"#,
+        r#"marketplace_requests_total{api="Set",outcome="ok"} 1"#,
+        r#"marketplace_requests_total{api="unknown",outcome="invalid_request"} 1"#,
+        r#"marketplace_requests_total{api="unknown",outcome="unimplemented"} 1"#,
+    ];
+    assert_eq!(answered(&db), all);
+}
+
+#[test]
+fn a_request_lasts_from_its_delivery_to_its_answer() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Slow x 5", "2 Get x"]);
+    db.end_turn();
+    db.pass(Duration::from_millis(30));
+    db.finish_work();
+    db.pass(Duration::from_millis(15));
+    db.flush();
+    assert_eq!(db.replies(client), ["1 5", "2 5"]);
+    for api in ["Slow", "Get"] {
+        let name = "marketplace_request_duration_seconds";
+        let sum = db.metrics(&format!("{name}_sum{{api=\"{api}\"}}"));
+        assert_eq!(sum, [format!("{name}_sum{{api=\"{api}\"}} 0.045")]);
+        let buckets = db.metrics(&format!("{name}_bucket{{api=\"{api}\"")).join("\n");
+        assert!(buckets.contains(r#"le="0.02"} 0"#) && buckets.contains(r#"le="0.05"} 1"#), "{buckets}");
+    }
+    let flushes = db.metrics("marketplace_flush_duration_seconds_sum");
+    assert_eq!(flushes, ["marketplace_flush_duration_seconds_sum 0.015"]);
+}
+
+#[test]
+fn the_rows_of_each_commit_are_counted() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Set x 1", "2 Set y 2", "3 Set z 3"]);
+    db.end_turn();
+    db.flush();
+    db.request(client, "4 Set x 4");
+    db.end_turn();
+    db.flush();
+    let rows = db.metrics("marketplace_commit_rows");
+    for line in [r#"_bucket{le="1"} 1"#, r#"_bucket{le="2"} 1"#, r#"_bucket{le="5"} 2"#, "_sum 4", "_count 2"]
+    {
+        assert!(rows.contains(&format!("marketplace_commit_rows{line}")), "no {line} in {rows:?}");
+    }
 }

@@ -391,3 +391,40 @@ fn refused(code: &str) -> String {
 fn validated() -> String {
     ok(r#"{"role":"seller","user_id":7}"#)
 }
+
+#[test]
+fn a_request_is_counted_with_the_outcome_that_is_relayed() {
+    let mut buyer = buyer();
+    let outcomes = [
+        (r#""ok":true,"error":null,"data":{}"#, "ok"),
+        (r#""ok":false,"error":{"code":"NOT_FOUND","message":"x"},"data":null"#, "not_found"),
+    ];
+    for (reply, outcome) in outcomes {
+        buyer.ask("1", "GetItem", r#"{"item_id":"1:42"}"#);
+        let in_flight = r#"marketplace_calls_in_flight{backend="product"} 1"#;
+        assert_eq!(buyer.metrics("marketplace_calls_in_flight"), [in_flight]);
+        buyer.reply(Lane::Product, &format!(r#"{{"type":"Response","request_id":1,{reply}}}"#));
+        assert_eq!(buyer.replies().len(), 1);
+        assert_eq!(buyer.metrics("marketplace_calls_in_flight"), [""; 0]);
+        let expected = format!(r#"marketplace_requests_total{{api="GetItem",outcome="{outcome}"}} 1"#);
+        assert!(buyer.metrics("marketplace_requests_total").contains(&expected), "no {expected}");
+    }
+}
+
+#[test]
+fn a_request_that_no_database_sees_is_counted_too() {
+    let mut buyer = buyer();
+    buyer.ask("1", "Ping", "{}");
+    buyer.ask("1", "GetItem", "{}");
+    buyer.ask("1", "Get\u{e9}\\\"{}", "{}");
+    buyer.ask("1", "Login", r#"{"username":"ann","password":"secret"}"#);
+    buyer.pass(Deadlines::default().password);
+    assert_eq!(buyer.replies().len(), 4);
+    let counted = [
+        r#"marketplace_requests_total{api="GetItem",outcome="invalid_argument"} 1"#,
+        r#"marketplace_requests_total{api="Login",outcome="unavailable"} 1"#,
+        r#"marketplace_requests_total{api="Ping",outcome="ok"} 1"#,
+        r#"marketplace_requests_total{api="unknown",outcome="unimplemented"} 1"#,
+    ];
+    assert_eq!(buyer.metrics("marketplace_requests_total"), counted);
+}

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
-use net::{Conn, Input, Node, Output, Peer, Time, Worker};
+use net::{Conn, Input, Node, Output, Peer, Registry, Time, Worker};
 use serde_json::Value as Json;
 
 use crate::database::{Database, Domain, Group, Job, Outcome};
@@ -13,7 +15,7 @@ use crate::message::{Code, Error, encode};
 use crate::table::Table;
 use crate::values::{Name, Quantity};
 
-const NOW: Time = Time::from_millis(1_000_000);
+const START: Time = Time::from_millis(1_000_000);
 
 /// Names are one letter long.
 type Row = (String, u32);
@@ -41,16 +43,8 @@ impl Domain for Numbers {
     const SERVICE: &'static str = "db_numbers";
     type Api = Api;
     type Row = Row;
-
-    fn api(name: &str) -> Option<Api> {
-        Some(match name {
-            "Get" => Api::Get,
-            "Set" => Api::Set,
-            "Claim" => Api::Claim,
-            "Slow" => Api::Slow,
-            _ => return None,
-        })
-    }
+    const APIS: &'static [(&'static str, Api)] =
+        &[("Get", Api::Get), ("Set", Api::Set), ("Claim", Api::Claim), ("Slow", Api::Slow)];
 
     fn is_write(api: Api) -> bool {
         !matches!(api, Api::Get)
@@ -135,6 +129,8 @@ impl Worker<Group<Row>, u64> for HandStore {
 
 pub(super) struct Harness {
     node: Node<Database<Numbers>>,
+    registry: Arc<Registry>,
+    now: Time,
     store: HandStore,
     finished: Rc<RefCell<usize>>,
 }
@@ -150,16 +146,18 @@ impl Harness {
             finished: Rc::clone(&finished),
         };
         let database = Database::new(numbers, Box::new(store.clone()));
-        Self { node: Node::new(database, crate::database_limits(), 0), store, finished }
+        let registry = Arc::new(Registry::new("net"));
+        let node = Node::registered(database, crate::database_limits(), 0, Arc::clone(&registry));
+        Self { node, registry, now: START, store, finished }
     }
 
     pub(super) fn connect(&mut self) -> Conn {
-        self.node.accept(NOW).expect("there is room")
+        self.node.accept(self.now).expect("there is room")
     }
 
     /// The client's connection breaks.
     pub(super) fn disconnect(&mut self, conn: Conn) {
-        self.node.handle_input(NOW, Input::Failed(Peer::Session(conn)));
+        self.node.handle_input(self.now, Input::Failed(Peer::Session(conn)));
         self.end_turn();
     }
 
@@ -176,16 +174,16 @@ impl Harness {
 
     pub(super) fn line(&mut self, conn: Conn, line: &str) {
         let line = format!("{line}\n");
-        self.node.handle_input(NOW, Input::Received(Peer::Session(conn), line.as_bytes()));
+        self.node.handle_input(self.now, Input::Received(Peer::Session(conn), line.as_bytes()));
     }
 
     pub(super) fn end_turn(&mut self) {
-        self.node.end_turn(NOW);
+        self.node.end_turn(self.now);
     }
 
     /// A turn in which nothing happens but a wake.
     pub(super) fn wake(&mut self) {
-        self.node.handle_input(NOW, Input::Wake);
+        self.node.handle_input(self.now, Input::Wake);
         self.end_turn();
     }
 
@@ -218,8 +216,19 @@ impl Harness {
         self.wake();
     }
 
+    /// Lets time pass, without a turn.
+    pub(super) fn pass(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+    }
+
+    /// The metrics whose lines begin like this.
+    pub(super) fn metrics(&self, start: &str) -> Vec<String> {
+        let text = self.registry.text();
+        text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    }
+
     pub(super) fn drain(&mut self) {
-        self.node.handle_input(NOW, Input::Drain);
+        self.node.handle_input(self.now, Input::Drain);
         self.end_turn();
     }
 
@@ -234,7 +243,7 @@ impl Harness {
             assert!(!matches!(output, Output::Connect(_)), "a database calls nobody");
         }
         let text = String::from_utf8(self.node.outbox(peer).to_vec()).expect("replies are UTF-8");
-        self.node.handle_input(NOW, Input::Sent(peer, text.len()));
+        self.node.handle_input(self.now, Input::Sent(peer, text.len()));
         text.lines().map(to_words).collect()
     }
 }

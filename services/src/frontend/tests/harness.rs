@@ -1,8 +1,9 @@
 //! A frontend on a node whose clock and connections the tests drive by hand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Time};
+use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
 use crate::buyer::Buyer;
@@ -28,6 +29,7 @@ pub(super) fn seller() -> Harness<Seller> {
 
 pub(super) struct Harness<F> {
     node: Node<Frontend<F>>,
+    registry: Arc<Registry>,
     now: Time,
     /// The client that connected last.
     client: Conn,
@@ -37,10 +39,12 @@ impl<F: Flow> Harness<F> {
     /// A frontend with all lanes up, and one client.
     fn new() -> Self {
         assert_eq!(backends("", "").len(), LANES.len());
-        let mut node = Node::new(Frontend::new(Deadlines::default()), Limits::default(), LANES.len());
+        let registry = Arc::new(Registry::new("net"));
+        let frontend = Frontend::new(Deadlines::default());
+        let mut node = Node::registered(frontend, Limits::default(), LANES.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now).expect("there is room");
-        let mut harness = Self { node, now, client };
+        let mut harness = Self { node, registry, now, client };
         harness.end_turn();
         LANES.into_iter().for_each(|lane| harness.mend_lane(lane));
         harness
@@ -120,6 +124,13 @@ impl<F: Flow> Harness<F> {
         assert_eq!(reply["request_id"], 1);
         let text = |key: &str| reply["error"][key].as_str().expect("it is refused").to_owned();
         (text("code"), text("message"))
+    }
+
+    /// The metrics whose lines begin like this and do not end with 0.
+    pub(super) fn metrics(&self, start: &str) -> Vec<String> {
+        let text = self.registry.text();
+        let lines = text.lines().filter(|line| line.starts_with(start) && !line.ends_with(" 0"));
+        lines.map(str::to_owned).collect()
     }
 
     /// Whether no request is in flight.

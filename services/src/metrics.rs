@@ -1,0 +1,222 @@
+//! What a service counts about its requests, and the log of those that took long.
+//!
+//! Times are those of the event loop's turns: a request lasts from the turn that delivered its line to the turn that
+//! answers it. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
+
+use crate::message::Code;
+
+/// What requests are counted under whose API there is not.
+pub(crate) const UNKNOWN: &str = "unknown";
+/// The bounds of the durations that are counted, in nanoseconds.
+const DURATIONS: &[u64] = &[
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_000_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+/// The bounds of the numbers of rows that are counted.
+const ROWS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+/// Lines about slow requests that are logged in one second. Where all requests are slow, that is what they say.
+const SLOW_LINES_MAX: u32 = 20;
+
+/// An API, by its place among those of the service; [`RequestMetrics`] has one more for those that there are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ApiNumber(u8);
+
+/// A request that was delivered and not answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) api: ApiNumber,
+    /// When its line was delivered.
+    pub(crate) at: Time,
+}
+
+/// What is counted about the requests of a service.
+pub(crate) struct RequestMetrics {
+    /// The APIs of the service; what they have in common with all others is counted after them.
+    apis: Vec<&'static str>,
+    counts: Box<[Counts]>,
+}
+
+/// What is counted about one API.
+struct Counts {
+    ok: Counter,
+    /// By their codes.
+    errors: [Counter; Code::NAMES.len()],
+    duration: Histogram,
+}
+
+/// Takes note of requests that are answered.
+pub(crate) struct Requests {
+    metrics: Arc<RequestMetrics>,
+    slow_lines: SlowLines,
+}
+
+/// How many lines about slow requests were logged in a second.
+#[derive(Default)]
+struct SlowLines {
+    second: u64,
+    count: u32,
+}
+
+impl RequestMetrics {
+    /// Nothing was asked yet. `apis` are those of the service, without those that all services have.
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
+        let apis: Vec<_> = apis.chain(["Ping", UNKNOWN]).collect();
+        assert!(u8::try_from(apis.len()).is_ok(), "an API's number is a byte");
+        let counts = apis.iter().map(|_| Counts {
+            ok: Counter::default(),
+            errors: Default::default(),
+            duration: Histogram::new(DURATIONS),
+        });
+        Self { counts: counts.collect(), apis }
+    }
+
+    fn expose(&self, out: &mut Exposition) {
+        for (api, counts) in self.apis.iter().zip(&self.counts) {
+            let mut count = |outcome, count| {
+                let labels = [("api", *api), ("outcome", outcome)];
+                out.counter("marketplace_requests_total", "Requests that were answered.", &labels, count);
+            };
+            count("ok", counts.ok.get());
+            let errors = Code::NAMES.into_iter().zip(&counts.errors);
+            errors
+                .filter(|(_, errors)| errors.get() > 0)
+                .for_each(|(code, errors)| count(code, errors.get()));
+            let name = "marketplace_request_duration_seconds";
+            let help = "Time from a request's delivery to its answer.";
+            out.histogram_seconds(name, help, &[("api", api)], &counts.duration);
+        }
+    }
+}
+
+impl Requests {
+    pub(crate) fn new(metrics: Arc<RequestMetrics>) -> Self {
+        Self { metrics, slow_lines: SlowLines::default() }
+    }
+
+    /// The number of an API, by its name and its place in the service's list, if it has one.
+    pub(crate) fn number(&self, place: Option<usize>, api: &str) -> ApiNumber {
+        let from_end = || if api == "Ping" { 2 } else { 1 };
+        let place = place.unwrap_or_else(|| self.metrics.apis.len() - from_end());
+        ApiNumber(u8::try_from(place).expect("the list is no longer"))
+    }
+
+    /// Takes note of an answer; `error` is its code, if it is one.
+    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &Out) {
+        let ApiNumber(api) = started.api;
+        let counts = &self.metrics.counts[usize::from(api)];
+        error.map_or(&counts.ok, |code| &counts.errors[code as usize]).add(1);
+        let nanos = out.now().as_nanos().saturating_sub(started.at.as_nanos());
+        counts.duration.observe(nanos);
+        if out.limits().slow_after.is_some_and(|slow_after| Duration::from_nanos(nanos) > slow_after)
+            && self.slow_lines.next(out.now())
+        {
+            log::warn!(
+                "event=slow_request api={} outcome={} duration_ms={}",
+                self.metrics.apis[usize::from(api)],
+                error.map_or("ok", |code| Code::NAMES[code as usize]),
+                nanos / 1_000_000
+            );
+        }
+    }
+}
+
+impl SlowLines {
+    /// Whether another line may be logged.
+    fn next(&mut self, now: Time) -> bool {
+        let second = now.as_millis() / 1000;
+        if self.second != second {
+            *self = Self { second, count: 0 };
+        }
+        self.count += 1;
+        self.count <= SLOW_LINES_MAX
+    }
+}
+
+/// What a database counts.
+pub(crate) struct DatabaseMetrics {
+    pub(crate) requests: Arc<RequestMetrics>,
+    pub(crate) commit_rows: Histogram,
+    pub(crate) flush_duration: Histogram,
+}
+
+impl DatabaseMetrics {
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
+        Self {
+            requests: Arc::new(RequestMetrics::new(apis)),
+            commit_rows: Histogram::new(ROWS),
+            flush_duration: Histogram::new(DURATIONS),
+        }
+    }
+}
+
+impl Metrics for DatabaseMetrics {
+    fn expose(&self, out: &mut Exposition) {
+        self.requests.expose(out);
+        out.histogram(
+            "marketplace_commit_rows",
+            "Rows that were committed together.",
+            &[],
+            &self.commit_rows,
+        );
+        let name = "marketplace_flush_duration_seconds";
+        out.histogram_seconds(name, "Time that a commit took to be on disk.", &[], &self.flush_duration);
+    }
+}
+
+/// What a frontend counts.
+pub(crate) struct FrontendMetrics<const LANES: usize> {
+    pub(crate) requests: Arc<RequestMetrics>,
+    /// Calls to the databases that were not answered yet, by the lane.
+    pub(crate) calls: [Gauge; LANES],
+    lanes: [&'static str; LANES],
+}
+
+impl<const LANES: usize> FrontendMetrics<LANES> {
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, lanes: [&'static str; LANES]) -> Self {
+        let calls = [(); LANES].map(|()| Gauge::default());
+        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes }
+    }
+}
+
+impl<const LANES: usize> Metrics for FrontendMetrics<LANES> {
+    fn expose(&self, out: &mut Exposition) {
+        self.requests.expose(out);
+        for (lane, calls) in self.lanes.iter().zip(&self.calls) {
+            let help = "Calls to databases that were not answered yet.";
+            out.gauge("marketplace_calls_in_flight", help, &[("backend", lane)], calls.get());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_requests_are_logged_up_to_a_number_of_lines_in_a_second() {
+        let mut lines = SlowLines::default();
+        for second in [7, 8] {
+            let logged = (0..1000).filter(|ms| lines.next(Time::from_millis(second * 1000 + ms)));
+            assert_eq!(logged.count(), SLOW_LINES_MAX as usize);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! How services are watched: over HTTP beside their clients, by systemd, and in their logs.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixDatagram;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::client::{Client, connect, read_reply};
+use super::process::{PATIENCE, Process, binary, wait_until};
+use super::service::{Service, own_host};
+use super::signals::{SlowDatabase, search};
+
+/// Any port of this host.
+const ADMIN: &str = "--admin=127.0.0.1:0";
+
+/// A service, and where it is watched.
+struct Watched {
+    process: Process,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Watched {
+    fn start(name: &str, args: &[String]) -> Self {
+        let listen = format!("--listen={}:0", own_host());
+        let mut process = Process::start(binary(&[name, &listen, ADMIN]).args(args));
+        let admin = process.wait_for("event=watched");
+        let ready = process.wait_for("listening on ");
+        let address = |line: &str, before: &str| {
+            line.split_once(before).expect("the line has it").1.trim().parse().expect("HOST:PORT")
+        };
+        Self { address: address(&ready, "listening on "), admin: address(&admin, "admin="), process }
+    }
+
+    fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
+        let mut args = vec![format!("--customer={customer}"), format!("--product={product}")];
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        Self::start(name, &args)
+    }
+
+    /// The status and the body of what is at a path.
+    #[track_caller]
+    fn get(&self, path: &str) -> (String, String) {
+        let response = exchange(self.admin, &format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin));
+        let (head, body) = response.split_once("\r\n\r\n").expect("a head ends");
+        let status = head.split(' ').nth(1).expect("there is a status");
+        (status.to_owned(), body.to_owned())
+    }
+
+    /// All that is counted, by name and labels; what cannot be read fails the test.
+    #[track_caller]
+    fn metrics(&self) -> HashMap<String, f64> {
+        let (status, text) = self.get("/metrics");
+        assert_eq!(status, "200");
+        read_metrics(&text)
+    }
+}
+
+#[track_caller]
+fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    connection.read_to_string(&mut response).unwrap();
+    response
+}
+
+/// Reads metrics as strictly as the format is meant.
+#[track_caller]
+fn read_metrics(text: &str) -> HashMap<String, f64> {
+    let mut values = HashMap::new();
+    let mut family = "";
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# TYPE ") {
+            family = comment.split(' ').next().expect("a name");
+            continue;
+        }
+        if line.starts_with("# HELP ") {
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').expect("a series and its value");
+        let name = series.split('{').next().expect("a name");
+        let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{line} is not of {family}"));
+        assert!(["", "_bucket", "_sum", "_count"].contains(&suffix), "{line}");
+        let value = value.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(values.insert(series.to_owned(), value).is_none(), "{line} is there twice");
+    }
+    assert!(text.ends_with('\n'));
+    values
+}
+
+#[test]
+fn all_services_say_how_they_are_and_what_they_did() {
+    let data = tempfile::tempdir().unwrap();
+    let database = |name| Watched::start(name, &Service::database_args(name, data.path()));
+    let (customer, product) = (database("db_customer"), database("db_product"));
+    let seller = Watched::frontend("server_seller", customer.address, product.address, &[]);
+    let buyer = Watched::frontend("server_buyer", customer.address, product.address, &["--reactors=3"]);
+    Client::new(seller.address).must("CreateAccount", json!({"name": "sam", "password": super::PASSWORD}));
+    // Connections are spread over the reactors, and one of them answers for them all.
+    let mut clients: Vec<_> = (0..16).map(|_| Client::new(buyer.address)).collect();
+    for client in &mut clients {
+        client.must("SearchItemsForSale", json!({"category": 1}));
+        client.must_refuse("Teleport", json!({}), "UNIMPLEMENTED");
+    }
+
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, service) in [
+        ("db_customer", &customer),
+        ("db_product", &product),
+        ("server_seller", &seller),
+        ("server_buyer", &buyer),
+    ] {
+        assert_eq!(service.get("/livez"), ("200".to_owned(), "ok\n".to_owned()));
+        assert_eq!(service.get("/readyz"), ("200".to_owned(), "ok\n".to_owned()));
+        assert_eq!(service.get("/").0, "404");
+        let metrics = service.metrics();
+        let info = format!(r#"marketplace_build_info{{service="{name}",version="{version}"}}"#);
+        assert_eq!(metrics[&info], 1.0);
+        assert!(metrics["process_start_time_seconds"] > 1e9);
+        assert!(metrics["marketplace_loop_busy_seconds_total"] > 0.0);
+    }
+    let metrics = customer.metrics();
+    assert_eq!(metrics[r#"marketplace_requests_total{api="CreateSeller",outcome="ok"}"#], 1.0);
+    assert_eq!(metrics["marketplace_commit_rows_count"], 1.0);
+    assert_eq!(metrics[r#"marketplace_flush_duration_seconds_bucket{le="+Inf"}"#], 1.0);
+    let metrics = buyer.metrics();
+    assert_eq!(metrics["marketplace_reactors"], 3.0);
+    assert_eq!(metrics["marketplace_connections"], 16.0);
+    assert_eq!(metrics[r#"marketplace_calls_in_flight{backend="product"}"#], 0.0);
+    assert_eq!(metrics[r#"marketplace_requests_total{api="SearchItemsForSale",outcome="ok"}"#], 16.0);
+    assert_eq!(metrics[r#"marketplace_requests_total{api="unknown",outcome="unimplemented"}"#], 16.0);
+    assert_eq!(metrics[r#"marketplace_request_duration_seconds_count{api="unknown"}"#], 16.0);
+}
+
+#[test]
+fn a_service_that_drains_says_so_until_its_end() {
+    let database = SlowDatabase::start();
+    let frontend = Watched::frontend("server_buyer", database.address, database.address, &["--reactors=8"]);
+    // Enough for most reactors to have one.
+    let mut connections: Vec<_> = (0..32).map(|_| connect(frontend.address).unwrap()).collect();
+    let calls: Vec<_> = connections
+        .iter_mut()
+        .map(|connection| {
+            connection.get_mut().write_all(search().as_bytes()).unwrap();
+            database.next_call()
+        })
+        .collect();
+    assert_eq!(frontend.metrics()[r#"marketplace_calls_in_flight{backend="product"}"#], 32.0);
+    assert_eq!(frontend.get("/readyz").0, "200");
+
+    frontend.process.signal(Signal::TERM);
+    wait_until("it is not ready", || frontend.get("/readyz").0 == "503");
+    assert_eq!(frontend.get("/livez").0, "200");
+    // Whichever reactor has the last of them, the first one still tells.
+    for (call, connection) in calls.into_iter().zip(&mut connections) {
+        assert_eq!(frontend.get("/readyz"), ("503".to_owned(), "draining\n".to_owned()));
+        call.answer();
+        assert!(read_reply(connection).is_some());
+    }
+    assert_eq!(frontend.process.finish().0, Some(0));
+}
+
+#[test]
+fn watching_is_bounded_and_takes_nothing_from_clients() {
+    let data = tempfile::tempdir().unwrap();
+    let mut args = Service::database_args("db_product", data.path());
+    args.push("--connections-max=1".to_owned());
+    let database = Watched::start("db_product", &args);
+    let mut client = Client::new(database.address);
+    client.must("Ping", json!({}));
+    let idle: Vec<_> = (0..16).map(|_| TcpStream::connect(database.admin).unwrap()).collect();
+    let mut dropped = TcpStream::connect(database.admin).unwrap();
+    dropped.set_read_timeout(Some(PATIENCE)).unwrap();
+    // It may be told by a reset.
+    assert_eq!(dropped.read(&mut [0]).unwrap_or(0), 0, "one more than the maximum is dropped");
+    client.must("Ping", json!({}));
+    drop(idle);
+    wait_until("there is room again", || {
+        let mut connection = TcpStream::connect(database.admin).unwrap();
+        let mut response = String::new();
+        let sent = connection.write_all(b"GET /livez HTTP/1.1\r\n\r\n");
+        sent.is_ok() && connection.read_to_string(&mut response).is_ok() && response.contains("200 OK")
+    });
+
+    assert!(exchange(database.admin, "\0").starts_with("HTTP/1.1 400 "));
+    assert!(exchange(database.admin, "DELETE /livez HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    let endless = format!("GET /livez HTTP/1.1\r\nA: {}", "a".repeat(8 * 1024));
+    assert!(exchange(database.admin, &endless).starts_with("HTTP/1.1 431 "));
+    let mut half_closed = TcpStream::connect(database.admin).unwrap();
+    half_closed.write_all(b"GET /livez HTTP/1.1\r\n\r\n").unwrap();
+    half_closed.shutdown(Shutdown::Write).unwrap();
+    let mut response = String::new();
+    half_closed.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("\r\n\r\nok\n"), "{response}");
+}
+
+#[test]
+fn a_slow_request_is_logged_without_what_the_client_sent() {
+    let data = tempfile::tempdir().unwrap();
+    // Hashing a password at the usual cost takes several times as long.
+    let args = [format!("--data={}", data.path().display()), "--slow-ms=1".to_owned()];
+    let database = Watched::start("db_customer", &args);
+    let mut client = Client::new(database.address);
+    client.must("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}));
+    client.must_refuse("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}), "ALREADY_EXISTS");
+    database.process.signal(Signal::TERM);
+    let (_, log) = database.process.finish();
+    let slow = log.lines().find(|line| line.contains("event=slow_request")).expect("the first one was slow");
+    assert!(slow.contains("WARN") && slow.contains(" api=CreateBuyer outcome=ok duration_ms="), "{slow}");
+    assert!(!log.contains("ann") && !log.contains(super::PASSWORD), "{log}");
+}
+
+#[test]
+fn systemd_is_told_when_a_service_is_ready_and_when_it_stops() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut message = [0; 100];
+        let length = systemd.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    let mut command = binary(&["db_product", "--listen=127.0.0.1:0"]);
+    command.args(Service::database_args("db_product", data.path())).env("NOTIFY_SOCKET", &path);
+    let mut database = Service::adopt("db_product", &mut command);
+    assert_eq!(told().trim(), "READY=1");
+    database.process().signal(Signal::TERM);
+    assert_eq!(told().trim(), "STOPPING=1");
+    assert_eq!(database.finish().0, Some(0));
+}
