@@ -83,6 +83,8 @@ pub(crate) struct Database<D: Domain> {
     filling: u64,
     /// The last group that is on disk.
     durable: u64,
+    /// Commits since the start, each of one group or of several.
+    commits: u64,
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
@@ -119,6 +121,7 @@ impl<D: Domain> Database<D> {
             store,
             filling: 1,
             durable: 0,
+            commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
             line: Vec::new(),
@@ -157,7 +160,7 @@ impl<D: Domain> Database<D> {
         let result = match api {
             Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
             None if request.api == "Ping" => {
-                let commits = Some(self.durable);
+                let commits = Some(self.commits);
                 let pong = fields.and_then(|fields| ping(D::SERVICE, commits, fields, &mut self.line));
                 pong.map(|()| Outcome::Done)
             }
@@ -189,6 +192,7 @@ impl<D: Domain> Database<D> {
     fn poll_workers(&mut self, now: Time, out: &mut Out) {
         while let Some(number) = self.store.poll() {
             assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
+            self.commits += 1;
             // Groups that were under way together may have been committed as one.
             while self.durable < number {
                 self.durable += 1;
