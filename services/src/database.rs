@@ -95,6 +95,8 @@ pub(crate) struct Database<D: Domain> {
     filling: u64,
     /// The last group that is on disk.
     durable: u64,
+    /// Commits since the start, each of one group or of several.
+    commits: u64,
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
@@ -145,6 +147,7 @@ impl<D: Domain> Database<D> {
             store,
             filling: 1,
             durable: 0,
+            commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
             requests: Requests::new(Arc::clone(&metrics.requests)),
@@ -192,7 +195,7 @@ impl<D: Domain> Database<D> {
         let result = match api {
             Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
             None if request.api == "Ping" => {
-                let commits = Some(self.durable);
+                let commits = Some(self.commits);
                 let pong = fields.and_then(|fields| ping(D::SERVICE, commits, fields, &mut self.line));
                 pong.map(|()| Outcome::Done)
             }
@@ -259,6 +262,7 @@ impl<D: Domain> Database<D> {
         self.metrics.commit_rows.observe(rows);
         self.metrics.flush_duration.observe_duration(now.since(first_at.max(self.reported_at)));
         self.reported_at = now;
+        self.commits += 1;
     }
 
     /// Turns an offloaded request into its reply, which keeps its place in the queue.

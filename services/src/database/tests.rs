@@ -103,6 +103,9 @@ fn groups_that_are_committed_as_one_are_published_in_order() {
     db.requests(client, &["4 Get x", "5 Get y"]);
     db.end_turn();
     assert_eq!(db.replies(client), ["4 2", "5 1"]);
+    db.request(client, "6 Ping");
+    db.end_turn();
+    assert!(db.replies(client)[0].contains(r#""commits":1"#), "a commit may be of several groups");
     db.drain();
     assert!(db.is_drained());
 }
