@@ -182,3 +182,26 @@ impl Admin {
         (connection.generation == conn.generation).then_some(connection)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metrics::LoopMetrics;
+
+    #[test]
+    fn a_loop_of_the_process_that_hangs_is_told_of_by_another() {
+        let registry = Arc::new(Registry::new("shop"));
+        let other = Arc::new(LoopMetrics::default());
+        registry.add_loop(Arc::clone(&other));
+        let admin = Admin::new(registry);
+        let began = Time::from_millis(1000);
+        other.turn_begins(began);
+        for (seconds, status) in [(1, "200"), (60, "503")] {
+            let head = Head { method: "GET", path: "/livez" };
+            let response = admin.answer(began + Duration::from_secs(seconds), &head).encode(true);
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+        }
+    }
+}
