@@ -260,8 +260,8 @@ delete_everything() {
     if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 
-# create GROUP NAME SCOPE [OPTION]…: creates what is not there. GROUP is what stands between `gcloud` and the verb, SCOPE
-# the option that says where, or empty.
+# create GROUP NAME SCOPE [OPTION]…: creates what is not there. GROUP is what stands between `gcloud` and the verb,
+# SCOPE the option that says where, or empty.
 create() {
     local -a group
     read -ra group <<<"$1"
