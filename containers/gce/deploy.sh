@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Deploys the marketplace to VMs of Google Compute Engine, updates it, or removes it again. What is there already is kept,
-# so that a run that was cut short may be repeated.
+# Deploys the marketplace to VMs of Google Compute Engine, updates it, or removes it again. What is there already is
+# kept, so that a run that was cut short may be repeated.
 set -euo pipefail
 
 readonly here=${BASH_SOURCE[0]%/*}
@@ -97,7 +97,8 @@ create_network() {
 
 # allow RULE TAGS PORTS SOURCE: lets SOURCE reach PORTS of the VMs with TAGS.
 allow() {
-    create "compute firewall-rules" "$name-$1" "" --network="$name" --direction=INGRESS --target-tags="$2" --allow="$3" "$4"
+    create "compute firewall-rules" "$name-$1" "" --network="$name" --direction=INGRESS --target-tags="$2" \
+        --allow="$3" "$4"
 }
 
 # Puts the binary and its unit into the bucket. A release is named by its content, so it never changes.
@@ -126,7 +127,7 @@ create_one_vm() {
     local services="db_customer db_product server_buyer server_seller" service metadata
     metadata=$(metadata "$services")
     for service in customer product; do
-        metadata+=,$name-db_$service="--listen 127.0.0.1:${port[$service]} --admin 0.0.0.0:${admin_port[$service]} $(data_option "$service")"
+        metadata+=,$name-db_$service="$(database_options "$service" 127.0.0.1)"
     done
     for service in buyer seller; do
         metadata+=,$name-server_$service="$(frontend_options "$service" 127.0.0.1 127.0.0.1)"
@@ -138,14 +139,15 @@ create_one_vm() {
 create_database() {
     local vm=$name-db-$1 metadata
     metadata=$(metadata "db_$1")
-    metadata+=,$name-db_$1="--listen 0.0.0.0:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} $(data_option "$1")"
+    metadata+=,$name-db_$1="$(database_options "$1" 0.0.0.0)"
     create_disk "$vm"
     create_vm "$vm" "$name-database" "$metadata" "$vm"
 }
 
 create_frontend() {
     local group=$name-server-$1 template metadata
-    metadata=$(metadata "server_$1"),$name-server_$1="$(frontend_options "$1" "$(address customer)" "$(address product)")"
+    metadata=$(metadata "server_$1")
+    metadata+=,$name-server_$1="$(frontend_options "$1" "$(address customer)" "$(address product)")"
     # A template never changes, so it is named by all that is in it.
     template=$group-$(printf '%s\n' "$metadata" "$machine_type" "${vm_options[@]}" |
         cat - "$here/start-up.sh" | sha256sum | cut --characters=1-12)
@@ -215,8 +217,9 @@ metadata() {
     printf '%s' "$name-services=$1,$name-release=$release,$name-sha256=$sha256"
 }
 
-data_option() {
-    printf '%s' "--data /var/lib/$name/db_$1"
+# database_options DATABASE HOST
+database_options() {
+    printf '%s' "--listen $2:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --data /var/lib/$name/db_$1"
 }
 
 # frontend_options FRONTEND CUSTOMER_HOST PRODUCT_HOST. As many event loops as an e2-small has processors.
@@ -257,8 +260,8 @@ delete_everything() {
     if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 
-# create GROUP NAME SCOPE [OPTION]…: creates what is not there. GROUP is what stands between `gcloud` and the verb, SCOPE
-# the option that says where, or empty.
+# create GROUP NAME SCOPE [OPTION]…: creates what is not there. GROUP is what stands between `gcloud` and the verb,
+# SCOPE the option that says where, or empty.
 create() {
     local -a group
     read -ra group <<<"$1"

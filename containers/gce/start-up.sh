@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a VM does at each boot, as root: it mounts its data disk, installs the release that its metadata names, and starts
-# the services that are listed there. Run by hand, it updates them.
+# What a VM does at each boot, as root: it mounts its data disk, installs the release that its metadata names, and
+# starts the services that are listed there. Run by hand, it updates them.
 set -euo pipefail
 
 readonly metadata=http://metadata.google.internal/computeMetadata/v1/instance
