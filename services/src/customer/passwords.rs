@@ -1,7 +1,7 @@
 //! [`Passwords`]: hashes and verifies passwords, which is slow on purpose and so runs on a thread of its own.
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use net::Work;
 
 /// What hashing one password costs, in memory and passes over it.
@@ -21,7 +21,12 @@ impl Default for HashCost {
 }
 
 /// Argon2id at a certain cost. A hash carries its own cost, so old ones stay valid when it changes.
-pub(crate) struct Passwords(Argon2<'static>);
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    /// The memory of a hash, kept for the next one from the first on. Allocated anew each time, blocks as large leave
+    /// holes that the next does not fit into, and the process becomes many times larger than it need be.
+    blocks: Vec<Block>,
+}
 
 /// What is to be done with a password. It has no `Debug`, so that it reaches no log.
 pub(crate) enum PasswordJob {
@@ -43,12 +48,49 @@ impl Passwords {
     /// The cost is outside of what Argon2 allows.
     pub(crate) fn new(cost: HashCost) -> Result<Self, String> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None).map_err(|error| error.to_string())?;
-        Ok(Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params)))
+        Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), blocks: Vec::new() })
     }
 
-    fn hash(&self, password: &[u8], salt: &[u8]) -> PasswordHash {
-        self.0.hash_password_with_salt(password, salt).expect("cost, password and salt are within bounds")
+    fn hash(&mut self, password: &[u8], salt: &[u8]) -> PasswordHash {
+        let within_bounds = "cost, password and salt are within bounds";
+        let Self { argon2, blocks } = self;
+        let hash = output(argon2, blocks, password, salt, Params::DEFAULT_OUTPUT_LEN);
+        PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).expect(within_bounds),
+            salt: Some(Salt::new(salt).expect(within_bounds)),
+            hash: Some(hash.expect(within_bounds)),
+        }
     }
+
+    /// Whether this is the password of the hash. `None`: the hash is none.
+    fn verify(&mut self, password: &[u8], hash: &str) -> Option<bool> {
+        let hash = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = Version::try_from(hash.version?).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let argon2 = Argon2::new(algorithm, version, params);
+        let found = output(&argon2, &mut self.blocks, password, &salt, expected.len())?;
+        // The library compares them in constant time.
+        Some(found == expected)
+    }
+}
+
+/// What Argon2 makes of a password. `None`: something is out of bounds.
+fn output(
+    argon2: &Argon2<'_>,
+    blocks: &mut Vec<Block>,
+    password: &[u8],
+    salt: &[u8],
+    length: usize,
+) -> Option<Output> {
+    blocks.resize(argon2.params().block_count(), Block::new());
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..length)?;
+    argon2.hash_password_into_with_memory(password, salt, bytes, blocks).ok()?;
+    Output::new(bytes).ok()
 }
 
 impl Work for Passwords {
@@ -61,7 +103,7 @@ impl Work for Passwords {
                 PasswordDone::Hashed(self.hash(&password, &salt).to_string().into())
             }
             PasswordJob::Verify { password, hash: Some(hash) } => {
-                PasswordDone::Verified(self.0.verify_password(&password, &*hash).is_ok())
+                PasswordDone::Verified(self.verify(&password, &hash) == Some(true))
             }
             PasswordJob::Verify { password, hash: None } => {
                 self.hash(&password, b"no such account!");
@@ -73,6 +115,8 @@ impl Work for Passwords {
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
     const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
@@ -93,6 +137,25 @@ mod tests {
         assert!(!verify(&mut later, "Secret", Some(hash)));
         assert!(!verify(&mut later, "secret", None));
         assert!(!verify(&mut later, "secret", Some("nonsense".into())));
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_library() {
+        let library = |cost: HashCost| {
+            let params = Params::new(cost.memory_kib, cost.passes, 1, None).expect("valid");
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        };
+        // The memory of a hash is the next one's, whatever the cost of each.
+        let mut passwords = Passwords::new(CHEAP).expect("valid");
+        for cost in [CHEAP, HashCost { memory_kib: 64, passes: 3 }, CHEAP] {
+            let theirs =
+                library(cost).hash_password_with_salt(b"secret", &[7; 16]).expect("valid").to_string();
+            assert!(verify(&mut passwords, "secret", Some(theirs.as_str().into())));
+            assert!(!verify(&mut passwords, "secreT", Some(theirs.as_str().into())));
+            let mut own = Passwords::new(cost).expect("valid");
+            assert_eq!(own.hash(b"secret", &[7; 16]).to_string(), theirs);
+            assert_eq!(own.hash(b"secret", &[7; 16]).to_string(), theirs);
+        }
     }
 
     #[test]
