@@ -3,7 +3,9 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    for changed in ["logs/HEAD", "index"] {
+        println!("cargo::rerun-if-changed=../.git/{changed}");
+    }
     let git = |args: &[&str]| {
         let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok()

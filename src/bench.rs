@@ -100,7 +100,7 @@ fn measure(args: &[String]) -> ExitCode {
 fn growth(args: &[String]) -> ExitCode {
     let mut options = Options::new();
     options.optopt("", "items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
-    options.optopt("", "idle", "numbers of idle connections (0,1000,9000)", "N[,…]");
+    options.optopt("", "idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
     options.optopt("", "json", "write the results to a file", "FILE");
     options.optopt("", "report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
     let matches = match parse(&mut options, GROWTH_BRIEF, args) {
@@ -111,7 +111,7 @@ fn growth(args: &[String]) -> ExitCode {
         return usage_error(&message, GROWTH_BRIEF);
     }
     let plan =
-        match (numbers(&matches, "items", "1000,100000,1000000"), numbers(&matches, "idle", "0,1000,9000")) {
+        match (numbers(&matches, "items", "1000,100000,1000000"), numbers(&matches, "idle", "0,1000,10000")) {
             (Ok(items), Ok(idle)) => GrowthPlan { items, idle },
             (Err(message), _) | (_, Err(message)) => return usage_error(&message, GROWTH_BRIEF),
         };
@@ -215,8 +215,11 @@ fn nothing_more(matches: &Matches) -> Result<(), String> {
 fn services(matches: &Matches) -> Result<Services, String> {
     match (matches.opt_str("buyer"), matches.opt_str("seller")) {
         (None, None) => {
-            let reactors = matches.opt_str("reactors");
-            let frontends = reactors.into_iter().flat_map(|count| ["--reactors".to_owned(), count]).collect();
+            let reactors: usize = number(matches, "reactors", 1, 1, serve::REACTORS_MAX)?;
+            let frontends = match reactors {
+                1 => Vec::new(),
+                several => vec!["--reactors".to_owned(), several.to_string()],
+            };
             let unsafe_no_flush = matches.opt_present("unsafe-no-flush");
             let databases = unsafe_no_flush.then(|| "--unsafe-no-flush".to_owned()).into_iter().collect();
             Ok(Services::Own(ServiceOptions { databases, frontends }))
@@ -258,10 +261,11 @@ fn write_results(results: &Results, matches: &Matches) -> Result<(), Failure> {
         show::draw(results, folder).map_err(failed)?;
     }
     match section(matches, "scenarios") {
-        Some((file, section)) => {
+        // What is not right stays out of a report that was.
+        Some((file, section)) if results.is_right() => {
             show::report(&file, &section, results, pictures.as_deref()).map_err(Failure::Failed)
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 

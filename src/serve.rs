@@ -23,7 +23,7 @@ use crate::command_line::{FAILED, given, number, parse, report, usage_error};
 use crate::{logging, status};
 
 /// The most reactors of a frontend.
-const REACTORS_MAX: usize = 64;
+pub(crate) const REACTORS_MAX: usize = 64;
 
 /// Runs `service` until a signal asks it to end.
 pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {

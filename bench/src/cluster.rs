@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::probe::Probe;
-use crate::process::Process;
+use crate::process::{Process, Usage};
 use crate::results::ServiceRun;
 
 /// Makes the command line of a subcommand of the program that holds the services, without further arguments.
@@ -124,20 +124,26 @@ impl Cluster {
         Self { buyer, seller, processes: processes.into(), _data: None }
     }
 
+    /// What the services have used, and after them the load generator itself.
+    ///
     /// # Errors
     /// A process is gone.
     pub(crate) fn sample(&self) -> Result<Sample, String> {
         let at = Instant::now();
-        let sample = |process: &Process| {
-            let usage = process.usage()?;
-            Ok(ServiceSample {
-                service: process.name,
-                cpu: usage.cpu,
-                memory_peak_bytes: usage.memory_peak_bytes,
-                commits: process.name.starts_with("db_").then(|| commits(process)).transpose()?,
-            })
-        };
-        Ok(Sample { at, services: self.processes.iter().map(sample).collect::<Result<_, String>>()? })
+        let mut services = Vec::new();
+        for process in &self.processes {
+            let commits = process.name.starts_with("db_").then(|| commits(process)).transpose()?;
+            services.push(ServiceSample::new(process.name, process.usage()?, commits));
+        }
+        services.push(ServiceSample::new("load generator", Usage::of_this()?, None));
+        Ok(Sample { at, services })
+    }
+}
+
+impl ServiceSample {
+    fn new(service: &'static str, usage: Usage, commits: Option<u64>) -> Self {
+        let Usage { cpu, memory_peak_bytes, .. } = usage;
+        Self { service, cpu, memory_peak_bytes, commits }
     }
 }
 

@@ -82,6 +82,9 @@ impl Service for Fill<'_> {
 
 const OK_START: &[u8] = br#"{"type":"Response","request_id":1,"ok":true,"#;
 
+/// What each connection of a crowd asks for once.
+const CALL: &[u8] = br#"{"request_id":1,"api":"SearchItemsForSale","data":{"category":1,"keywords":["book"]}}"#;
+
 /// Makes one call over each of its connections, and then keeps silent.
 pub(crate) struct Crowd {
     size: usize,
@@ -101,7 +104,7 @@ impl Crowd {
     fn greet_next(&mut self, now: Time, out: &mut Out) {
         let number = self.begun;
         self.begun += 1;
-        out.call(Backend(number), Call(number), br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+        out.call(Backend(number), Call(number), CALL, now + CALL_TIMEOUT);
     }
 
     fn tell_when_gathered(&self) {
@@ -123,7 +126,7 @@ impl Service for Crowd {
             }
             // The connection was not made in time; it is tried again.
             Err(_) => {
-                out.call(Backend(call.0), call, br#"{"request_id":1,"api":"Ping"}"#, now + CALL_TIMEOUT);
+                out.call(Backend(call.0), call, CALL, now + CALL_TIMEOUT);
                 return;
             }
         }

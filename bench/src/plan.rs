@@ -34,9 +34,12 @@ pub struct Plan {
 
 impl Plan {
     /// # Errors
-    /// A scenario leaves its mix nothing to do.
+    /// A scenario leaves its mix nothing to do, or the floor would say nothing.
     pub fn check(&self) -> Result<(), String> {
         let mix = &self.mix;
+        if self.floor && self.rate.is_some() {
+            return Err("a relay that keeps the same schedule is as fast as it: leave out --floor or --rate".into());
+        }
         for scenario in &self.scenarios {
             if self.active_clients(*scenario) == 0 {
                 return Err(format!("{scenario} has nobody who calls {}", mix.name()));
@@ -118,6 +121,13 @@ mod tests {
         assert!(plan("shopping", "0+1").check().is_ok());
         assert!(plan("GetItem", "0+1").check().is_err(), "nobody buys anything");
         assert_eq!(plan("GetItem", "3+2").active_clients(Scenario { buyers: 3, sellers: 2 }), 3);
+    }
+
+    #[test]
+    fn a_schedule_is_no_race_with_the_floor() {
+        let scheduled = Plan { rate: Some(10.0), ..plan("default", "1+1") };
+        assert!(scheduled.check().is_ok());
+        assert!(Plan { floor: true, ..scheduled }.check().is_err());
     }
 
     #[test]

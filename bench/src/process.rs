@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use procfs::ProcResult;
 use procfs::process::Process as Proc;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -56,18 +57,31 @@ impl Process {
     /// # Errors
     /// The system does not tell, because the process is gone.
     pub(crate) fn usage(&self) -> Result<Usage, String> {
-        let read = || {
-            let process = Proc::new(Pid::from_child(&self.child).as_raw_nonzero().get())?;
-            // The time of each thread in nanoseconds; that of the process as a whole is counted in ticks.
-            let mut cpu = Duration::ZERO;
-            for task in process.tasks()? {
-                cpu += Duration::from_nanos(task?.schedstat()?.sum_exec_runtime);
-            }
-            let status = process.status()?;
-            let bytes = |kib: Option<u64>| kib.unwrap_or(0) * 1024;
-            Ok(Usage { cpu, memory_bytes: bytes(status.vmrss), memory_peak_bytes: bytes(status.vmhwm) })
-        };
-        read().map_err(|error: procfs::ProcError| format!("cannot tell what {} costs: {error}", self.name))
+        let pid = Pid::from_child(&self.child).as_raw_nonzero().get();
+        let usage = Proc::new(pid).and_then(|process| Usage::of(&process));
+        usage.map_err(|error| format!("cannot tell what {} costs: {error}", self.name))
+    }
+}
+
+impl Usage {
+    /// What this process itself has used.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub(crate) fn of_this() -> Result<Self, String> {
+        let usage = Proc::myself().and_then(|process| Self::of(&process));
+        usage.map_err(|error| format!("cannot tell what the load generator costs: {error}"))
+    }
+
+    fn of(process: &Proc) -> ProcResult<Self> {
+        // The time of each thread in nanoseconds; that of the process as a whole is counted in ticks.
+        let mut cpu = Duration::ZERO;
+        for task in process.tasks()? {
+            cpu += Duration::from_nanos(task?.schedstat()?.sum_exec_runtime);
+        }
+        let status = process.status()?;
+        let bytes = |kib: Option<u64>| kib.unwrap_or(0) * 1024;
+        Ok(Usage { cpu, memory_bytes: bytes(status.vmrss), memory_peak_bytes: bytes(status.vmhwm) })
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Run {
     pub repeated: u64,
     /// How late scheduled calls left although their client was free: 99 in 100 no later than this.
     pub lateness_p99_us: Option<f64>,
-    /// The cost of each service, if the benchmark started them.
+    /// The cost of each service, if the benchmark started them, and of the load generator.
     pub services: Vec<ServiceRun>,
 }
 

@@ -20,7 +20,7 @@ use net::{Work, Workers};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::maintenance::{LOG_PAGES_MAX, Maintainer, StoreWorker};
+use self::maintenance::{LOG_PAGE_BYTES, LOG_PAGES_MAX, Maintainer, StoreWorker};
 use crate::database::Group;
 
 /// How long a commit waits for another program that writes to the file, such as a database shell.
@@ -273,9 +273,15 @@ impl<S: Schema> Store<S> {
             let path = self.path.display();
             log::warn!("event=unsafe_no_flush path={path} a power cut may lose acknowledged writes");
         }
-        let limited = self.connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX);
-        let configured = limited.and_then(|()| set_durability(&self.connection, self.durability));
-        configured.map_err(|error| failure(&self.path, error))
+        self.limit_log().map_err(|error| failure(&self.path, error))
+    }
+
+    /// What another program's long read has made longer than its maximum becomes as short again.
+    fn limit_log(&self) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+        let bytes_max = u64::from(LOG_PAGES_MAX) * LOG_PAGE_BYTES;
+        self.connection.pragma_update_and_check(None, "journal_size_limit", bytes_max, |_| Ok(()))?;
+        set_durability(&self.connection, self.durability)
     }
 
     /// The version of the file, which is 0 if it is new. Until then nothing is written to it: it may be another's.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::results::{ApiRun, Measured, Options, Percentiles, Run, Series, Spread};
 
-use super::format::{NONE, integer, number, time_spread};
+use super::format::{NONE, integer, number, percent, time_spread};
 
 /// The calls of one API, or of all together.
 pub(super) struct Figures<'a> {
@@ -93,7 +93,12 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
         if let Some(rate) = options.rate {
             let late = Spread::of(series.runs.iter().filter_map(|run| run.lateness_p99_us));
             let late = late.map_or(NONE.to_owned(), time_spread);
-            notes.push(format!("{target}: scheduled {} calls/s, lateness p99 {late}", number(rate)));
+            let made = series.throughput().map_or(0.0, |made| made.median);
+            notes.push(format!(
+                "{target}: {} of the {} calls/s of the schedule were made; calls of free clients left late by p99 {late}",
+                percent(made / rate),
+                number(rate)
+            ));
         }
         let repeated: u64 = series.runs.iter().map(|run| run.repeated).sum();
         if repeated > 0 {

@@ -44,6 +44,11 @@ pub(super) fn spread(spread: Spread, show: impl Fn(f64) -> String) -> String {
     if min == median && median == max { median } else { format!("{median} ({min}–{max})") }
 }
 
+/// A share, such as `99.8 %`.
+pub(super) fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1} %", share * 100.0) } else { NONE.to_owned() }
+}
+
 /// The unit that times are shown in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum TimeUnit {

@@ -128,7 +128,7 @@ fn call_row(measured: &Measured, target: &str, figures: &Figures<'_>) -> Vec<Str
 
 /// What each service cost in each scenario. `None`: the benchmark started none.
 fn costs(results: &Results) -> Option<String> {
-    let heads = ["clients", "service", "CPU µs/call", "peak memory MiB", "commits/s"];
+    let heads = ["clients", "service", "CPU µs/call of all", "peak memory MiB", "commits/s"];
     let rows: Vec<_> = results
         .scenarios
         .iter()

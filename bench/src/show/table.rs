@@ -66,7 +66,7 @@ fn row(target: &str, figures: &Figures<'_>, unit: TimeUnit) -> Vec<String> {
 
 /// What each service cost in each scenario. `None`: the benchmark started none.
 fn costs(results: &Results) -> Option<Table> {
-    let heads = ["clients", "target", "service", "CPU µs/call", "peak memory MiB", "commits/s"];
+    let heads = ["clients", "target", "service", "CPU µs/call of all", "peak memory MiB", "commits/s"];
     let mut table = new_table(heads, 3);
     for measured in &results.scenarios {
         for (target, series) in targets(measured) {

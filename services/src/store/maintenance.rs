@@ -125,7 +125,7 @@ impl Maintainer {
     }
 
     /// Appends zeros to the log's file until it is so long. A commit that makes it longer meanwhile does no harm: what
-    /// is appended comes after it. Where there is no space, the file stays as it is, as long as commits find some.
+    /// is appended comes after it. Where there is too little space, the log makes do with what could be appended.
     fn extend(&self, pages: u32) -> Result<(), Box<dyn Error>> {
         if self.durability == Durability::NoFlush {
             return Ok(());
