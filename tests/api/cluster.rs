@@ -120,7 +120,7 @@ pub(crate) struct Cluster {
 /// Where the services run.
 enum Home {
     /// On threads of this process, with their data in this folder.
-    Here(TempDir, Setup),
+    Here(TempDir, Box<Setup>),
     Elsewhere(External),
 }
 
@@ -142,7 +142,7 @@ impl Cluster {
         let Cluster { buyer, seller, customer, product, home } = self;
         drop((buyer, seller, customer, product));
         match home {
-            Home::Here(directory, setup) => Cluster::here(directory, setup),
+            Home::Here(directory, setup) => Cluster::here(directory, *setup),
             Home::Elsewhere(external) => {
                 let addresses = external.restart();
                 Cluster::elsewhere(external, addresses)
@@ -155,7 +155,7 @@ impl Cluster {
         let product = Server::product(ANY_PORT, directory.path(), &setup);
         let buyer = Server::buyer(customer.address, product.address, &setup);
         let seller = Server::seller(customer.address, product.address, &setup);
-        Cluster { buyer, seller, customer, product, home: Home::Here(directory, setup) }
+        Cluster { buyer, seller, customer, product, home: Home::Here(directory, Box::new(setup)) }
     }
 
     fn elsewhere(external: External, addresses: Addresses) -> Cluster {
