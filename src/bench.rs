@@ -110,11 +110,13 @@ fn growth(args: &[String]) -> ExitCode {
     if let Err(message) = nothing_more(&matches) {
         return usage_error(&message, GROWTH_BRIEF);
     }
-    let plan =
-        match (numbers(&matches, "items", "1000,100000,1000000"), numbers(&matches, "idle", "0,1000,10000")) {
-            (Ok(items), Ok(idle)) => GrowthPlan { items, idle },
-            (Err(message), _) | (_, Err(message)) => return usage_error(&message, GROWTH_BRIEF),
-        };
+    let plan = match (
+        numbers(&matches, "items", "1000,100000,1000000"),
+        numbers(&matches, "idle", "0,1000,10000"),
+    ) {
+        (Ok(items), Ok(idle)) => GrowthPlan { items, idle },
+        (Err(message), _) | (_, Err(message)) => return usage_error(&message, GROWTH_BRIEF),
+    };
     finish(with_services(|launch, interrupted| {
         check_outputs(&matches, "growth")?;
         let growth = bench::grow(&plan, launch, interrupted)?;

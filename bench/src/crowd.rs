@@ -83,7 +83,8 @@ impl Service for Fill<'_> {
 const OK_START: &[u8] = br#"{"type":"Response","request_id":1,"ok":true,"#;
 
 /// What each connection of a crowd asks for once.
-const CALL: &[u8] = br#"{"request_id":1,"api":"SearchItemsForSale","data":{"category":1,"keywords":["book"]}}"#;
+const CALL: &[u8] =
+    br#"{"request_id":1,"api":"SearchItemsForSale","data":{"category":1,"keywords":["book"]}}"#;
 
 /// Makes one call over each of its connections, and then keeps silent.
 pub(crate) struct Crowd {

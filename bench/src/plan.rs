@@ -38,7 +38,9 @@ impl Plan {
     pub fn check(&self) -> Result<(), String> {
         let mix = &self.mix;
         if self.floor && self.rate.is_some() {
-            return Err("a relay that keeps the same schedule is as fast as it: leave out --floor or --rate".into());
+            return Err(
+                "a relay that keeps the same schedule is as fast as it: leave out --floor or --rate".into()
+            );
         }
         for scenario in &self.scenarios {
             if self.active_clients(*scenario) == 0 {

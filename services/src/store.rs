@@ -279,7 +279,7 @@ impl<S: Schema> Store<S> {
     /// What another program's long read has made longer than its maximum becomes as short again.
     fn limit_log(&self) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
-        let bytes_max = u64::from(LOG_PAGES_MAX) * LOG_PAGE_BYTES;
+        let bytes_max = i64::from(LOG_PAGES_MAX) * LOG_PAGE_BYTES as i64;
         self.connection.pragma_update_and_check(None, "journal_size_limit", bytes_max, |_| Ok(()))?;
         set_durability(&self.connection, self.durability)
     }

@@ -121,7 +121,7 @@ mod tests {
         }
         let shown = table(&results);
         assert!(shown.contains("5,000 calls/s on schedule"), "{shown}");
-        assert!(shown.contains("marketplace: scheduled 5,000 calls/s, lateness p99 41.5 µs\n"), "{shown}");
+        assert!(shown.contains("% of the 5,000 calls/s of the schedule were made; calls of free clients left late by p99 41.5 µs\n"), "{shown}");
     }
 
     #[test]
