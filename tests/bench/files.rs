@@ -8,7 +8,7 @@ use super::{Folder, assert_code, json, stderr, stdout};
 
 const BEFORE: &str = "# Report\n\nProse.\n\n<!-- bench:scenarios -->\n";
 const AFTER: &str = "<!-- /bench:scenarios -->\n\nMore prose.\n";
-const SERVICES: [&str; 4] = ["server_buyer", "server_seller", "db_customer", "db_product", "load generator"];
+const SERVICES: [&str; 4] = ["server_buyer", "server_seller", "db_customer", "db_product"];
 
 #[test]
 fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
