@@ -24,7 +24,10 @@ await_healthy() {
     local container _
     for container in $(compose ps --quiet); do
         for _ in {1..300}; do
-            [ "$(docker inspect --format '{{.State.Health.Status}}' "$container")" != healthy ] || continue 2
+            case $(docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$container") in
+            "running healthy") continue 2 ;;
+            exited*) break ;;
+            esac
             sleep 0.1
         done
         docker logs --tail 20 "$container" >&2
