@@ -15,6 +15,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const FILLS_MAX: u64 = 1024;
 /// Items are dealt to so many categories in turn, of which the first is the one that is searched.
 const CATEGORIES: u64 = 10;
+/// Words that names are made of, beside those that all have: about as many as an educated person knows.
+const WORDS: u64 = 20_011;
 /// Connections that are made at the same time.
 const GREETINGS_MAX: usize = 256;
 
@@ -42,9 +44,10 @@ impl<'a> Fill<'a> {
         self.line.clear();
         write!(
             self.line,
-            r#"{{"request_id":1,"api":"RegisterItem","data":{{"seller_id":{},"name":"Volume {number} of {}","category":{},"keywords":["book","shelf{}","k{}"],"condition":"used","price":12.5,"quantity":5}}}}"#,
+            r#"{{"request_id":1,"api":"RegisterItem","data":{{"seller_id":{},"name":"A tale of w{} and w{}","category":{},"keywords":["book","shelf{}","k{}"],"condition":"used","price":12.5,"quantity":5}}}}"#,
             1 + number % 1000,
-            number * 7919 % 100_003,
+            number * 7919 % WORDS,
+            number * 104_729 % WORDS,
             1 + number % CATEGORIES,
             number % 97,
             number % 9973,
