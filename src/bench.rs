@@ -21,7 +21,7 @@ use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
 use crate::command_line::{
-    CANNOT_CONNECT, FAILED, given, number, parse, print, report, usage_error, write_out,
+    CANNOT_CONNECT, FAILED, given, nothing_more, number, parse, print, report, usage_error, write_out,
 };
 use crate::up::PARENT_VARIABLE;
 use crate::{logging, serve, up};
@@ -204,14 +204,6 @@ fn plan(matches: &Matches) -> Result<Plan, String> {
     };
     plan.check()?;
     Ok(plan)
-}
-
-/// That only options were given.
-fn nothing_more(matches: &Matches) -> Result<(), String> {
-    match matches.free.first() {
-        Some(word) => Err(format!("{word:?} is one word too many")),
-        None => Ok(()),
-    }
 }
 
 fn services(matches: &Matches) -> Result<Services, String> {

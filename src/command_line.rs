@@ -25,6 +25,17 @@ pub(crate) fn parse(options: &mut Options, brief: &str, args: &[String]) -> Resu
     }
 }
 
+/// Checks that only options were given.
+///
+/// # Errors
+/// There is a word beside them.
+pub(crate) fn nothing_more(matches: &Matches) -> Result<(), String> {
+    match matches.free.first() {
+        Some(word) => Err(format!("{word:?} is one word too many")),
+        None => Ok(()),
+    }
+}
+
 /// The number that an option was given, or its default.
 ///
 /// # Errors

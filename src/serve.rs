@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
-use crate::command_line::{FAILED, given, number, parse, report, usage_error};
+use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
 use crate::{logging, status};
 
 /// The most reactors of a frontend.
@@ -120,9 +120,7 @@ fn options(service: &str) -> Options {
 
 impl Settings {
     fn read(service: &str, matches: &Matches) -> Result<Self, String> {
-        if let Some(word) = matches.free.first() {
-            return Err(format!("{word:?} is one word too many"));
-        }
+        nothing_more(matches)?;
         let listen = address(matches, "listen", default_port(service))?;
         let customer_address = address(matches, "customer", 6001)?;
         let product_address = address(matches, "product", 6002)?;

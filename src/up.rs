@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use getopts::Options;
 
 use crate::children::{Children, End, EndSignal, POLL};
-use crate::command_line::{FAILED, parse, report, usage_error, write_out};
+use crate::command_line::{FAILED, nothing_more, parse, report, usage_error, write_out};
 use crate::ping;
 
 const BRIEF: &str = "\
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    if let Some(word) = matches.free.first() {
-        return usage_error(&format!("{word:?} is one word too many"), BRIEF);
+    if let Err(message) = nothing_more(&matches) {
+        return usage_error(&message, BRIEF);
     }
     let host = matches.opt_str("host").unwrap_or_else(|| "127.0.0.1".to_owned());
     let place = Place {
