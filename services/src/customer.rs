@@ -102,8 +102,7 @@ impl Customer {
         let NewAccount { name, username, password } = NewAccount::decode(&mut fields)?;
         fields.finish()?;
         self.accounts.check_username(role, &username.0)?;
-        let job =
-            PasswordJob::Hash { password: password.0.as_bytes().into(), salt: (self.random)().to_be_bytes() };
+        let job = PasswordJob::Hash { password: password.0.into(), salt: (self.random)().to_be_bytes() };
         self.offload(job, Waiting::Create { role, username: username.0.into(), name: name.0.into() })
     }
 
@@ -113,7 +112,7 @@ impl Customer {
         fields.finish()?;
         self.throttle.check(now, role, &username.0)?;
         let (user_id, hash) = self.accounts.find(role, &username.0).unzip();
-        let job = PasswordJob::Verify { password: password.0.as_bytes().into(), hash };
+        let job = PasswordJob::Verify { password: password.0.into(), hash };
         self.offload(job, Waiting::Login { role, username: username.0.into(), user_id })
     }
 

@@ -20,3 +20,4 @@ mod outages;
 mod product_database;
 mod search;
 mod sessions;
+mod text;
