@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::{iter, mem};
 
 use crate::admin::Admin;
+use crate::foreign;
 use crate::link::{Action, LostCalls};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::out::Out;
@@ -210,6 +211,12 @@ impl<S: Service> Node<S> {
             let Some(session) = self.out.deliverable(conn) else {
                 break;
             };
+            if session.is_new
+                && let Some(protocol) = foreign::recognise(lines.peek())
+            {
+                rejected = Some(Reject::OtherProtocol(protocol));
+                break;
+            }
             match lines.next(line_bytes_max) {
                 None => {
                     session.starved = true;

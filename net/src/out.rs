@@ -190,13 +190,10 @@ impl Out {
         }
     }
 
-    /// The client has shut its side: what it sent is still answered.
+    /// The client has shut its side: what it sent is still answered, the line without an end too.
     pub(crate) fn peer_finished(&mut self, conn: Conn) {
         if let Some(session) = self.session(conn) {
-            session.peer_finished = true;
-            if session.state == State::Open {
-                session.state = State::HalfClosed;
-            }
+            session.peer_finished();
             self.settle(conn, false);
         }
     }
