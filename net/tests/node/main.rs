@@ -9,3 +9,4 @@ mod links;
 mod noise;
 mod purity;
 mod sessions;
+mod time;
