@@ -19,7 +19,7 @@ use mio::{Poll, Token};
 use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
-use self::sockets::{bind, bind_any};
+use self::sockets::{listen_on_any, listen_on_set};
 use crate::{Limits, Node, Registry, Service, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
@@ -64,24 +64,16 @@ impl Reactor {
     /// # Errors
     /// The address does not resolve or cannot be bound.
     pub fn bind(listen: &str) -> io::Result<Self> {
-        Self::new(Some(bind_any(listen, false)?))
+        Self::new(Some(listen_on_any(listen)?))
     }
 
     /// Binds `count` listeners on one address; the kernel spreads connections over them (`SO_REUSEPORT`).
     ///
     /// # Errors
-    /// The address does not resolve or cannot be bound.
+    /// The address does not resolve or cannot be bound, for instance because another process listens there, be it a set
+    /// like this one.
     pub fn bind_set(listen: &str, count: usize) -> io::Result<Vec<Self>> {
-        if count == 1 {
-            return Ok(vec![Self::bind(listen)?]);
-        }
-        let first = Self::new(Some(bind_any(listen, true)?))?;
-        let addr = first.local_addr()?;
-        let mut set = vec![first];
-        for _ in 1..count {
-            set.push(Self::new(Some(bind(addr, true)?))?);
-        }
-        Ok(set)
+        listen_on_set(listen, count)?.into_iter().map(|listener| Self::new(Some(listener))).collect()
     }
 
     /// A reactor to which nobody can connect: its service does nothing but call backends.
@@ -113,7 +105,7 @@ impl Reactor {
     /// # Errors
     /// The address does not resolve or cannot be bound.
     pub fn bind_admin(&mut self, listen: &str) -> io::Result<SocketAddr> {
-        let listener = Listener::register(&self.poll, bind_any(listen, false)?, ADMIN_LISTENER)?;
+        let listener = Listener::register(&self.poll, listen_on_any(listen)?, ADMIN_LISTENER)?;
         self.admin.insert(listener).local_addr()
     }
 

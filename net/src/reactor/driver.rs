@@ -53,9 +53,10 @@ impl<S: Service> Driver<S> {
         registry: Arc<Registry>,
         lookups: Lookups,
     ) -> Self {
+        let clock = Clock::start();
         Self {
             metrics: Arc::clone(node.loop_metrics()),
-            node,
+            node: node.with_clock(move || clock.now()),
             poll,
             listener,
             admin,
@@ -64,7 +65,7 @@ impl<S: Service> Driver<S> {
             lookups,
             readable: VecDeque::new(),
             buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
-            clock: Clock::start(),
+            clock,
         }
     }
 
