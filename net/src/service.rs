@@ -97,6 +97,12 @@ pub trait Service {
     /// that break while the turn's output is written are reported after it, and belong to the next turn.
     fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
 
+    /// A time that has been: the driver starts at no earlier one, whatever the wall clock says. Asked once, at the
+    /// start. It is for a service that has stored times, none of which may lie in the future.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
+
     /// What the service counts, if anything. Asked once, when its node is made.
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {
         None

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod cart;
+mod clock;
 mod passwords;
 mod replies;
 mod rows;
@@ -379,7 +380,7 @@ impl Domain for Customer {
 
     fn is_dirty(&self) -> bool {
         let Accounts { sellers, buyers, votes, .. } = &self.accounts;
-        sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty() || self.sessions.rows.is_dirty()
+        sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty() || self.sessions.is_dirty()
     }
 
     fn seal(&mut self) -> Vec<CustomerRow> {
@@ -392,6 +393,7 @@ impl Domain for Customer {
             Some(session) => CustomerRow::Session(number, session.clone()),
             None => CustomerRow::SessionClosed(number),
         }));
+        rows.extend(self.sessions.clock.seal().map(CustomerRow::Clock));
         rows
     }
 
@@ -402,8 +404,16 @@ impl Domain for Customer {
         self.sessions.rows.publish();
     }
 
-    fn end_turn(&mut self, now: Time) {
-        self.sessions.expire(now);
+    fn end_turn(&mut self, now: Time) -> Option<Time> {
+        self.sessions.expire(now)
+    }
+
+    fn drain(&mut self, now: Time) {
+        self.sessions.store_clock(now);
+    }
+
+    fn clock_floor(&self) -> Time {
+        self.sessions.clock.latest()
     }
 }
 

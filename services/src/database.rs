@@ -71,8 +71,19 @@ pub(crate) trait Domain {
     /// The oldest sealed group is on disk: readers may see it.
     fn publish(&mut self);
 
-    /// Called at the end of each turn, for upkeep of a bounded amount.
-    fn end_turn(&mut self, _now: Time) {}
+    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do, if nothing
+    /// happens before.
+    fn end_turn(&mut self, _now: Time) -> Option<Time> {
+        None
+    }
+
+    /// The service is to end: the last chance to change what the next one will find.
+    fn drain(&mut self, _now: Time) {}
+
+    /// The latest time that is stored, or was when it was loaded.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
 }
 
 /// A request whose work goes on off the thread, by a number that its domain chose.
@@ -326,7 +337,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Closed(conn) => {
                 self.queues.remove(&conn);
             }
-            Event::Drain => {}
+            Event::Drain => self.domain.drain(now),
             Event::Reply(..) => unreachable!("a database calls nobody"),
         }
     }
@@ -334,13 +345,18 @@ impl<D: Domain> Service for Database<D> {
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
     /// committed the groups before.
     fn end_turn(&mut self, now: Time, out: &mut Out) {
-        self.domain.end_turn(now);
+        let wake_at = self.domain.end_turn(now);
+        out.wake_at(wake_at);
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;
         }
+    }
+
+    fn clock_floor(&self) -> Time {
+        self.domain.clock_floor()
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {

@@ -22,7 +22,8 @@ impl Schema for CustomerSchema {
 
     const NAME: &'static str = "customer";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
-    const MIGRATIONS: &'static [&'static str] = &["
+    const MIGRATIONS: &'static [&'static str] = &[
+        "
         -- User names are unique too; db_customer sees to it in memory, so that no second index need be kept.
         CREATE TABLE sellers (
             id            INTEGER PRIMARY KEY,
@@ -62,7 +63,14 @@ impl Schema for CustomerSchema {
             items       TEXT NOT NULL,      -- a JSON array
             total_cents INTEGER NOT NULL
         ) STRICT;
-    "];
+    ",
+        "
+        CREATE TABLE clock (
+            id    INTEGER PRIMARY KEY CHECK (id = 1),
+            at_ms INTEGER NOT NULL          -- a time that has been; no start begins before it
+        ) STRICT;
+    ",
+    ];
 
     fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
         let execute =
@@ -92,6 +100,10 @@ impl Schema for CustomerSchema {
             }
             CustomerRow::SessionClosed(number) => {
                 execute("DELETE FROM sessions WHERE number = ?", params![to_sql(*number)])
+            }
+            CustomerRow::Clock(at) => {
+                // Rounded up: what has ended by then has ended by the time that is loaded.
+                execute("INSERT OR REPLACE INTO clock VALUES (1, ?)", params![to_sql(at.as_millis() + 1)])
             }
             CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
                 "INSERT OR REPLACE INTO votes VALUES (?, ?, ?, ?)",
@@ -141,7 +153,12 @@ pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> 
     store.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
         let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
         let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
+        sessions.clock.load(Time::from_millis(count(row, 2)?));
         purchases.entry(row.get(0)?).or_default().push(purchase);
+        Ok(Some(()))
+    })?;
+    store.read("SELECT at_ms FROM clock", |row| {
+        sessions.clock.load(Time::from_millis(count(row, 0)?));
         Ok(Some(()))
     })?;
     Ok(Loaded { accounts, sessions, purchases })
