@@ -127,17 +127,18 @@ pub(super) fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
 
 /// The text in the form NFC, if it has 1 to `chars_max` characters then.
 fn bounded(text: Cow<'_, str>, chars_max: usize) -> Option<Cow<'_, str>> {
-    let is_within = |text: &str, max| !text.is_empty() && text.chars().nth(max).is_none();
-    if !is_within(&text, CHARS_PER_NFC_CHAR_MAX * chars_max) {
-        return None;
+    if text.is_ascii() {
+        return (1..=chars_max).contains(&text.len()).then_some(text);
     }
-    Some(nfc(text)).filter(|text| is_within(text, chars_max))
+    let is_within = |text: &str, max| text.chars().nth(max).is_none();
+    let text = Some(text).filter(|text| is_within(text, CHARS_PER_NFC_CHAR_MAX * chars_max));
+    text.map(nfc).filter(|text| is_within(text, chars_max))
 }
 
 /// Whether text is fit to be a name or a keyword. What is not drawn hides no white space at the ends.
 fn is_name(text: &str) -> bool {
     if text.is_ascii() {
-        return !text.contains(|c: char| c.is_ascii_control())
+        return !text.bytes().any(|byte| byte.is_ascii_control())
             && !text.starts_with(' ')
             && !text.ends_with(' ');
     }
