@@ -45,7 +45,7 @@ fn open(process: &Process) -> usize {
 
 #[test]
 fn clients_leave_a_service_what_it_needs_to_live() {
-    const LIMIT: usize = 40;
+    const LIMIT: usize = 48;
     let data = tempfile::tempdir().unwrap();
     for name in SERVICES {
         let mut service = Service::adopt(name, &mut limited(LIMIT, name, &args(name, data.path())));
@@ -69,7 +69,7 @@ fn clients_leave_a_service_what_it_needs_to_live() {
         assert_eq!(code, Some(0), "{log}");
         let fitted: Vec<_> = log.lines().filter(|line| line.contains("event=connections_fitted")).collect();
         assert!(
-            matches!(fitted[..], [line] if line.contains(" asked=16384 ") && line.contains("RLIMIT_NOFILE=40"))
+            matches!(fitted[..], [line] if line.contains(" asked=16384 ") && line.contains("RLIMIT_NOFILE=48"))
         );
         assert!(!log.contains("accept_failed"), "{log}");
     }
