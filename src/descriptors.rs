@@ -8,7 +8,7 @@ use net::reactor::Reactor;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// The standard streams, and what signals come through: open where the system does not tell what is.
-const OPEN_AT_START: usize = 5;
+const OPEN_AT_START: usize = 6;
 /// What is open for a moment only, in addition to all that is counted: what tells systemd, files of the system that a
 /// library reads, temporary files of SQLite.
 const RESERVE: usize = 4;
