@@ -18,9 +18,6 @@ use crate::session::{Expiry, State};
 use crate::timers::Alarm;
 use crate::{Backend, Conn, Event, Input, Limits, Lost, Output, Peer, Reject, Service, Time};
 
-/// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
-/// dropped without a word.
-const REFUSALS_MAX: usize = 64;
 /// Sessions whose lines are delivered in one turn. The others come first in the next one.
 const SESSIONS_PER_TURN_MAX: usize = 1024;
 
@@ -67,9 +64,9 @@ impl<S: Service> Node<S> {
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
         self.out.advance(now);
-        let connections_max = self.out.limits.connections_max;
+        let Limits { connections_max, refusals_max, .. } = self.out.limits;
         let full = self.out.sessions.len() >= connections_max;
-        if self.out.sessions.len() >= connections_max + REFUSALS_MAX {
+        if self.out.sessions.len() >= connections_max + refusals_max {
             return None;
         }
         let conn = self.out.open_session();

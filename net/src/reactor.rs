@@ -7,6 +7,7 @@ mod clock;
 mod driver;
 mod listener;
 mod lookups;
+mod shortage;
 mod sockets;
 
 use std::io;
@@ -57,7 +58,22 @@ impl Handle {
     }
 }
 
+/// The poll, what wakes it, the listener, and a connection that is accepted before it is known to be one too many.
+const OWN_DESCRIPTORS: usize = 4;
+/// What looking up a name opens: a socket to each of three name servers, and a file of the system's.
+const LOOKUP_DESCRIPTORS: usize = 4;
+
 impl Reactor {
+    /// The descriptors that being watched takes, beside the connections of those who watch: the listener, and a
+    /// connection that is accepted before it is known to be one too many.
+    pub const ADMIN_DESCRIPTORS: usize = 2;
+
+    /// The descriptors that a reactor with so many backends takes at most, beside the connections of clients and of
+    /// those who watch it.
+    pub const fn descriptors(backends: usize) -> usize {
+        OWN_DESCRIPTORS + backends + if backends > 0 { LOOKUP_DESCRIPTORS } else { 0 }
+    }
+
     /// Binds one listener on the first of `listen`'s addresses (`HOST:PORT`; port 0 takes a free one) that
     /// can be bound.
     ///
