@@ -105,5 +105,5 @@ fn a_search_finds_what_is_written_alike() {
         assert_eq!(find(keyword), [json!(format!("{n}:2")), json!(format!("{n}:1"))], "{word} by {keyword}");
     }
     assert_eq!(find("Wei\u{df}bier"), [json!(longer)], "a word may be longer than a keyword");
-    assert_eq!(find("cafe"), [json!(""); 0], "an accent makes a difference");
+    assert!(find("cafe").is_empty(), "an accent makes a difference");
 }
