@@ -75,7 +75,7 @@ impl fmt::Display for CallError {
             | CallError::Broken(message)
             | CallError::TimedOut(message)
             | CallError::Malformed(message) => f.write_str(message),
-            CallError::GivenUp => f.write_str("given up"),
+            CallError::GivenUp => f.write_str("given up before the answer came"),
         }
     }
 }

@@ -126,6 +126,11 @@ impl Parameter {
 }
 
 impl Command {
+    /// Whether carrying it out shows something and changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        !matches!(self.view, View::Sentence(_) | View::Purchase)
+    }
+
     /// The parameters whose values nobody should see.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static Parameter> {
         self.parameters.iter().filter(|parameter| parameter.is_secret())

@@ -81,7 +81,8 @@ impl Engine {
     }
 
     fn command(&self, name: &str) -> Result<&'static Command, Failure> {
-        let unknown = || Failure::Usage(format!("no command {name:?}; `help` lists them all"));
+        let shown: String = name.chars().take(40).collect();
+        let unknown = || Failure::Usage(format!("no command {shown:?}; `help` lists them all"));
         self.role.command(name).ok_or_else(unknown)
     }
 
@@ -266,7 +267,8 @@ impl Engine {
     fn hint(command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
             CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
-            CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) | CallError::GivenUp => {
+            CallError::GivenUp => (!command.only_reads()).then_some(HINT_UNKNOWN_OUTCOME),
+            CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
                 (!is_repeatable(command, data)).then_some(HINT_UNKNOWN_OUTCOME)
             }
             CallError::CannotConnect(_) => None,

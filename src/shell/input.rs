@@ -142,8 +142,8 @@ impl Plain {
         };
         let read = terminal.read_line(out, question, is_secret, &mut self.pending);
         let end = self.pending.iter().position(|&byte| byte == b'\n');
-        if read.is_err() || end.is_none() {
-            // The cursor is still behind what was typed.
+        if is_secret || (read.is_ok() && end.is_none()) {
+            // No end of a line was shown.
             let _ = out.write_all(b"\n");
         }
         read.map_err(failed)?;

@@ -68,7 +68,7 @@ impl Terminal {
     /// Switches echo off, and with it the kernel's own editing: what is typed or pasted while a command runs
     /// waits for the prompt, whole and unseen.
     pub(crate) fn be_quiet(&self) -> io::Result<()> {
-        self.set_mode(LocalModes::ECHO | LocalModes::ICANON, LocalModes::empty())
+        self.set_without(LocalModes::ECHO | LocalModes::ICANON)
     }
 
     /// The mode in which the terminal was found.
@@ -97,7 +97,7 @@ impl Terminal {
         question.clone_into(&mut self.shared.now().question);
         self.on_interrupt(Some(Box::new(move || drop((&interrupter).write(&[0])))));
         if is_secret {
-            self.set_mode(LocalModes::ECHO, LocalModes::ECHONL)?;
+            self.set_without(LocalModes::ECHO)?;
         }
         let read = out
             .write_all(question.as_bytes())
@@ -105,14 +105,14 @@ impl Terminal {
             .and_then(|()| read_until_newline(&interrupted, line));
         self.on_interrupt(None);
         self.shared.now().question.clear();
-        self.set_mode(LocalModes::empty(), LocalModes::empty())?;
+        self.set_without(LocalModes::empty())?;
         read
     }
 
-    /// The mode in which the terminal was found, without `off` and with `on`.
-    fn set_mode(&self, off: LocalModes, on: LocalModes) -> io::Result<()> {
+    /// Sets the mode in which the terminal was found, without `off`.
+    fn set_without(&self, off: LocalModes) -> io::Result<()> {
         let mut mode = self.shared.found.clone();
-        mode.local_modes = mode.local_modes.difference(off).union(on);
+        mode.local_modes.remove(off);
         let mut now = self.shared.now();
         tcsetattr(io::stdin(), OptionalActions::Now, &mode)?;
         now.mode = mode;
@@ -139,11 +139,19 @@ impl Shared {
 
     fn handle(&self, signal: i32) {
         let now = self.now();
+        let is_echoing = now.mode.local_modes.contains(LocalModes::ECHO);
         if signal == SIGINT && self.interrupt == Interrupt::GivesUp {
+            if is_echoing {
+                // The kernel has just shown `^C`.
+                let _ = writeln!(io::stderr());
+            }
             if let Some(action) = &now.on_interrupt {
                 action();
             }
             return;
+        }
+        if !is_echoing && !now.question.is_empty() {
+            let _ = writeln!(io::stderr());
         }
         self.restore();
         // Of these signals, all but SIGTSTP end the program here.
