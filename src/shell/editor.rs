@@ -25,7 +25,7 @@ use rustyline::{
 
 use super::command::Role;
 use super::history;
-use super::input::{LINE_BYTES_MAX, ReadError};
+use super::input::{ReadError, TYPED_BYTES_MAX};
 use super::interactive::LEAVE;
 use super::terminal::{Interrupt, Terminal, drop_typed_ahead};
 
@@ -121,7 +121,7 @@ impl Editor {
             Ok(_) | Err(ReadlineError::Interrupted) if interrupted => Err(ReadError::Interrupted),
             Err(ReadlineError::Interrupted) => Err(ReadError::Interrupted),
             Ok(_) if is_full => {
-                Err(ReadError::Refused(format!("the line is longer than {LINE_BYTES_MAX} bytes")))
+                Err(ReadError::Refused(format!("the line is longer than {TYPED_BYTES_MAX} bytes")))
             }
             Ok(line) => Ok(line),
             Err(ReadlineError::Eof) => Err(ReadError::End),
@@ -163,7 +163,7 @@ impl ConditionalEventHandler for Keys {
             (KeyCode::Enter, Modifiers::NONE) | (KeyCode::Char('J'), Modifiers::CTRL) => {
                 Some(Cmd::AcceptLine)
             }
-            (KeyCode::Char(_), Modifiers::NONE) if context.line().len() >= LINE_BYTES_MAX => {
+            (KeyCode::Char(_), Modifiers::NONE) if context.line().len() >= TYPED_BYTES_MAX => {
                 state.is_full.store(true, Ordering::Relaxed);
                 Some(Cmd::Noop)
             }

@@ -10,6 +10,9 @@ use super::terminal::{Interrupt, Terminal};
 /// The longest line that is read, in bytes without its end.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
 
+/// The longest line that can be typed, in bytes. A terminal without an editor knows no longer one either.
+pub(crate) const TYPED_BYTES_MAX: usize = 4096;
+
 /// A source of lines.
 pub(crate) enum Input {
     /// What is piped in: a script, or a password.

@@ -136,6 +136,11 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_whose_mode_cannot_be_changed_is_used_as_it_is() {
+        create_private_dir(Path::new("/proc/self/fd")).unwrap();
+    }
+
+    #[test]
     fn a_newer_session_is_not_removed() {
         let dir = tempfile::tempdir().unwrap();
         let file = SessionFile::new(dir.path(), "buyer", "127.0.0.1:6003");
