@@ -145,7 +145,10 @@ the lines of standard input as commands, up to the first that fails.
 
 Results are tables on a terminal and tab-separated values without a header elsewhere. With
 --json, an error of the service is printed to standard output, as {{\"error\":{{…}}}}.
-A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace).
+A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace). Where it cannot
+be, login fails, unless --json prints the session.
+A password is taken from MARKETPLACE_PASSWORD in the environment, or else asked for; in a pipe
+it is the next line.
 
 Exit status: 0 done, 1 the service answered with an error or its answer was lost, 2 usage,
 3 cannot connect.

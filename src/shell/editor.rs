@@ -65,7 +65,8 @@ impl Editor {
 
     /// Takes the terminal over. The history is kept in the file `history`.
     pub(crate) fn open(role: &'static Role, history: Option<PathBuf>) -> Result<Editor, ReadError> {
-        let terminal = Terminal::open(Interrupt::GivesUp, false).map_err(|error| ReadError::of_io(&error))?;
+        let terminal =
+            Terminal::open(Interrupt::GivesUp, Some(PASTE_OFF)).map_err(|error| ReadError::of_io(&error))?;
         let config = Config::builder()
             .auto_add_history(false)
             .completion_type(CompletionType::List)

@@ -60,7 +60,7 @@ const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. L
 
 /// The session that the environment gives.
 pub(crate) fn given_session() -> Option<String> {
-    std::env::var(SESSION_VARIABLE).ok().filter(|id| !id.is_empty())
+    from_environment(SESSION_VARIABLE)
 }
 
 impl Engine {
@@ -132,7 +132,7 @@ impl Engine {
 
     /// A password from the environment, or else from the input. A person is asked for a new one twice.
     fn password(&mut self, command: &Command, is_new: bool) -> Result<String, Failure> {
-        if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        if let Some(password) = from_environment(PASSWORD_VARIABLE) {
             return Ok(password);
         }
         let usage = |why: &str| Failure::Usage(format!("{why}; `{} -h` explains", command.name));
@@ -213,8 +213,8 @@ impl Engine {
         json: bool,
     ) -> Result<(), Failure> {
         let Some(session_id) = string_at(reply, "session_id") else {
-            report("The service sent no session ID.");
-            return Ok(());
+            let error = CallError::Malformed("the service sent no session ID".to_owned());
+            return Err(Failure::Call { error, json, hint: None });
         };
         let username = data.get("username").and_then(|name| serde_json::from_str(name.get()).ok());
         let session = Session { session_id, username };
@@ -313,6 +313,10 @@ fn explain_call(error: &CallError, json: bool) {
         }
         error => report(&format!("error: {}", escape(&error.to_string()))),
     }
+}
+
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn target() -> Target {

@@ -133,7 +133,7 @@ impl Script {
 impl Plain {
     /// Takes the terminal over for many lines.
     pub(crate) fn open() -> io::Result<Plain> {
-        let terminal = Some(Terminal::open(Interrupt::GivesUp, true)?);
+        let terminal = Some(Terminal::open(Interrupt::GivesUp, None)?);
         Ok(Plain { interrupt: Interrupt::GivesUp, terminal, pending: Vec::new() })
     }
 
@@ -141,7 +141,7 @@ impl Plain {
         let failed = |error: io::Error| ReadError::of_io(&error);
         let terminal = match &mut self.terminal {
             Some(terminal) => terminal,
-            none => none.insert(Terminal::open(self.interrupt, true).map_err(failed)?),
+            none => none.insert(Terminal::open(self.interrupt, None).map_err(failed)?),
         };
         let read = terminal.read_line(out, question, is_secret, &mut self.pending);
         let end = self.pending.iter().position(|&byte| byte == b'\n');

@@ -32,6 +32,7 @@ pub(crate) struct Terminal {
 struct Shared {
     found: Termios,
     interrupt: Interrupt,
+    farewell: Option<&'static str>,
     now: Mutex<Now>,
 }
 
@@ -45,16 +46,16 @@ struct Now {
 impl Terminal {
     /// Takes the terminal over until the value is dropped.
     ///
-    /// With `stops`, Ctrl-Z is taken care of as well. An editor that does so itself must not have a second one.
+    /// An editor gives as its `farewell` what it would write when it leaves the terminal. It takes care of Ctrl-Z itself.
     ///
     /// # Errors
     /// Standard input is no terminal, or the system refuses a thread or a signal.
-    pub(crate) fn open(interrupt: Interrupt, stops: bool) -> io::Result<Terminal> {
+    pub(crate) fn open(interrupt: Interrupt, farewell: Option<&'static str>) -> io::Result<Terminal> {
         let found = tcgetattr(io::stdin())?;
         let now = Now { mode: found.clone(), question: String::new(), on_interrupt: None };
-        let shared = Arc::new(Shared { found, interrupt, now: Mutex::new(now) });
+        let shared = Arc::new(Shared { found, interrupt, farewell, now: Mutex::new(now) });
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
-        if stops {
+        if farewell.is_none() {
             signals.add_signal(SIGTSTP)?;
         }
         let handle = signals.handle();
@@ -150,7 +151,10 @@ impl Shared {
             }
             return;
         }
-        if !is_echoing && !now.question.is_empty() {
+        if let Some(farewell) = self.farewell {
+            let _ = write!(io::stdout(), "{farewell}").and_then(|()| io::stdout().flush());
+        }
+        if !is_echoing {
             let _ = writeln!(io::stderr());
         }
         self.restore();

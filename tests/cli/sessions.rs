@@ -151,6 +151,14 @@ fn a_login_that_cannot_be_kept_is_not_made() {
 }
 
 #[test]
+fn a_login_without_a_session_fails() {
+    let server = FakeServer::start(&[Act::Reply(r#"{"user_id":7,"role":"buyer"}"#)]);
+    let output = User::new().buyer(&server, "login ann --password p");
+    assert_code(&output, 1);
+    assert_eq!(stderr(&output), "error: the service sent no session ID\n");
+}
+
+#[test]
 fn a_login_that_is_printed_need_not_be_kept() {
     let server = FakeServer::start(&[LOGGED_IN]);
     let address = server.address.to_string();
