@@ -119,7 +119,7 @@ impl Editor {
         let interrupted = self.state.interrupted.swap(false, Ordering::Relaxed);
         let is_full = self.state.is_full.swap(false, Ordering::Relaxed);
         match line {
-            Ok(_) | Err(ReadlineError::Interrupted) if interrupted => Err(ReadError::Interrupted),
+            Ok(_) if interrupted => Err(ReadError::Interrupted),
             Err(ReadlineError::Interrupted) => Err(ReadError::Interrupted),
             Ok(_) if is_full => {
                 Err(ReadError::Refused(format!("the line is longer than {TYPED_BYTES_MAX} bytes")))
