@@ -4,11 +4,12 @@
 //! edited or shown here.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
@@ -144,24 +145,33 @@ impl Shared {
         if signal == SIGINT && self.interrupt == Interrupt::GivesUp {
             if is_echoing {
                 // The kernel has just shown `^C`.
-                let _ = writeln!(io::stderr());
+                show(io::stderr(), "\n");
             }
             if let Some(action) = &now.on_interrupt {
                 action();
             }
             return;
         }
+        self.restore();
         if let Some(farewell) = self.farewell {
-            let _ = write!(io::stdout(), "{farewell}").and_then(|()| io::stdout().flush());
+            show(io::stdout(), farewell);
         }
         if !is_echoing {
-            let _ = writeln!(io::stderr());
+            show(io::stderr(), "\n");
         }
-        self.restore();
         // Of these signals, all but SIGTSTP end the program here.
         let _ = emulate_default_handler(signal);
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &now.mode);
-        let _ = write!(io::stderr(), "{}", now.question);
+        show(io::stderr(), &now.question);
+    }
+}
+
+/// Writes what can be written at once: a terminal whose output is held must not keep a signal waiting, nor must a
+/// thread that holds the lock of standard output.
+fn show(out: impl AsFd, text: &str) {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut [PollFd::new(&out, PollFlags::OUT)], Some(&at_once)) == Ok(1) {
+        let _ = rustix::io::write(&out, text.as_bytes());
     }
 }
 
