@@ -200,7 +200,18 @@ fn read_until_newline(interrupted: &UnixStream, line: &mut Vec<u8>) -> io::Resul
     Ok(())
 }
 
-/// Drops what has been typed and not yet been read.
+/// Drops what has been typed and not yet been read, until nothing more comes for a moment: the rest of a paste may
+/// still be on its way.
 pub(crate) fn drop_typed_ahead() {
-    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    let stdin = io::stdin();
+    let moment = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    loop {
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+        let result = poll(&mut ready, Some(&moment));
+        // A terminal that has gone is ready for ever.
+        if result != Ok(1) || ready[0].revents() != PollFlags::IN {
+            return;
+        }
+        let _ = tcflush(&stdin, QueueSelector::IFlush);
+    }
 }
