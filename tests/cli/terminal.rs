@@ -45,7 +45,12 @@ impl Terminal {
             rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap(),
         );
         let mut on_terminal = Command::new("setsid");
-        on_terminal.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
+        // Whoever runs the tests in the background has them ignore Ctrl-C, and all that they start.
+        on_terminal
+            .args(["--ctty", "env", "--default-signal=INT,QUIT,TSTP"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear();
         on_terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         on_terminal.env("PATH", std::env::var_os("PATH").unwrap());
         on_terminal
