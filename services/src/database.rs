@@ -327,7 +327,7 @@ impl<D: Domain> Service for Database<D> {
                 self.queues.remove(&conn);
             }
             Event::Drain => {}
-            Event::Reply(..) => unreachable!("a database calls nobody"),
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod drain;
+mod greetings;
 mod harness;
 mod limits;
 mod links;
