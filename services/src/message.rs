@@ -408,18 +408,27 @@ mod tests {
         assert_eq!(Reply::to_call(&line, 7).expect("it carries the number").error_code(), None);
         line.clear();
         encode_error(&mut line, "7", &Error::new(Code::NotFound, "no item 1:42"));
-        let reply = Reply::to_request(&line, "7").expect("it carries the ID");
+        let reply = Reply::to_call(&line, 7).expect("it carries the number");
         assert_eq!(reply.error_code(), Some(Code::NotFound));
     }
 
     #[test]
-    fn a_reply_to_another_request_is_not_passed_on() {
-        let mut line = Vec::new();
-        encode_error(&mut line, "null", &Error::new(Code::ResourceExhausted, "too many"));
-        let error = Reply::to_request(&line, "7").expect_err("another ID");
-        assert_eq!(error, Error::new(Code::Unavailable, "too many"));
-        assert!(Reply::to_request(b"{\"type\":\"Response\",\"request_id\":77,", "7").is_err());
-        assert!(Reply::to_request(b"garbage", "7").is_err());
+    fn only_a_whole_line_with_the_number_of_the_call_is_its_reply() {
+        let line = |id: &str, rest: &str| format!(r#"{{"type":"Response","request_id":{id}{rest}"#);
+        let good = r#","ok":true,"error":null,"data":{}}"#;
+        assert!(Reply::to_call(line("7", good).as_bytes(), 7).is_some());
+        for id in ["77", "", "8", "null", "-7", "+7", "\"7\"", "7.0", "18446744073709551623"] {
+            assert!(Reply::to_call(line(id, good).as_bytes(), 7).is_none(), "{id}");
+        }
+        let error = r#","ok":false,"error":{"code":"NOT_FOUND","message":"x"},"data":null}"#;
+        for whole in [good, error] {
+            for cut in 0..whole.len() {
+                let half = line("7", &whole[..cut]);
+                let cut_at_end_of_object = half.ends_with("{}");
+                assert!(Reply::to_call(half.as_bytes(), 7).is_none() || cut_at_end_of_object, "{half}");
+            }
+        }
+        assert!(Reply::to_call(b"garbage", 7).is_none());
     }
 
     #[test]

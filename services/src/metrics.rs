@@ -207,16 +207,20 @@ pub(crate) struct DatabaseLinks {
     pub(crate) failures: Counter,
 }
 
+impl DatabaseLinks {
+    pub(crate) fn new(name: &'static str) -> Self {
+        let (connects, failures) = (Counter::default(), Counter::default());
+        Self { name, up: Gauge::default(), connects, failures }
+    }
+}
+
 impl<const LANES: usize> FrontendMetrics<LANES> {
     pub(crate) fn new(
         apis: impl Iterator<Item = &'static str>,
         lanes: [&'static str; LANES],
         databases: [&'static str; 2],
     ) -> Self {
-        let databases = databases.map(|name| {
-            let (connects, failures) = (Counter::default(), Counter::default());
-            Arc::new(DatabaseLinks { name, up: Gauge::default(), connects, failures })
-        });
+        let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
         let calls = [(); LANES].map(|()| Gauge::default());
         Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases }
     }

@@ -96,8 +96,8 @@ impl Watched {
         self.metrics.up.set(1);
     }
 
-    /// Warns at once, and then now and then: links try again many times a second.
-    fn has_failed(&mut self, now: Time, reason: &str) {
+    /// Warns at once, and then now and then, because links try again many times a second. Returns whether it did.
+    fn has_failed(&mut self, now: Time, reason: &str) -> bool {
         self.failures += 1;
         self.metrics.up.set(0);
         let (since, warned_at) = match self.state {
@@ -115,5 +115,57 @@ impl Watched {
             self.failures = 0;
         }
         self.state = State::Down { since, warned_at: if is_due { Some(now) } else { warned_at } };
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_millis(200);
+
+    fn watched() -> Watched {
+        let metrics = DatabaseLinks::new("db_product");
+        let warnings = LineLimit::new(Duration::from_secs(60), WARNINGS_PER_MINUTE_MAX);
+        let (address, state) = ("127.0.0.1:6002".to_owned(), State::New);
+        Watched { name: "db_product", address, state, failures: 0, warnings, metrics: Arc::new(metrics) }
+    }
+
+    /// The warnings of ten minutes in which the database fails again and again, and is back each time if it `flaps`.
+    fn warnings(flaps: bool) -> usize {
+        let mut database = watched();
+        let mut now = Time::from_millis(1_000_000);
+        let mut warnings = 0;
+        while now < Time::from_millis(1_600_000) {
+            warnings += usize::from(database.has_failed(now, "it closed the connection"));
+            if flaps {
+                database.is_back(now);
+            }
+            now = now + PAUSE;
+        }
+        warnings
+    }
+
+    #[test]
+    fn a_database_that_stays_away_is_mentioned_once_a_minute() {
+        assert_eq!(warnings(false), 10);
+    }
+
+    #[test]
+    fn a_database_that_comes_and_goes_is_mentioned_so_often_and_no_more() {
+        let minutes = 11;
+        assert!((10..=minutes * WARNINGS_PER_MINUTE_MAX as usize).contains(&warnings(true)));
+    }
+
+    #[test]
+    fn each_of_a_few_outages_is_mentioned() {
+        let mut database = watched();
+        let now = Time::from_millis(1_000_000);
+        for _ in 0..3 {
+            assert!(database.has_failed(now, "refused"));
+            assert!(!database.has_failed(now, "refused"), "once");
+            database.is_back(now);
+        }
     }
 }

@@ -15,15 +15,18 @@ fn patience() -> Duration {
 }
 
 #[test]
-fn a_read_is_one_call_and_its_reply_is_relayed_byte_by_byte() {
+fn a_read_is_one_call_and_its_reply_is_relayed_byte_by_byte_under_the_clients_id() {
     let mut buyer = buyer();
     buyer.ask(r#""a\u00e9""#, "GetItem", r#"{"item_id":"1:42"}"#);
-    let call = r#"{"type":"Request","request_id":"a\u00e9","api":"GetItem","data":{"item_id":"1:42"}}"#;
+    let call = r#"{"type":"Request","request_id":#,"api":"GetItem","data":{"item_id":"1:42"}}"#;
     assert_eq!(buyer.calls(), [(Lane::Product, call.to_owned())]);
-    let reply =
-        r#"{"type":"Response","request_id":"a\u00e9","ok":true,"error":null,"data":{ "odd" : [1.50e1] }}"#;
-    buyer.reply(Lane::Product, reply);
-    assert_eq!(buyer.replies(), [reply]);
+    let reply = |id| {
+        format!(
+            r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{{ "odd" : [1.50e1] }}}}"#
+        )
+    };
+    buyer.reply(Lane::Product, &reply("1"));
+    assert_eq!(buyer.replies(), [reply(r#""a\u00e9""#)]);
 }
 
 #[test]
@@ -31,19 +34,23 @@ fn a_refusal_by_a_database_is_relayed_too() {
     let mut buyer = buyer();
     buyer.ask("-7", "ClearCart", &format!(r#"{{"session_id":"{SESSION}"}}"#));
     let call = format!(
-        r#"{{"type":"Request","request_id":-7,"api":"ClearCart","data":{{"session_id":"{SESSION}","role":"buyer"}}}}"#
+        r#"{{"type":"Request","request_id":#,"api":"ClearCart","data":{{"session_id":"{SESSION}","role":"buyer"}}}}"#
     );
     assert_eq!(buyer.calls(), [(Lane::CustomerWrites, call)]);
-    let reply = r#"{"type":"Response","request_id":-7,"ok":false,"error":{"code":"SESSION_TIMEOUT","message":"x"},"data":null}"#;
-    buyer.reply(Lane::CustomerWrites, reply);
-    assert_eq!(buyer.replies(), [reply]);
+    let reply = |id| {
+        format!(
+            r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"SESSION_TIMEOUT","message":"x"}},"data":null}}"#
+        )
+    };
+    buyer.reply(Lane::CustomerWrites, &reply(1));
+    assert_eq!(buyer.replies(), [reply(-7)]);
 }
 
 /// Checks that a request makes exactly one call, without answering it.
 fn expect_call(harness: &mut Harness<impl super::Flow>, api: &str, data: &str, lane: Lane, call: &str) {
     harness.ask("1", api, data);
     let calls = harness.calls();
-    let expected = format!(r#"{{"type":"Request","request_id":1,{call}}}"#);
+    let expected = format!(r#"{{"type":"Request","request_id":#,{call}}}"#);
     assert_eq!(calls, [(lane, expected)], "{api}");
     harness.reply(lane, r#"{"type":"Response","request_id":1,"ok":true,"error":null,"data":{}}"#);
     assert_eq!(harness.replies().len(), 1, "{api}");
@@ -97,11 +104,11 @@ fn a_price_is_changed_once_it_is_known_who_asks() {
     let mut seller = seller();
     seller.ask("1", "ChangeItemPrice", &price_change());
     let call = format!(
-        r#"{{"type":"Request","request_id":1,"api":"ValidateSession","data":{{"session_id":"{SESSION}","role":"seller"}}}}"#
+        r#"{{"type":"Request","request_id":#,"api":"ValidateSession","data":{{"session_id":"{SESSION}","role":"seller"}}}}"#
     );
     assert_eq!(seller.calls(), [(Lane::Customer, call)]);
     seller.reply(Lane::Customer, &validated());
-    let call = r#"{"type":"Request","request_id":1,"api":"ChangeItemPrice","data":{"item_id":"1:42","price":0.5,"seller_id":7}}"#;
+    let call = r#"{"type":"Request","request_id":#,"api":"ChangeItemPrice","data":{"item_id":"1:42","price":0.5,"seller_id":7}}"#;
     assert_eq!(seller.calls(), [(Lane::ProductWrites, call.to_owned())]);
     assert_eq!(seller.replies(), [""; 0]);
     seller.reply(Lane::ProductWrites, &ok("{}"));
@@ -181,18 +188,85 @@ fn a_change_that_never_left_says_so() {
 
 #[test]
 fn a_change_whose_first_attempt_was_lost_may_have_been_made_whatever_became_of_the_last() {
-    let mut seller = seller();
-    seller.ask("1", "ChangeItemPrice", &price_change());
-    seller.calls();
-    seller.reply(Lane::Customer, &validated());
-    assert_eq!(seller.calls().len(), 1);
-    seller.break_lane(Lane::ProductWrites);
-    seller.pass(patience());
-    let (code, message) = seller.refusal();
+    let mut buyer = buyer();
+    buyer.ask("1", "Logout", &format!(r#"{{"session_id":"{SESSION}"}}"#));
+    assert_eq!(buyer.calls().len(), 1);
+    buyer.break_lane(Lane::CustomerWrites);
+    buyer.pass(patience());
+    let (code, message) = buyer.refusal();
     assert_eq!(
         (&*code, &*message),
-        ("UNAVAILABLE", "db_product cannot be reached; the change may have been made")
+        ("UNAVAILABLE", "db_customer cannot be reached; the change may have been made")
     );
+}
+
+/// Breaks the connection with the only call that is under way, and tells whether it is made again.
+fn is_repeated(harness: &mut Harness<impl super::Flow>, lane: Lane) -> bool {
+    let calls = harness.calls();
+    assert_eq!(calls.len(), 1);
+    harness.break_lane(lane);
+    harness.mend_lane(lane);
+    let again = harness.calls();
+    if again.is_empty() {
+        let (_, message) = harness.refusal();
+        assert!(message.ends_with("did not answer; the change may have been made"), "{message}");
+        return false;
+    }
+    assert_eq!(again, calls);
+    true
+}
+
+#[test]
+fn only_what_undoes_nothing_is_repeated() {
+    let session = format!(r#"{{"session_id":"{SESSION}"}}"#);
+    let account = r#"{"name":"ann","password":"secret"}"#;
+    let two_units = two_units();
+    for (api, data, lane, repeated) in [
+        ("CreateAccount", account, Lane::CustomerPasswords, false),
+        ("Login", account, Lane::CustomerPasswords, true),
+        ("Logout", &session, Lane::CustomerWrites, true),
+        ("RemoveItemFromCart", &two_units, Lane::CustomerWrites, false),
+        ("SaveCart", &session, Lane::CustomerWrites, false),
+        ("ClearCart", &session, Lane::CustomerWrites, false),
+        ("DisplayCart", &session, Lane::Customer, true),
+        ("GetBuyerPurchases", &session, Lane::Customer, true),
+        ("SearchItemsForSale", r#"{"category":1}"#, Lane::Product, true),
+    ] {
+        let mut buyer = buyer();
+        buyer.ask("1", api, data);
+        assert_eq!(is_repeated(&mut buyer, lane), repeated, "{api}");
+    }
+
+    let mut adding = buyer();
+    adding.ask("1", "AddItemToCart", &two_units);
+    adding.reply(Lane::Product, &ok(r#"{"available":5,"ok":true}"#));
+    adding.calls();
+    adding.break_lane(Lane::CustomerWrites);
+    assert!(adding.refusal().1.ends_with("the change may have been made"));
+
+    let item = r#""name":"pen","category":1,"condition":"new","price":1,"quantity":1"#;
+    for (api, data) in [
+        ("RegisterItemForSale", format!(r#"{{"session_id":"{SESSION}",{item}}}"#)),
+        ("ChangeItemPrice", price_change()),
+        (
+            "UpdateUnitsForSale",
+            format!(r#"{{"session_id":"{SESSION}","item_id":"1:42","quantity_delta":1}}"#),
+        ),
+    ] {
+        let mut seller = seller();
+        seller.ask("1", api, &data);
+        assert!(is_repeated(&mut seller, Lane::Customer), "who asks is a question");
+        seller.reply(Lane::Customer, &validated());
+        assert!(!is_repeated(&mut seller, Lane::ProductWrites), "{api}");
+    }
+
+    let mut voting = buyer();
+    voting.ask("1", "ProvideFeedback", &vote());
+    voting.calls();
+    voting.reply(Lane::Customer, &validated());
+    assert!(!is_repeated(&mut voting, Lane::ProductWrites), "another vote may have replaced it");
+    vote_for_item(&mut voting);
+    assert!(is_repeated(&mut voting, Lane::CustomerWrites), "its revision keeps it in order");
 }
 
 #[test]
@@ -208,7 +282,7 @@ fn a_change_whose_session_could_not_be_checked_was_not_made() {
 fn a_vote_counts_for_the_item_and_then_for_its_seller() {
     let mut buyer = buyer();
     let voted = vote_for_item(&mut buyer);
-    let call = r#"{"type":"Request","request_id":1,"api":"RateSeller","data":{"buyer_id":7,"item_id":"1:42","seller_id":3,"vote":"up","revision":2}}"#;
+    let call = r#"{"type":"Request","request_id":#,"api":"RateSeller","data":{"buyer_id":7,"item_id":"1:42","seller_id":3,"vote":"up","revision":2}}"#;
     assert_eq!(buyer.calls(), [(Lane::CustomerWrites, call.to_owned())]);
     assert_eq!(buyer.replies(), [""; 0]);
     buyer.reply(Lane::CustomerWrites, &ok(r#"{"rated":true}"#));
@@ -268,11 +342,11 @@ fn a_vote_is_completed_though_its_voter_has_left() {
 fn an_item_goes_into_the_cart_if_there_is_enough_of_it() {
     let mut buyer = buyer();
     buyer.ask("1", "AddItemToCart", &two_units());
-    let call = r#"{"type":"Request","request_id":1,"api":"CheckAvailability","data":{"item_id":"1:42","quantity":2}}"#;
+    let call = r#"{"type":"Request","request_id":#,"api":"CheckAvailability","data":{"item_id":"1:42","quantity":2}}"#;
     assert_eq!(buyer.calls(), [(Lane::Product, call.to_owned())]);
     buyer.reply(Lane::Product, &ok(r#"{"available":5,"ok":true}"#));
     let call = format!(
-        r#"{{"type":"Request","request_id":1,"api":"UpdateCart","data":{{"session_id":"{SESSION}","role":"buyer","item_id":"1:42","quantity_delta":2,"quantity_max":5}}}}"#
+        r#"{{"type":"Request","request_id":#,"api":"UpdateCart","data":{{"session_id":"{SESSION}","role":"buyer","item_id":"1:42","quantity_delta":2,"quantity_max":5}}}}"#
     );
     assert_eq!(buyer.calls(), [(Lane::CustomerWrites, call)]);
     let reply = ok(r#"{"item_id":"1:42","quantity":2}"#);
@@ -292,19 +366,78 @@ fn who_is_not_logged_in_is_told_that_first() {
 }
 
 #[test]
-fn a_reply_to_another_request_is_not_relayed() {
-    for reply in [
+fn a_line_that_is_not_the_reply_is_not_relayed_and_ends_the_connection() {
+    for line in [
         r#"{"type":"Response","request_id":2,"ok":true,"error":null,"data":{"secret":1}}"#,
         r#"{"type":"Response","request_id":null,"ok":false,"error":{"code":"RESOURCE_EXHAUSTED","message":"full"},"data":null}"#,
+        r#"{"type":"Response","request_id":1,"ok":true,"error":null,"data":{"half"#,
         "nonsense",
     ] {
         let mut buyer = buyer();
         buyer.ask("1", "GetItem", r#"{"item_id":"1:42"}"#);
-        buyer.reply(Lane::Product, reply);
+        let call = buyer.calls();
+        buyer.line(Lane::Product, line);
+        assert_eq!(buyer.replies(), [""; 0], "{line}");
+        buyer.mend_lane(Lane::Product);
+        assert_eq!(buyer.calls(), call, "{line}");
+
+        buyer.connect();
+        buyer.ask("1", "ClearCart", &format!(r#"{{"session_id":"{SESSION}"}}"#));
+        buyer.line(Lane::CustomerWrites, line);
         let (code, message) = buyer.refusal();
-        assert_eq!(code, "UNAVAILABLE");
-        assert!(message.starts_with("db_product answered: "), "{message}");
+        let expected = "db_customer did not answer; the change may have been made";
+        assert_eq!((&*code, &*message), ("UNAVAILABLE", expected), "{line}");
     }
+}
+
+#[test]
+fn a_client_that_numbers_its_requests_like_the_frontend_is_not_mistaken_for_it() {
+    let mut buyer = buyer();
+    let clients: Vec<_> = (1..=3).map(|_| buyer.connect()).collect();
+    for (client, item) in clients.iter().zip(1..) {
+        buyer.ask_as(*client, "1", "GetItem", &format!(r#"{{"item_id":"1:{item}"}}"#));
+    }
+    // The database skips the first one.
+    let reply = r#"{"type":"Response","request_id":2,"ok":true,"error":null,"data":{}}"#;
+    buyer.line(Lane::Product, reply);
+    for client in clients {
+        assert_eq!(buyer.replies_to(client), [""; 0]);
+    }
+}
+
+#[test]
+fn calls_wait_until_the_right_database_answers() {
+    let mut buyer = buyer();
+    buyer.break_lane(Lane::Product);
+    buyer.connect_lane(Lane::Product);
+    buyer.ask("1", "GetItem", r#"{"item_id":"1:42"}"#);
+    assert_eq!(buyer.calls(), [], "nobody has said who it is");
+    buyer.greet(Lane::Product, "db_customer");
+    assert_eq!(buyer.calls(), [], "the addresses are swapped");
+    buyer.mend_lane(Lane::Product);
+    assert_eq!(buyer.calls().len(), 1);
+}
+
+#[test]
+fn which_databases_are_reached_is_counted() {
+    let mut buyer = buyer();
+    let connects = "marketplace_backend_connects_total";
+    let up =
+        ["db_customer", "db_product"].map(|name| format!(r#"marketplace_backend_up{{backend="{name}"}} 1"#));
+    assert_eq!(buyer.metrics("marketplace_backend_up"), up);
+    let ok = [
+        format!(r#"{connects}{{backend="db_customer",outcome="ok"}} 3"#),
+        format!(r#"{connects}{{backend="db_product",outcome="ok"}} 2"#),
+    ];
+    assert_eq!(buyer.metrics(connects), ok);
+    buyer.break_lane(Lane::ProductWrites);
+    assert_eq!(buyer.metrics("marketplace_backend_up"), up[..1], "one lane is missing");
+    buyer.connect_lane(Lane::ProductWrites);
+    buyer.greet(Lane::ProductWrites, "db_customer");
+    let failed = format!(r#"{connects}{{backend="db_product",outcome="failed"}} 1"#);
+    assert!(buyer.metrics(connects).contains(&failed));
+    buyer.mend_lane(Lane::ProductWrites);
+    assert_eq!(buyer.metrics("marketplace_backend_up"), up);
 }
 
 #[test]
@@ -371,7 +504,7 @@ fn vote_for_item(buyer: &mut Harness<Buyer>) -> String {
     buyer.ask("1", "ProvideFeedback", &vote());
     assert_eq!(buyer.calls().len(), 1);
     buyer.reply(Lane::Customer, &validated());
-    let call = r#"{"type":"Request","request_id":1,"api":"ProvideFeedback","data":{"item_id":"1:42","vote":"up","buyer_id":7}}"#;
+    let call = r#"{"type":"Request","request_id":#,"api":"ProvideFeedback","data":{"item_id":"1:42","vote":"up","buyer_id":7}}"#;
     assert_eq!(buyer.calls(), [(Lane::ProductWrites, call.to_owned())]);
     buyer.reply(Lane::ProductWrites, &item_voted());
     ok(r#"{"item_id":"1:42","feedback":{"up":2,"down":1}}"#)
