@@ -41,7 +41,7 @@ impl Tampering {
             return Act::Send([reply, &held_back].concat());
         }
         let count = self.replies.fetch_add(1, Ordering::Relaxed);
-        if !self.wrong.load(Ordering::Relaxed) || count % TAMPERED != 0 {
+        if !self.wrong.load(Ordering::Relaxed) || !count.is_multiple_of(TAMPERED) {
             return Act::pass(reply);
         }
         match count / TAMPERED % 6 {
@@ -57,6 +57,9 @@ impl Tampering {
         }
     }
 }
+
+/// Makes something else of a reply.
+type Garble = fn(&[u8]) -> Vec<u8>;
 
 /// The reply, under another ID.
 fn with_id(reply: &[u8], id: &str) -> Vec<u8> {
@@ -112,7 +115,7 @@ fn a_change_whose_reply_makes_no_sense_may_have_been_made() {
     let cluster = Cluster::with(Setup::default());
     let mut seller = cluster.new_seller("sue");
     let item = seller.sell(1, "pen", &[], 0);
-    let garbled: Vec<fn(&[u8]) -> Vec<u8>> = vec![
+    let garbled: Vec<Garble> = vec![
         |reply| with_id(reply, "1"),
         |reply| with_id(reply, "null"),
         |reply| [&reply[..reply.len() / 2], b"\n"].concat(),
