@@ -34,8 +34,8 @@ pub struct Call(pub usize);
 pub enum Lost {
     /// The deadline passed before a connection stood. The backend has not seen the call.
     Unsent,
-    /// The deadline passed, or the connection broke, after the call had been handed to the
-    /// connection. The backend may have carried it out.
+    /// The deadline passed, or the connection broke or carried something else than its reply, after the call
+    /// had been handed to the connection. The backend may have carried it out, or still will.
     Unanswered,
     /// As many calls as a link may have are under way. The backend has not seen the call.
     Overloaded,
