@@ -2,6 +2,7 @@
 
 mod admin;
 mod drain;
+mod framing;
 mod greetings;
 mod harness;
 mod limits;
@@ -9,3 +10,4 @@ mod links;
 mod noise;
 mod purity;
 mod sessions;
+mod time;
