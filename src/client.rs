@@ -235,8 +235,9 @@ fn parse_reply(line: &[u8], request_id: &str) -> Result<Result<Box<RawValue>, Se
     let malformed =
         |error: serde_json::Error| CallError::Malformed(format!("the reply makes no sense: {error}"));
     let reply: Reply<'_> = serde_json::from_slice(line).map_err(malformed)?;
-    // A request that the service could not read is answered without its ID.
-    if reply.request_id.as_deref().is_some_and(|id| id != request_id) {
+    // A request that the service could not read, or a connection that it does not take, is answered without an ID.
+    let is_its_own = reply.request_id.as_deref().map_or(!reply.ok, |id| id == request_id);
+    if !is_its_own {
         return Err(CallError::Malformed("the reply belongs to another request".to_owned()));
     }
     match (reply.ok, reply.data, reply.error) {
@@ -388,6 +389,17 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_ok());
         assert!(listener.accept().is_err(), "there was a second attempt");
+    }
+
+    #[test]
+    fn only_a_refusal_may_lack_the_id_of_the_request() {
+        let reply = |id, rest| parse_reply(format!("{{\"request_id\":{id},{rest}}}").as_bytes(), "7");
+        let (data, error) = (r#""ok":true,"data":{}"#, r#""ok":false,"error":{"code":"X","message":"x"}"#);
+        assert!(reply("\"7\"", data).unwrap().is_ok());
+        assert!(reply("null", error).unwrap().is_err());
+        for (id, rest) in [("\"8\"", data), ("\"8\"", error), ("null", data)] {
+            assert!(matches!(reply(id, rest), Err(CallError::Malformed(_))), "{id} {rest}");
+        }
     }
 
     #[test]

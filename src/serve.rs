@@ -217,7 +217,7 @@ fn serve_database(
 fn serve_frontend<S: Service>(
     settings: &Settings,
     signals: Signals,
-    service: impl Fn(Deadlines) -> S + Sync,
+    service: impl Fn(Deadlines, &[String]) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
@@ -225,7 +225,7 @@ fn serve_frontend<S: Service>(
     log_listening(&settings.service, reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
-        let service = service(settings.deadlines);
+        let service = service(settings.deadlines, &settings.backends);
         let result = reactor.run(service, settings.limits.clone(), settings.backends.clone()).map(|_| ());
         // A set that has lost one is no set: if one fails, all end.
         handles.iter().for_each(Handle::drain);
@@ -284,7 +284,7 @@ fn limits(service: &str) -> Limits {
     if is_database(service) { services::database_limits() } else { Limits::default() }
 }
 
-/// What a client sends, its `request_id` with it, must fit into a request to a database.
+/// What a client sends must fit into a request to a database.
 fn line_bytes_max(service: &str) -> usize {
     if is_database(service) { 1 << 30 } else { services::database_limits().line_bytes_max / 2 }
 }

@@ -36,7 +36,7 @@ pub struct Limits {
     pub linger_timeout: Duration,
     /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow.
     pub waiting_timeout: Duration,
-    /// Patience with a connection to a backend that is being made.
+    /// Patience with a connection to a backend that is being made, and once more until its greeting is answered.
     pub connect_timeout: Duration,
     /// Patience with a backend that answers nothing while a call is overdue.
     pub silence_timeout: Duration,

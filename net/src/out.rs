@@ -41,12 +41,17 @@ impl Out {
     /// Sends a line, without its end, to a client: the answer to one line of its. Dropped if the client
     /// is gone.
     pub fn send(&mut self, conn: Conn, line: &[u8]) {
+        self.send_vectored(conn, &[line]);
+    }
+
+    /// Sends a line that lies in several parts.
+    pub fn send_vectored(&mut self, conn: Conn, parts: &[&[u8]]) {
         let Some(session) = self.session(conn) else {
             return;
         };
         assert!(session.in_flight > 0, "a service answered a line twice");
         session.in_flight -= 1;
-        session.outbox.push(line);
+        session.outbox.push_vectored(parts);
         if session.transmit == Transmit::Idle {
             session.transmit = Transmit::Queued;
             self.outputs.push_back(Output::Transmit(Peer::Session(conn)));
@@ -256,8 +261,14 @@ impl Out {
         }
     }
 
-    pub(crate) fn connected(&mut self, link: usize) {
-        self.links[link].connected(self.now);
+    pub(crate) fn connected(&mut self, link: usize, greeting: Option<&[u8]>) {
+        self.links[link].connected(self.now, greeting, &self.limits);
+        self.transmit_link(link);
+        self.arm_link(link);
+    }
+
+    pub(crate) fn greeted(&mut self, link: usize) {
+        self.links[link].go_up(self.now);
         self.transmit_link(link);
         self.arm_link(link);
     }

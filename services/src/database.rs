@@ -338,7 +338,7 @@ impl<D: Domain> Service for Database<D> {
                 self.queues.remove(&conn);
             }
             Event::Drain => self.domain.drain(now),
-            Event::Reply(..) => unreachable!("a database calls nobody"),
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
     }
 

@@ -88,14 +88,14 @@ pub fn db_product<W: Workers>(
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
-/// A `server_buyer`, whose backends are those of [`backends`].
-pub fn server_buyer(deadlines: Deadlines) -> impl Service {
-    Frontend::<Buyer>::new(deadlines)
+/// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
+pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
+    Frontend::<Buyer>::new(deadlines, backends)
 }
 
-/// A `server_seller`, whose backends are those of [`backends`].
-pub fn server_seller(deadlines: Deadlines) -> impl Service {
-    Frontend::<Seller>::new(deadlines)
+/// A `server_seller`. Its node must have the same backends, in the order of [`backends`].
+pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
+    Frontend::<Seller>::new(deadlines, backends)
 }
 
 /// The descriptors that the files of a database take at most: the file and its log, several times each, what finds

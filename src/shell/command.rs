@@ -43,9 +43,9 @@ pub(crate) enum SessionUse {
 /// Whether a call whose outcome is unknown may be made again.
 #[derive(Clone, Copy)]
 pub(crate) enum Repeat {
-    /// It reads, or leaves the same state when carried out twice.
+    /// It reads, or a second time undoes nothing, whatever others did in between.
     Always,
-    /// Carrying it out twice differs from once.
+    /// A second time could double a change, or undo what others did in between.
     Never,
     /// Only if this field was given.
     With(&'static str),

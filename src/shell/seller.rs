@@ -59,7 +59,7 @@ const COMMANDS: &[Command] = &[
             Parameter::required("price", "price", Kind::Decimal, "the new price of one unit").positional(),
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
+        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: priced at {$price}."),
     },
     Command {

@@ -70,9 +70,8 @@ impl World {
 
     fn on(root: TempDir, directories: [PathBuf; 2], mut sim: Sim) -> Self {
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
-        let lanes = services::backends("customer", "product");
         let lanes: Vec<_> =
-            lanes.iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
+            lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
         let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
         let mut world = Self { sim, root, copies: 0, directories, hosts };
         Place::ALL.into_iter().for_each(|place| world.start(place));
@@ -101,8 +100,14 @@ impl World {
                     .expect("db_product opens its file");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }
-            Place::ServerBuyer => self.start_frontend(host, services::server_buyer(Deadlines::default())),
-            Place::ServerSeller => self.start_frontend(host, services::server_seller(Deadlines::default())),
+            Place::ServerBuyer => {
+                let service = services::server_buyer(Deadlines::default(), &lanes());
+                self.start_frontend(host, service);
+            }
+            Place::ServerSeller => {
+                let service = services::server_seller(Deadlines::default(), &lanes());
+                self.start_frontend(host, service);
+            }
         }
     }
 
@@ -178,9 +183,13 @@ impl World {
     }
 
     fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
-        let lanes = services::backends("", "").len();
-        self.sim.start(host, Node::new(service, Limits::default(), lanes));
+        self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
     }
+}
+
+/// The backends of a frontend.
+fn lanes() -> Vec<String> {
+    services::backends("customer", "product")
 }
 
 /// A directory in memory where there is one: crashes are simulated, so no flush need reach a disk.

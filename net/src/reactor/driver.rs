@@ -165,7 +165,7 @@ impl<S: Service> Driver<S> {
         while let Some((link, address)) = self.lookups.poll() {
             let connected = address.and_then(|address| self.connect(link, address)).map_err(explained);
             if let Err(error) = connected {
-                self.connect_failed(now, link, &error);
+                self.connect_failed(now, Backend(link), &error);
             }
         }
         self.node.handle_input(now, Input::Wake);
@@ -266,15 +266,9 @@ impl<S: Service> Driver<S> {
                 }
             }
             Output::Close(peer) => {
-                let stream = self.streams.remove(peer);
+                self.streams.remove(peer);
                 if let Peer::Link(link) = peer {
                     self.lookups.give_up(link);
-                    if stream.is_some_and(|stream| !stream.connecting) {
-                        log::warn!(
-                            "event=backend_down backend={link} address={}",
-                            self.lookups.address(link)
-                        );
-                    }
                 }
             }
             Output::Connect(Backend(link)) => self.lookups.start(link),
@@ -317,10 +311,8 @@ impl<S: Service> Driver<S> {
         Ok(())
     }
 
-    fn connect_failed(&mut self, now: Time, link: usize, error: &io::Error) {
-        let address = self.lookups.address(link);
-        log::debug!("event=connect_failed backend={link} address={address} error=\"{error}\"");
-        self.node.handle_input(now, Input::Failed(Peer::Link(link)));
+    fn connect_failed(&mut self, now: Time, backend: Backend, error: &io::Error) {
+        self.node.handle_input(now, Input::NotConnected(backend, &error.to_string()));
     }
 
     fn finish_connect(&mut self, now: Time, peer: Peer) {
@@ -334,10 +326,9 @@ impl<S: Service> Driver<S> {
             (Ok(Some(error)) | Err(error), _) | (_, Err(error)) => Some(error),
         };
         if let Some(error) = error {
-            return self.connect_failed(now, link, &error);
+            return self.connect_failed(now, Backend(link), &error);
         }
         stream.connecting = false;
-        log::info!("event=backend_up backend={link} address={}", self.lookups.address(link));
         // The first write sets the interest right, once it is known whether bytes remain.
         self.node.handle_input(now, Input::Connected(Backend(link)));
         self.queue_read(peer);
