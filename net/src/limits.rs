@@ -41,7 +41,7 @@ pub struct Limits {
     pub slow_after: Option<Duration>,
     /// How long a drain goes on taking lines of connections that are in use.
     pub drain_grace: Duration,
-    /// How long a connection must have had nothing in flight until a drain takes it for one that is not in use.
+    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use.
     pub drain_quiet: Duration,
     /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
     pub backoff_min: Duration,

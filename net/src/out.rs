@@ -259,6 +259,7 @@ impl Out {
             generation: session.generation,
         });
         for conn in conns.collect::<Vec<_>>() {
+            self.sessions[conn.slot()].used_at = self.now;
             self.settle(conn, false);
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) transmit: Transmit,
     /// Lines that were delivered and not answered.
     pub(crate) in_flight: usize,
-    /// When a line was last answered.
+    /// When a line was last answered. It counts from the beginning of a drain at the earliest.
     pub(crate) used_at: Time,
     /// The buffer holds no whole line: delivering must wait for more bytes.
     pub(crate) starved: bool,

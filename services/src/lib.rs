@@ -108,7 +108,7 @@ pub fn database_limits() -> Limits {
         outbox_bytes_max: 4 * 1024 * 1024,
         retained_bytes_max: 256 * 1024,
         drain_grace: Duration::from_secs(3),
-        drain_quiet: Duration::from_millis(250),
+        drain_quiet: Duration::from_millis(300),
         ..Limits::default()
     }
 }
