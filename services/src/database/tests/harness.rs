@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Conn, Input, Node, Output, Peer, Registry, Time, Worker};
+use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time, Worker};
 use serde_json::Value as Json;
 
 use crate::database::{Database, Domain, Group, Job, Outcome};
@@ -147,7 +147,9 @@ impl Harness {
         };
         let database = Database::new(numbers, Box::new(store.clone()));
         let registry = Arc::new(Registry::new("net"));
-        let node = Node::registered(database, crate::database_limits(), 0, Arc::clone(&registry));
+        // Time stands still here unless a test lets it pass.
+        let limits = Limits { drain_quiet: Duration::ZERO, ..crate::database_limits() };
+        let node = Node::registered(database, limits, 0, Arc::clone(&registry));
         Self { node, registry, now: START, store, finished }
     }
 
