@@ -236,7 +236,7 @@ fn serve_frontend<S: Service>(
 
 /// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
 fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
-    let registry = status::registry(&settings.service);
+    let registry = status::registry(&settings.service, &settings.data);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;

@@ -23,7 +23,7 @@ mod table;
 mod values;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Limits, Service, Workers};
@@ -35,7 +35,7 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::Store;
+use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -86,6 +86,18 @@ pub fn db_product<W: Workers>(
     let store = Store::<ProductSchema>::open(directory, durability)?;
     let product = product::sqlite::load(&store)?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
+}
+
+/// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has
+/// none.
+pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
+    let name = match service {
+        "db_customer" => CustomerSchema::NAME,
+        "db_product" => ProductSchema::NAME,
+        _ => return Vec::new(),
+    };
+    let file = |extension| directory.join(name).with_extension(extension);
+    vec![("database", file("db")), ("log", file("db-wal"))]
 }
 
 /// A `server_buyer`, whose backends are those of [`backends`].

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::iter;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde_json::Value as Json;
 use crate::database::{Database, Domain, Group, Job, Outcome};
 use crate::fields::Fields;
 use crate::message::{Code, Error, encode};
+use crate::metrics::Holding;
 use crate::table::Table;
 use crate::values::{Name, Quantity};
 
@@ -45,6 +47,7 @@ impl Domain for Numbers {
     type Row = Row;
     const APIS: &'static [(&'static str, Api)] =
         &[("Get", Api::Get), ("Set", Api::Set), ("Claim", Api::Claim), ("Slow", Api::Slow)];
+    const HOLDINGS: &'static [Holding] = &[Holding { name: "numbers", help: "Numbers.", labels: &[] }];
 
     fn is_write(api: Api) -> bool {
         !matches!(api, Api::Get)
@@ -91,6 +94,10 @@ impl Domain for Numbers {
         self.rows.put(key, number);
         encode(data, &number);
         Some((job, Ok(())))
+    }
+
+    fn holdings(&self) -> impl Iterator<Item = usize> {
+        iter::once(self.rows.len())
     }
 
     fn is_dirty(&self) -> bool {
