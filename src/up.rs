@@ -22,7 +22,7 @@ const BRIEF: &str = "\
 Usage: marketplace up [OPTION]…
 
 Starts all four services on this machine, on the ports 6001 to 6004. Ctrl-C stops them in order;
-a second Ctrl-C kills them. If one of them ends by itself, the others are stopped.";
+another one, a second later or more, kills them. If one of them ends by itself, the others are stopped.";
 
 /// In the order in which they are started.
 const SERVICES: [(&str, u16); 4] =
@@ -166,12 +166,12 @@ fn is_frontend(service: &str) -> bool {
 }
 
 fn up(place: &Place, log: &LogLines) -> Result<(), String> {
-    place.check_ports()?;
     let (stops_in, stops) = channel();
     // It fails when nobody waits for a stop any more.
     let caught =
         StopSignals::catch().and_then(|signals| signals.watch(move |stop, _| _ = stops_in.send(stop)));
     caught.map_err(|error| format!("cannot catch signals: {error}"))?;
+    place.check_ports()?;
     let mut children = Children::new(STOP_MAX, &stops, log);
     let end = match start(place, &mut children) {
         Ok(()) => {
