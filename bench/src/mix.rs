@@ -55,6 +55,11 @@ impl Mix {
         unreachable!("the place is below the sum of the weights")
     }
 
+    /// Whether it is the name of a single API.
+    pub(crate) fn is_single(&self) -> bool {
+        !Self::NAMES.contains(&self.name.as_str())
+    }
+
     /// Whether clients of this role call anything.
     pub(crate) fn calls(&self, role: Role) -> bool {
         !self.of(role).is_empty()
