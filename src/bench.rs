@@ -17,12 +17,12 @@ use log::LevelFilter;
 use net::reactor::Reactor;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
 use crate::command_line::{
     CANNOT_CONNECT, FAILED, given, nothing_more, number, parse, print, report, usage_error, write_out,
 };
+use crate::stop::StopSignals;
 use crate::up::PARENT_VARIABLE;
 use crate::{logging, serve, up};
 
@@ -318,7 +318,7 @@ fn relay(args: &[String]) -> ExitCode {
 fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
     serve::raise_descriptor_limit();
-    let signals = Signals::new([SIGTERM, SIGINT])?;
+    let signals = StopSignals::catch()?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;
     serve::log_listening("relay", reactor.local_addr()?);

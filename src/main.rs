@@ -8,11 +8,13 @@ mod bench;
 mod children;
 mod client;
 mod command_line;
+mod log_lines;
 mod logging;
 mod ping;
 mod serve;
 mod shell;
 mod status;
+mod stop;
 mod text;
 mod up;
 

@@ -119,8 +119,8 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
                 }
                 waker.wake();
             }
-        })?;
-        Ok((Self { jobs, done }, thread))
+        });
+        Ok((Self { jobs, done }, thread.map_err(|error| no_thread(name, &error))?))
     }
 }
 
@@ -136,6 +136,13 @@ impl<J, D> Worker<J, D> for ThreadWorker<J, D> {
             Err(TryRecvError::Disconnected) => panic!("the worker's thread is gone"),
         }
     }
+}
+
+/// What is to be said if the system has no thread to give: which one is missing, and what may limit them.
+pub fn no_thread(name: &str, error: &io::Error) -> io::Error {
+    let limits =
+        "the user's limit is RLIMIT_NPROC (`ulimit -u`), that of a container or unit pids.max of its cgroup";
+    io::Error::new(error.kind(), format!("cannot start the thread `{name}`: {error}; {limits}"))
 }
 
 #[cfg(test)]

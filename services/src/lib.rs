@@ -99,13 +99,16 @@ pub fn server_seller(deadlines: Deadlines) -> impl Service {
 }
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
-/// connection.
+/// connection. Where all are asked to end at once, frontends finish what they have in flight, which takes a database
+/// that goes on answering until they have.
 pub fn database_limits() -> Limits {
     Limits {
         line_bytes_max: 1024 * 1024,
         in_flight_max: 1024,
         outbox_bytes_max: 4 * 1024 * 1024,
         retained_bytes_max: 256 * 1024,
+        drain_grace: Duration::from_secs(3),
+        drain_quiet: Duration::from_millis(300),
         ..Limits::default()
     }
 }

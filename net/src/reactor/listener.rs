@@ -10,7 +10,7 @@ use mio::{Interest, Poll, Token};
 use crate::Time;
 
 /// Connections accepted in one turn.
-const ACCEPTS_MAX: usize = 256;
+pub(super) const ACCEPTS_MAX: usize = 256;
 /// Pause before accepting again when the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
