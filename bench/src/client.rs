@@ -161,7 +161,11 @@ impl Client {
             Api::RemoveItemFromCart if self.cart.is_empty() => Api::AddItemToCart,
             Api::DisplayCart | Api::ClearCart if alone && self.cart.is_empty() => filling(),
             Api::SaveCart if alone && self.cart == self.saved_cart => {
-                if self.cart.is_empty() { filling() } else { Api::RemoveItemFromCart }
+                if self.cart.is_empty() {
+                    filling()
+                } else {
+                    Api::RemoveItemFromCart
+                }
             }
             _ => api,
         }
@@ -354,8 +358,11 @@ impl Client {
     }
 
     fn write_item(&mut self, line: &mut Vec<u8>) {
-        let (category, keyword, units) =
-            if self.item_id.is_empty() { (CATEGORY, KEYWORD, STOCK) } else { (OTHER_CATEGORY, "other", OTHER_UNITS) };
+        let (category, keyword, units) = if self.item_id.is_empty() {
+            (CATEGORY, KEYWORD, STOCK)
+        } else {
+            (OTHER_CATEGORY, "other", OTHER_UNITS)
+        };
         let price = PRICES[self.price];
         put(
             line,

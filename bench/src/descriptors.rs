@@ -32,6 +32,9 @@ mod tests {
         assert_eq!(check_limit(960, "x", Some(1024)), Ok(()));
         assert_eq!(check_limit(1_000_000, "x", None), Ok(()));
         let error = check_limit(961, "--clients 900+61", Some(1024)).expect_err("it is one too many");
-        assert!(error.starts_with("--clients 900+61 needs 1025 descriptors, and the limit is 1024:"), "{error}");
+        assert!(
+            error.starts_with("--clients 900+61 needs 1025 descriptors, and the limit is 1024:"),
+            "{error}"
+        );
     }
 }

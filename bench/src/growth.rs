@@ -118,11 +118,7 @@ fn measure(
     Ok(())
 }
 
-fn catalogue_cost(
-    items: u64,
-    launch: Launch<'_>,
-    interrupt: &Interrupt,
-) -> Result<CatalogueCost, Failure> {
+fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Result<CatalogueCost, Failure> {
     let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
     fill(data.path(), items, launch, interrupt)?;
     let options = ServiceOptions::default();

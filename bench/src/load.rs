@@ -136,7 +136,8 @@ impl<'a> Load<'a> {
     /// What was recorded. Of an item whose registration was not answered nobody knows whether it is for sale.
     pub(crate) fn into_record(mut self) -> Record {
         let registers = |slot: &Slot| {
-            slot.call.as_ref().is_some_and(|call| call.api == Api::RegisterItemForSale) && self.relay.is_none()
+            slot.call.as_ref().is_some_and(|call| call.api == Api::RegisterItemForSale)
+                && self.relay.is_none()
         };
         let left = |slot: &Slot| slot.client.items_for_sale() + usize::from(registers(slot));
         self.record.left_for_sale = self.slots.iter().map(left).sum();

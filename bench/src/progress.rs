@@ -28,7 +28,8 @@ impl Progress {
                 let _ = write!(text, ", {} left", rounded(left));
             }
         };
-        let style = ProgressStyle::with_template("{bar:20} {msg}{left}{prefix}").expect("the template is valid");
+        let style =
+            ProgressStyle::with_template("{bar:20} {msg}{left}{prefix}").expect("the template is valid");
         let bar = ProgressBar::new(1).with_style(style.with_key("left", left));
         bar.enable_steady_tick(TICK);
         Self { bar, pace }
@@ -107,7 +108,14 @@ struct Pace {
 
 impl Pace {
     fn new(runs: usize, calls_per_run: usize, now: Instant) -> Self {
-        Self { runs, calls_per_run, runs_done: 0, took: Duration::ZERO, run_began_at: now, measuring_since: None }
+        Self {
+            runs,
+            calls_per_run,
+            runs_done: 0,
+            took: Duration::ZERO,
+            run_began_at: now,
+            measuring_since: None,
+        }
     }
 
     fn begin_run(&mut self, now: Instant) {
@@ -124,7 +132,8 @@ impl Pace {
     /// What the rest of the scenario will take, if there is anything to guess it from: the runs before, or else a part
     /// of the first.
     fn left(&self, calls: u64, now: Instant) -> Option<Duration> {
-        let runs_left = u32::try_from(self.runs.checked_sub(self.runs_done)?).ok().filter(|left| *left > 0)?;
+        let runs_left =
+            u32::try_from(self.runs.checked_sub(self.runs_done)?).ok().filter(|left| *left > 0)?;
         let run = match u32::try_from(self.runs_done).unwrap_or(u32::MAX) {
             0 => self.first_run(calls, now)?,
             done => self.took / done,

@@ -38,13 +38,8 @@ fn measure_all(
     }
     let marketplace = Cluster::of(services, launch).map_err(Failure::Failed)?;
     let relay = plan.floor.then(|| Cluster::relay(launch)).transpose().map_err(Failure::Failed)?;
-    let mut bench = Bench {
-        plan,
-        runner: Runner::new(plan, interrupt),
-        marketplace,
-        relay,
-        started: Instant::now(),
-    };
+    let mut bench =
+        Bench { plan, runner: Runner::new(plan, interrupt), marketplace, relay, started: Instant::now() };
     for (number, &scenario) in (1..).zip(&plan.scenarios) {
         bench.begin(scenario, plan.scenarios.len() - number);
         let mut series = Pair { ours: SeriesBuilder::new(), floor: SeriesBuilder::new() };

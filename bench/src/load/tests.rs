@@ -79,8 +79,10 @@ fn a_setup_that_fails_ends_the_run_before_anything_is_measured() {
 #[test]
 fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Every 10 ms a call is due, of one client, and each takes 25 ms.
-    let mut run =
-        Run::new(buyers("Ping", 1), Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX });
+    let mut run = Run::new(
+        buyers("Ping", 1),
+        Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     run.delay = Box::new(|_, _| MS * 25);
     let done = run.finish();
     let times = &done.record.apis[Api::Ping as usize].as_ref().expect("it was called").times;
@@ -93,8 +95,10 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
 
 #[test]
 fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
-    let mut run =
-        Run::new(buyers("Ping", 4), Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX });
+    let mut run = Run::new(
+        buyers("Ping", 4),
+        Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     run.delay = Box::new(|_, _| MS / 2);
     let done = run.finish();
     let sent = done.requests("measure");
@@ -110,7 +114,10 @@ fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
 
 #[test]
 fn a_schedule_is_kept_however_slow_it_is() {
-    let run = Run::new(buyers("Ping", 1), Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX });
+    let run = Run::new(
+        buyers("Ping", 1),
+        Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     let done = run.finish();
     let moments: Vec<_> =
         done.requests("measure").iter().map(|request| request.at.since(done.record.started_at)).collect();

@@ -120,7 +120,9 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
             notes.push(format!("{target}: calls made again: {}", integer(repeated as f64)));
         }
         notes.extend(in_vain(series).map(|api| {
-            format!("{target}: every call of {api} was in vain: there was nothing to find and nothing to change")
+            format!(
+                "{target}: every call of {api} was in vain: there was nothing to find and nothing to change"
+            )
         }));
         notes.extend(found_before(series).map(|matches| {
             format!("{target}: searches also found items that were for sale before, up to {matches}: others sell, or a benchmark could not end in order")
@@ -132,7 +134,8 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
 
 /// The APIs whose calls have all found and changed nothing.
 fn in_vain(series: &Series) -> impl Iterator<Item = &str> {
-    let in_vain = |api: &str| series.runs.iter().flat_map(|run| of_api(run, api)).map(|of| of.in_vain).sum::<u64>();
+    let in_vain =
+        |api: &str| series.runs.iter().flat_map(|run| of_api(run, api)).map(|of| of.in_vain).sum::<u64>();
     let apis = series.apis.iter().filter(|total| total.api != "all" && total.calls > 0);
     apis.filter(move |total| in_vain(&total.api) == total.calls).map(|total| total.api.as_str())
 }
@@ -210,7 +213,9 @@ mod tests {
         let shown = notes(&results.options, &results.scenarios[0]);
         assert_eq!(
             shown,
-            ["marketplace: every call of SearchItemsForSale was in vain: there was nothing to find and nothing to change"]
+            [
+                "marketplace: every call of SearchItemsForSale was in vain: there was nothing to find and nothing to change"
+            ]
         );
         results.scenarios[0].marketplace.runs[3].apis[1].in_vain -= 1;
         assert!(notes(&results.options, &results.scenarios[0]).is_empty(), "one of them was not");

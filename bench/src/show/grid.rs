@@ -41,7 +41,9 @@ impl Grid {
         let mut columns: Vec<usize> = (0..self.heads.len()).collect();
         let wide = self.table(&columns, |_, text| text.to_owned());
         let Some(width) = width.filter(|width| !fits(&wide, *width)) else { return wide };
-        let broken = |is_head: bool, text: &str| text.replace(if is_head { " " } else { " (" }, if is_head { "\n" } else { "\n(" });
+        let broken = |is_head: bool, text: &str| {
+            text.replace(if is_head { " " } else { " (" }, if is_head { "\n" } else { "\n(" })
+        };
         let mut left_out = Vec::new();
         let mut expendable = self.expendable.iter();
         loop {
@@ -61,7 +63,9 @@ impl Grid {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(columns.iter().map(|column| broken(true, &self.heads[*column])));
         table.add_rows(
-            self.rows.iter().map(|row| columns.iter().map(|column| broken(false, &row[*column])).collect::<Vec<_>>()),
+            self.rows
+                .iter()
+                .map(|row| columns.iter().map(|column| broken(false, &row[*column])).collect::<Vec<_>>()),
         );
         let numbers = columns.iter().filter(|column| **column < self.labels).count();
         for column in table.column_iter_mut().skip(numbers) {
@@ -83,7 +87,8 @@ impl Grid {
         let mut text = String::new();
         for row in &self.rows {
             let (labels, numbers) = row.split_at(self.labels);
-            let labels: Vec<_> = labels.iter().map(|label| label.trim()).filter(|label| !label.is_empty()).collect();
+            let labels: Vec<_> =
+                labels.iter().map(|label| label.trim()).filter(|label| !label.is_empty()).collect();
             text += &wrapped(&labels.join(" "), Some(width));
             for (column, cell) in (self.labels..).zip(numbers).filter(|(_, cell)| !cell.is_empty()) {
                 text += &wrapped(&format!("- {}: {cell}", self.head(column)), Some(width));
@@ -159,12 +164,18 @@ mod tests {
         let width = whole.lines().map(|line| line.chars().count()).max().expect("there are lines");
         assert_eq!(grid().render(Some(width)), whole);
         let narrower = grid().render(Some(width - 1));
-        assert!(narrower.contains("p50") && narrower.contains("┆") && !narrower.contains("left out"), "{narrower}");
+        assert!(
+            narrower.contains("p50") && narrower.contains("┆") && !narrower.contains("left out"),
+            "{narrower}"
+        );
         let without = grid().render(Some(40));
         assert!(without.ends_with("left out, for lack of room: p50 ms\n"), "{without}");
         assert!(without.contains("┆"), "{without}");
         let records = grid().render(Some(29));
-        assert!(records.starts_with("marketplace\n- calls/s: 1,234\n  (1,000–2,000)\n- p50 ms: 1.00\n"), "{records}");
+        assert!(
+            records.starts_with("marketplace\n- calls/s: 1,234\n  (1,000–2,000)\n- p50 ms: 1.00\n"),
+            "{records}"
+        );
         assert!(records.ends_with("of floor\n- calls/s: 0.60\n"), "{records}");
     }
 

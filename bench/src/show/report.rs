@@ -138,7 +138,8 @@ mod tests {
         let mut written = format!("{OPEN}{CLOSE}");
         // The second time finds what the first one left.
         for _ in 0..2 {
-            written = report(&written, "default", &results, Some("../bench pictures")).expect("the markers are right");
+            written = report(&written, "default", &results, Some("../bench pictures"))
+                .expect("the markers are right");
         }
         let section = written.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
         let section = section.unwrap_or_else(|| panic!("the prose was changed: {written}"));
@@ -159,7 +160,8 @@ mod tests {
     fn results_that_are_not_all_there_are_marked() {
         let mut results = sample::results();
         results.incomplete = Some("interrupted after 7 of 30 runs".to_owned());
-        let written = report(&format!("{OPEN}{CLOSE}"), "default", &results, None).expect("the markers are right");
+        let written =
+            report(&format!("{OPEN}{CLOSE}"), "default", &results, None).expect("the markers are right");
         assert!(written.contains("\n- incomplete: interrupted after 7 of 30 runs\n\n|"), "{written}");
     }
 }

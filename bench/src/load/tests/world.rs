@@ -165,7 +165,8 @@ impl Observer for Watch {
 
     fn progress(&mut self, _: usize) -> Verdict {
         let shared = self.shared.borrow();
-        let by_time = self.after.filter(|(elapsed, _)| shared.elapsed >= *elapsed).map(|(_, verdict)| verdict);
+        let by_time =
+            self.after.filter(|(elapsed, _)| shared.elapsed >= *elapsed).map(|(_, verdict)| verdict);
         let by_replies = self.after_replies.filter(|(replies, _)| shared.replies >= *replies);
         by_time.or(by_replies.map(|(_, verdict)| verdict)).unwrap_or(Verdict::GoOn)
     }
