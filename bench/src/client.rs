@@ -54,6 +54,8 @@ pub(crate) struct Client {
     shelf: usize,
     /// Those that the teardown has not tried to take off the market. The seller's first item stands first.
     to_take_off: VecDeque<String>,
+    /// The one that it has tried last.
+    taking_off: String,
     cart: Cart,
     /// The cart that the next session begins with.
     saved_cart: Cart,
@@ -96,6 +98,7 @@ impl Client {
             units: 0,
             shelf: 0,
             to_take_off: VecDeque::new(),
+            taking_off: String::new(),
             cart: Cart::new(),
             saved_cart: Cart::new(),
             expected: Expected::Nothing,
@@ -177,11 +180,11 @@ impl Client {
             self.write(Api::Login, world, line);
             return Api::Login;
         }
-        let item_id = self.to_take_off.pop_front().expect("it is asked for only while something is left");
-        let units = if item_id == self.item_id { self.units } else { OTHER_UNITS };
+        self.taking_off = self.to_take_off.pop_front().expect("it is asked for only while something is left");
+        let units = if self.taking_off == self.item_id { self.units } else { OTHER_UNITS };
         self.expected = Expected::TakenOff;
         self.begin(Api::UpdateUnitsForSale, line);
-        put(line, format_args!(r#","item_id":"{item_id}","quantity_delta":{}"#, -units));
+        put(line, format_args!(r#","item_id":"{}","quantity_delta":{}"#, self.taking_off, -units));
         self.end(line);
         Api::UpdateUnitsForSale
     }
@@ -260,6 +263,12 @@ impl Client {
                 let of_use = self.use_of(api, data, world);
                 self.carried_out(api);
                 self.take_data(api, data, world).map(|()| of_use).ok_or(Mistake::Wrong)
+            }
+            // Who had nothing to do for so long logs in once more.
+            Some(reply::Reply::Failed("SESSION_TIMEOUT")) if matches!(self.expected, Expected::TakenOff) => {
+                self.logged_in = false;
+                self.to_take_off.push_front(std::mem::take(&mut self.taking_off));
+                Ok(Use::Something)
             }
             Some(reply::Reply::Failed(code)) => Err(Mistake::Failed(code.to_owned())),
             None => Err(Mistake::Wrong),

@@ -67,7 +67,14 @@ impl Mix {
 
     /// Whether clients of this role need an account. Sellers always do: their items are what is searched for.
     pub(crate) fn needs_account(&self, role: Role) -> bool {
-        role == Role::Seller || self.of(role).iter().any(|(api, _)| api.needs_session() || *api == Api::Login)
+        role == Role::Seller
+            || self.needs_session(role)
+            || self.of(role).iter().any(|(api, _)| *api == Api::Login)
+    }
+
+    /// Whether clients of this role call anything with their session.
+    pub(crate) fn needs_session(&self, role: Role) -> bool {
+        self.of(role).iter().any(|(api, _)| api.needs_session())
     }
 
     /// Whether buyers ask for items of the run, so that there must be a seller.

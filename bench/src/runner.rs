@@ -160,6 +160,9 @@ impl Observer for Watch<'_> {
         if stage == Stage::Measure {
             self.progress.begin_measuring();
         }
+        if stage == Stage::Teardown && self.interrupt.is_asked() {
+            self.progress.announce("interrupted: the run's items are taken off the market".to_owned());
+        }
         let measured = self.samples.len() == 1 && matches!(stage, Stage::Teardown | Stage::Done);
         if stage == Stage::Measure || measured {
             match self.cluster.sample() {

@@ -142,6 +142,23 @@ fn a_seller_who_is_logged_out_at_the_end_logs_in_to_sell_out() {
 }
 
 #[test]
+fn a_seller_whose_session_has_timed_out_logs_in_to_sell_out() {
+    let mut talk = Talk::ready(Role::Seller, "SearchItemsForSale");
+    let (api, first) = talk.tear_down();
+    let id = talk.client.last_id;
+    let timed_out = format!(
+        r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"SESSION_TIMEOUT","message":"?"}},"data":null}}"#
+    );
+    assert_eq!(talk.client.take(api, timed_out.as_bytes(), &mut talk.world), Ok(Use::Something));
+    assert_eq!(talk.tear_down().0, Api::Login);
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
+    let (api, again) = talk.tear_down();
+    assert_eq!((&again["item_id"], &again["quantity_delta"]), (&first["item_id"], &first["quantity_delta"]));
+    assert_eq!(talk.answer(api, &json!({"item_id": "1:1", "quantity": 0})), Ok(()));
+    assert_eq!((talk.client.has_teardown(), talk.client.items_for_sale()), (false, 0));
+}
+
+#[test]
 fn prices_go_back_and_forth_and_must_be_what_was_set() {
     let mut talk = Talk::ready(Role::Seller, "default");
     for price in [12.5, 10.0, 12.5] {
