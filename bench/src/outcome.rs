@@ -31,12 +31,31 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why there is less than was asked for: `failure` came after so many of `all` of what is counted. `None`: it is all
-/// there.
+/// Why there is less than was asked for: so many of `all` of what is counted were complete when it failed. `None`: all
+/// are there.
 pub(crate) fn incomplete(failure: Option<&Failure>, done: usize, all: usize, what: &str) -> Option<String> {
     let failure = failure.filter(|_| done < all)?;
-    Some(match done {
-        0 => format!("{failure} before any of {all} {what} was complete"),
-        _ => format!("{failure} after {done} of {all} {what}"),
+    let when = match done {
+        0 => format!("before any of {all} {what} was complete"),
+        _ => format!("after {done} of {all} {what}"),
+    };
+    Some(match failure {
+        Failure::Interrupted => format!("{failure} {when}"),
+        Failure::CannotConnect(_) | Failure::Failed(_) => format!("{when}: {failure}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_with_the_reason() {
+        let missing = |failure, done| incomplete(Some(failure), done, 3, "runs");
+        assert_eq!(missing(&Failure::Interrupted, 2).as_deref(), Some("interrupted after 2 of 3 runs"));
+        let failure = Failure::Failed("no".to_owned());
+        assert_eq!(missing(&failure, 0).as_deref(), Some("before any of 3 runs was complete: no"));
+        assert_eq!(missing(&failure, 3), None);
+        assert_eq!(incomplete(None, 3, 3, "runs"), None);
+    }
 }

@@ -206,6 +206,12 @@ impl Measured {
         runs.all(|run| run.wrong == 0 && run.errors.is_empty())
     }
 
+    /// Runs, each with that of the floor beside it if there is to be a floor.
+    pub(crate) fn complete_runs(&self, with_floor: bool) -> usize {
+        let of_floor = self.floor.as_ref().map_or(0, |floor| floor.runs.len());
+        if with_floor { of_floor } else { self.marketplace.runs.len() }
+    }
+
     /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
     pub fn of_floor(&self) -> Option<Spread> {
         let floor = self.floor.as_ref()?;

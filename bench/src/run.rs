@@ -18,7 +18,7 @@ use crate::runner::{Runner, Target, count_matches, reply_bytes};
 pub fn run(plan: &Plan, services: &Services, launch: Launch<'_>, interrupt: &Interrupt) -> Outcome<Results> {
     let mut scenarios = Vec::new();
     let failure = measure_all(plan, services, launch, interrupt, &mut scenarios).err();
-    let done = scenarios.iter().map(|measured| measured.marketplace.runs.len()).sum();
+    let done = scenarios.iter().map(|measured| measured.complete_runs(plan.floor)).sum();
     let incomplete = incomplete(failure.as_ref(), done, plan.runs * plan.scenarios.len(), "runs");
     let host = Host::here(matches!(services, Services::Own(_)));
     Outcome { results: Results { host, options: options(plan, services), scenarios, incomplete }, failure }

@@ -64,7 +64,8 @@ impl<'a> Runner<'a> {
     /// One run; returns what was recorded and what it cost.
     ///
     /// # Errors
-    /// See [`Failure`]; a run that was complete when it was interrupted is none. Wrong replies to measured calls are no failure but stand in the record.
+    /// See [`Failure`]; a run that was complete when it was interrupted is none. Wrong replies to measured calls are no
+    /// failure but stand in the record.
     pub(crate) fn run(
         &mut self,
         scenario: Scenario,
