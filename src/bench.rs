@@ -22,7 +22,7 @@ use net::reactor::Reactor;
 use crate::command_line::{CANNOT_CONNECT, FAILED, parse, report, usage_error};
 use crate::stop::StopSignals;
 use crate::up::PARENT_VARIABLE;
-use crate::{logging, serve, up};
+use crate::{descriptors, logging, serve, up};
 use outputs::{Asked, Shown};
 use signals::SignalWatch;
 
@@ -140,7 +140,7 @@ fn with_services<R>(
 ) -> Result<(Outcome<R>, SignalWatch), String> {
     // Each lost call is counted; the event loop need not report it as well.
     logging::init(LevelFilter::Error).map_err(|error| format!("cannot log: {error}"))?;
-    serve::raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
     let signals = SignalWatch::start().map_err(|error| format!("cannot catch signals: {error}"))?;
     let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let outcome = measure(&|subcommand| start(&program, subcommand), &signals.interrupt);
@@ -190,7 +190,7 @@ fn relay(args: &[String]) -> ExitCode {
 
 fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
-    serve::raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
     let signals = StopSignals::catch()?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;

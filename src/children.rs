@@ -3,13 +3,14 @@
 //! A child has a process group of its own, so that a Ctrl-C meant for the parent does not reach
 //! it, and what it writes goes into the parent's log. What the children do is not known here.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use net::THREAD_LIMITS;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -106,7 +107,12 @@ impl<'a> Children<'a> {
     fn spawn(&self, name: &str, command: &mut Command) -> io::Result<Child> {
         let (log, log_in) = io::pipe()?;
         self.log.pass_on(name, log)?;
-        command.stdin(Stdio::null()).stdout(log_in.try_clone()?).stderr(log_in).process_group(0).spawn()
+        let command =
+            command.stdin(Stdio::null()).stdout(log_in.try_clone()?).stderr(log_in).process_group(0);
+        command.spawn().map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => io::Error::new(error.kind(), format!("{error}; {THREAD_LIMITS}")),
+            _ => error,
+        })
     }
 
     /// Kills those that `belongs` picks, and waits for them.

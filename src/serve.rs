@@ -13,11 +13,11 @@ use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads, no_thread};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
+use crate::descriptors::{self, Needs};
 use crate::stop::{Stop, StopSignals};
 use crate::{logging, status, up};
 
@@ -40,7 +40,7 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let settings = match Settings::read(service, &matches) {
+    let mut settings = match Settings::read(service, &matches) {
         Ok(settings) => settings,
         Err(message) => return usage_error(&message, &brief),
     };
@@ -48,7 +48,12 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }
-    raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
+    let needs = settings.needs();
+    if let Err(error) = descriptors::fit_connections(service, &mut settings.limits, needs) {
+        log::error!("event=failed service={service} error=\"{error}\"");
+        return ExitCode::from(FAILED);
+    }
     let served = match service {
         "db_customer" => serve_customer(&settings, signals),
         "db_product" => serve_product(&settings, signals),
@@ -163,6 +168,17 @@ impl Settings {
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
         })
     }
+
+    /// The descriptors that the service will need.
+    fn needs(&self) -> Needs {
+        let is_database = is_database(&self.service);
+        Needs {
+            reactors: self.reactors,
+            backends: if is_database { 0 } else { self.backends.len() },
+            files: if is_database { services::DATABASE_DESCRIPTORS } else { 0 },
+            is_watched: self.admin.is_some(),
+        }
+    }
 }
 
 fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
@@ -205,7 +221,7 @@ fn serve_frontend<S: Service>(
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
-    log_listening(&settings.service, reactors[0].local_addr()?);
+    let address = reactors[0].local_addr()?;
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines);
@@ -223,6 +239,9 @@ fn serve_frontend<S: Service>(
             started.inspect_err(|_| handles.iter().for_each(Handle::drain))
         };
         let threads: Vec<_> = reactors.into_iter().map(start).collect();
+        if threads.iter().all(Result::is_ok) {
+            log_listening(&settings.service, address);
+        }
         for thread in threads {
             let thread = thread.map_err(|error| no_thread("reactor", &error))?;
             thread.join().expect("a reactor panicked")?;
@@ -233,7 +252,7 @@ fn serve_frontend<S: Service>(
 
 /// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
 fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
-    let registry = status::registry(&settings.service);
+    let registry = status::registry(&settings.service, &settings.data);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;
@@ -262,15 +281,6 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
     status::ready();
-}
-
-/// Each connection takes a file descriptor, and the usual limit allows only 1024.
-pub(crate) fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("event=descriptor_limit_kept error=\"{error}\"");
-    }
 }
 
 /// Unpredictable bits of the system's.

@@ -138,11 +138,13 @@ impl<J, D> Worker<J, D> for ThreadWorker<J, D> {
     }
 }
 
-/// What is to be said if the system has no thread to give: which one is missing, and what may limit them.
+/// What limits the threads and processes of a system.
+pub const THREAD_LIMITS: &str =
+    "the user's limit is RLIMIT_NPROC (`ulimit -u`), that of a container or unit is pids.max of its cgroup";
+
+/// What is to be said if the system has no thread to give.
 pub fn no_thread(name: &str, error: &io::Error) -> io::Error {
-    let limits =
-        "the user's limit is RLIMIT_NPROC (`ulimit -u`), that of a container or unit pids.max of its cgroup";
-    io::Error::new(error.kind(), format!("cannot start the thread `{name}`: {error}; {limits}"))
+    io::Error::new(error.kind(), format!("cannot start the thread `{name}`: {error}; {THREAD_LIMITS}"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod table;
 mod values;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Limits, Service, Workers};
@@ -35,7 +35,7 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::Store;
+use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -88,6 +88,18 @@ pub fn db_product<W: Workers>(
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
+/// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has
+/// none.
+pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
+    let name = match service {
+        "db_customer" => CustomerSchema::NAME,
+        "db_product" => ProductSchema::NAME,
+        _ => return Vec::new(),
+    };
+    let file = |extension| directory.join(name).with_extension(extension);
+    vec![("database", file("db")), ("log", file("db-wal"))]
+}
+
 /// A `server_buyer`, whose backends are those of [`backends`].
 pub fn server_buyer(deadlines: Deadlines) -> impl Service {
     Frontend::<Buyer>::new(deadlines)
@@ -97,6 +109,10 @@ pub fn server_buyer(deadlines: Deadlines) -> impl Service {
 pub fn server_seller(deadlines: Deadlines) -> impl Service {
     Frontend::<Seller>::new(deadlines)
 }
+
+/// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
+/// pages in the log, and the locks.
+pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
 /// connection. Where all are asked to end at once, frontends finish what they have in flight, which takes a database

@@ -1,10 +1,9 @@
 //! What a service counts about its requests, and the log of those that took long.
 //!
-//! Times are those of the event loop's turns: a request lasts from the turn that delivered its line to the turn that
-//! answers it. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
+//! A request lasts from the delivery of its line, at the time that the turn had come to then, to its answer, at which the
+//! clock is read: what is carried out within one turn may take long, too. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
@@ -120,20 +119,21 @@ impl Requests {
     }
 
     /// Takes note of an answer; `error` is its code, if it is one.
-    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &Out) {
+    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &mut Out) {
         let ApiNumber(api) = started.api;
         let counts = &self.metrics.counts[usize::from(api)];
         error.map_or(&counts.ok, |code| &counts.errors[code as usize]).add(1);
-        let nanos = out.now().as_nanos().saturating_sub(started.at.as_nanos());
-        counts.duration.observe(nanos);
-        if out.limits().slow_after.is_some_and(|slow_after| Duration::from_nanos(nanos) > slow_after)
-            && self.slow_lines.next(out.now())
+        let now = out.read_clock();
+        let duration = now.since(started.at);
+        counts.duration.observe_duration(duration);
+        if out.limits().slow_after.is_some_and(|slow_after| duration > slow_after)
+            && self.slow_lines.next(now)
         {
             log::warn!(
                 "event=slow_request api={} outcome={} duration_ms={}",
                 self.metrics.apis[usize::from(api)],
                 error.map_or("ok", |code| Code::NAMES[code as usize]),
-                nanos / 1_000_000
+                duration.as_millis()
             );
         }
     }
@@ -151,19 +151,35 @@ impl SlowLines {
     }
 }
 
+/// Something that a database holds a number of: the metric's name, its meaning and its labels.
+pub(crate) struct Holding {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
+}
+
 /// What a database counts.
 pub(crate) struct DatabaseMetrics {
     pub(crate) requests: Arc<RequestMetrics>,
     pub(crate) commit_rows: Histogram,
     pub(crate) flush_duration: Histogram,
+    holdings: Vec<(&'static Holding, Gauge)>,
 }
 
 impl DatabaseMetrics {
-    pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, holdings: &'static [Holding]) -> Self {
         Self {
             requests: Arc::new(RequestMetrics::new(apis)),
             commit_rows: Histogram::new(ROWS),
             flush_duration: Histogram::new(DURATIONS),
+            holdings: holdings.iter().map(|holding| (holding, Gauge::default())).collect(),
+        }
+    }
+
+    /// Takes note of how much there is of each holding.
+    pub(crate) fn hold(&self, numbers: impl Iterator<Item = usize>) {
+        for ((_, gauge), number) in self.holdings.iter().zip(numbers) {
+            gauge.set(number as u64);
         }
     }
 }
@@ -179,6 +195,9 @@ impl Metrics for DatabaseMetrics {
         );
         let name = "marketplace_flush_duration_seconds";
         out.histogram_seconds(name, "Time that a commit took to be on disk.", &[], &self.flush_duration);
+        for (Holding { name, help, labels }, number) in &self.holdings {
+            out.gauge(name, help, labels, number.get());
+        }
     }
 }
 

@@ -241,6 +241,18 @@ fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
 }
 
 #[test]
+fn what_it_holds_is_told_as_far_as_it_is_on_disk() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    assert!(db.metrics("numbers").contains(&"numbers 0".to_owned()));
+    db.requests(client, &["1 Set x 1", "2 Set y 1"]);
+    db.end_turn();
+    assert!(db.metrics("numbers").contains(&"numbers 0".to_owned()));
+    db.flush();
+    assert!(db.metrics("numbers").contains(&"numbers 2".to_owned()));
+}
+
+#[test]
 fn a_request_is_counted_when_it_is_answered_under_its_api_and_outcome() {
     let mut db = Harness::new();
     let client = db.connect();
@@ -285,6 +297,22 @@ fn a_request_lasts_from_its_delivery_to_its_answer() {
     }
     let flushes = db.metrics("marketplace_flush_duration_seconds_sum");
     assert_eq!(flushes, ["marketplace_flush_duration_seconds_sum 0.015"]);
+}
+
+#[test]
+fn work_within_a_turn_takes_time_and_only_that_of_the_request_itself() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Get x", "2 Ponder x", "3 Get x", "4 Ponder x", "5 Set x 1"]);
+    db.end_turn();
+    db.flush();
+    let sum = |api: &str| {
+        let name = format!("marketplace_request_duration_seconds_sum{{api=\"{api}\"}}");
+        db.metrics(&name).remove(0).split_off(name.len() + 1)
+    };
+    assert_eq!([sum("Get"), sum("Ponder"), sum("Set")], ["0", "0.04", "0"]);
+    let flushes = db.metrics("marketplace_flush_duration_seconds_sum");
+    assert_eq!(flushes, ["marketplace_flush_duration_seconds_sum 0"], "the search is no part of the flush");
 }
 
 #[test]
