@@ -19,7 +19,7 @@ use getopts::Options;
 use log::LevelFilter;
 use net::reactor::Reactor;
 
-use crate::command_line::{CANNOT_CONNECT, FAILED, parse, report, usage_error};
+use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
 use crate::stop::StopSignals;
 use crate::up::PARENT_VARIABLE;
 use crate::{descriptors, logging, serve, up};
@@ -100,7 +100,7 @@ fn compare(args: &[String]) -> ExitCode {
         return usage_error("compare takes two files", COMPARE_BRIEF);
     };
     let compared = read_results(a).and_then(|a| {
-        let width = outputs::width(&io::stdout());
+        let width = columns(&io::stdout()).map(usize::from);
         outputs::print(&show::compare(&a, &read_results(b)?, width))
     });
     match compared {

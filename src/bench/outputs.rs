@@ -2,16 +2,14 @@
 //! each by itself afterwards: what fails costs nothing else.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use bench::show;
 use getopts::Matches;
-use rustix::termios::tcgetwinsize;
 
 use super::file::{OutFile, unless_unread};
-use crate::command_line::{given, report, write_out};
+use crate::command_line::{columns, given, report, write_out};
 
 /// Results that can be shown and kept.
 pub(super) trait Shown {
@@ -21,8 +19,8 @@ pub(super) trait Shown {
     /// Why there is less than was asked for, if there is.
     fn incomplete(&self) -> Option<&str>;
 
-    /// For a terminal of so many columns.
-    fn table(&self, width: Option<usize>) -> String;
+    /// For a terminal of so many columns, if it is one.
+    fn table(&self, columns: Option<u16>) -> String;
 
     fn json(&self) -> String;
 
@@ -138,14 +136,14 @@ impl Outputs {
             keep(report.write(shown, self.pictures.as_ref()), &mut errors);
         }
         let on_standard_output = match self.standard_output {
-            Content::Table => print(&shown.table(width(&io::stdout()))),
+            Content::Table => print(&shown.table(columns(&io::stdout()))),
             Content::Json => print(&shown.json()),
             Content::Csv => print(&shown.csv()),
         };
         keep(on_standard_output, &mut errors);
         // The table is for people, and makes way where standard output is for programs.
         if self.standard_output != Content::Table {
-            let table = shown.table(width(&io::stderr()));
+            let table = shown.table(columns(&io::stderr()));
             let written = unless_unread(io::stderr().lock().write_all(table.as_bytes()));
             keep(written.map_err(|error| format!("cannot write the table: {error}")), &mut errors);
         }
@@ -222,12 +220,6 @@ fn keep<T>(done: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
 /// It cannot be written.
 pub(super) fn print(text: &str) -> Result<(), String> {
     unless_unread(write_out(text)).map_err(|error| format!("cannot write the output: {error}"))
-}
-
-/// The columns of a terminal. `None`: it is none.
-pub(super) fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
-    let size = tcgetwinsize(stream).ok().filter(|_| stream.is_terminal())?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// The way from one folder, without links and `..`, to another.

@@ -15,8 +15,8 @@ impl Shown for Results {
         self.incomplete.as_deref()
     }
 
-    fn table(&self, width: Option<usize>) -> String {
-        show::table(self, width)
+    fn table(&self, columns: Option<u16>) -> String {
+        show::table(self, columns.map(usize::from))
     }
 
     fn json(&self) -> String {
@@ -46,8 +46,8 @@ impl Shown for Growth {
         self.incomplete.as_deref()
     }
 
-    fn table(&self, width: Option<usize>) -> String {
-        show::growth_table(self, width)
+    fn table(&self, columns: Option<u16>) -> String {
+        show::growth_table(self, columns.map(usize::from))
     }
 
     fn json(&self) -> String {
