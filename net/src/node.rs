@@ -188,10 +188,11 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// Whether everything that was in flight when [`Input::Drain`] came is answered.
+    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered.
     pub fn is_drained(&self) -> bool {
         let mut sessions = self.out.sessions.iter();
-        self.service.is_drained() && sessions.all(|(_, session)| session.is_answered())
+        self.service.is_drained()
+            && sessions.all(|(_, session)| session.is_answered() && !session.takes_lines())
     }
 
     /// What the driver is to tell of the loop.

@@ -23,7 +23,7 @@ mod table;
 mod values;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Limits, Service, Workers};
@@ -35,7 +35,7 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::Store;
+use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -88,6 +88,18 @@ pub fn db_product<W: Workers>(
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
+/// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has
+/// none.
+pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
+    let name = match service {
+        "db_customer" => CustomerSchema::NAME,
+        "db_product" => ProductSchema::NAME,
+        _ => return Vec::new(),
+    };
+    let file = |extension| directory.join(name).with_extension(extension);
+    vec![("database", file("db")), ("log", file("db-wal"))]
+}
+
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
 pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
     Frontend::<Buyer>::new(deadlines, backends)
@@ -103,13 +115,16 @@ pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service 
 pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
-/// connection.
+/// connection. Where all are asked to end at once, frontends finish what they have in flight, which takes a database
+/// that goes on answering until they have.
 pub fn database_limits() -> Limits {
     Limits {
         line_bytes_max: 1024 * 1024,
         in_flight_max: 1024,
         outbox_bytes_max: 4 * 1024 * 1024,
         retained_bytes_max: 256 * 1024,
+        drain_grace: Duration::from_secs(3),
+        drain_quiet: Duration::from_millis(300),
         ..Limits::default()
     }
 }

@@ -158,19 +158,35 @@ impl LineLimit {
     }
 }
 
+/// Something that a database holds a number of: the metric's name, its meaning and its labels.
+pub(crate) struct Holding {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
+}
+
 /// What a database counts.
 pub(crate) struct DatabaseMetrics {
     pub(crate) requests: Arc<RequestMetrics>,
     pub(crate) commit_rows: Histogram,
     pub(crate) flush_duration: Histogram,
+    holdings: Vec<(&'static Holding, Gauge)>,
 }
 
 impl DatabaseMetrics {
-    pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, holdings: &'static [Holding]) -> Self {
         Self {
             requests: Arc::new(RequestMetrics::new(apis)),
             commit_rows: Histogram::new(ROWS),
             flush_duration: Histogram::new(DURATIONS),
+            holdings: holdings.iter().map(|holding| (holding, Gauge::default())).collect(),
+        }
+    }
+
+    /// Takes note of how much there is of each holding.
+    pub(crate) fn hold(&self, numbers: impl Iterator<Item = usize>) {
+        for ((_, gauge), number) in self.holdings.iter().zip(numbers) {
+            gauge.set(number as u64);
         }
     }
 }
@@ -186,6 +202,9 @@ impl Metrics for DatabaseMetrics {
         );
         let name = "marketplace_flush_duration_seconds";
         out.histogram_seconds(name, "Time that a commit took to be on disk.", &[], &self.flush_duration);
+        for (Holding { name, help, labels }, number) in &self.holdings {
+            out.gauge(name, help, labels, number.get());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Carries out commands: parses the words, calls the service, shows the reply and looks after the
 //! session. The same for both roles, and for one command as for many.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use super::reply::string_at;
 use super::session::{NewSessionFile, Session, SessionFile};
 use super::view::{self, Target, View};
 use crate::client::{CallError, Data};
-use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, report, report_output_error, write_out};
+use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, columns, report, report_output_error, write_out};
 use crate::text::{self, escape};
 
 /// A role's commands, a connection and a session.
@@ -48,8 +48,6 @@ enum Failure {
     Output(io::Error),
 }
 
-/// The width of a terminal that does not tell it.
-const COLUMNS_DEFAULT: u16 = 80;
 /// Gives the session that a run uses, unless an option does.
 pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
@@ -320,14 +318,7 @@ fn from_environment(name: &str) -> Option<String> {
 }
 
 fn target() -> Target {
-    let out = io::stdout();
-    if !out.is_terminal() {
-        return Target::Plain;
-    }
-    let size = rustix::termios::tcgetwinsize(&out).ok().map(|size| size.ws_col);
-    let variable = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = [size, variable].into_iter().flatten().filter(|&columns| columns > 0).min();
-    Target::Terminal { width: width.unwrap_or(COLUMNS_DEFAULT) }
+    columns(&io::stdout()).map_or(Target::Plain, |width| Target::Terminal { width })
 }
 
 fn is_repeatable(command: &Command, data: &Data) -> bool {

@@ -68,3 +68,22 @@ fn a_large_cart_is_shown_whole() {
     let server = FakeServer::start(&script);
     assert!(shown(&server, &["--session", "s", "cart"], 80).ends_with("Total: 5250.00.\n"));
 }
+
+#[test]
+fn a_benchmark_is_no_wider_than_the_terminal() {
+    for columns in [20, 40, 80] {
+        let words = ["bench", "--clients", "1+1", "--runs", "2", "--calls", "3", "--warmup", "0", "--floor"];
+        let mut terminal = Terminal::start(User::new().command(&words), columns);
+        terminal.ends_with(0);
+        let shown = terminal.shown().replace("\r\n", "\n");
+        // What shows how far it has come is gone by then.
+        let lines = || shown.lines().filter_map(|line| line.rsplit(['\r', '\u{1b}']).next());
+        let results = || lines().skip_while(|line| *line != "1+1 clients");
+        assert!(results().count() > 10, "{shown}");
+        let too_wide = results().find(|line| line.chars().count() > usize::from(columns));
+        assert_eq!(too_wide, None, "at {columns}: {shown}");
+        for what in ["SearchItemsForSale", "p99", "1+1", "load generator"] {
+            assert!(shown.contains(what), "{what} at {columns}: {shown}");
+        }
+    }
+}

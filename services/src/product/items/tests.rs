@@ -128,3 +128,15 @@ fn numbers_of_rows_deleted_by_hand_stay_unused() {
     assert_eq!(prices(&items, id(1, 7)), (Some(100), Some(100)));
     assert_eq!(items.next_id(2), None, "the category is full");
 }
+
+#[test]
+fn items_are_counted_as_far_as_they_are_on_disk() {
+    let mut items = loaded(&[id(1, 1), id(1, 2), id(7, 1)]);
+    assert_eq!(items.len(), 3);
+    add(&mut items, 1, 100);
+    items.relist(id(7, 1), at(50));
+    seal(&mut items);
+    assert_eq!(items.len(), 3);
+    publish(&mut items);
+    assert_eq!(items.len(), 4);
+}
