@@ -92,6 +92,14 @@ impl Place {
         serde_json::from_str(&printed).unwrap()
     }
 
+    /// The services that run here, whoever their parent is.
+    fn services(&self) -> Vec<Pid> {
+        let listen = format!("--listen\0{}:", self.host);
+        let is_here =
+            |dir: &Path| fs::read_to_string(dir.join("cmdline")).is_ok_and(|it| it.contains(&listen));
+        processes().filter(|(dir, _)| is_here(dir)).map(|(_, pid)| pid).collect()
+    }
+
     #[track_caller]
     fn assert_empty(&self) {
         for port in PORTS {
@@ -103,10 +111,7 @@ impl Place {
 impl Drop for Place {
     /// Kills what is left of a test that failed, and what cannot end: a service whose log has lost its reader.
     fn drop(&mut self) {
-        let listen = format!("--listen\0{}:", self.host);
-        let is_left =
-            |dir: &Path| fs::read_to_string(dir.join("cmdline")).is_ok_and(|it| it.contains(&listen));
-        for (_, pid) in processes().filter(|(dir, _)| is_left(dir)) {
+        for pid in self.services() {
             // It fails for a process that has ended meanwhile.
             let _ = kill_process(pid, Signal::KILL);
         }
@@ -252,8 +257,8 @@ fn nothing_is_left_of_an_up_that_is_killed() {
     let place = Place::new();
     let up = place.up();
     up.process.signal(Signal::KILL);
-    // A service that stops listens no more a moment before it lets go of its data; its log ends with it.
-    up.process.finish();
+    // A service that stops listens no more a moment before it lets go of its data.
+    wait_until("the end of the services", || place.services().is_empty());
     for port in PORTS {
         assert!(TcpStream::connect((place.host, port)).is_err(), "somebody still listens on {port}");
     }
