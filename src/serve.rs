@@ -221,7 +221,7 @@ fn serve_frontend<S: Service>(
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
-    let address = reactors[0].local_addr()?;
+    log_listening(&settings.service, reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines, &settings.backends);
@@ -239,9 +239,6 @@ fn serve_frontend<S: Service>(
             started.inspect_err(|_| handles.iter().for_each(Handle::drain))
         };
         let threads: Vec<_> = reactors.into_iter().map(start).collect();
-        if threads.iter().all(Result::is_ok) {
-            log_listening(&settings.service, address);
-        }
         for thread in threads {
             let thread = thread.map_err(|error| no_thread("reactor", &error))?;
             thread.join().expect("a reactor panicked")?;
