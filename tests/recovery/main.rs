@@ -6,6 +6,7 @@
 mod admin;
 mod client;
 mod databases;
+mod descriptors;
 mod kills;
 mod ledger;
 mod load;
