@@ -27,7 +27,7 @@ DEPLOYMENTS = {
 # The pause before SIGTERM is on by default since 1.30. The newest is what kubernetes-validate knows.
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]
 # Definitions of the cluster's own, for which there is no schema.
-NO_SCHEMA = {"PodMonitoring"}
+NO_SCHEMA = {"PodMonitoring", "Rules"}
 # The lists of a kustomization whose entries may be without effect.
 TRANSFORMERS = ["patches", "images", "labels", "components"]
 
@@ -56,7 +56,7 @@ def check(root: Path, version: str) -> list[str]:
     faults = list(schema_faults(distinct(built)))
     for overlay, parts in DEPLOYMENTS.items():
         objects = [each for part in parts for each in built[part]]
-        found = [*manifest_references.faults(objects), *image_faults(objects, version)]
+        found = [*manifest_references.faults(objects), *image_faults(objects, version), *alert_faults(objects)]
         faults += [f"{overlay}: {fault}" for fault in found]
     # Takes longest, so only when all else is right.
     return faults or list(idle_entries(root, built))
@@ -100,6 +100,14 @@ def image_faults(objects: list[Object], version: str) -> Iterator[str]:
     for image, user in images.items():
         if not image.endswith(f":{version}"):
             yield f"{user}: the tag of {image} is not {version}, the version in Cargo.toml"
+
+
+def alert_faults(objects: list[Object]) -> Iterator[str]:
+    """The alerts are those that .ci/metrics checks; a kustomization cannot take them from there."""
+    checked = yaml.safe_load((REPOSITORY / "containers/alerts.yaml").read_text())
+    for each in objects:
+        if each["kind"] == "Rules" and each["spec"] != checked:
+            yield f"{name(each)}: its alerts are not those of containers/alerts.yaml"
 
 
 def version_of_program() -> str:

@@ -9,6 +9,7 @@ import manifests
 
 # What is wrong, in which file, what stands there, what is planted, and what the report must say.
 FAULTS = [
+    ("another alert", "overlays/gke/alerts.yaml", "for: 2m", "for: 3m", "its alerts are not those of"),
     ("a probe's port", "base/probes.yaml", "/livez, port: admin", "/livez, port: marketplace", "startupProbe asks"),
     (
         "a probe of TCP",

@@ -1,31 +1,32 @@
 //! Child processes that are watched and stopped together.
 //!
 //! A child has a process group of its own, so that a Ctrl-C meant for the parent does not reach
-//! it, and it inherits standard output and error. What the children do is not known here.
+//! it, and what it writes goes into the parent's log. What the children do is not known here.
 
-use std::io;
-use std::os::unix::process::CommandExt;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use net::THREAD_LIMITS;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::command_line::report;
+use crate::log_lines::LogLines;
+use crate::stop::{SAME_STOP, Stop};
 
 /// How often children and signals are looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
 
-/// A signal that asks this process to end. A later one can be told from the first.
-pub(crate) struct EndSignal(Arc<AtomicBool>);
-
 /// Processes started one after another.
-pub(crate) struct Children {
+pub(crate) struct Children<'a> {
     running: Vec<(String, Child)>,
     stop_max: Duration,
+    /// Requests to end this process.
+    stops: &'a Receiver<Stop>,
+    log: &'a LogLines,
 }
 
 /// Why the children should not go on.
@@ -37,45 +38,33 @@ pub(crate) enum End {
     Failed(String),
 }
 
-impl EndSignal {
-    /// Catches SIGINT, SIGTERM and SIGHUP from now on.
-    pub(crate) fn catch() -> io::Result<EndSignal> {
-        let caught = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&caught))?;
-        }
-        Ok(EndSignal(caught))
-    }
-
-    /// Whether a signal came since the last call.
-    pub(crate) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl Children {
+impl<'a> Children<'a> {
     /// No children yet. Each is given `stop_max` to end once it is asked to.
-    pub(crate) fn new(stop_max: Duration) -> Children {
-        Children { running: Vec::new(), stop_max }
+    pub(crate) fn new(stop_max: Duration, stops: &'a Receiver<Stop>, log: &'a LogLines) -> Self {
+        Self { running: Vec::new(), stop_max, stops, log }
     }
 
     /// Starts `command` under a name for messages.
-    pub(crate) fn start(&mut self, name: &str, command: &mut Command) -> Result<(), End> {
-        let child = command.stdin(Stdio::null()).process_group(0).spawn();
+    pub(crate) fn start(&mut self, name: &str, mut command: Command) -> Result<(), End> {
+        let child = self.spawn(name, &mut command);
         let child = child.map_err(|error| End::Failed(format!("cannot start {name}: {error}")))?;
         self.running.push((name.to_owned(), child));
         Ok(())
     }
 
     /// An `Err` if a signal came or a child has ended; until then they should go on.
-    pub(crate) fn check(&mut self, signal: &EndSignal) -> Result<(), End> {
-        if signal.take() {
+    pub(crate) fn check(&mut self) -> Result<(), End> {
+        if self.stops.try_recv().is_ok() {
             return Err(End::Signalled);
         }
         let dead = self.running.iter_mut().position(|(_, child)| ended(child).is_some());
         if let Some(position) = dead {
             let (name, mut child) = self.running.remove(position);
             let status = ended(&mut child).expect("this child has ended");
+            // Whoever asked it to end may be about to ask this process.
+            if is_in_order(status) && self.stops.recv_timeout(SAME_STOP).is_ok() {
+                return Err(End::Signalled);
+            }
             return Err(End::Failed(format!("{name} has ended: {status}")));
         }
         Ok(())
@@ -83,16 +72,18 @@ impl Children {
 
     /// Asks those that `belongs` picks by name to end, and waits until they have.
     ///
-    /// Those that take too long are killed; on a signal, all children are. Returns whether each of
+    /// Those that take too long are killed; on a signal that asks for it, all children are. Returns whether each of
     /// those picked ended by itself and without an error.
-    pub(crate) fn stop(&mut self, belongs: impl Fn(&str) -> bool, signal: &EndSignal) -> bool {
+    pub(crate) fn stop(&mut self, belongs: impl Fn(&str) -> bool) -> bool {
         let give_up_at = Instant::now() + self.stop_max;
         for (_, child) in self.running.iter_mut().filter(|(name, _)| belongs(name)) {
-            send(child, Signal::TERM);
+            if let Err(error) = ask_to_end(child) {
+                self.log.say(&format!("error: cannot signal process {}: {error}", child.id()));
+            }
         }
         while self.running.iter_mut().any(|(name, child)| belongs(name) && ended(child).is_none()) {
-            if signal.take() {
-                report("error: killing all services on a second signal");
+            if self.stops.try_recv() == Ok(Stop::AtOnce) {
+                self.log.say("error: killing all services on a second signal");
                 self.kill(|_| true);
                 return false;
             }
@@ -104,12 +95,24 @@ impl Children {
         let stopped = self.running.extract_if(.., |(name, _)| belongs(name));
         let mut clean = true;
         for (name, mut child) in stopped {
-            if let Some(status) = ended(&mut child).filter(|status| !status.success()) {
-                report(&format!("error: {name} did not stop as it should: {status}"));
+            if let Some(status) = ended(&mut child).filter(|status| !is_in_order(*status)) {
+                self.log.say(&format!("error: {name} did not stop as it should: {status}"));
                 clean = false;
             }
         }
         clean
+    }
+
+    /// `command` holds an end of the log, which lasts until the last one is closed.
+    fn spawn(&self, name: &str, command: &mut Command) -> io::Result<Child> {
+        let (log, log_in) = io::pipe()?;
+        self.log.pass_on(name, log)?;
+        let command =
+            command.stdin(Stdio::null()).stdout(log_in.try_clone()?).stderr(log_in).process_group(0);
+        command.spawn().map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => io::Error::new(error.kind(), format!("{error}; {THREAD_LIMITS}")),
+            _ => error,
+        })
     }
 
     /// Kills those that `belongs` picks, and waits for them.
@@ -130,27 +133,67 @@ fn ended(child: &mut Child) -> Option<ExitStatus> {
     child.try_wait().expect("only this process waits for its children")
 }
 
+/// Whether a child ended because it was asked to: in order, or before it could catch the signal and had begun anything.
+fn is_in_order(status: ExitStatus) -> bool {
+    status.success() || [SIGTERM, SIGINT, SIGHUP].map(Some).contains(&status.signal())
+}
+
 /// Signals a child that is not yet reaped, so that the signal cannot hit another process.
-fn send(child: &mut Child, signal: Signal) {
-    if ended(child).is_none()
-        && let Err(error) = kill_process(Pid::from_child(child), signal)
-    {
-        report(&format!("error: cannot signal process {}: {error}", child.id()));
+fn ask_to_end(child: &mut Child) -> io::Result<()> {
+    if ended(child).is_none() {
+        kill_process(Pid::from_child(child), Signal::TERM)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::sync::mpsc::{Sender, channel};
 
     use super::*;
 
+    /// What children are given.
+    struct Parent {
+        stop: Sender<Stop>,
+        stops: Receiver<Stop>,
+        log: LogLines,
+    }
+
+    impl Parent {
+        fn new() -> Self {
+            let (stop, stops) = channel();
+            Self { stop, stops, log: LogLines::start(io::sink()).unwrap() }
+        }
+
+        fn children(&self, stop_max: Duration) -> Children<'_> {
+            Children::new(stop_max, &self.stops, &self.log)
+        }
+    }
+
+    fn shell(script: &str, name: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, name]);
+        command
+    }
+
     /// A child that writes its name when it is ready, and again when it is asked to end.
-    fn start_obedient(children: &mut Children, name: &str, log: &Path) {
+    fn start_obedient(children: &mut Children<'_>, name: &str, log: &Path) {
         let script = r#"trap 'echo "$0 ends" >> "$1"; exit 0' TERM; echo "$0 ready" >> "$1"; while :; do sleep 0.01; done"#;
-        children.start(name, Command::new("sh").args(["-c", script, name]).arg(log)).unwrap();
+        let mut command = shell(script, name);
+        command.arg(log);
+        children.start(name, command).unwrap();
         wait_for(log, &format!("{name} ready\n"));
+    }
+
+    /// A child that does not end when it is asked to.
+    fn start_stubborn(children: &mut Children<'_>, log: &Path) {
+        let script = r#"trap '' TERM; echo ready >> "$1"; while :; do sleep 0.01; done"#;
+        let mut command = shell(script, "stubborn");
+        command.arg(log);
+        children.start("stubborn", command).unwrap();
+        wait_for(log, "ready\n");
     }
 
     fn wait_for(log: &Path, line: &str) {
@@ -159,60 +202,83 @@ mod tests {
         }
     }
 
-    fn no_signal() -> EndSignal {
-        EndSignal(Arc::new(AtomicBool::new(false)))
+    fn end_of(children: &mut Children<'_>) -> End {
+        loop {
+            if let Err(end) = children.check() {
+                return end;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
     fn stops_in_the_order_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
-        let mut children = Children::new(Duration::from_secs(60));
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::from_secs(60));
         start_obedient(&mut children, "db", &log);
         start_obedient(&mut children, "server", &log);
-        assert_eq!(children.check(&no_signal()), Ok(()));
-        assert!(children.stop(|name| name == "server", &no_signal()));
-        assert!(children.stop(|_| true, &no_signal()));
+        assert_eq!(children.check(), Ok(()));
+        assert!(children.stop(|name| name == "server"));
+        assert!(children.stop(|_| true));
         assert_eq!(fs::read_to_string(log).unwrap(), "db ready\nserver ready\nserver ends\ndb ends\n");
     }
 
     #[test]
     fn a_child_that_ends_is_named_with_its_status() {
-        let mut children = Children::new(Duration::from_secs(60));
-        children.start("db", Command::new("sh").args(["-c", "exit 7"])).unwrap();
-        let end = loop {
-            if let Err(end) = children.check(&no_signal()) {
-                break end;
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        assert_eq!(end, End::Failed("db has ended: exit status: 7".to_owned()));
-        assert!(children.stop(|_| true, &no_signal()), "there is nothing left to stop");
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::from_secs(60));
+        children.start("db", shell("exit 7", "db")).unwrap();
+        assert_eq!(end_of(&mut children), End::Failed("db has ended: exit status: 7".to_owned()));
+        assert!(children.stop(|_| true), "there is nothing left to stop");
+    }
+
+    #[test]
+    fn a_child_that_was_told_to_end_before_its_parent_has_ended_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::from_secs(60));
+        start_obedient(&mut children, "told", &dir.path().join("log"));
+        start_obedient(&mut children, "other", &dir.path().join("log"));
+        ask_to_end(&mut children.running[0].1).unwrap();
+        children.running[0].1.wait().unwrap();
+        let stop = parent.stop.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            stop.send(Stop::InOrder).unwrap();
+        });
+        assert_eq!(end_of(&mut children), End::Signalled);
+        assert!(children.stop(|_| true));
+    }
+
+    #[test]
+    fn a_child_that_is_asked_to_end_before_it_can_know_has_stopped_as_it_should() {
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::from_secs(60));
+        children.start("early", shell("sleep 60", "early")).unwrap();
+        assert!(children.stop(|_| true));
     }
 
     #[test]
     fn a_child_that_will_not_end_is_killed() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let script = r#"trap '' TERM; echo ready >> "$0"; while :; do sleep 0.01; done"#;
-        let mut children = Children::new(Duration::ZERO);
-        children.start("stubborn", Command::new("sh").args(["-c", script]).arg(&log)).unwrap();
-        wait_for(&log, "ready\n");
-        assert!(!children.stop(|_| true, &no_signal()));
-        assert_eq!(children.check(&no_signal()), Ok(()), "it is gone");
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::ZERO);
+        start_stubborn(&mut children, &dir.path().join("log"));
+        assert!(!children.stop(|_| true));
+        assert_eq!(children.check(), Ok(()), "it is gone");
     }
 
     #[test]
-    fn a_second_signal_kills_all() {
+    fn all_are_killed_when_a_signal_asks_for_it_and_not_by_the_first_one() {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let script = r#"trap '' TERM; echo ready >> "$0"; while :; do sleep 0.01; done"#;
-        let mut children = Children::new(Duration::from_secs(3600));
-        children.start("stubborn", Command::new("sh").args(["-c", script]).arg(&log)).unwrap();
-        wait_for(&log, "ready\n");
-        let signal = no_signal();
-        signal.0.store(true, Ordering::Relaxed);
-        assert!(!children.stop(|_| true, &signal));
-        assert!(matches!(children.check(&no_signal()), Err(End::Failed(_))), "it was killed");
+        let parent = Parent::new();
+        let mut children = parent.children(Duration::from_secs(3600));
+        start_stubborn(&mut children, &dir.path().join("log"));
+        parent.stop.send(Stop::InOrder).unwrap();
+        parent.stop.send(Stop::AtOnce).unwrap();
+        assert!(!children.stop(|_| true));
+        assert!(matches!(children.check(), Err(End::Failed(_))), "it was killed");
     }
 }

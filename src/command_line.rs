@@ -1,10 +1,13 @@
 //! What all subcommands share: exit codes, option parsing with `-h`, and output that survives a
 //! closed pipe.
 
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use getopts::{Matches, Options};
+use rustix::termios::tcgetwinsize;
 
 /// The service answered with an error, or its answer was lost.
 pub(crate) const FAILED: u8 = 1;
@@ -12,6 +15,9 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// No connection could be made.
 pub(crate) const CANNOT_CONNECT: u8 = 3;
+
+/// The width of a terminal that does not tell it.
+const COLUMNS_DEFAULT: u16 = 80;
 
 /// Parses `args` and adds the option `-h`.
 ///
@@ -88,6 +94,17 @@ pub(crate) fn report_output_error(error: &io::Error) {
     if error.kind() != io::ErrorKind::BrokenPipe {
         report(&format!("error: cannot write the output: {error}"));
     }
+}
+
+/// How many columns a terminal has, or as many as the environment says if those are fewer. `None`: it is no terminal.
+pub(crate) fn columns(stream: &(impl IsTerminal + AsFd)) -> Option<u16> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let size = tcgetwinsize(stream).ok().map(|size| size.ws_col);
+    let variable = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let known = [size, variable].into_iter().flatten().filter(|&columns| columns > 0).min();
+    Some(known.unwrap_or(COLUMNS_DEFAULT))
 }
 
 /// Writes one message to standard error. If that fails, nobody is left to tell.

@@ -9,11 +9,13 @@ mod children;
 mod client;
 mod command_line;
 mod descriptors;
+mod log_lines;
 mod logging;
 mod ping;
 mod serve;
 mod shell;
 mod status;
+mod stop;
 mod text;
 mod up;
 

@@ -12,24 +12,23 @@ use std::time::Duration;
 use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::reactor::{Handle, Reactor};
-use net::{Limits, Service, Threads};
+use net::{Limits, Service, Threads, no_thread};
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
 use crate::descriptors::{self, Needs};
-use crate::{logging, status};
+use crate::stop::{Stop, StopSignals};
+use crate::{logging, status, up};
 
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
 
 /// Runs `service` until a signal asks it to end.
 pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
-    crate::up::end_with_parent();
+    up::end_with_parent();
     // From the start, so that a signal to a service that is not yet ready ends it in order as well.
-    let signals = match Signals::new([SIGTERM, SIGINT]) {
+    let signals = match StopSignals::catch() {
         Ok(signals) => signals,
         Err(error) => {
             report(&format!("error: cannot catch signals: {error}"));
@@ -182,7 +181,7 @@ impl Settings {
     }
 }
 
-fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
+fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
     let mut reactor = Reactor::bind(&settings.listen)?;
     watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
@@ -192,7 +191,7 @@ fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn E
     serve_database(settings, reactor, service, threads)
 }
 
-fn serve_product(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
+fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
     let mut reactor = Reactor::bind(&settings.listen)?;
     watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
@@ -216,16 +215,16 @@ fn serve_database(
 
 fn serve_frontend<S: Service>(
     settings: &Settings,
-    signals: Signals,
-    service: impl Fn(Deadlines) -> S + Sync,
+    signals: StopSignals,
+    service: impl Fn(Deadlines, &[String]) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
-    log_listening(&settings.service, reactors[0].local_addr()?);
+    let address = reactors[0].local_addr()?;
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
-        let service = service(settings.deadlines);
+        let service = service(settings.deadlines, &settings.backends);
         let result = reactor.run(service, settings.limits.clone(), settings.backends.clone()).map(|_| ());
         // A set that has lost one is no set: if one fails, all end.
         handles.iter().for_each(Handle::drain);
@@ -233,8 +232,18 @@ fn serve_frontend<S: Service>(
     };
     let run = &run;
     thread::scope(|scope| {
-        let threads: Vec<_> = reactors.into_iter().map(|reactor| scope.spawn(move || run(reactor))).collect();
+        let start = |reactor| {
+            let thread = thread::Builder::new().name("reactor".into());
+            let started = thread.spawn_scoped(scope, move || run(reactor));
+            // Those that run already end with it.
+            started.inspect_err(|_| handles.iter().for_each(Handle::drain))
+        };
+        let threads: Vec<_> = reactors.into_iter().map(start).collect();
+        if threads.iter().all(Result::is_ok) {
+            log_listening(&settings.service, address);
+        }
         for thread in threads {
+            let thread = thread.map_err(|error| no_thread("reactor", &error))?;
             thread.join().expect("a reactor panicked")?;
         }
         Ok(())
@@ -243,7 +252,7 @@ fn serve_frontend<S: Service>(
 
 /// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
 fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
-    let registry = status::registry(&settings.service);
+    let registry = status::registry(&settings.service, &settings.data);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;
@@ -252,20 +261,21 @@ fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the first SIGTERM or SIGINT drain the reactors, and the second end the process at once.
-pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io::Result<()> {
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for (count, signal) in signals.forever().enumerate() {
-            if count > 0 {
-                log::warn!("event=killed signal={signal}");
-                process::exit(i32::from(FAILED));
-            }
+/// Lets a signal drain the reactors, and a later one end the process at once. Where another process started this one,
+/// it alone does the latter: what it passes on may come late.
+pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io::Result<()> {
+    signals.watch(move |stop, signal| match stop {
+        Stop::InOrder => {
             log::info!("event=draining signal={signal}");
             status::stopping();
             handles.iter().for_each(Handle::drain);
         }
-    })?;
-    Ok(())
+        Stop::AtOnce if up::has_parent() => log::info!("event=still_draining signal={signal}"),
+        Stop::AtOnce => {
+            log::warn!("event=killed signal={signal}");
+            process::exit(i32::from(FAILED));
+        }
+    })
 }
 
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
@@ -284,7 +294,7 @@ fn limits(service: &str) -> Limits {
     if is_database(service) { services::database_limits() } else { Limits::default() }
 }
 
-/// What a client sends, its `request_id` with it, must fit into a request to a database.
+/// What a client sends must fit into a request to a database.
 fn line_bytes_max(service: &str) -> usize {
     if is_database(service) { 1 << 30 } else { services::database_limits().line_bytes_max / 2 }
 }

@@ -3,22 +3,26 @@
 //! Databases are started before the frontends that call them, and stopped after them.
 
 use std::env;
+use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::process::{Command, ExitCode};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use getopts::Options;
 
-use crate::children::{Children, End, EndSignal, POLL};
+use crate::children::{Children, End, POLL};
 use crate::command_line::{FAILED, nothing_more, parse, report, usage_error, write_out};
+use crate::log_lines::LogLines;
 use crate::ping;
+use crate::stop::StopSignals;
 
 const BRIEF: &str = "\
 Usage: marketplace up [OPTION]…
 
 Starts all four services on this machine, on the ports 6001 to 6004. Ctrl-C stops them in order;
-a second Ctrl-C kills them. If one of them ends by itself, the others are stopped.";
+another one, a second later or more, kills them. If one of them ends by itself, the others are stopped.";
 
 /// In the order in which they are started.
 const SERVICES: [(&str, u16); 4] =
@@ -48,13 +52,19 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         host: host.trim_matches(['[', ']']).to_owned(),
         data: matches.opt_str("data").unwrap_or_else(|| "./data".to_owned()),
     };
-    match up(&place) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            report(&format!("error: {message}"));
-            ExitCode::from(FAILED)
+    let log = match LogLines::start(io::stderr()) {
+        Ok(log) => log,
+        Err(error) => {
+            report(&format!("error: cannot log: {error}"));
+            return ExitCode::from(FAILED);
         }
+    };
+    let result = up(&place, &log);
+    if let Err(message) = &result {
+        log.say(&format!("error: {message}"));
     }
+    log.finish();
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 /// Ends this service when the `up` that started it ends in whatever way, even by SIGKILL.
@@ -78,6 +88,11 @@ pub(crate) fn end_with_parent() {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn end_with_parent() {}
+
+/// Whether another process of the marketplace started this one, and ends it.
+pub(crate) fn has_parent() -> bool {
+    env::var_os(PARENT_VARIABLE).is_some()
+}
 
 /// Where the services run.
 struct Place {
@@ -150,23 +165,27 @@ fn is_frontend(service: &str) -> bool {
     service.starts_with("server_")
 }
 
-fn up(place: &Place) -> Result<(), String> {
+fn up(place: &Place, log: &LogLines) -> Result<(), String> {
+    let (stops_in, stops) = channel();
+    // It fails when nobody waits for a stop any more.
+    let caught =
+        StopSignals::catch().and_then(|signals| signals.watch(move |stop, _| _ = stops_in.send(stop)));
+    caught.map_err(|error| format!("cannot catch signals: {error}"))?;
     place.check_ports()?;
-    let signal = EndSignal::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
-    let mut children = Children::new(STOP_MAX);
-    let end = match start(place, &mut children, &signal) {
+    let mut children = Children::new(STOP_MAX, &stops, log);
+    let end = match start(place, &mut children) {
         Ok(()) => {
             // The services are there, whether or not anybody reads this.
             let _ = write_out(&place.summary());
-            watch(&mut children, &signal)
+            watch(&mut children)
         }
         Err(end) => end,
     };
     if let End::Failed(message) = &end {
-        report(&format!("error: {message}"));
+        log.say(&format!("error: {message}"));
     }
-    let frontends_stopped = children.stop(is_frontend, &signal);
-    let databases_stopped = children.stop(|_| true, &signal);
+    let frontends_stopped = children.stop(is_frontend);
+    let databases_stopped = children.stop(|_| true);
     match end {
         End::Signalled if frontends_stopped && databases_stopped => Ok(()),
         End::Signalled => Err("not all services stopped by themselves".to_owned()),
@@ -175,16 +194,16 @@ fn up(place: &Place) -> Result<(), String> {
 }
 
 /// Starts the services one by one, each when those before it answer.
-fn start(place: &Place, children: &mut Children, signal: &EndSignal) -> Result<(), End> {
+fn start(place: &Place, children: &mut Children<'_>) -> Result<(), End> {
     let program =
         env::current_exe().map_err(|error| End::Failed(format!("cannot find this program: {error}")))?;
     for (service, port) in SERVICES {
         let mut command = Command::new(&program);
         command.args(place.service_args(service, port)).env(PARENT_VARIABLE, std::process::id().to_string());
-        children.start(service, &mut command)?;
+        children.start(service, command)?;
         let give_up_at = Instant::now() + START_MAX;
         while ping::probe(&place.connect_address(port), PROBE_MAX).is_err() {
-            children.check(signal)?;
+            children.check()?;
             if Instant::now() > give_up_at {
                 return Err(End::Failed(format!(
                     "{service} does not answer after {} s",
@@ -197,9 +216,9 @@ fn start(place: &Place, children: &mut Children, signal: &EndSignal) -> Result<(
     Ok(())
 }
 
-fn watch(children: &mut Children, signal: &EndSignal) -> End {
+fn watch(children: &mut Children<'_>) -> End {
     loop {
-        if let Err(end) = children.check(signal) {
+        if let Err(end) = children.check() {
             return end;
         }
         thread::sleep(POLL);

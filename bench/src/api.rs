@@ -111,7 +111,8 @@ impl Api {
         !matches!(self, Ping | CreateAccount | Login | SearchItemsForSale | GetItem)
     }
 
-    /// Whether a second call changes nothing that the first has not.
+    /// Whether a second call changes nothing that the first has not. That is harmless here, because nobody else changes
+    /// the item, the cart or the votes of a client of the benchmark meanwhile.
     pub(crate) fn may_be_repeated(self) -> bool {
         use Api::{
             AddItemToCart, CreateAccount, RegisterItemForSale, RemoveItemFromCart, UpdateUnitsForSale,

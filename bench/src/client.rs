@@ -1,7 +1,7 @@
 //! [`Client`]: one simulated buyer or seller. It writes the next request, knows what the reply must say, and checks
 //! it. It has neither socket nor clock, and does not measure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::rc::Rc;
 
@@ -20,6 +20,8 @@ const OTHER_CATEGORY: u32 = 2;
 const PRICES: [&str; 2] = ["10.0", "12.5"];
 /// Units of a seller's item: more than all carts of a run can hold.
 const STOCK: i64 = 1_000_000;
+/// Units of each further item.
+const OTHER_UNITS: i64 = 1;
 /// The most items of a page where no limit is asked for.
 pub(crate) const PAGE_ITEMS_MAX: usize = 100;
 
@@ -50,6 +52,10 @@ pub(crate) struct Client {
     units: i64,
     /// Items of a seller that are for sale.
     shelf: usize,
+    /// Those that the teardown has not tried to take off the market. The seller's first item stands first.
+    to_take_off: VecDeque<String>,
+    /// The one that it has tried last.
+    taking_off: String,
     cart: Cart,
     /// The cart that the next session begins with.
     saved_cart: Cart,
@@ -70,6 +76,8 @@ enum Expected {
     InCart(usize, u32),
     Price(usize),
     Units(i64),
+    /// An item that is for sale no more.
+    TakenOff,
     Seller(u64),
 }
 
@@ -89,6 +97,8 @@ impl Client {
             price: 0,
             units: 0,
             shelf: 0,
+            to_take_off: VecDeque::new(),
+            taking_off: String::new(),
             cart: Cart::new(),
             saved_cart: Cart::new(),
             expected: Expected::Nothing,
@@ -115,13 +125,19 @@ impl Client {
         }
     }
 
-    /// Calls that leave the catalogue as the run has found it: sellers take their item off the market, for which they
-    /// must be logged in.
-    pub(crate) fn teardown_calls(&self) -> usize {
-        match self.role {
-            Role::Seller => 1 + usize::from(!self.logged_in),
-            Role::Buyer => 0,
-        }
+    /// Whether something is left to do that leaves the catalogue as the run has found it: sellers take their items off
+    /// the market. Nothing is tried twice.
+    pub(crate) fn has_teardown(&self) -> bool {
+        !self.to_take_off.is_empty()
+    }
+
+    /// Items of this client that are for sale.
+    pub(crate) fn items_for_sale(&self) -> usize {
+        self.shelf
+    }
+
+    pub(crate) fn is_seller(&self) -> bool {
+        self.role == Role::Seller
     }
 
     /// Whether the mix has anything to do for this client.
@@ -131,25 +147,44 @@ impl Client {
 
     /// Writes the next request of the mix, and tells its API.
     pub(crate) fn next(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
-        let mut api = self.mix.choose(self.role, &mut self.rng);
-        if api.needs_session() && !self.logged_in && api != Api::Logout {
-            api = Api::Login;
-        }
-        if api == Api::RemoveItemFromCart && self.cart.is_empty() {
-            api = Api::AddItemToCart;
-        }
+        let chosen = self.mix.choose(self.role, &mut self.rng);
+        let api = self.needed_first(chosen, world);
         self.write(api, world, line);
         api
     }
 
-    /// Writes the next request of a seller's teardown, and tells its API.
+    /// What must be called instead of an API that would have nothing to do yet. An API that is measured alone must not
+    /// be called in vain; among others, that happens to shoppers too. Where nothing is for sale, carts stay empty.
+    fn needed_first(&self, api: Api, world: &World) -> Api {
+        let alone = self.mix.is_single();
+        let filling = || if world.items.is_empty() { api } else { Api::AddItemToCart };
+        match api {
+            Api::Logout if !alone => api,
+            _ if api.needs_session() && !self.logged_in => Api::Login,
+            Api::RemoveItemFromCart if self.cart.is_empty() => Api::AddItemToCart,
+            Api::DisplayCart | Api::ClearCart if alone && self.cart.is_empty() => filling(),
+            Api::SaveCart if alone && self.cart == self.saved_cart => {
+                if self.cart.is_empty() {
+                    filling()
+                } else {
+                    Api::RemoveItemFromCart
+                }
+            }
+            _ => api,
+        }
+    }
+
+    /// Writes the next request of a seller's teardown, for which it must be logged in, and tells its API.
     pub(crate) fn tear_down(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
         if !self.logged_in {
             self.write(Api::Login, world, line);
             return Api::Login;
         }
+        self.taking_off = self.to_take_off.pop_front().expect("it is asked for only while something is left");
+        let units = if self.taking_off == self.item_id { self.units } else { OTHER_UNITS };
+        self.expected = Expected::TakenOff;
         self.begin(Api::UpdateUnitsForSale, line);
-        self.write_units(-self.units, line);
+        put(line, format_args!(r#","item_id":"{}","quantity_delta":{}"#, self.taking_off, -units));
         self.end(line);
         Api::UpdateUnitsForSale
     }
@@ -173,7 +208,8 @@ impl Client {
             }
             Api::UpdateUnitsForSale => {
                 let delta = if self.units > STOCK { -1 } else { 1 };
-                self.write_units(delta, line);
+                self.expected = Expected::Units(self.units + delta);
+                put(line, format_args!(r#","item_id":"{}","quantity_delta":{delta}"#, self.item_id));
             }
             Api::SearchItemsForSale => {
                 put(line, format_args!(r#""category":{CATEGORY},"keywords":["{KEYWORD}"]"#));
@@ -217,19 +253,39 @@ impl Client {
         self.end(line);
     }
 
-    /// Checks the reply to the request that was written last, and learns from it.
+    /// Checks the reply to the request that was written last, and learns from it. Returns whether it was of any use.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn take(&mut self, api: Api, line: &[u8], world: &mut World) -> Result<(), Mistake> {
+    pub(crate) fn take(&mut self, api: Api, line: &[u8], world: &mut World) -> Result<Use, Mistake> {
         match reply::read(line, self.last_id) {
             Some(reply::Reply::Ok(data)) => {
+                let of_use = self.use_of(api, data, world);
                 self.carried_out(api);
-                self.take_data(api, data, world).ok_or(Mistake::Wrong)
+                self.take_data(api, data, world).map(|()| of_use).ok_or(Mistake::Wrong)
+            }
+            // Who had nothing to do for so long logs in once more.
+            Some(reply::Reply::Failed("SESSION_TIMEOUT")) if matches!(self.expected, Expected::TakenOff) => {
+                self.logged_in = false;
+                self.to_take_off.push_front(std::mem::take(&mut self.taking_off));
+                Ok(Use::Something)
             }
             Some(reply::Reply::Failed(code)) => Err(Mistake::Failed(code.to_owned())),
             None => Err(Mistake::Wrong),
         }
+    }
+
+    /// Whether a call that was carried out has found or changed anything. It is asked before it counts as carried out.
+    fn use_of(&self, api: Api, data: &[u8], world: &World) -> Use {
+        let in_vain = match api {
+            Api::SearchItemsForSale => world.matches == 0,
+            Api::DisplayCart | Api::ClearCart => self.cart.is_empty(),
+            Api::SaveCart => self.cart == self.saved_cart,
+            Api::Logout => !self.logged_in,
+            Api::GetBuyerPurchases => reply::number(data, "purchases_count") == Some(0),
+            _ => false,
+        };
+        if in_vain { Use::InVain } else { Use::Something }
     }
 
     /// Remembers what the request that was written last changes, as far as it decides what comes next. A relay says
@@ -247,6 +303,7 @@ impl Client {
             (_, Expected::InCart(place, units)) => drop(self.cart.insert(place, units)),
             (_, Expected::Price(price)) => self.price = price,
             (_, Expected::Units(units)) => self.units = units,
+            (_, Expected::TakenOff) => self.shelf -= 1,
             (_, Expected::Nothing | Expected::Item(_) | Expected::Seller(_)) => {}
         }
     }
@@ -265,6 +322,7 @@ impl Client {
             Api::RegisterItemForSale => {
                 let item_id = reply::string(data, "item_id")?;
                 self.shelf += 1;
+                self.to_take_off.push_back(item_id.to_owned());
                 if self.item_id.is_empty() {
                     self.item_id = item_id.to_owned();
                     self.units = STOCK;
@@ -303,13 +361,17 @@ impl Client {
             }
             Expected::Price(price) => reply::scalar(data, "price")? == PRICES[price].as_bytes(),
             Expected::Units(units) => u64::try_from(units) == Ok(reply::number(data, "quantity")?),
+            Expected::TakenOff => reply::number(data, "quantity")? == 0,
             Expected::Seller(seller_id) => reply::number(data, "seller_id")? == seller_id,
         })
     }
 
     fn write_item(&mut self, line: &mut Vec<u8>) {
-        let (category, keyword, units) =
-            if self.item_id.is_empty() { (CATEGORY, KEYWORD, STOCK) } else { (OTHER_CATEGORY, "other", 1) };
+        let (category, keyword, units) = if self.item_id.is_empty() {
+            (CATEGORY, KEYWORD, STOCK)
+        } else {
+            (OTHER_CATEGORY, "other", OTHER_UNITS)
+        };
         let price = PRICES[self.price];
         put(
             line,
@@ -318,11 +380,6 @@ impl Client {
                 self.username.rsplit('-').next().expect("a split has a last part"),
             ),
         );
-    }
-
-    fn write_units(&mut self, delta: i64, line: &mut Vec<u8>) {
-        self.expected = Expected::Units(self.units + delta);
-        put(line, format_args!(r#","item_id":"{}","quantity_delta":{delta}"#, self.item_id));
     }
 
     fn any_item(&mut self, world: &World) -> usize {
@@ -348,6 +405,14 @@ impl Client {
             Role::Seller => "seller_id",
         }
     }
+}
+
+/// What has come of a call whose reply is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Something,
+    /// There was nothing to find and nothing to change, which is cheaper than what the API is for.
+    InVain,
 }
 
 /// What is wrong with a reply.

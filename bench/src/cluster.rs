@@ -113,6 +113,11 @@ impl Cluster {
         Ok(Self::of_processes([buyer, seller, customer, product]))
     }
 
+    /// Whether the benchmark has started it, so that its data goes away with it.
+    pub(crate) fn is_own(&self) -> bool {
+        !self.processes.is_empty()
+    }
+
     /// The process of this name, if it was started.
     pub(crate) fn process(&self, name: &str) -> Option<&Process> {
         self.processes.iter().find(|process| process.name == name)

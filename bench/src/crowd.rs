@@ -2,12 +2,13 @@
 //! connections that do nothing.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use net::reactor::Handle;
 use net::{Backend, Call, Event, Out, Service, Time};
+
+use crate::interrupt::Interrupt;
 
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,14 +29,14 @@ pub(crate) struct Fill<'a> {
     /// Items that were not registered.
     pub(crate) failures: u64,
     line: Vec<u8>,
-    interrupted: &'a AtomicBool,
+    interrupt: &'a Interrupt,
     reactor: Handle,
 }
 
 impl<'a> Fill<'a> {
-    /// The reactor is drained when so many items are registered, or once `interrupted` is set.
-    pub(crate) fn new(items: u64, interrupted: &'a AtomicBool, reactor: Handle) -> Self {
-        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupted, reactor }
+    /// The reactor is drained when so many items are registered, or once it is interrupted.
+    pub(crate) fn new(items: u64, interrupt: &'a Interrupt, reactor: Handle) -> Self {
+        Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupt, reactor }
     }
 
     fn register_next(&mut self, now: Time, out: &mut Out) {
@@ -79,7 +80,7 @@ impl Service for Fill<'_> {
     }
 
     fn is_drained(&self) -> bool {
-        self.ended == self.items || self.failures > 0 || self.interrupted.load(Ordering::Relaxed)
+        self.ended == self.items || self.failures > 0 || self.interrupt.is_asked()
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,12 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Cluster, Launch, ServiceOptions, database};
 use crate::crowd::{Crowd, Fill};
+use crate::descriptors;
+use crate::diagnosis::with_problems;
 use crate::host::Host;
+use crate::interrupt::Interrupt;
 use crate::mix::Mix;
+use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
 use crate::record::{Record, new_times};
 use crate::results::{Percentiles, percentiles};
-use crate::runner::{Failure, Runner, Target, count_matches, with_problems};
+use crate::runner::{Runner, Target, count_matches};
 
 /// Buyers who search, one call each at a time.
 const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };
@@ -53,6 +56,9 @@ pub struct Growth {
     pub catalogues: Vec<CatalogueCost>,
     /// By number.
     pub idle: Vec<IdleCost>,
+    /// Why there are fewer than were asked for. `None`: all are there.
+    #[serde(default)]
+    pub incomplete: Option<String>,
 }
 
 /// The cost of a catalogue.
@@ -83,29 +89,38 @@ pub struct IdleCost {
     pub calls_per_second: f64,
 }
 
-/// Measures growth. Once `interrupted` is set, it ends soon.
-///
-/// # Errors
-/// See [`Failure`].
-pub fn grow(plan: &GrowthPlan, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<Growth, Failure> {
-    let mut catalogues = Vec::new();
-    for &items in &plan.items {
-        catalogues.push(catalogue_cost(items, launch, interrupted)?);
-    }
-    let mut idle = Vec::new();
-    for &connections in &plan.idle {
-        idle.push(idle_cost(connections, launch, interrupted)?);
-    }
-    Ok(Growth { host: Host::here(), catalogues, idle })
+/// Measures growth. Once it is interrupted, it ends soon. What was complete by then, or before a failure, is in the
+/// results all the same.
+pub fn grow(plan: &GrowthPlan, launch: Launch<'_>, interrupt: &Interrupt) -> Outcome<Growth> {
+    let mut growth =
+        Growth { host: Host::here(true), catalogues: Vec::new(), idle: Vec::new(), incomplete: None };
+    let failure = measure(plan, launch, interrupt, &mut growth).err();
+    let done = growth.catalogues.len() + growth.idle.len();
+    growth.incomplete =
+        incomplete(failure.as_ref(), done, plan.items.len() + plan.idle.len(), "measurements");
+    Outcome { results: growth, failure }
 }
 
-fn catalogue_cost(
-    items: u64,
+fn measure(
+    plan: &GrowthPlan,
     launch: Launch<'_>,
-    interrupted: &AtomicBool,
-) -> Result<CatalogueCost, Failure> {
+    interrupt: &Interrupt,
+    growth: &mut Growth,
+) -> Result<(), Failure> {
+    let most = plan.idle.iter().copied().max().unwrap_or(0);
+    descriptors::check(most + WORKERS.clients(), &format!("--idle {most}")).map_err(Failure::Failed)?;
+    for &items in &plan.items {
+        growth.catalogues.push(catalogue_cost(items, launch, interrupt)?);
+    }
+    for &connections in &plan.idle {
+        growth.idle.push(idle_cost(connections, launch, interrupt)?);
+    }
+    Ok(())
+}
+
+fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Result<CatalogueCost, Failure> {
     let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
-    fill(data.path(), items, launch, interrupted)?;
+    fill(data.path(), items, launch, interrupt)?;
     let options = ServiceOptions::default();
     let started = Instant::now();
     let product = database("db_product", data.path(), &options, launch).map_err(Failure::Failed)?;
@@ -115,8 +130,9 @@ fn catalogue_cost(
     let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
     let memory_bytes = memory_bytes(&cluster, "db_product")?;
     let plan = plan(SEARCHERS, "SearchItemsForSale", SEARCH_RUNS, SEARCHES);
-    let mut runner = Runner::new(&plan, interrupted);
-    runner.announce(format!("searching {items} items"));
+    let mut runner = Runner::new(&plan, interrupt);
+    runner.progress.begin_scenario(plan.runs, plan.calls, 0);
+    runner.progress.announce(format!("searching {items} items"));
     let matches = count_matches(&cluster)?;
     let (mut times, mut cpu_us) = (new_times(), Vec::new());
     for _ in 0..plan.runs {
@@ -131,14 +147,14 @@ fn catalogue_cost(
 }
 
 /// Registers items in a folder's database.
-fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<(), Failure> {
+fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Result<(), Failure> {
     let process =
         database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
     let reactor = reactor()?;
-    let fill = Fill::new(items, interrupted, reactor.handle());
+    let fill = Fill::new(items, interrupt, reactor.handle());
     let fill = reactor.run(fill, Limits::default(), vec![process.address.clone()]);
     let fill = fill.map_err(|error| failed("the load generator fails", &error))?;
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupt.is_asked() {
         return Err(Failure::Interrupted);
     }
     match fill.failures {
@@ -147,7 +163,7 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupted: &AtomicBool) -
     }
 }
 
-fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -> Result<IdleCost, Failure> {
+fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> Result<IdleCost, Failure> {
     let options = ServiceOptions::default();
     let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
     let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
@@ -159,11 +175,12 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
     thread::scope(|scope| {
         let crowd = scope.spawn(move || reactor.run(crowd, Limits::default(), addresses).map(|_| ()));
         let measured = (|| {
-            wait_for(&gathered, interrupted)?;
+            wait_for(&gathered, interrupt)?;
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
-            let mut runner = Runner::new(&plan, interrupted);
-            runner.announce(format!("{connections} idle connections"));
+            let mut runner = Runner::new(&plan, interrupt);
+            runner.progress.begin_scenario(plan.runs, plan.active_clients(WORKERS) * plan.calls, 0);
+            runner.progress.announce(format!("{connections} idle connections"));
             let (record, _) = runner.run(WORKERS, &cluster, Target::Marketplace { matches: 0 })?;
             check(&record)?;
             Ok(IdleCost {
@@ -184,11 +201,11 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupted: &AtomicBool) -
 }
 
 /// Waits until a crowd has gathered.
-fn wait_for(gathered: &Receiver<()>, interrupted: &AtomicBool) -> Result<(), Failure> {
+fn wait_for(gathered: &Receiver<()>, interrupt: &Interrupt) -> Result<(), Failure> {
     loop {
         match gathered.recv_timeout(POLL) {
             Ok(()) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) if interrupted.load(Ordering::Relaxed) => {
+            Err(RecvTimeoutError::Timeout) if interrupt.is_asked() => {
                 return Err(Failure::Interrupted);
             }
             Err(RecvTimeoutError::Timeout) => {}

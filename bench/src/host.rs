@@ -1,10 +1,16 @@
 //! [`Host`]: the machine and the program that a result belongs to.
 
+use std::env;
+use std::path::Path;
 use std::thread;
 
 use procfs::{CpuInfo, Current};
+use rustix::fs::statfs;
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
+
+/// What Linux calls `tmpfs` and `ramfs`.
+const MEMORY_MAGICS: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// Where and with what a benchmark ran. What cannot be found out is `unknown`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,11 +25,14 @@ pub struct Host {
     pub processors: usize,
     /// The commit that the program was built from; `+` if files were changed since.
     pub commit: String,
+    /// Whether the data of services that it started lay in memory, where flushing costs nothing.
+    #[serde(default)]
+    pub data_in_memory: bool,
 }
 
 impl Host {
-    /// This one.
-    pub fn here() -> Self {
+    /// This one, with services that it started on data in temporary folders if `own`.
+    pub fn here(own: bool) -> Self {
         let system = uname();
         let cpu = CpuInfo::current().ok().and_then(|info| info.model_name(0).map(str::to_owned));
         Self {
@@ -37,6 +46,11 @@ impl Host {
             cpu: cpu.unwrap_or_else(|| "unknown".to_owned()),
             processors: thread::available_parallelism().map_or(1, usize::from),
             commit: env!("BENCH_COMMIT").to_owned(),
+            data_in_memory: own && is_in_memory(&env::temp_dir()),
         }
     }
+}
+
+fn is_in_memory(folder: &Path) -> bool {
+    statfs(folder).is_ok_and(|file_system| MEMORY_MAGICS.contains(&(file_system.f_type as u32)))
 }

@@ -6,6 +6,9 @@
 //! client add up to the whole run. It makes no system call but to wake its reactor; what its clients say is their own
 //! knowledge.
 
+mod break_off;
+mod stage;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -13,10 +16,17 @@ use net::reactor::Handle;
 use net::{Backend, Call, Event, Lost, Out, Service, Time, Worker};
 
 use crate::api::Api;
-use crate::client::{Client, Mistake, World};
+use crate::client::{Client, Mistake, Use, World};
 use crate::pace::Schedule;
 use crate::record::Record;
 use crate::relay;
+
+pub(crate) use stage::{Observer, Stage, Verdict, Volume};
+
+/// The code of a call that no connection could be made for.
+pub(crate) const CANNOT_CONNECT: &str = "CANNOT_CONNECT";
+/// The code of a call whose connection has ended, or that took too long.
+pub(crate) const CONNECTION_LOST: &str = "CONNECTION_LOST";
 
 /// How long a call may take before it counts as lost.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,40 +38,6 @@ const SETUPS_MAX: usize = 64;
 const FAILURES_IN_A_ROW_MAX: usize = 3;
 /// The observer is asked at least so often whether to go on, also while nobody answers.
 const TICK: Duration = Duration::from_millis(100);
-
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Accounts are opened and items put up for sale.
-    Setup,
-    Warmup,
-    Measure,
-    /// The catalogue is left as it was found.
-    Teardown,
-    Done,
-}
-
-/// Is told how a run goes on.
-pub(crate) trait Observer {
-    /// A stage begins. A run that is broken off is done at once.
-    fn stage(&mut self, stage: Stage);
-
-    /// So many calls are measured. True: end the run, whatever is left.
-    fn progress(&mut self, calls: usize) -> bool;
-}
-
-/// How many calls, and when.
-#[derive(Clone, Copy)]
-pub(crate) struct Volume {
-    /// Calls of each client that are measured.
-    pub(crate) calls: usize,
-    /// Calls of each client before those.
-    pub(crate) warmup: usize,
-    /// Calls a second of all clients together; `None`: a closed loop.
-    pub(crate) rate: Option<f64>,
-    /// Whether a call whose connection was cut is made again.
-    pub(crate) retry: bool,
-}
 
 /// All clients of a run.
 pub(crate) struct Load<'a> {
@@ -77,6 +53,8 @@ pub(crate) struct Load<'a> {
     waiting: VecDeque<usize>,
     /// The stage that begins after this moment, when the observer was told: what it does then must not count.
     next: Option<(Stage, Time)>,
+    /// When the run is ended although it is not torn down. Only one that was broken off has such a moment.
+    give_up_at: Option<Time>,
     schedule: Option<Schedule>,
     /// Scheduled calls whose moment has come.
     due: usize,
@@ -131,6 +109,7 @@ impl<'a> Load<'a> {
             busy: 0,
             waiting: VecDeque::new(),
             next: Some((Stage::Setup, Time::default())),
+            give_up_at: None,
             schedule: None,
             due: 0,
             pacing: false,
@@ -145,14 +124,23 @@ impl<'a> Load<'a> {
     /// The clients call a relay, which answers with lines of these lengths. They pretend to be set up.
     pub(crate) fn for_relay(mut self, reply_bytes: [usize; Api::COUNT]) -> Self {
         self.relay = Some(reply_bytes);
-        self.world.items = vec![("1:100".to_owned(), 100)];
+        if self.slots.iter().any(|slot| slot.client.is_seller()) {
+            self.world.items = vec![("1:100".to_owned(), 100)];
+        }
         for slot in &mut self.slots {
             slot.client.pretend();
         }
         self
     }
 
-    pub(crate) fn into_record(self) -> Record {
+    /// What was recorded. Of an item whose registration was not answered nobody knows whether it is for sale.
+    pub(crate) fn into_record(mut self) -> Record {
+        let registers = |slot: &Slot| {
+            slot.call.as_ref().is_some_and(|call| call.api == Api::RegisterItemForSale)
+                && self.relay.is_none()
+        };
+        let left = |slot: &Slot| slot.client.items_for_sale() + usize::from(registers(slot));
+        self.record.left_for_sale = self.slots.iter().map(left).sum();
         self.record
     }
 
@@ -167,8 +155,9 @@ impl<'a> Load<'a> {
                 Stage::Setup => client.setup().len(),
                 Stage::Warmup if client.takes_part() => self.volume.warmup,
                 Stage::Measure if client.takes_part() => self.volume.calls,
-                Stage::Teardown if self.relay.is_none() => client.teardown_calls(),
-                Stage::Warmup | Stage::Measure | Stage::Teardown | Stage::Done => 0,
+                // Each client goes on until nothing is left to do.
+                Stage::Teardown => usize::from(self.relay.is_none() && client.has_teardown()),
+                Stage::Warmup | Stage::Measure | Stage::Done => 0,
             };
         }
         let taking_part: Vec<usize> = (0..self.slots.len()).filter(|&n| self.slots[n].calls > 0).collect();
@@ -204,6 +193,7 @@ impl<'a> Load<'a> {
             Stage::Warmup => Stage::Measure,
             Stage::Measure => {
                 self.schedule = None;
+                self.record.is_complete = true;
                 Stage::Teardown
             }
             Stage::Teardown | Stage::Done => Stage::Done,
@@ -211,15 +201,6 @@ impl<'a> Load<'a> {
         self.observer.stage(next);
         self.next = Some((next, now));
         self.reactor.waker().wake();
-    }
-
-    /// Ends the run, whatever is left.
-    fn break_off(&mut self) {
-        self.stage = Stage::Done;
-        self.next = None;
-        self.schedule = None;
-        self.observer.stage(Stage::Done);
-        self.reactor.drain();
     }
 
     fn wake_after(&mut self, pause: Duration) {
@@ -297,11 +278,16 @@ impl<'a> Load<'a> {
             Some(reply_bytes) => {
                 slot.client.carried_out(api);
                 let right = api.hops().is_empty() || line.len() == reply_bytes[api as usize];
-                if right { Ok(()) } else { Err(Mistake::Wrong) }
+                if right { Ok(Use::Something) } else { Err(Mistake::Wrong) }
             }
         };
         match result {
-            Ok(()) => return true,
+            Ok(of_use) => {
+                if of_use == Use::InVain && self.stage == Stage::Measure {
+                    self.record.in_vain(api);
+                }
+                return true;
+            }
             Err(Mistake::Failed(code)) => self.record.failed(code),
             Err(Mistake::Wrong) => self.record.wrong += 1,
         }
@@ -319,8 +305,9 @@ impl<'a> Load<'a> {
 
     /// Goes on with a client whose call has ended.
     fn go_on(&mut self, now: Time, number: usize, out: &mut Out) {
-        let Slot { begun, calls, .. } = self.slots[number];
-        if begun < calls {
+        let Slot { ref client, begun, calls, .. } = self.slots[number];
+        let more = if self.stage == Stage::Teardown { client.has_teardown() } else { begun < calls };
+        if more {
             match &self.schedule {
                 None => self.call(now, number, now, out),
                 // What fell due while the client was busy is sent at once, and counts from its moment.
@@ -367,14 +354,18 @@ impl Service for Load<'_> {
         if self.stage == Stage::Done {
             return;
         }
+        let broken_off = self.give_up_at.is_some();
         if let Err(lost) = reply
+            && !broken_off
             && self.repeat(now, number, lost, out)
         {
             return;
         }
         let right = self.take(now, number, reply);
-        if self.is_hopeless(number, right) {
-            self.break_off();
+        if broken_off {
+            self.clean_up(now, number, right, out);
+        } else if self.is_hopeless(number, right) {
+            self.break_off(now, out);
         } else {
             self.go_on(now, number, out);
         }
@@ -390,8 +381,15 @@ impl Service for Load<'_> {
             self.begin(now, stage, out);
         }
         self.follow_schedule(now, out);
-        if self.stage != Stage::Done && self.observer.progress(self.measured) {
-            self.break_off();
+        if self.stage != Stage::Done {
+            match self.observer.progress(self.measured) {
+                Verdict::GoOn => {}
+                Verdict::BreakOff => self.break_off(now, out),
+                Verdict::GiveUp => self.end(),
+            }
+        }
+        if self.stage != Stage::Done && self.give_up_at.is_some_and(|at| at <= now) {
+            self.end();
         }
         if self.stage != Stage::Done {
             self.wake_after(TICK);
@@ -406,8 +404,8 @@ impl Service for Load<'_> {
 /// The code under which a call without a reply is counted.
 fn lost_code(lost: Lost) -> &'static str {
     match lost {
-        Lost::Unsent => "CANNOT_CONNECT",
-        Lost::Unanswered => "CONNECTION_LOST",
+        Lost::Unsent => CANNOT_CONNECT,
+        Lost::Unanswered => CONNECTION_LOST,
         Lost::Overloaded => "OVERLOADED",
     }
 }

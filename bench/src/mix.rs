@@ -55,6 +55,11 @@ impl Mix {
         unreachable!("the place is below the sum of the weights")
     }
 
+    /// Whether it is the name of a single API.
+    pub(crate) fn is_single(&self) -> bool {
+        !Self::NAMES.contains(&self.name.as_str())
+    }
+
     /// Whether clients of this role call anything.
     pub(crate) fn calls(&self, role: Role) -> bool {
         !self.of(role).is_empty()
@@ -62,7 +67,14 @@ impl Mix {
 
     /// Whether clients of this role need an account. Sellers always do: their items are what is searched for.
     pub(crate) fn needs_account(&self, role: Role) -> bool {
-        role == Role::Seller || self.of(role).iter().any(|(api, _)| api.needs_session() || *api == Api::Login)
+        role == Role::Seller
+            || self.needs_session(role)
+            || self.of(role).iter().any(|(api, _)| *api == Api::Login)
+    }
+
+    /// Whether clients of this role call anything with their session.
+    pub(crate) fn needs_session(&self, role: Role) -> bool {
+        self.of(role).iter().any(|(api, _)| api.needs_session())
     }
 
     /// Whether buyers ask for items of the run, so that there must be a seller.

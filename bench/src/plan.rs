@@ -8,6 +8,8 @@ use crate::mix::Mix;
 
 /// The most clients of each role.
 const CLIENTS_MAX: usize = 10_000;
+/// Sessions end when they were not used for so long, unless their service is told otherwise.
+const SESSION_IDLE_MAX_S: f64 = 300.0;
 
 /// What a benchmark is to measure, and how.
 #[derive(Clone, Debug)]
@@ -45,6 +47,13 @@ impl Plan {
         for scenario in &self.scenarios {
             if self.active_clients(*scenario) == 0 {
                 return Err(format!("{scenario} has nobody who calls {}", mix.name()));
+            }
+            let pause_s = self.rate.map_or(0.0, |rate| self.active_clients(*scenario) as f64 / rate);
+            let needs_session = [Role::Buyer, Role::Seller].into_iter().any(|role| mix.needs_session(role));
+            if pause_s >= SESSION_IDLE_MAX_S && needs_session {
+                return Err(format!(
+                    "--rate: each client of {scenario} would wait {pause_s:.0} s between its calls, and sessions end after {SESSION_IDLE_MAX_S} s"
+                ));
             }
             if mix.needs_items() && scenario.buyers > 0 && scenario.sellers == 0 {
                 return Err(format!("{scenario} needs a seller, whose item buyers can ask for"));
@@ -130,6 +139,14 @@ mod tests {
         let scheduled = Plan { rate: Some(10.0), ..plan("default", "1+1") };
         assert!(scheduled.check().is_ok());
         assert!(Plan { floor: true, ..scheduled }.check().is_err());
+    }
+
+    #[test]
+    fn a_schedule_is_not_so_slow_that_sessions_end() {
+        let at = |rate, mix, scenario| Plan { rate: Some(rate), ..plan(mix, scenario) }.check();
+        assert!(at(0.1, "default", "10+10").is_ok());
+        assert!(at(0.1, "default", "10+20").is_err());
+        assert!(at(0.1, "Ping", "100+0").is_ok(), "nobody logs in");
     }
 
     #[test]

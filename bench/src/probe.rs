@@ -4,6 +4,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::reply::{self, Reply};
 
 /// How long a service may take to connect or to answer.
@@ -44,11 +46,25 @@ impl Probe {
         self.stream.get_mut().write_all(line.as_bytes())?;
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
-        let number = match reply::read(line.trim_end().as_bytes(), 1) {
+        let line = line.trim_end();
+        let number = match reply::read(line.as_bytes(), 1) {
             Some(Reply::Ok(data)) => reply::number(data, key),
             _ => None,
         };
-        number
-            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("{api} is answered with {line:?}")))
+        number.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("{api} is {}", answered(line))))
+    }
+}
+
+/// How a question was answered that should have had another answer. Nothing of it is trusted to be what it seems.
+fn answered(line: &str) -> String {
+    if line.is_empty() {
+        return "not answered, and the connection closed".to_owned();
+    }
+    let reply: Value = serde_json::from_str(line).unwrap_or_default();
+    match (reply["error"]["code"].as_str(), reply["error"]["message"].as_str()) {
+        (Some(code), Some(message)) => {
+            format!("answered with {}: {}", code.escape_debug(), message.escape_debug())
+        }
+        _ => format!("answered with {line:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! [`Process`]: a service that the benchmark has started, and what it costs. What runs in it is not known here.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -106,7 +106,8 @@ fn read_log(name: &str, log: impl BufRead, listening: &Sender<String>) {
             // Only the first is waited for.
             let _ = listening.send(address.trim().to_owned());
         } else if line.contains(" WARN ") || line.contains(" ERROR ") || line.starts_with("error") {
-            eprintln!("{name}: {line}");
+            // If that fails, nobody is left to tell, and the benchmark goes on.
+            let _ = writeln!(io::stderr(), "{name}: {line}");
         }
     }
 }

@@ -34,6 +34,10 @@ pub(crate) struct Record {
     pub(crate) errors: BTreeMap<String, u64>,
     /// Replies that did not say what they must say.
     pub(crate) wrong: u64,
+    /// Whether every call was made that was to be measured.
+    pub(crate) is_complete: bool,
+    /// Items that the run has put up for sale and could not take off the market.
+    pub(crate) left_for_sale: usize,
     /// Calls that were made again because their connection was cut.
     pub(crate) repeated: u64,
     /// The first wrong replies.
@@ -48,6 +52,14 @@ pub(crate) struct Calls {
     /// Bytes of requests and replies, with the ends of their lines.
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
+    /// Calls that had nothing to find and nothing to change.
+    pub(crate) in_vain: u64,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { times: new_times(), sent_bytes: 0, received_bytes: 0, in_vain: 0 }
+    }
 }
 
 impl Record {
@@ -58,6 +70,8 @@ impl Record {
             apis: Default::default(),
             errors: BTreeMap::new(),
             wrong: 0,
+            is_complete: false,
+            left_for_sale: 0,
             repeated: 0,
             wrong_lines: Vec::new(),
             lateness: new_times(),
@@ -66,11 +80,15 @@ impl Record {
 
     /// Takes a call that was answered.
     pub(crate) fn answered(&mut self, api: Api, time: Duration, sent_bytes: usize, received_bytes: usize) {
-        let calls = self.apis[api as usize]
-            .get_or_insert_with(|| Box::new(Calls { times: new_times(), sent_bytes: 0, received_bytes: 0 }));
+        let calls = self.apis[api as usize].get_or_insert_with(Box::default);
         calls.times.saturating_record(nanos(time));
         calls.sent_bytes += sent_bytes as u64;
         calls.received_bytes += received_bytes as u64;
+    }
+
+    /// Takes an answered call that had nothing to find and nothing to change.
+    pub(crate) fn in_vain(&mut self, api: Api) {
+        self.apis[api as usize].get_or_insert_with(Box::default).in_vain += 1;
     }
 
     /// Whether every reply so far was what it must be.

@@ -106,7 +106,7 @@ impl Service for RelayFrontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
         }
     }
 
@@ -135,7 +135,8 @@ impl Service for RelayDatabase {
                 out.send(conn, &self.filler[..length]);
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Reply(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => {}
+            Event::Closed(_) | Event::Wake | Event::Drain => {}
         }
     }
 

@@ -14,11 +14,15 @@ pub(crate) enum Reply<'a> {
     Failed(&'a str),
 }
 
-/// Reads the reply to the request with this ID. `None`: it is none.
+/// Reads the reply to the request with this ID. An error without an ID is one, too: it turns a connection away before
+/// any request of it is read. `None`: it is none.
 pub(crate) fn read(line: &[u8], id: u64) -> Option<Reply<'_>> {
     let mut buffer = [0; 20];
     let rest = line.strip_prefix(b"{\"type\":\"Response\",\"request_id\":")?;
-    let rest = rest.strip_prefix(decimal(id, &mut buffer))?;
+    let rest = match rest.strip_prefix(decimal(id, &mut buffer)) {
+        Some(rest) => rest,
+        None => rest.strip_prefix(b"null").filter(|rest| rest.starts_with(b",\"ok\":false"))?,
+    };
     if let Some(data) = rest.strip_prefix(b",\"ok\":true,\"error\":null,\"data\":") {
         return data.strip_suffix(b"}").map(Reply::Ok);
     }
@@ -87,6 +91,10 @@ mod tests {
         assert_eq!(read(line, 122), None);
         let line = br#"{"type":"Response","request_id":0,"ok":false,"error":{"code":"NOT_FOUND","message":"no"},"data":null}"#;
         assert_eq!(read(line, 0), Some(Reply::Failed("NOT_FOUND")));
+        let line = br#"{"type":"Response","request_id":null,"ok":false,"error":{"code":"RESOURCE_EXHAUSTED","message":"no"},"data":null}"#;
+        assert_eq!(read(line, 7), Some(Reply::Failed("RESOURCE_EXHAUSTED")));
+        let line = br#"{"type":"Response","request_id":null,"ok":true,"error":null,"data":{"a":1}}"#;
+        assert_eq!(read(line, 7), None);
         assert_eq!(read(b"garbage", 0), None);
     }
 

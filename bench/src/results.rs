@@ -20,6 +20,9 @@ pub struct Results {
     pub options: Options,
     /// In the order in which they were measured.
     pub scenarios: Vec<Measured>,
+    /// Why there are fewer scenarios or runs than were asked for. `None`: all are there.
+    #[serde(default)]
+    pub incomplete: Option<String>,
 }
 
 /// The options of a benchmark.
@@ -68,6 +71,9 @@ pub struct Series {
 pub struct Run {
     /// Since the start of the benchmark.
     pub started_after_s: f64,
+    /// Items that the search of the default mix found before, and finds beside those of the run.
+    #[serde(default)]
+    pub matches_before: u64,
     /// From the first measured call to the last reply.
     pub duration_s: f64,
     /// Measured calls.
@@ -102,6 +108,9 @@ pub struct ApiRun {
     pub sent_bytes_per_call: f64,
     /// Bytes of a reply, on average.
     pub received_bytes_per_call: f64,
+    /// Calls that had nothing to find and nothing to change.
+    #[serde(default)]
+    pub in_vain: u64,
     /// Response times.
     pub times: Percentiles,
 }
@@ -197,6 +206,12 @@ impl Measured {
         runs.all(|run| run.wrong == 0 && run.errors.is_empty())
     }
 
+    /// Runs, each with that of the floor beside it if there is to be a floor.
+    pub(crate) fn complete_runs(&self, with_floor: bool) -> usize {
+        let of_floor = self.floor.as_ref().map_or(0, |floor| floor.runs.len());
+        if with_floor { of_floor } else { self.marketplace.runs.len() }
+    }
+
     /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
     pub fn of_floor(&self) -> Option<Spread> {
         let floor = self.floor.as_ref()?;
@@ -223,8 +238,18 @@ impl SeriesBuilder {
         Self { series: Series::default(), totals: vec![("all", new_times())] }
     }
 
-    /// Adds a run that began so long after the benchmark.
-    pub(crate) fn add(&mut self, record: &Record, started_after_s: f64, services: Vec<ServiceRun>) {
+    pub(crate) fn runs(&self) -> usize {
+        self.series.runs.len()
+    }
+
+    /// Adds a run that began so long after the benchmark, when so many items matched its searches already.
+    pub(crate) fn add(
+        &mut self,
+        record: &Record,
+        started_after_s: f64,
+        matches_before: u64,
+        services: Vec<ServiceRun>,
+    ) {
         let duration_s = record.ended_at.since(record.started_at).as_secs_f64();
         let mut all = new_times();
         let mut apis = Vec::new();
@@ -238,6 +263,7 @@ impl SeriesBuilder {
                 calls: count,
                 sent_bytes_per_call: calls.sent_bytes as f64 / count as f64,
                 received_bytes_per_call: calls.received_bytes as f64 / count as f64,
+                in_vain: calls.in_vain,
                 times: percentiles(&calls.times),
             });
         }
@@ -245,6 +271,7 @@ impl SeriesBuilder {
         let late = &record.lateness;
         self.series.runs.push(Run {
             started_after_s,
+            matches_before,
             duration_s,
             calls: all.len(),
             calls_per_second: if duration_s > 0.0 { all.len() as f64 / duration_s } else { 0.0 },
@@ -323,7 +350,7 @@ mod tests {
             record.ended_at = record.started_at + Duration::from_secs(2);
             record.answered(Api::Ping, Duration::from_micros(times_us[0]), 10, 20);
             record.answered(Api::GetItem, Duration::from_micros(times_us[1]), 10, 20);
-            builder.add(&record, 0.0, Vec::new());
+            builder.add(&record, 0.0, 0, Vec::new());
         }
         let series = builder.finish();
         assert_eq!(series.throughput(), Some(Spread { min: 1.0, median: 1.0, max: 1.0 }));

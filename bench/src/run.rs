@@ -1,75 +1,122 @@
 //! Carries a [`Plan`] out: scenario by scenario, run by run, the marketplace and the floor in turn.
 
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::cluster::{Cluster, Launch, ServiceOptions, Services};
+use crate::descriptors;
+use crate::diagnosis::{others_sell, unreachable, with_problems};
 use crate::host::Host;
+use crate::interrupt::Interrupt;
+use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
+use crate::record::Record;
 use crate::results::{Measured, Options, Results, SeriesBuilder};
-use crate::runner::{Failure, Runner, Target, count_matches, reply_bytes};
+use crate::runner::{Runner, Target, count_matches, reply_bytes};
 
-/// Measures what the plan asks for. Once `interrupted` is set, it ends soon.
-///
-/// # Errors
-/// See [`Failure`]. Wrong replies in a measured run are no failure but stand in the results.
-pub fn run(
+/// Measures what the plan asks for. Once it is interrupted, it ends soon. What was complete by then, or before a failure,
+/// is in the results all the same.
+pub fn run(plan: &Plan, services: &Services, launch: Launch<'_>, interrupt: &Interrupt) -> Outcome<Results> {
+    let mut scenarios = Vec::new();
+    let failure = measure_all(plan, services, launch, interrupt, &mut scenarios).err();
+    let done = scenarios.iter().map(|measured| measured.complete_runs(plan.floor)).sum();
+    let incomplete = incomplete(failure.as_ref(), done, plan.runs * plan.scenarios.len(), "runs");
+    let host = Host::here(matches!(services, Services::Own(_)));
+    Outcome { results: Results { host, options: options(plan, services), scenarios, incomplete }, failure }
+}
+
+/// All scenarios, up to the first run that fails: services that are gone would only hold up the others.
+fn measure_all(
     plan: &Plan,
     services: &Services,
     launch: Launch<'_>,
-    interrupted: &AtomicBool,
-) -> Result<Results, Failure> {
-    let started = Instant::now();
+    interrupt: &Interrupt,
+    scenarios: &mut Vec<Measured>,
+) -> Result<(), Failure> {
+    if let Some(largest) = plan.scenarios.iter().max_by_key(|scenario| scenario.clients()) {
+        let what = format!("--clients {largest}");
+        descriptors::check(largest.clients(), &what).map_err(Failure::Failed)?;
+    }
     let marketplace = Cluster::of(services, launch).map_err(Failure::Failed)?;
     let relay = plan.floor.then(|| Cluster::relay(launch)).transpose().map_err(Failure::Failed)?;
-    let mut runner = Runner::new(plan, interrupted);
-    let mut scenarios = Vec::new();
-    for &scenario in &plan.scenarios {
-        let measured = measure(scenario, plan.runs, &mut runner, &marketplace, relay.as_ref(), started)?;
-        let right = measured.is_right();
-        scenarios.push(measured);
-        if !right {
-            break;
-        }
+    let mut bench =
+        Bench { plan, runner: Runner::new(plan, interrupt), marketplace, relay, started: Instant::now() };
+    for (number, &scenario) in (1..).zip(&plan.scenarios) {
+        bench.begin(scenario, plan.scenarios.len() - number);
+        let mut series = Pair { ours: SeriesBuilder::new(), floor: SeriesBuilder::new() };
+        let measured = bench.measure(scenario, &mut series);
+        scenarios.extend(series.finish(scenario));
+        measured?;
     }
-    Ok(Results { host: Host::here(), options: options(plan, services), scenarios })
+    Ok(())
 }
 
-/// All runs of a scenario, or those up to the first that is not right: it fails the benchmark, and services that are
-/// gone would only hold up the others.
-fn measure(
-    scenario: Scenario,
-    runs: usize,
-    runner: &mut Runner<'_>,
-    marketplace: &Cluster,
-    relay: Option<&Cluster>,
+/// What all scenarios share.
+struct Bench<'a> {
+    plan: &'a Plan,
+    runner: Runner<'a>,
+    marketplace: Cluster,
+    relay: Option<Cluster>,
     started: Instant,
-) -> Result<Measured, Failure> {
-    let (mut ours, mut floor) = (SeriesBuilder::new(), SeriesBuilder::new());
-    for number in 1..=runs {
-        runner.announce(format!("{scenario}, run {number} of {runs}"));
-        let matches = count_matches(marketplace)?;
-        let started_after_s = started.elapsed().as_secs_f64();
-        let (record, cost) = runner.run(scenario, marketplace, Target::Marketplace { matches })?;
-        ours.add(&record, started_after_s, cost);
-        let mut right = record.is_right();
-        if let Some(relay) = relay.filter(|_| right) {
-            let reply_bytes = reply_bytes(&record);
-            let started_after_s = started.elapsed().as_secs_f64();
-            let (record, cost) = runner.run(scenario, relay, Target::Relay { reply_bytes })?;
-            floor.add(&record, started_after_s, cost);
-            right = record.is_right();
-        }
-        if !right {
-            break;
-        }
+}
+
+/// The runs of a scenario so far.
+struct Pair {
+    ours: SeriesBuilder,
+    floor: SeriesBuilder,
+}
+
+impl Pair {
+    /// `None`: there is no run.
+    fn finish(self, scenario: Scenario) -> Option<Measured> {
+        let finish = |series: SeriesBuilder| (series.runs() > 0).then(|| series.finish());
+        Some(Measured {
+            scenario: scenario.to_string(),
+            clients: scenario.clients(),
+            marketplace: finish(self.ours)?,
+            floor: finish(self.floor),
+        })
     }
-    Ok(Measured {
-        scenario: scenario.to_string(),
-        clients: scenario.clients(),
-        marketplace: ours.finish(),
-        floor: relay.is_some().then(|| floor.finish()),
-    })
+}
+
+impl Bench<'_> {
+    fn begin(&self, scenario: Scenario, following: usize) {
+        let targets = if self.relay.is_some() { 2 } else { 1 };
+        let calls = self.plan.active_clients(scenario) * self.plan.calls;
+        self.runner.progress.begin_scenario(self.plan.runs * targets, calls, following);
+    }
+
+    /// All runs of a scenario, the marketplace and the floor in turn, or those up to the first that is not right.
+    fn measure(&mut self, scenario: Scenario, series: &mut Pair) -> Result<(), Failure> {
+        for number in 1..=self.plan.runs {
+            self.runner.check_interrupt()?;
+            self.runner.progress.announce(format!("{scenario}, run {number} of {}", self.plan.runs));
+            let matches = count_matches(&self.marketplace)?;
+            let started_after_s = self.started.elapsed().as_secs_f64();
+            let target = Target::Marketplace { matches };
+            let (record, cost) = self.runner.run(scenario, &self.marketplace, target)?;
+            series.ours.add(&record, started_after_s, matches, cost);
+            self.check(&record, &self.marketplace, Some(matches))?;
+            let Some(relay) = &self.relay else { continue };
+            let started_after_s = self.started.elapsed().as_secs_f64();
+            let target = Target::Relay { reply_bytes: reply_bytes(&record) };
+            let (record, cost) = self.runner.run(scenario, relay, target)?;
+            series.floor.add(&record, started_after_s, 0, cost);
+            self.check(&record, relay, None)?;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// Not every reply of a run was right. `matches` are those before it, if it has searched.
+    fn check(&self, record: &Record, cluster: &Cluster, matches: Option<u64>) -> Result<(), Failure> {
+        if record.is_right() {
+            return Ok(());
+        }
+        let mut reasons = vec![with_problems("not every reply was right", record)];
+        reasons.extend(unreachable(cluster, record));
+        reasons.extend(matches.and_then(|matches| others_sell(cluster, record, matches)));
+        Err(Failure::Failed(reasons.join("; ")))
+    }
 }
 
 fn options(plan: &Plan, services: &Services) -> Options {

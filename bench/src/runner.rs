@@ -1,23 +1,24 @@
 //! [`Runner`]: a single run of a scenario against a cluster, from setting the clients up to what was recorded.
 
-use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
-use indicatif::{ProgressBar, ProgressStyle};
 use net::reactor::Reactor;
 use net::{Limits, ThreadWorker};
 
 use crate::api::{Api, Role};
 use crate::client::Client;
 use crate::cluster::{Cluster, Sample};
-use crate::load::{Load, Observer, Stage, Volume};
+use crate::diagnosis::{unreachable, with_problems};
+use crate::interrupt::Interrupt;
+use crate::load::{Load, Observer, Stage, Verdict, Volume};
+use crate::outcome::Failure;
 use crate::pace::Pacer;
 use crate::plan::{Plan, Scenario};
 use crate::probe::Probe;
+use crate::progress::Progress;
 use crate::record::Record;
 use crate::results::ServiceRun;
 
@@ -26,25 +27,8 @@ const REPLY_BYTES: usize = 100;
 /// The search of the default mix, but for its page, which counts the matches before a run.
 const SEARCH_DATA: &str = r#"{"category":1,"keywords":["book"],"limit":1}"#;
 
-/// Why a benchmark has no results.
-#[derive(Debug)]
-pub enum Failure {
-    /// A service cannot be reached.
-    CannotConnect(String),
-    /// The services did not do what they must.
-    Failed(String),
-    /// It was asked to end.
-    Interrupted,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CannotConnect(message) | Self::Failed(message) => f.write_str(message),
-            Self::Interrupted => f.write_str("interrupted"),
-        }
-    }
-}
+/// How long a run that is broken off may take to leave a marketplace as it was found.
+const CLEANUP_MAX: Duration = Duration::from_secs(5);
 
 /// What the clients of a run call.
 pub(crate) enum Target {
@@ -57,8 +41,8 @@ pub(crate) enum Target {
 /// What all runs of a benchmark share.
 pub(crate) struct Runner<'a> {
     plan: &'a Plan,
-    interrupted: &'a AtomicBool,
-    bar: ProgressBar,
+    interrupt: &'a Interrupt,
+    pub(crate) progress: Progress,
     /// Makes user names those of this benchmark.
     tag: String,
     /// Runs so far.
@@ -66,20 +50,22 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// Runs that end soon once `interrupted` is set.
-    pub(crate) fn new(plan: &'a Plan, interrupted: &'a AtomicBool) -> Self {
-        Self { plan, interrupted, bar: progress_bar(plan), tag: unique_tag(), runs: 0 }
+    /// Runs that end soon once they are interrupted.
+    pub(crate) fn new(plan: &'a Plan, interrupt: &'a Interrupt) -> Self {
+        Self { plan, interrupt, progress: Progress::new(), tag: unique_tag(), runs: 0 }
     }
 
-    /// Shows what is measured beside how far it has come.
-    pub(crate) fn announce(&self, what: String) {
-        self.bar.set_message(what);
+    /// # Errors
+    /// Nothing more is to be done.
+    pub(crate) fn check_interrupt(&self) -> Result<(), Failure> {
+        if self.interrupt.is_asked() { Err(Failure::Interrupted) } else { Ok(()) }
     }
 
     /// One run; returns what was recorded and what it cost.
     ///
     /// # Errors
-    /// See [`Failure`]. Wrong replies to measured calls are no failure but stand in the record.
+    /// See [`Failure`]; a run that was complete when it was interrupted is none. Wrong replies to measured calls are no
+    /// failure but stand in the record.
     pub(crate) fn run(
         &mut self,
         scenario: Scenario,
@@ -90,14 +76,16 @@ impl<'a> Runner<'a> {
         let (clients, addresses) = self.clients(scenario, cluster);
         let mut watch = Watch {
             cluster,
-            interrupted: self.interrupted,
-            bar: &self.bar,
-            done_before: self.bar.position(),
+            interrupt: self.interrupt,
+            progress: &self.progress,
+            calls_before: self.progress.position(),
             samples: Vec::new(),
             failure: None,
         };
         let Plan { calls, warmup, rate, retry, .. } = *self.plan;
-        let volume = Volume { calls, warmup, rate, retry };
+        // What its own services have for sale goes away with them.
+        let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
+        let volume = Volume { calls, warmup, rate, retry, cleanup_max };
         let failed = |error: io::Error| Failure::Failed(format!("the load generator fails: {error}"));
         let reactor = Reactor::without_listener().map_err(failed)?;
         let handle = reactor.handle();
@@ -110,18 +98,28 @@ impl<'a> Runner<'a> {
                 Load::new(clients, 0, volume, Box::new(pacer), &mut watch, handle).for_relay(reply_bytes)
             }
         };
+        self.progress.begin_run();
         let record = reactor.run(load, Limits::default(), addresses).map_err(failed)?.into_record();
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(Failure::Interrupted);
+        self.progress.end_run();
+        let Watch { samples, failure, .. } = watch;
+        if record.left_for_sale > 0 && !cluster.is_own() {
+            self.progress.tell(&left_for_sale(cluster, &record));
         }
-        self.bar.suspend(|| record.wrong_lines.iter().for_each(|line| eprintln!("error: {line}")));
-        match (watch.failure, &watch.samples[..]) {
+        if !record.is_complete {
+            self.check_interrupt()?;
+        }
+        record.wrong_lines.iter().for_each(|line| self.progress.tell(&format!("error: {line}")));
+        match (failure, &samples[..]) {
             (None, [begin, end]) => {
                 let cost = end.since(begin, record.calls());
                 Ok((record, cost))
             }
-            (Some(failure), _) => Err(Failure::Failed(with_problems(&failure, &record))),
-            (None, _) => Err(Failure::Failed(with_problems("nothing could be measured", &record))),
+            (failure, _) => {
+                let failure = failure.unwrap_or_else(|| "nothing could be measured".to_owned());
+                let mut reasons = vec![with_problems(&failure, &record)];
+                reasons.extend(unreachable(cluster, &record));
+                Err(Failure::Failed(reasons.join("; ")))
+            }
         }
     }
 
@@ -146,18 +144,13 @@ impl<'a> Runner<'a> {
     }
 }
 
-impl Drop for Runner<'_> {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 /// Takes samples of what the services use, and shows how far a run has come.
 struct Watch<'a> {
     cluster: &'a Cluster,
-    interrupted: &'a AtomicBool,
-    bar: &'a ProgressBar,
-    done_before: u64,
+    interrupt: &'a Interrupt,
+    progress: &'a Progress,
+    /// Measured calls of the scenario before this run.
+    calls_before: u64,
     /// At the begin and the end of what is measured.
     samples: Vec<Sample>,
     failure: Option<String>,
@@ -165,6 +158,12 @@ struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn stage(&mut self, stage: Stage) {
+        if stage == Stage::Measure {
+            self.progress.begin_measuring();
+        }
+        if stage == Stage::Teardown && self.interrupt.is_asked() {
+            self.progress.announce("interrupted: the run's items are taken off the market".to_owned());
+        }
         let measured = self.samples.len() == 1 && matches!(stage, Stage::Teardown | Stage::Done);
         if stage == Stage::Measure || measured {
             match self.cluster.sample() {
@@ -174,19 +173,24 @@ impl Observer for Watch<'_> {
         }
     }
 
-    fn progress(&mut self, calls: usize) -> bool {
-        self.bar.set_position(self.done_before + calls as u64);
-        self.interrupted.load(Ordering::Relaxed) || self.failure.is_some()
+    fn progress(&mut self, calls: usize) -> Verdict {
+        self.progress.measured(calls, self.calls_before);
+        if self.interrupt.is_urgent() {
+            Verdict::GiveUp
+        } else if self.interrupt.is_asked() || self.failure.is_some() {
+            Verdict::BreakOff
+        } else {
+            Verdict::GoOn
+        }
     }
 }
 
-/// A message, and what went wrong with calls so far.
-pub(crate) fn with_problems(message: &str, record: &Record) -> String {
-    let wrong = (record.wrong > 0).then(|| format!("wrong replies: {}", record.wrong));
-    // A code came from a service, so it might hold anything.
-    let errors = record.errors.iter().map(|(code, count)| format!("{}: {count}", code.escape_debug()));
-    let problems: Vec<_> = errors.chain(wrong).collect();
-    if problems.is_empty() { message.to_owned() } else { format!("{message}; {}", problems.join(", ")) }
+/// What remains to be said of a run whose items could not all be taken off the market.
+fn left_for_sale(cluster: &Cluster, record: &Record) -> String {
+    format!(
+        "warning: {} of the run's items may still be for sale at {}: searches of further benchmarks find those in category 1",
+        record.left_for_sale, cluster.seller
+    )
 }
 
 /// Items that the default search finds now.
@@ -208,17 +212,6 @@ pub(crate) fn reply_bytes(record: &Record) -> [usize; Api::COUNT] {
         }
     }
     lengths
-}
-
-/// Shows the measured calls of all runs on a terminal; nothing elsewhere.
-fn progress_bar(plan: &Plan) -> ProgressBar {
-    let clients: usize = plan.scenarios.iter().map(|scenario| plan.active_clients(*scenario)).sum();
-    let calls = clients * plan.calls * plan.runs * if plan.floor { 2 } else { 1 };
-    let template = "{bar:40} {percent:>3} %  {eta} left  {msg}";
-    let style = ProgressStyle::with_template(template).expect("the template is valid");
-    let bar = ProgressBar::new(calls as u64).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 /// Different for each benchmark, so that its user names are new to the services.

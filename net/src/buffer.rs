@@ -32,8 +32,14 @@ impl Outbox {
 
     /// Appends a line and its end.
     pub(crate) fn push(&mut self, line: &[u8]) {
-        self.bytes.reserve(line.len() + 1);
-        self.bytes.extend_from_slice(line);
+        self.push_vectored(&[line]);
+    }
+
+    /// Appends a line that lies in several parts, and its end.
+    pub(crate) fn push_vectored(&mut self, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        self.bytes.reserve(length + 1);
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
         self.bytes.push(b'\n');
     }
 

@@ -24,10 +24,12 @@ pub enum Input<'a> {
     Writable(Peer),
     /// The peer will send nothing more.
     Finished(Peer),
-    /// The connection broke, or could not be made.
+    /// The connection broke.
     Failed(Peer),
     /// The connection to a backend stands.
     Connected(Backend),
+    /// The connection to a backend could not be made, and why, for people.
+    NotConnected(Backend, &'a str),
     /// A worker of the service has finished something.
     Wake,
     /// End: finish what is in flight. The driver accepts no further connection.
@@ -45,6 +47,6 @@ pub enum Output {
     Finish(Peer),
     /// Close the connection.
     Close(Peer),
-    /// Connect; answer with [`Input::Connected`] or [`Input::Failed`].
+    /// Connect; answer with [`Input::Connected`] or [`Input::NotConnected`].
     Connect(Backend),
 }

@@ -35,4 +35,4 @@ pub use node::Node;
 pub use out::Out;
 pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
 pub use time::Time;
-pub use worker::{ThreadWorker, Threads, Waker, Work, Worker, Workers};
+pub use worker::{THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread};

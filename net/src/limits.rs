@@ -36,12 +36,16 @@ pub struct Limits {
     pub linger_timeout: Duration,
     /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow.
     pub waiting_timeout: Duration,
-    /// Patience with a connection to a backend that is being made.
+    /// Patience with a connection to a backend that is being made, and once more until its greeting is answered.
     pub connect_timeout: Duration,
     /// Patience with a backend that answers nothing while a call is overdue.
     pub silence_timeout: Duration,
     /// How long a request may take before the service logs it as slow, if at all.
     pub slow_after: Option<Duration>,
+    /// How long a drain goes on taking lines of connections that are in use.
+    pub drain_grace: Duration,
+    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use.
+    pub drain_quiet: Duration,
     /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
     pub backoff_min: Duration,
     /// The longest pause before a link connects again.
@@ -74,6 +78,8 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(1),
             silence_timeout: Duration::from_secs(5),
             slow_after: None,
+            drain_grace: Duration::from_secs(1),
+            drain_quiet: Duration::ZERO,
             backoff_min: Duration::from_millis(10),
             backoff_max: Duration::from_millis(200),
             admin_connections_max: 16,

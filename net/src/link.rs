@@ -1,8 +1,10 @@
 //! [`Link`]: the connection to one backend. Calls leave in order and replies come back in order, so the
-//! oldest call in flight is the one that a line answers.
+//! oldest call in flight is the one that a line must answer.
 //!
-//! A link reconnects for ever, and never repeats a call: whether that is safe is the service's knowledge.
+//! A link reconnects for ever, and never repeats a call: whether that is safe is the service's knowledge. So is
+//! whether a line is the reply that it must be; a connection that carries another one is of no further use.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -17,10 +19,23 @@ const RETAINED_BYTES_MAX: usize = 256 * 1024;
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
 
+/// Why a connection to a backend is of no use, for people.
+pub(crate) type Reason = Cow<'static, str>;
+
+/// `Down → Connecting → Greeting → Up`, and from each of them back to `Down`. Without a greeting, a connection that
+/// stands is up at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Down { retry_at: Time },
-    Connecting { give_up_at: Time },
+    Down {
+        retry_at: Time,
+    },
+    Connecting {
+        give_up_at: Time,
+    },
+    /// The connection stands, and the backend has yet to say what it is. Calls wait as if it did not stand.
+    Greeting {
+        give_up_at: Time,
+    },
     Up,
 }
 
@@ -28,7 +43,20 @@ enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Connect,
-    Close,
+    Close(Reason),
+}
+
+/// What the next line of the backend must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// The reply to the greeting.
+    Greeting,
+    /// The reply to this call.
+    Reply(Call),
+    /// The late reply to a call that was given up.
+    LateReply,
+    /// No line at all.
+    Nothing,
 }
 
 /// A call that was handed to the connection. Once its deadline has passed it is a tombstone: it keeps its
@@ -62,6 +90,8 @@ pub(crate) struct Link {
     earliest: Option<Time>,
     /// Since when the backend says nothing, if it owes anything.
     silent_since: Time,
+    /// The pause after the next failure. Only a reply to a call makes it short again: what merely accepts
+    /// connections, or greets and then fails, is not to be connected to without a pause.
     backoff: Duration,
 }
 
@@ -83,8 +113,19 @@ impl Link {
         }
     }
 
+    /// Whether calls leave at once.
     pub(crate) fn is_up(&self) -> bool {
         self.state == State::Up
+    }
+
+    /// Whether the connection stands.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Greeting { .. } | State::Up)
+    }
+
+    /// Whether there is neither a connection nor one that is being made.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.state, State::Down { .. })
     }
 
     /// Takes a call: into the outbox if the connection stands, else it waits for it.
@@ -114,12 +155,23 @@ impl Link {
         Ok(())
     }
 
-    /// The connection stands: what waited for it leaves.
-    pub(crate) fn connected(&mut self, now: Time) {
+    /// The connection stands. It begins with `greeting`, a line that the backend is to answer, or is up at once.
+    pub(crate) fn connected(&mut self, now: Time, greeting: Option<&[u8]>, limits: &Limits) {
         assert!(
             matches!(self.state, State::Connecting { .. }),
             "a driver connected a link that did not ask for it"
         );
+        match greeting {
+            Some(line) => {
+                self.outbox.push(line);
+                self.state = State::Greeting { give_up_at: now + limits.connect_timeout };
+            }
+            None => self.go_up(now),
+        }
+    }
+
+    /// The backend is the right one: what waited for it leaves.
+    pub(crate) fn go_up(&mut self, now: Time) {
         self.state = State::Up;
         while let Some(waiting) = self.waiting.pop_front() {
             self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
@@ -128,15 +180,25 @@ impl Link {
     }
 
     /// Something arrived: the backend is alive.
-    pub(crate) fn heard(&mut self, now: Time, limits: &Limits) {
+    pub(crate) fn heard(&mut self, now: Time) {
         self.silent_since = now;
-        self.backoff = limits.backoff_min;
     }
 
-    /// The call that the next line answers: `None` if no call is in flight, `Some(None)` if the line is the
-    /// late reply to a call that was given up.
-    pub(crate) fn pop_answered(&mut self) -> Option<Option<Call>> {
-        self.in_flight.pop_front().map(|in_flight| in_flight.call)
+    /// What the next line must be.
+    pub(crate) fn expected(&self) -> Expected {
+        match (self.state, self.in_flight.front()) {
+            (State::Greeting { .. }, _) => Expected::Greeting,
+            (_, None) => Expected::Nothing,
+            (_, Some(InFlight { call: Some(call), .. })) => Expected::Reply(*call),
+            (_, Some(InFlight { call: None, .. })) => Expected::LateReply,
+        }
+    }
+
+    /// The oldest call is answered.
+    pub(crate) fn answered(&mut self, limits: &Limits) {
+        if self.in_flight.pop_front().is_some_and(|in_flight| in_flight.call.is_some()) {
+            self.backoff = limits.backoff_min;
+        }
     }
 
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
@@ -155,7 +217,7 @@ impl Link {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let step = match self.state {
             State::Down { retry_at } => Some(retry_at),
-            State::Connecting { give_up_at } => Some(give_up_at),
+            State::Connecting { give_up_at } | State::Greeting { give_up_at } => Some(give_up_at),
             State::Up => self.dead_at(limits),
         };
         step.into_iter().chain(self.earliest).min()
@@ -171,8 +233,15 @@ impl Link {
                 self.state = State::Connecting { give_up_at: now + limits.connect_timeout };
                 Some(Action::Connect)
             }
-            State::Connecting { give_up_at } if give_up_at <= now => Some(Action::Close),
-            State::Up if self.dead_at(limits).is_some_and(|at| at <= now) => Some(Action::Close),
+            State::Connecting { give_up_at } if give_up_at <= now => {
+                Some(Action::Close(within("no connection", limits.connect_timeout)))
+            }
+            State::Greeting { give_up_at } if give_up_at <= now => {
+                Some(Action::Close(within("no answer to the greeting", limits.connect_timeout)))
+            }
+            State::Up if self.dead_at(limits).is_some_and(|at| at <= now) => {
+                Some(Action::Close(within("no answer to any call", limits.silence_timeout)))
+            }
             _ => None,
         }
     }
@@ -216,4 +285,8 @@ impl Link {
         let overdue = self.in_flight.front()?.call.is_none();
         overdue.then(|| self.silent_since + limits.silence_timeout)
     }
+}
+
+fn within(what: &str, timeout: Duration) -> Reason {
+    format!("{what} within {} ms", timeout.as_millis()).into()
 }

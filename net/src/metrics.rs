@@ -140,6 +140,8 @@ impl LoopMetrics {
 /// The metrics of a process: those of its reactors, of their services, and whatever else it adds.
 pub struct Registry {
     namespace: &'static str,
+    /// A label of all values, and what it says.
+    label: Option<(&'static str, String)>,
     /// Locked when a reactor starts and when somebody asks, never to count.
     entries: Mutex<Entries>,
 }
@@ -153,7 +155,12 @@ struct Entries {
 impl Registry {
     /// An empty registry. The names of what the event loop counts begin with `namespace`.
     pub fn new(namespace: &'static str) -> Self {
-        Self { namespace, entries: Mutex::default() }
+        Self { namespace, label: None, entries: Mutex::default() }
+    }
+
+    /// The same, with a label that all values have. What it says holds no quotation mark, backslash or line's end.
+    pub fn labelled(namespace: &'static str, label: &'static str, what: String) -> Self {
+        Self { label: Some((label, what)), ..Self::new(namespace) }
     }
 
     /// Adds what somebody else counts, which has names of its own.
@@ -181,7 +188,7 @@ impl Registry {
         let entries = self.entries();
         entries.loops.iter().for_each(|metrics| metrics.expose(self.namespace, &mut out));
         entries.others.iter().for_each(|metrics| metrics.expose(&mut out));
-        out.text()
+        out.text(self.label.as_ref().map(|(label, what)| (*label, what.as_str())))
     }
 
     /// A panic elsewhere leaves nothing half done here.
@@ -247,6 +254,22 @@ shop_request_seconds_sum{api="Get"} 0.502000001
 shop_request_seconds_count{api="Get"} 3
 "#;
         assert_eq!(registry.text(), expected);
+    }
+
+    #[test]
+    fn a_label_that_all_have_comes_first() {
+        let registry = Registry::labelled("shop", "shop_service", "till".to_owned());
+        registry.add_loop(Arc::default());
+        registry.add(requests(&[1]));
+        let text = registry.text();
+        for line in [
+            r#"shop_connections{shop_service="till"} 0"#,
+            r#"shop_rejected_total{shop_service="till",reason="line_timeout"} 0"#,
+            r#"shop_request_seconds_bucket{shop_service="till",api="Get",le="+Inf"} 1"#,
+            r#"shop_request_seconds_count{shop_service="till",api="Get"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "no {line} in {text}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{iter, mem};
 
 use crate::admin::Admin;
 use crate::foreign;
-use crate::link::{Action, LostCalls};
+use crate::link::{Action, Expected, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::out::Out;
 use crate::session::{Expiry, State};
@@ -98,10 +98,10 @@ impl<S: Service> Node<S> {
             Input::Failed(Peer::Admin(conn)) => self.admin.close(conn, &mut self.out.outputs),
             Input::Finished(Peer::Session(conn)) => self.out.peer_finished(conn),
             Input::Failed(Peer::Session(conn)) => self.out.close_session(conn),
-            Input::Finished(Peer::Link(link)) | Input::Failed(Peer::Link(link)) => {
-                self.disconnect(link);
-            }
-            Input::Connected(Backend(link)) => self.out.connected(link),
+            Input::Finished(Peer::Link(link)) => self.disconnect(link, "it closed the connection"),
+            Input::Failed(Peer::Link(link)) => self.disconnect(link, "the connection broke"),
+            Input::Connected(backend) => self.connected(backend),
+            Input::NotConnected(Backend(link), reason) => self.disconnect(link, reason),
             Input::Wake => self.service.handle(now, Event::Wake, &mut self.out),
             Input::Drain => {
                 self.admin.drain();
@@ -177,15 +177,16 @@ impl<S: Service> Node<S> {
     pub fn wants_read(&mut self, peer: Peer) -> bool {
         match peer {
             Peer::Session(conn) => self.out.session(conn).is_some_and(|session| session.reading),
-            Peer::Link(link) => self.out.links[link].is_up(),
+            Peer::Link(link) => self.out.links[link].is_connected(),
             Peer::Admin(conn) => self.admin.wants_read(conn),
         }
     }
 
-    /// Whether everything that was in flight when [`Input::Drain`] came is answered.
+    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered.
     pub fn is_drained(&self) -> bool {
         let mut sessions = self.out.sessions.iter();
-        self.service.is_drained() && sessions.all(|(_, session)| session.is_answered())
+        self.service.is_drained()
+            && sessions.all(|(_, session)| session.is_answered() && !session.takes_lines())
     }
 
     /// What the driver is to tell of the loop.
@@ -253,41 +254,69 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// Hands each line of a backend to the service as the reply to its call.
+    fn connected(&mut self, backend: Backend) {
+        let Backend(link) = backend;
+        self.out.connected(link, self.service.greeting(backend));
+        if self.out.links[link].is_up() {
+            self.service.handle(self.out.now, Event::Up(backend), &mut self.out);
+        }
+    }
+
+    /// Takes what a backend sent. A line that is not what it must be ends the connection: those that follow it might
+    /// be anybody's.
     fn answered(&mut self, link: usize, mut bytes: &[u8]) {
         let Out { links, limits, now, .. } = &mut self.out;
-        let (now, reply_bytes_max) = (*now, limits.reply_bytes_max);
-        links[link].heard(now, limits);
+        if !links[link].is_connected() {
+            return;
+        }
+        let reply_bytes_max = limits.reply_bytes_max;
+        links[link].heard(*now);
         let mut lines = mem::take(&mut links[link].lines);
-        loop {
-            let line = match lines.next_of(&mut bytes, reply_bytes_max) {
-                None => break,
-                Some(Ok(line)) => line,
-                Some(Err(_)) => {
-                    log::error!("event=reply_too_long backend={link} bytes_max={reply_bytes_max}");
-                    return self.disconnect(link);
-                }
+        while let Some(line) = lines.next_of(&mut bytes, reply_bytes_max) {
+            let taken = match line {
+                Ok(line) => self.take_reply(link, line),
+                Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
             };
-            match self.out.links[link].pop_answered() {
-                Some(Some(call)) => {
-                    self.service.handle(now, Event::Reply(call, Ok(line)), &mut self.out);
-                }
-                Some(None) => log::debug!("event=late_reply backend={link}"),
-                None => {
-                    log::error!("event=unexpected_reply backend={link}");
-                    return self.disconnect(link);
-                }
+            if let Err(reason) = taken {
+                return self.disconnect(link, &reason);
             }
         }
         self.out.links[link].lines = lines;
     }
 
-    fn disconnect(&mut self, link: usize) {
+    /// Hands a line of a backend to the service, if it is what it must be.
+    fn take_reply(&mut self, link: usize, line: &[u8]) -> Result<(), Reason> {
+        let Self { service, out, .. } = self;
+        let (now, backend) = (out.now, Backend(link));
+        match out.links[link].expected() {
+            Expected::Greeting => {
+                service.check_greeting(backend, line)?;
+                out.greeted(link);
+                service.handle(now, Event::Up(backend), out);
+            }
+            Expected::Reply(call) => {
+                if !service.is_reply(call, line) {
+                    return Err("a line of it is not the reply to the call that it must answer".into());
+                }
+                out.links[link].answered(&out.limits);
+                service.handle(now, Event::Reply(call, Ok(line)), out);
+            }
+            Expected::LateReply => out.links[link].answered(&out.limits),
+            Expected::Nothing => return Err("a line of it answers no call".into()),
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self, link: usize, reason: &str) {
         let Out { links, limits, now, .. } = &mut self.out;
-        let mut lost = LostCalls::new();
-        links[link].disconnected(*now, limits, &mut lost);
+        if links[link].is_down() {
+            return;
+        }
+        let (now, mut lost) = (*now, LostCalls::new());
+        links[link].disconnected(now, limits, &mut lost);
         self.out.outputs.push_back(Output::Close(Peer::Link(link)));
         self.out.arm_link(link);
+        self.service.handle(now, Event::Down(Backend(link), reason), &mut self.out);
         self.report_lost(lost);
     }
 
@@ -308,7 +337,7 @@ impl<S: Service> Node<S> {
         let action = links[link].expire(*now, limits, &mut lost);
         match action {
             Some(Action::Connect) => self.out.outputs.push_back(Output::Connect(Backend(link))),
-            Some(Action::Close) => self.disconnect(link),
+            Some(Action::Close(reason)) => self.disconnect(link, &reason),
             None => {}
         }
         self.out.arm_link(link);

@@ -32,6 +32,8 @@ pub struct Out {
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
     pub(crate) metrics: Arc<LoopMetrics>,
+    /// While the node drains: until when it goes on with sessions that are in use.
+    grace_until: Option<Time>,
     generation: u32,
 }
 
@@ -39,12 +41,19 @@ impl Out {
     /// Sends a line, without its end, to a client: the answer to one line of its. Dropped if the client
     /// is gone.
     pub fn send(&mut self, conn: Conn, line: &[u8]) {
+        self.send_vectored(conn, &[line]);
+    }
+
+    /// Sends a line that lies in several parts.
+    pub fn send_vectored(&mut self, conn: Conn, parts: &[&[u8]]) {
+        let now = self.now;
         let Some(session) = self.session(conn) else {
             return;
         };
         assert!(session.in_flight > 0, "a service answered a line twice");
         session.in_flight -= 1;
-        session.outbox.push(line);
+        session.used_at = now;
+        session.outbox.push_vectored(parts);
         if session.transmit == Transmit::Idle {
             session.transmit = Transmit::Queued;
             self.outputs.push_back(Output::Transmit(Peer::Session(conn)));
@@ -121,6 +130,7 @@ impl Out {
             closed: VecDeque::new(),
             refused_calls: Vec::new(),
             metrics: Arc::default(),
+            grace_until: None,
             generation: 0,
         }
     }
@@ -160,6 +170,10 @@ impl Out {
             session.in_flight = 1;
             self.rejected.push_back((conn, reject));
         }
+        let drain_due = self.grace_until.and_then(|until| session.drain_due(until, &self.limits));
+        if drain_due.is_some_and(|due| due <= now) {
+            session.close();
+        }
         if session.is_over() {
             return self.close_session(conn);
         }
@@ -177,7 +191,8 @@ impl Out {
         }
         session.reading = reading;
         session.update_clocks(now, progress);
-        if let Some(deadline) = session.deadline(&self.limits) {
+        let deadline = session.deadline(&self.limits);
+        if let Some(deadline) = deadline.into_iter().chain(drain_due).min() {
             self.timers.arm(&mut session.alarm, deadline, Peer::Session(conn));
         }
     }
@@ -247,20 +262,29 @@ impl Out {
         }
     }
 
-    pub(crate) fn connected(&mut self, link: usize) {
-        self.links[link].connected(self.now);
+    pub(crate) fn connected(&mut self, link: usize, greeting: Option<&[u8]>) {
+        self.links[link].connected(self.now, greeting, &self.limits);
         self.transmit_link(link);
         self.arm_link(link);
     }
 
-    /// Ends every session as soon as nothing is owed to it.
+    pub(crate) fn greeted(&mut self, link: usize) {
+        self.links[link].go_up(self.now);
+        self.transmit_link(link);
+        self.arm_link(link);
+    }
+
+    /// Ends every session as soon as it is not in use, and all that still are when the grace is over as soon as what
+    /// is in flight is answered.
     pub(crate) fn drain(&mut self) {
+        self.grace_until = Some(self.now + self.limits.drain_grace);
         let conns = self.sessions.iter().map(|(slot, session)| Conn {
             slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
             generation: session.generation,
         });
         for conn in conns.collect::<Vec<_>>() {
-            self.close(conn);
+            self.sessions[conn.slot()].used_at = self.now;
+            self.settle(conn, false);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a service sees: the events that reach it, and [`Out`], through which it answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::{Metrics, Out, Time};
@@ -33,8 +34,8 @@ pub struct Call(pub usize);
 pub enum Lost {
     /// The deadline passed before a connection stood. The backend has not seen the call.
     Unsent,
-    /// The deadline passed, or the connection broke, after the call had been handed to the
-    /// connection. The backend may have carried it out.
+    /// The deadline passed, or the connection broke or carried something else than its reply, after the call
+    /// had been handed to the connection. The backend may have carried it out, or still will.
     Unanswered,
     /// As many calls as a link may have are under way. The backend has not seen the call.
     Overloaded,
@@ -80,6 +81,10 @@ pub enum Event<'a> {
     Reject(Conn, Reject),
     /// The reply to a call, or why there is none. Each call gets exactly one.
     Reply(Call, Result<&'a [u8], Lost>),
+    /// The connection to a backend stands, and its greeting, if it has one, was answered as it must be.
+    Up(Backend),
+    /// The connection to a backend is gone or could not be made, and why, for people. The node tries again.
+    Down(Backend, &'a str),
     /// A client's connection is gone. What is sent to it from now on is dropped.
     Closed(Conn),
     /// A worker of the service has finished something, or nothing: a wake may be in vain.
@@ -96,6 +101,27 @@ pub trait Service {
     /// Called once after the events of a turn: the place for work that is shared between them. Connections
     /// that break while the turn's output is written are reported after it, and belong to the next turn.
     fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
+
+    /// The line with which each connection to a backend begins, without its end. Calls wait until it is answered. None:
+    /// they leave as soon as the connection stands.
+    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
+        None
+    }
+
+    /// Whether the first line of a backend is the answer to its greeting.
+    ///
+    /// # Errors
+    /// Why not, for people. The connection ends.
+    fn check_greeting(&self, _backend: Backend, _line: &[u8]) -> Result<(), Cow<'static, str>> {
+        Ok(())
+    }
+
+    /// Whether a line is the reply to this call, which is the one that it must answer by its place. If not, the
+    /// connection ends, and all calls that were handed to it are lost, for a backend that has skipped or added a line
+    /// would answer each call with the reply to another.
+    fn is_reply(&self, _call: Call, _line: &[u8]) -> bool {
+        true
+    }
 
     /// What the service counts, if anything. Asked once, when its node is made.
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {

@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) transmit: Transmit,
     /// Lines that were delivered and not answered.
     pub(crate) in_flight: usize,
+    /// When a line was last answered. It counts from the beginning of a drain at the earliest.
+    pub(crate) used_at: Time,
     /// The buffer holds no whole line: delivering must wait for more bytes.
     pub(crate) starved: bool,
     /// The session stands in the node's ready queue.
@@ -72,6 +74,7 @@ impl Session {
             outbox: Outbox::new(limits.retained_bytes_max),
             transmit: Transmit::Idle,
             in_flight: 0,
+            used_at: Time::default(),
             starved: true,
             ready: false,
             delivering: false,
@@ -87,7 +90,7 @@ impl Session {
 
     /// Whether the next line may be delivered, if there is one.
     pub(crate) fn may_deliver(&self, limits: &Limits) -> bool {
-        matches!(self.state, State::Open | State::HalfClosed)
+        self.takes_lines()
             && self.in_flight < limits.in_flight_max
             && self.outbox.len() < limits.outbox_bytes_max
     }
@@ -120,9 +123,22 @@ impl Session {
         }
     }
 
+    /// When a drain whose grace ends then ends the session, unless it is ending already: once it holds no whole line
+    /// and has had nothing in flight for long enough.
+    pub(crate) fn drain_due(&self, grace_until: Time, limits: &Limits) -> Option<Time> {
+        let in_use = self.in_flight > 0 || !self.starved;
+        let quiet_at = if in_use { grace_until } else { self.used_at + limits.drain_quiet };
+        self.takes_lines().then(|| quiet_at.min(grace_until))
+    }
+
+    /// Whether lines are still delivered.
+    pub(crate) fn takes_lines(&self) -> bool {
+        matches!(self.state, State::Open | State::HalfClosed)
+    }
+
     /// Stops delivering lines; the session ends when everything owed is sent.
     pub(crate) fn close(&mut self) {
-        if matches!(self.state, State::Open | State::HalfClosed) {
+        if self.takes_lines() {
             self.state = State::Closing;
             self.lines.clear();
         }

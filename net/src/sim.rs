@@ -207,7 +207,7 @@ impl Sim {
         let peer = Peer::Link(link);
         let HostId(target) = self.hosts[host].backends[link];
         let Some(conn) = self.hosts[target].accept(self.now) else {
-            self.input(host, Input::Failed(peer));
+            self.input(host, Input::NotConnected(Backend(link), "nobody listens there"));
             return self.end_turn(host);
         };
         let ends = [(host, peer), (target, Peer::Session(conn))];

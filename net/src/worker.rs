@@ -127,8 +127,8 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
                 }
                 waker.wake();
             }
-        })?;
-        Ok((Self { jobs, done }, thread))
+        });
+        Ok((Self { jobs, done }, thread.map_err(|error| no_thread(name, &error))?))
     }
 }
 
@@ -156,6 +156,15 @@ impl<J, D> Worker<J, D> for ThreadWorker<J, D> {
             Err(TryRecvError::Disconnected) => panic!("the worker's thread is gone"),
         }
     }
+}
+
+/// What limits the threads and processes of a system.
+pub const THREAD_LIMITS: &str =
+    "the user's limit is RLIMIT_NPROC (`ulimit -u`), that of a container or unit is pids.max of its cgroup";
+
+/// What is to be said if the system has no thread to give.
+pub fn no_thread(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start the thread `{name}`: {error}; {THREAD_LIMITS}"))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Service for Frontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
         }
     }
 
@@ -109,7 +109,7 @@ impl Service for Database {
                     out.send(conn, &line);
                 }
             }
-            Event::Reply(..) | Event::Closed(_) | Event::Drain => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Drain => {}
         }
     }
 

@@ -52,8 +52,8 @@ impl Flow for Buyer {
             "GetItem" => return get_item(fields),
             "AddItemToCart" => return add_item(fields),
             "RemoveItemFromCart" => remove_item(fields)?,
-            "SaveCart" => own_cart(fields, Lane::CustomerWrites, Effect::Idempotent, "SaveCart")?,
-            "ClearCart" => own_cart(fields, Lane::CustomerWrites, Effect::Idempotent, "ClearCart")?,
+            "SaveCart" => own_cart(fields, Lane::CustomerWrites, Effect::Once, "SaveCart")?,
+            "ClearCart" => own_cart(fields, Lane::CustomerWrites, Effect::Once, "ClearCart")?,
             "DisplayCart" => own_cart(fields, Lane::Customer, Effect::Read, "GetCart")?,
             "ProvideFeedback" => return provide_feedback(fields),
             "GetSellerRating" => seller_rating(fields)?,
@@ -97,7 +97,7 @@ impl Flow for Buyer {
                 let buyer_id = reply?.data::<Validated>()?.user_id;
                 let item_vote = ItemVote { item_id, vote, buyer_id };
                 let call =
-                    DatabaseCall::new(Lane::ProductWrites, Effect::Idempotent, "ProvideFeedback", &item_vote);
+                    DatabaseCall::new(Lane::ProductWrites, Effect::Once, "ProvideFeedback", &item_vote);
                 Ok(Step::Call(call, Self::ItemVote { buyer_id, vote }))
             }
             Self::ItemVote { buyer_id, vote } => {
@@ -105,8 +105,9 @@ impl Flow for Buyer {
                 let mut voted = Vec::new();
                 encode(&mut voted, &ItemFeedback { item_id: &item_id, feedback });
                 let seller_vote = SellerVote { buyer_id, item_id, seller_id, vote, revision };
+                // The revision keeps a late or second time from replacing a later vote.
                 let call =
-                    DatabaseCall::new(Lane::CustomerWrites, Effect::Idempotent, "RateSeller", &seller_vote);
+                    DatabaseCall::new(Lane::CustomerWrites, Effect::Repeatable, "RateSeller", &seller_vote);
                 Ok(Step::Call(call, Self::SellerVote { voted }))
             }
             Self::SellerVote { voted } => match reply.and_then(Reply::data::<Rated>) {

@@ -29,6 +29,7 @@ use self::throttle::Throttle;
 use crate::database::{Domain, Job, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
+use crate::metrics::Holding;
 use crate::requests::{Credentials, NewAccount, Page, SessionCheck};
 use crate::values::{Ballot, Limit, Quantity, QuantityDelta, Role, UserId, Value};
 
@@ -77,6 +78,9 @@ enum Owner {
     /// The saved cart of a buyer.
     Buyer(u32),
 }
+
+const ACCOUNTS: &str = "Accounts of sellers and of buyers.";
+const SESSIONS: &str = "Sessions that are kept: those that are open, and for an hour those that timed out.";
 
 impl Customer {
     /// `passwords` hashes; `random` is a source of unpredictable bits.
@@ -324,6 +328,11 @@ impl Domain for Customer {
         ("ClearCart", Api::ClearCart),
         ("SaveCart", Api::SaveCart),
     ];
+    const HOLDINGS: &'static [Holding] = &[
+        Holding { name: "marketplace_accounts", help: ACCOUNTS, labels: &[("role", "seller")] },
+        Holding { name: "marketplace_accounts", help: ACCOUNTS, labels: &[("role", "buyer")] },
+        Holding { name: "marketplace_sessions", help: SESSIONS, labels: &[] },
+    ];
 
     fn is_write(api: Api) -> bool {
         use Api::{ClearCart, CreateBuyer, CreateSeller, Login, Logout, RateSeller, SaveCart, UpdateCart};
@@ -401,6 +410,11 @@ impl Domain for Customer {
         self.accounts.buyers.publish();
         self.accounts.votes.publish();
         self.sessions.rows.publish();
+    }
+
+    fn holdings(&self) -> impl Iterator<Item = usize> {
+        let Accounts { sellers, buyers, .. } = &self.accounts;
+        [sellers.len(), buyers.len(), self.sessions.rows.len()].into_iter()
     }
 
     fn end_turn(&mut self, now: Time) {

@@ -10,7 +10,7 @@ use net::{Conn, Event, Metrics, Out, Service, Time, Worker};
 
 use crate::fields::Fields;
 use crate::message::{self, Code, Error, Malformed, Request};
-use crate::metrics::{DatabaseMetrics, Requests, Started, UNKNOWN};
+use crate::metrics::{DatabaseMetrics, Holding, Requests, Started, UNKNOWN};
 use crate::requests::ping;
 
 /// Rows that are committed together, under the number that is reported when they are on disk.
@@ -33,6 +33,8 @@ pub(crate) trait Domain {
 
     /// Its APIs, by their names. `Ping` is answered for every domain.
     const APIS: &'static [(&'static str, Self::Api)];
+    /// What it holds so much of that its number is worth a metric.
+    const HOLDINGS: &'static [Holding];
 
     /// Where the API of this name stands in the list.
     fn place(name: &str) -> Option<usize> {
@@ -70,6 +72,10 @@ pub(crate) trait Domain {
 
     /// The oldest sealed group is on disk: readers may see it.
     fn publish(&mut self);
+
+    /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
+    /// is counted anew for it.
+    fn holdings(&self) -> impl Iterator<Item = usize>;
 
     /// Called at the end of each turn, for upkeep of a bounded amount.
     fn end_turn(&mut self, _now: Time) {}
@@ -141,7 +147,8 @@ enum Executed {
 impl<D: Domain> Database<D> {
     /// A database whose groups are committed by `store`.
     pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
-        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name)));
+        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name), D::HOLDINGS));
+        metrics.hold(domain.holdings());
         Self {
             domain,
             store,
@@ -241,6 +248,7 @@ impl<D: Domain> Database<D> {
                 self.durable += 1;
                 self.domain.publish();
             }
+            self.metrics.hold(self.domain.holdings());
         }
         let mut data = Vec::new();
         while let Some((job, result)) = self.domain.poll(now, &mut data) {
@@ -327,7 +335,7 @@ impl<D: Domain> Service for Database<D> {
                 self.queues.remove(&conn);
             }
             Event::Drain => {}
-            Event::Reply(..) => unreachable!("a database calls nobody"),
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
     }
 

@@ -3,24 +3,34 @@
 //!
 //! It keeps nothing between requests, and does not know what the APIs do.
 
+mod call;
+mod databases;
+mod lane;
+
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
-use serde::Serialize;
 use slab::Slab;
 
+use self::databases::Databases;
+use self::lane::{Database, GREETING};
 use crate::fields::Fields;
-use crate::message::{self, Code, Error, Reply, Request, encode};
+use crate::message::{self, Code, Error, Reply, Request};
 use crate::metrics::{FrontendMetrics, Requests, Started, UNKNOWN};
 use crate::requests::ping;
+
+pub(crate) use self::call::{DatabaseCall, Effect};
+pub(crate) use self::lane::Lane;
+pub use self::lane::backends;
 
 /// What is to be done next about a request.
 pub(crate) enum Step<F> {
     /// Answer with this JSON as `data`.
     Reply(Vec<u8>),
-    /// Answer with the database's reply that has just come, as it is.
+    /// Answer with the database's reply that has just come, as it is but for its ID.
     Relay,
     /// Call a database, and resume this state with what comes back.
     Call(DatabaseCall, F),
@@ -39,82 +49,6 @@ pub(crate) trait Flow: Sized {
 
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
     fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
-}
-
-/// A connection to a database. Replies leave a connection in order, so each kind of call that keeps others
-/// waiting has connections of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Reads of `db_customer`, answered from memory.
-    Customer,
-    /// Writes, answered after a flush.
-    CustomerWrites,
-    /// Passwords, answered after a hash that is slow on purpose.
-    CustomerPasswords,
-    /// Reads of `db_product`.
-    Product,
-    /// Writes of `db_product`.
-    ProductWrites,
-}
-
-impl Lane {
-    /// The names of all lanes, in their order.
-    const NAMES: [&'static str; 5] =
-        ["customer", "customer_writes", "customer_passwords", "product", "product_writes"];
-
-    fn database(self) -> &'static str {
-        match self {
-            Self::Customer | Self::CustomerWrites | Self::CustomerPasswords => "db_customer",
-            Self::Product | Self::ProductWrites => "db_product",
-        }
-    }
-}
-
-/// The addresses of all lanes, in their order, for the node.
-pub fn backends(customer: &str, product: &str) -> Vec<String> {
-    [customer, customer, customer, product, product].map(String::from).to_vec()
-}
-
-/// What repeating a call would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// It changes nothing.
-    Read,
-    /// It changes something, and changes nothing more when it is repeated.
-    Idempotent,
-    /// Each time it changes something.
-    Once,
-}
-
-/// A call to a database.
-pub(crate) struct DatabaseCall {
-    lane: Lane,
-    effect: Effect,
-    api: &'static str,
-    /// The JSON of its `data`.
-    data: Vec<u8>,
-}
-
-impl DatabaseCall {
-    pub(crate) fn new(lane: Lane, effect: Effect, api: &'static str, data: &impl Serialize) -> Self {
-        let mut json = Vec::with_capacity(128);
-        encode(&mut json, data);
-        Self { lane, effect, api, data: json }
-    }
-
-    /// The same call with one field more in its `data`.
-    pub(crate) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
-        let end = self.data.pop();
-        assert_eq!(end, Some(b'}'), "`data` is an object");
-        if self.data != b"{" {
-            self.data.push(b',');
-        }
-        encode(&mut self.data, &name);
-        self.data.push(b':');
-        encode(&mut self.data, value);
-        self.data.push(b'}');
-        self
-    }
 }
 
 /// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
@@ -145,6 +79,9 @@ pub(crate) struct Frontend<F> {
     deadlines: Deadlines,
     requests: Requests,
     metrics: Arc<FrontendMetrics<{ Lane::NAMES.len() }>>,
+    databases: Databases,
+    /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
+    last_number: u64,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
     flow: PhantomData<F>,
@@ -153,8 +90,7 @@ pub(crate) struct Frontend<F> {
 /// Who is to be answered, and to which request.
 struct Asked {
     conn: Conn,
-    /// The JSON of the client's request ID. The databases are called with it too, so that their replies can be
-    /// passed on as they are.
+    /// The JSON of the client's request ID. Clients choose theirs alike, so databases do not see it.
     id: Box<str>,
     started: Started,
 }
@@ -163,6 +99,8 @@ struct Asked {
 struct Parked<F> {
     asked: Asked,
     call: DatabaseCall,
+    /// The number under which it was called last.
+    number: u64,
     deadline: Time,
     /// A connection broke after the call had been handed to it, and the call was repeated.
     repeated: bool,
@@ -178,19 +116,10 @@ impl<F> Parked<F> {
             Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
         };
         let outcome = self.outcome(lost == Lost::Unanswered);
-        Error::new(code, format!("{} {what}; {outcome}", self.call.lane.database()))
+        Error::new(code, format!("{} {what}; {outcome}", self.call.lane.database().name()))
     }
 
-    /// What is to be said of a call that the database did not take, with its words.
-    fn turned_away(&self, said: &Error) -> Error {
-        let Error { code, message } = said;
-        Error::new(
-            *code,
-            format!("{} answered: {message}; {}", self.call.lane.database(), self.outcome(false)),
-        )
-    }
-
-    /// What a call leaves behind, of which the last attempt did or did not reach the database. A flow reads before
+    /// What a call leaves behind, of which the last attempt may or cannot reach the database. A flow reads before
     /// it writes, so where a read fails nothing was changed before it either.
     fn outcome(&self, may_have_arrived: bool) -> &'static str {
         if self.call.effect != Effect::Read && (may_have_arrived || self.repeated) {
@@ -202,14 +131,18 @@ impl<F> Parked<F> {
 }
 
 impl<F: Flow> Frontend<F> {
-    pub(crate) fn new(deadlines: Deadlines) -> Self {
-        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().copied(), Lane::NAMES));
+    /// `backends` are the addresses of the lanes.
+    pub(crate) fn new(deadlines: Deadlines, backends: &[String]) -> Self {
+        let names = Database::ALL.map(Database::name);
+        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().copied(), Lane::NAMES, names));
         Self {
             parked: Slab::new(),
             calls: [0; Lane::NAMES.len()],
             deadlines,
             requests: Requests::new(Arc::clone(&metrics.requests)),
+            databases: Databases::new(backends, &metrics.databases),
             metrics,
+            last_number: 0,
             line: Vec::new(),
             flow: PhantomData,
         }
@@ -241,7 +174,9 @@ impl<F: Flow> Frontend<F> {
         let mut parked = self.parked.remove(key);
         self.count_calls(parked.call.lane, |calls| calls - 1);
         let reply = match result {
-            Ok(line) => Reply::to_request(line, &parked.asked.id).map_err(|said| parked.turned_away(&said)),
+            Ok(line) => {
+                Ok(Reply::to_call(line, parked.number).expect("the node has asked whether it is one"))
+            }
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
                 parked.repeated = true;
@@ -272,11 +207,11 @@ impl<F: Flow> Frontend<F> {
                     _ => self.deadlines.call,
                 };
                 let deadline = out.now() + patience;
-                self.call(Parked { asked, call, deadline, repeated: false, flow }, out);
+                self.call(Parked { asked, call, number: 0, deadline, repeated: false, flow }, out);
             }
             Step::Relay => {
                 let reply = reply.expect("only a reply is relayed");
-                out.send(asked.conn, reply.line());
+                out.send_vectored(asked.conn, &reply.with_id(&asked.id));
                 self.requests.answered(asked.started, reply.error_code(), out);
             }
             Step::Reply(data) => {
@@ -290,10 +225,12 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    fn call(&mut self, parked: Parked<F>, out: &mut Out) {
-        let Parked { asked, call, deadline, .. } = &parked;
+    fn call(&mut self, mut parked: Parked<F>, out: &mut Out) {
+        self.last_number += 1;
+        parked.number = self.last_number;
+        let Parked { call, number, deadline, .. } = &parked;
         self.line.clear();
-        Request::encode(&mut self.line, &asked.id, call.api, &call.data);
+        Request::encode(&mut self.line, *number, call.api, &call.data);
         let (lane, deadline) = (call.lane, *deadline);
         self.count_calls(lane, |calls| calls + 1);
         let key = self.parked.insert(parked);
@@ -340,8 +277,25 @@ impl<F: Flow> Service for Frontend<F> {
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
             // seller too.
             Event::Closed(_) => {}
+            Event::Up(Backend(lane)) => self.databases.lane_is_up(now, Lane::ALL[lane]),
+            Event::Down(Backend(lane), reason) => {
+                self.databases.lane_is_down(now, Lane::ALL[lane], reason);
+            }
             Event::Wake | Event::Drain => {}
         }
+    }
+
+    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
+        Some(GREETING)
+    }
+
+    fn check_greeting(&self, Backend(lane): Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        Lane::ALL[lane].database().check_greeting(line)
+    }
+
+    fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {
+        let parked = self.parked.get(key).expect("a call waits until it is answered");
+        Reply::to_call(line, parked.number).is_some() && std::str::from_utf8(line).is_ok()
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {

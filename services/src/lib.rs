@@ -23,7 +23,7 @@ mod table;
 mod values;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Limits, Service, Workers};
@@ -35,7 +35,7 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::Store;
+use self::store::{Schema, Store, beside};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -88,14 +88,29 @@ pub fn db_product<W: Workers>(
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
-/// A `server_buyer`, whose backends are those of [`backends`].
-pub fn server_buyer(deadlines: Deadlines) -> impl Service {
-    Frontend::<Buyer>::new(deadlines)
+/// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has
+/// none.
+pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
+    let name = match service {
+        "db_customer" => CustomerSchema::NAME,
+        "db_product" => ProductSchema::NAME,
+        _ => return Vec::new(),
+    };
+    let named = directory.join(name).with_extension("db");
+    // The log is beside the file itself, whatever leads to it.
+    let file = named.canonicalize().unwrap_or(named);
+    let log = beside(&file, "-wal");
+    vec![("database", file), ("log", log)]
 }
 
-/// A `server_seller`, whose backends are those of [`backends`].
-pub fn server_seller(deadlines: Deadlines) -> impl Service {
-    Frontend::<Seller>::new(deadlines)
+/// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
+pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
+    Frontend::<Buyer>::new(deadlines, backends)
+}
+
+/// A `server_seller`. Its node must have the same backends, in the order of [`backends`].
+pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
+    Frontend::<Seller>::new(deadlines, backends)
 }
 
 /// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
@@ -103,13 +118,16 @@ pub fn server_seller(deadlines: Deadlines) -> impl Service {
 pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
-/// connection.
+/// connection. Where all are asked to end at once, frontends finish what they have in flight, which takes a database
+/// that goes on answering until they have.
 pub fn database_limits() -> Limits {
     Limits {
         line_bytes_max: 1024 * 1024,
         in_flight_max: 1024,
         outbox_bytes_max: 4 * 1024 * 1024,
         retained_bytes_max: 256 * 1024,
+        drain_grace: Duration::from_secs(3),
+        drain_quiet: Duration::from_millis(300),
         ..Limits::default()
     }
 }

@@ -50,15 +50,16 @@ fn create_account(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, E
     Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Once, api, &account))
 }
 
-/// A login that is repeated opens one more session, which does no harm and times out.
+/// A login that is repeated opens one more session, which takes nothing from others and times out.
 fn login(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
     let login = Login { credentials: Credentials::decode(fields)?, role };
-    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Idempotent, "Login", &login))
+    Ok(DatabaseCall::new(Lane::CustomerPasswords, Effect::Repeatable, "Login", &login))
 }
 
+/// A session that has ended never comes back, so it can be ended again.
 fn logout(fields: &mut Fields<'_>, role: Role) -> Result<DatabaseCall, Error> {
     let check = session(fields, role)?;
-    Ok(DatabaseCall::new(Lane::CustomerWrites, Effect::Idempotent, "Logout", &check))
+    Ok(DatabaseCall::new(Lane::CustomerWrites, Effect::Repeatable, "Logout", &check))
 }
 
 #[derive(Serialize)]

@@ -168,10 +168,10 @@ impl<'a> Request<'a> {
         Ok(Self { id, api, data: envelope.data.map_or("{}", RawValue::get) })
     }
 
-    /// Appends the line of a request, without its end. `id` and `data` are JSON.
-    pub(crate) fn encode(line: &mut Vec<u8>, id: &str, api: &str, data: &[u8]) {
+    /// Appends the line of a request, without its end. `data` is JSON.
+    pub(crate) fn encode(line: &mut Vec<u8>, id: u64, api: &str, data: &[u8]) {
         line.extend_from_slice(b"{\"type\":\"Request\",\"request_id\":");
-        line.extend_from_slice(id.as_bytes());
+        encode(line, &id);
         line.extend_from_slice(b",\"api\":\"");
         line.extend_from_slice(api.as_bytes());
         line.extend_from_slice(b"\",\"data\":");
@@ -184,7 +184,7 @@ impl<'a> Request<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reply<'a> {
     line: &'a [u8],
-    /// What follows the ID in it.
+    /// What follows the number of its call in it.
     rest: &'a [u8],
 }
 
@@ -194,25 +194,22 @@ struct ReplyEnvelope {
 }
 
 impl<'a> Reply<'a> {
-    /// Takes a line that answers the request with this ID.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE`: the line does not carry the ID, so it says something else, such as that the database
-    /// takes no further connection.
-    pub(crate) fn to_request(line: &'a [u8], id: &str) -> Result<Self, Error> {
-        let rest = line.strip_prefix(REPLY_START).and_then(|rest| rest.strip_prefix(id.as_bytes()));
-        if let Some(rest) = rest.filter(|rest| rest.starts_with(b",")) {
-            return Ok(Self { line, rest });
-        }
-        let reply = serde_json::from_slice(line).ok();
-        let error = reply.and_then(|reply: ReplyEnvelope| reply.error);
-        let said = error.map_or_else(|| "something unexpected".into(), |error| error.message);
-        Err(Error::new(Code::Unavailable, said))
+    /// Takes a line that answers the call with this number, and is whole. `None`: it does not.
+    pub(crate) fn to_call(line: &'a [u8], number: u64) -> Option<Self> {
+        let numbered = line.strip_prefix(REPLY_START)?;
+        let digits = numbered.iter().position(|byte| !byte.is_ascii_digit())?;
+        let (digits, rest) = numbered.split_at(digits);
+        let is_whole = match rest.strip_prefix(OK_MIDDLE) {
+            Some(data) => data.ends_with(OK_END),
+            None => rest.starts_with(ERROR_MIDDLE) && rest.ends_with(ERROR_END),
+        };
+        let answers = std::str::from_utf8(digits).ok()?.parse() == Ok(number);
+        (answers && is_whole).then_some(Self { line, rest })
     }
 
-    /// The line as it came.
-    pub(crate) fn line(self) -> &'a [u8] {
-        self.line
+    /// The parts of the line that answers the request with this ID alike.
+    pub(crate) fn with_id(self, id: &'a str) -> [&'a [u8]; 3] {
+        [REPLY_START, id.as_bytes(), self.rest]
     }
 
     /// The code of the error that the database returned, if it is one.
@@ -228,7 +225,7 @@ impl<'a> Reply<'a> {
     /// # Errors
     /// The error that the database returned; `INTERNAL` if its data is not what was expected.
     pub(crate) fn data<T: Deserialize<'a>>(self) -> Result<T, Error> {
-        if let Some(data) = self.rest.strip_prefix(OK_MIDDLE).and_then(|data| data.strip_suffix(b"}")) {
+        if let Some(data) = self.rest.strip_prefix(OK_MIDDLE).and_then(|data| data.strip_suffix(OK_END)) {
             return serde_json::from_slice(data).map_err(|error| unexpected(&error));
         }
         let envelope = serde_json::from_slice(self.line).map_err(|error| unexpected(&error))?;
@@ -246,6 +243,9 @@ fn unexpected(error: &dyn fmt::Display) -> Error {
 
 const REPLY_START: &[u8] = b"{\"type\":\"Response\",\"request_id\":";
 const OK_MIDDLE: &[u8] = b",\"ok\":true,\"error\":null,\"data\":";
+const OK_END: &[u8] = b"}";
+const ERROR_MIDDLE: &[u8] = b",\"ok\":false,\"error\":";
+const ERROR_END: &[u8] = b",\"data\":null}";
 
 /// Begins the line of a reply that succeeds; the JSON of `data` is to follow, then [`end_ok`].
 pub(crate) fn begin_ok(line: &mut Vec<u8>, id: &str) {
@@ -256,16 +256,16 @@ pub(crate) fn begin_ok(line: &mut Vec<u8>, id: &str) {
 
 /// Ends what [`begin_ok`] has begun.
 pub(crate) fn end_ok(line: &mut Vec<u8>) {
-    line.push(b'}');
+    line.extend_from_slice(OK_END);
 }
 
 /// Appends the line of a reply that fails, without its end.
 pub(crate) fn encode_error(line: &mut Vec<u8>, id: &str, error: &Error) {
     line.extend_from_slice(REPLY_START);
     line.extend_from_slice(id.as_bytes());
-    line.extend_from_slice(b",\"ok\":false,\"error\":");
+    line.extend_from_slice(ERROR_MIDDLE);
     encode(line, error);
-    line.extend_from_slice(b",\"data\":null}");
+    line.extend_from_slice(ERROR_END);
 }
 
 /// Appends a value's JSON.
@@ -275,11 +275,16 @@ pub(crate) fn encode(line: &mut Vec<u8>, value: &impl Serialize) {
 
 /// A client's string, escaped and shortened, for messages and logs.
 pub(crate) fn quoted(text: &str) -> String {
-    let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().nth(QUOTED_CHARS_MAX).is_some() {
-        quoted.push('…');
+    excerpt(text, QUOTED_CHARS_MAX)
+}
+
+/// A string from outside, escaped and shortened.
+pub(crate) fn excerpt(text: &str, chars_max: usize) -> String {
+    let mut excerpt: String = text.chars().take(chars_max).flat_map(char::escape_debug).collect();
+    if text.chars().nth(chars_max).is_some() {
+        excerpt.push('…');
     }
-    quoted
+    excerpt
 }
 
 fn is_request_id(id: Option<&RawValue>) -> bool {
@@ -387,7 +392,7 @@ mod tests {
         encode_error(&mut line, "7", &Error::new(Code::NotFound, "no item 1:42"));
         let expected = br#"{"type":"Response","request_id":7,"ok":false,"error":{"code":"NOT_FOUND","message":"no item 1:42"},"data":null}"#;
         assert_eq!(line, expected);
-        let reply = Reply::to_request(&line, "7").expect("it carries the ID");
+        let reply = Reply::to_call(&line, 7).expect("it carries the number");
         assert_eq!(reply.data::<()>(), Err(Error::new(Code::NotFound, "no item 1:42")));
     }
 
@@ -404,21 +409,30 @@ mod tests {
         let mut line = Vec::new();
         begin_ok(&mut line, "7");
         line.extend_from_slice(b"{}}");
-        assert_eq!(Reply::to_request(&line, "7").expect("it carries the ID").error_code(), None);
+        assert_eq!(Reply::to_call(&line, 7).expect("it carries the number").error_code(), None);
         line.clear();
         encode_error(&mut line, "7", &Error::new(Code::NotFound, "no item 1:42"));
-        let reply = Reply::to_request(&line, "7").expect("it carries the ID");
+        let reply = Reply::to_call(&line, 7).expect("it carries the number");
         assert_eq!(reply.error_code(), Some(Code::NotFound));
     }
 
     #[test]
-    fn a_reply_to_another_request_is_not_passed_on() {
-        let mut line = Vec::new();
-        encode_error(&mut line, "null", &Error::new(Code::ResourceExhausted, "too many"));
-        let error = Reply::to_request(&line, "7").expect_err("another ID");
-        assert_eq!(error, Error::new(Code::Unavailable, "too many"));
-        assert!(Reply::to_request(b"{\"type\":\"Response\",\"request_id\":77,", "7").is_err());
-        assert!(Reply::to_request(b"garbage", "7").is_err());
+    fn only_a_whole_line_with_the_number_of_the_call_is_its_reply() {
+        let line = |id: &str, rest: &str| format!(r#"{{"type":"Response","request_id":{id}{rest}"#);
+        let good = r#","ok":true,"error":null,"data":{}}"#;
+        assert!(Reply::to_call(line("7", good).as_bytes(), 7).is_some());
+        for id in ["77", "", "8", "null", "-7", "+7", "\"7\"", "7.0", "18446744073709551623"] {
+            assert!(Reply::to_call(line(id, good).as_bytes(), 7).is_none(), "{id}");
+        }
+        let error = r#","ok":false,"error":{"code":"NOT_FOUND","message":"x"},"data":null}"#;
+        for whole in [good, error] {
+            for cut in 0..whole.len() {
+                let half = line("7", &whole[..cut]);
+                let cut_at_end_of_object = half.ends_with("{}");
+                assert!(Reply::to_call(half.as_bytes(), 7).is_none() || cut_at_end_of_object, "{half}");
+            }
+        }
+        assert!(Reply::to_call(b"garbage", 7).is_none());
     }
 
     #[test]

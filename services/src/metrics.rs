@@ -4,6 +4,7 @@
 //! clock is read: what is carried out within one turn may take long, too. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
@@ -65,14 +66,16 @@ struct Counts {
 /// Takes note of requests that are answered.
 pub(crate) struct Requests {
     metrics: Arc<RequestMetrics>,
-    slow_lines: SlowLines,
+    slow_lines: LineLimit,
 }
 
-/// How many lines about slow requests were logged in a second.
-#[derive(Default)]
-struct SlowLines {
-    second: u64,
-    count: u32,
+/// Lets so many log lines of a kind through in each window of time.
+pub(crate) struct LineLimit {
+    window: Duration,
+    lines_max: u32,
+    /// The present window, counted from the beginning of time, and the lines in it.
+    number: u128,
+    lines: u32,
 }
 
 impl RequestMetrics {
@@ -108,7 +111,7 @@ impl RequestMetrics {
 
 impl Requests {
     pub(crate) fn new(metrics: Arc<RequestMetrics>) -> Self {
-        Self { metrics, slow_lines: SlowLines::default() }
+        Self { metrics, slow_lines: LineLimit::new(Duration::from_secs(1), SLOW_LINES_MAX) }
     }
 
     /// The number of an API, by its name and its place in the service's list, if it has one.
@@ -139,16 +142,27 @@ impl Requests {
     }
 }
 
-impl SlowLines {
-    /// Whether another line may be logged.
-    fn next(&mut self, now: Time) -> bool {
-        let second = now.as_millis() / 1000;
-        if self.second != second {
-            *self = Self { second, count: 0 };
-        }
-        self.count += 1;
-        self.count <= SLOW_LINES_MAX
+impl LineLimit {
+    pub(crate) fn new(window: Duration, lines_max: u32) -> Self {
+        Self { window, lines_max, number: 0, lines: 0 }
     }
+
+    /// Whether another line may be logged.
+    pub(crate) fn next(&mut self, now: Time) -> bool {
+        let number = u128::from(now.as_nanos()) / self.window.as_nanos();
+        if self.number != number {
+            (self.number, self.lines) = (number, 0);
+        }
+        self.lines = self.lines.saturating_add(1);
+        self.lines <= self.lines_max
+    }
+}
+
+/// Something that a database holds a number of: the metric's name, its meaning and its labels.
+pub(crate) struct Holding {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
 }
 
 /// What a database counts.
@@ -156,14 +170,23 @@ pub(crate) struct DatabaseMetrics {
     pub(crate) requests: Arc<RequestMetrics>,
     pub(crate) commit_rows: Histogram,
     pub(crate) flush_duration: Histogram,
+    holdings: Vec<(&'static Holding, Gauge)>,
 }
 
 impl DatabaseMetrics {
-    pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, holdings: &'static [Holding]) -> Self {
         Self {
             requests: Arc::new(RequestMetrics::new(apis)),
             commit_rows: Histogram::new(ROWS),
             flush_duration: Histogram::new(DURATIONS),
+            holdings: holdings.iter().map(|holding| (holding, Gauge::default())).collect(),
+        }
+    }
+
+    /// Takes note of how much there is of each holding.
+    pub(crate) fn hold(&self, numbers: impl Iterator<Item = usize>) {
+        for ((_, gauge), number) in self.holdings.iter().zip(numbers) {
+            gauge.set(number as u64);
         }
     }
 }
@@ -179,6 +202,9 @@ impl Metrics for DatabaseMetrics {
         );
         let name = "marketplace_flush_duration_seconds";
         out.histogram_seconds(name, "Time that a commit took to be on disk.", &[], &self.flush_duration);
+        for (Holding { name, help, labels }, number) in &self.holdings {
+            out.gauge(name, help, labels, number.get());
+        }
     }
 }
 
@@ -188,12 +214,35 @@ pub(crate) struct FrontendMetrics<const LANES: usize> {
     /// Calls to the databases that were not answered yet, by the lane.
     pub(crate) calls: [Gauge; LANES],
     lanes: [&'static str; LANES],
+    pub(crate) databases: [Arc<DatabaseLinks>; 2],
+}
+
+/// What a frontend counts about its connections to a database.
+pub(crate) struct DatabaseLinks {
+    name: &'static str,
+    /// 1 while all of them stand.
+    pub(crate) up: Gauge,
+    /// Connections that were made, and those that could not be.
+    pub(crate) connects: Counter,
+    pub(crate) failures: Counter,
+}
+
+impl DatabaseLinks {
+    pub(crate) fn new(name: &'static str) -> Self {
+        let (connects, failures) = (Counter::default(), Counter::default());
+        Self { name, up: Gauge::default(), connects, failures }
+    }
 }
 
 impl<const LANES: usize> FrontendMetrics<LANES> {
-    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, lanes: [&'static str; LANES]) -> Self {
+    pub(crate) fn new(
+        apis: impl Iterator<Item = &'static str>,
+        lanes: [&'static str; LANES],
+        databases: [&'static str; 2],
+    ) -> Self {
+        let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
         let calls = [(); LANES].map(|()| Gauge::default());
-        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes }
+        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases }
     }
 }
 
@@ -204,6 +253,16 @@ impl<const LANES: usize> Metrics for FrontendMetrics<LANES> {
             let help = "Calls to databases that were not answered yet.";
             out.gauge("marketplace_calls_in_flight", help, &[("backend", lane)], calls.get());
         }
+        for database in &self.databases {
+            let DatabaseLinks { name, up, connects, failures } = &**database;
+            let help = "Event loops all of whose connections to the database stand.";
+            out.gauge("marketplace_backend_up", help, &[("backend", name)], up.get());
+            for (outcome, count) in [("ok", connects), ("failed", failures)] {
+                let help = "Attempts to connect to the database.";
+                let labels = [("backend", *name), ("outcome", outcome)];
+                out.counter("marketplace_backend_connects_total", help, &labels, count.get());
+            }
+        }
     }
 }
 
@@ -213,7 +272,7 @@ mod tests {
 
     #[test]
     fn slow_requests_are_logged_up_to_a_number_of_lines_in_a_second() {
-        let mut lines = SlowLines::default();
+        let mut lines = LineLimit::new(Duration::from_secs(1), SLOW_LINES_MAX);
         for second in [7, 8] {
             let logged = (0..1000).filter(|ms| lines.next(Time::from_millis(second * 1000 + ms)));
             assert_eq!(logged.count(), SLOW_LINES_MAX as usize);

@@ -10,6 +10,7 @@ mod rows;
 pub(crate) mod sqlite;
 
 use std::collections::HashMap;
+use std::iter;
 
 use net::Time;
 use serde::Serialize;
@@ -22,6 +23,7 @@ use self::rows::ProductRow;
 use crate::database::{Domain, Outcome};
 use crate::fields::{Fields, invalid};
 use crate::message::{Code, Error, encode};
+use crate::metrics::Holding;
 use crate::requests::{NewItem, Page, Search};
 use crate::table::Table;
 use crate::values::{
@@ -283,6 +285,8 @@ impl Domain for Product {
         ("ProvideFeedback", Api::ProvideFeedback),
         ("CheckAvailability", Api::CheckAvailability),
     ];
+    const HOLDINGS: &'static [Holding] =
+        &[Holding { name: "marketplace_items", help: "Items, in stock or not.", labels: &[] }];
 
     fn is_write(api: Api) -> bool {
         use Api::{ChangeItemPrice, ProvideFeedback, RegisterItem, UpdateUnitsForSale};
@@ -319,6 +323,10 @@ impl Domain for Product {
         let votes = self.votes.seal();
         rows.extend(votes.filter_map(|((id, buyer_id), vote)| Some(ProductRow::Vote(id, buyer_id, *vote?))));
         rows
+    }
+
+    fn holdings(&self) -> impl Iterator<Item = usize> {
+        iter::once(self.items.len())
     }
 
     fn publish(&mut self) {

@@ -76,7 +76,7 @@ fn register(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
 
 fn change_price(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
     let change = PriceChange { item_id: fields.required("item_id")?, price: fields.required("price")? };
-    Ok(DatabaseCall::new(Lane::ProductWrites, Effect::Idempotent, "ChangeItemPrice", &change))
+    Ok(DatabaseCall::new(Lane::ProductWrites, Effect::Once, "ChangeItemPrice", &change))
 }
 
 fn update_units(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {

@@ -28,6 +28,7 @@ use self::connection::{Files, Log, SharedFile, configure, connect, log_of};
 pub use self::error::StoreError;
 use self::error::{failure, unreadable};
 use self::file::DatabaseFile;
+pub(crate) use self::file::beside;
 use self::maintenance::{Maintainer, StoreWorker};
 pub(crate) use self::schema::{LINEAGE, Schema};
 use self::seal::Seal;

@@ -72,6 +72,11 @@ impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
         self.durable.get(key)
     }
 
+    /// How many rows are on disk.
+    pub(crate) fn len(&self) -> usize {
+        self.durable.len()
+    }
+
     /// The row with all changes, on disk or not.
     pub(crate) fn latest(&self, key: &K) -> Option<&V> {
         match self.changes.get(key) {

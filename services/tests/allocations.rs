@@ -11,25 +11,44 @@ const WARM_UP: usize = 10;
 struct Frontend<S> {
     node: Node<S>,
     client: Conn,
+    /// The number of the last call.
+    last_number: u64,
 }
 
 impl<S: Service> Frontend<S> {
-    fn new(service: S) -> Self {
-        let links = backends("", "").len();
-        let mut node = Node::new(service, Limits::default(), links);
+    fn new(make: impl FnOnce(Deadlines, &[String]) -> S) -> Self {
+        let links = backends("db_customer", "db_product");
+        let mut node = Node::new(make(Deadlines::default(), &links), Limits::default(), links.len());
         node.handle_timeout(NOW);
         while node.poll_output().is_some() {}
-        (0..links).for_each(|link| node.handle_input(NOW, Input::Connected(Backend(link))));
         let client = node.accept(NOW).expect("there is room");
-        Self { node, client }
+        let mut frontend = Self { node, client, last_number: 0 };
+        for (link, database) in links.iter().enumerate() {
+            frontend.node.handle_input(NOW, Input::Connected(Backend(link)));
+            assert_eq!(frontend.transmit(), Peer::Link(link));
+            let greeting = reply(0, &format!("{{\"service\":\"{database}\"}}"));
+            frontend.node.handle_input(NOW, Input::Received(Peer::Link(link), greeting.as_bytes()));
+        }
+        frontend
     }
 
-    /// The allocations of a request to which the databases reply with these lines in turn.
-    fn allocations(&mut self, request: &str, replies: &[String]) -> u64 {
+    /// The allocations of a request to which the databases reply with this data in turn.
+    fn allocations(&mut self, request: &str, replies: &[&str]) -> u64 {
         for _ in 0..WARM_UP {
-            self.run(request.as_bytes(), replies);
+            let replies = self.next_replies(replies);
+            self.run(request.as_bytes(), &replies);
         }
-        allocation_counter::measure(|| self.run(request.as_bytes(), replies)).count_total
+        let replies = self.next_replies(replies);
+        allocation_counter::measure(|| self.run(request.as_bytes(), &replies)).count_total
+    }
+
+    /// The lines of the replies to the next calls.
+    fn next_replies(&mut self, replies: &[&str]) -> Vec<String> {
+        let number = |data: &&str| {
+            self.last_number += 1;
+            reply(self.last_number, data)
+        };
+        replies.iter().map(number).collect()
     }
 
     fn run(&mut self, request: &[u8], replies: &[String]) {
@@ -58,8 +77,8 @@ impl<S: Service> Frontend<S> {
     }
 }
 
-fn reply(data: &str) -> String {
-    format!("{{\"type\":\"Response\",\"request_id\":12,\"ok\":true,\"error\":null,\"data\":{data}}}\n")
+fn reply(number: u64, data: &str) -> String {
+    format!("{{\"type\":\"Response\",\"request_id\":{number},\"ok\":true,\"error\":null,\"data\":{data}}}\n")
 }
 
 #[test]
@@ -68,16 +87,16 @@ fn a_request_allocates_a_handful_of_times() {
     let price = format!(
         "{{\"request_id\":12,\"api\":\"ChangeItemPrice\",\"data\":{{\"session_id\":\"{session}\",\"item_id\":\"1:42\",\"price\":12.5}}}}\n"
     );
-    let replies = [reply(r#"{"role":"seller","user_id":7}"#), reply(r#"{"item_id":"1:42","price":12.5}"#)];
-    let changing = Frontend::new(server_seller(Deadlines::default())).allocations(&price, &replies);
+    let replies = [r#"{"role":"seller","user_id":7}"#, r#"{"item_id":"1:42","price":12.5}"#];
+    let changing = Frontend::new(server_seller).allocations(&price, &replies);
     assert!(changing <= 5, "changing a price takes {changing} allocations");
 
     let search = "{\"request_id\":12,\"api\":\"SearchItemsForSale\",\"data\":{\"category\":1,\"keywords\":[\"book\"]}}\n";
-    let mut buyer = Frontend::new(server_buyer(Deadlines::default()));
+    let mut buyer = Frontend::new(server_buyer);
     for items in [1, 100] {
         let page = vec![format!("{{\"name\":\"{}\"}}", "x".repeat(150)); items].join(",");
-        let page = reply(&format!("{{\"items\":[{page}],\"total\":{items},\"next_cursor\":null}}"));
-        let searching = buyer.allocations(search, &[page]);
+        let page = format!("{{\"items\":[{page}],\"total\":{items},\"next_cursor\":null}}");
+        let searching = buyer.allocations(search, &[&page]);
         assert!(searching <= 7, "a search that finds {items} items takes {searching} allocations");
     }
 }

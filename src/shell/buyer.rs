@@ -35,7 +35,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Optional,
         repeat: Repeat::Always,
-        view: View::List { rows: "items", columns: ITEM_COLUMNS, footer: "{total} found." },
+        view: View::Items { footer: "{total} found." },
     },
     Command {
         name: "item",
@@ -70,7 +70,7 @@ const COMMANDS: &[Command] = &[
         summary: "keep the cart for later sessions",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
+        repeat: Repeat::Never,
         view: View::Sentence("Cart saved."),
     },
     Command {
@@ -79,7 +79,7 @@ const COMMANDS: &[Command] = &[
         summary: "empty the cart",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
+        repeat: Repeat::Never,
         view: View::Sentence("Cart emptied."),
     },
     Command {
@@ -111,8 +111,7 @@ const COMMANDS: &[Command] = &[
         summary: "vote an item and its seller up or down",
         parameters: &[ITEM, Parameter::required("vote", "vote", Kind::Text, "up or down").positional()],
         session: SessionUse::Required,
-        // A second vote replaces the first.
-        repeat: Repeat::Always,
+        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: {feedback.up} up, {feedback.down} down."),
     },
     Command {

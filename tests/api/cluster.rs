@@ -74,16 +74,18 @@ impl Server {
     pub(crate) fn buyer(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
-            let service = services::server_buyer(setup.deadlines);
-            run(reactor, service, setup.frontend_limits, backends(customer, product));
+            let backends = backends(customer, product);
+            let service = services::server_buyer(setup.deadlines, &backends);
+            run(reactor, service, setup.frontend_limits, backends);
         })
     }
 
     pub(crate) fn seller(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
-            let service = services::server_seller(setup.deadlines);
-            run(reactor, service, setup.frontend_limits, backends(customer, product));
+            let backends = backends(customer, product);
+            let service = services::server_seller(setup.deadlines, &backends);
+            run(reactor, service, setup.frontend_limits, backends);
         })
     }
 

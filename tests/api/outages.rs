@@ -1,6 +1,6 @@
 //! Databases that are down, go down, come back, or do not answer.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -85,8 +85,8 @@ fn own_address() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-/// A database that takes `connections` and then no more. It answers nothing, and reports each API that it is asked
-/// for; if it is `dying`, each connection ends with its first request.
+/// A `db_product` that takes `connections` and then no more. It answers nothing but the greeting, and reports each API
+/// that it is asked for; if it is `dying`, each connection ends with its first request.
 fn mute_database(address: &str, connections: usize, dying: bool) -> Receiver<String> {
     let listener = TcpListener::bind(address).unwrap();
     let (sender, receiver) = channel();
@@ -105,12 +105,23 @@ fn listen(stream: &TcpStream, sender: &Sender<String>, dying: bool) {
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
         let request: Value = serde_json::from_str(&line).unwrap();
+        if request["api"] == "Ping" {
+            greet(stream, &request["request_id"]);
+            continue;
+        }
         let _ = sender.send(request["api"].as_str().unwrap().to_owned());
         if dying {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
     }
+}
+
+fn greet(mut stream: &TcpStream, id: &Value) {
+    let data = r#"{"service":"db_product","version":"0","commits":0}"#;
+    let reply =
+        format!("{{\"type\":\"Response\",\"request_id\":{id},\"ok\":true,\"error\":null,\"data\":{data}}}\n");
+    let _ = stream.write_all(reply.as_bytes());
 }
 
 fn new_item() -> Value {
@@ -274,6 +285,8 @@ fn a_frontend_that_is_stopped_answers_what_is_in_flight() {
     client.send(format!("{get}\n{get}"));
     assert_eq!(asked.recv_timeout(LONG).unwrap(), "GetItem");
     drop(shop);
+    // Both had come before.
+    Reply::new(client.read_line(), "1").refused_with("UNAVAILABLE", "GetItem");
     Reply::new(client.read_line(), "1").refused_with("UNAVAILABLE", "GetItem");
     client.assert_closed();
 }

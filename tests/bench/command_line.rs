@@ -29,11 +29,18 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--buyer nowhere --seller 127.0.0.1:1",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --reactors 2",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --unsafe-no-flush",
+        "--json - --csv -",
+        "--json - --csv /dev/stdout",
+        "--svg -",
+        "--report -",
         "--bogus",
         "measure",
         "growth --items 10,x",
         "growth --items ''",
         "growth --idle -1",
+        "growth --items 0",
+        "growth --idle 20000",
+        "growth --csv out.csv",
         "growth more",
         "compare",
         "compare a.json",
@@ -67,7 +74,10 @@ fn results_are_compared_and_what_is_none_is_refused() {
     assert!(stdout(&output).contains("2+1") && stdout(&output).contains("seed"), "{}", stdout(&output));
 
     fs::write(folder.path("none.json"), "{\"host\":{}}").unwrap();
-    for (a, b, file) in [("a.json", "none.json", "none.json"), ("gone.json", "a.json", "gone.json")] {
+    fs::write(folder.path("empty.json"), "").unwrap();
+    fs::write(folder.path("binary.json"), b"\xff").unwrap();
+    for file in ["none.json", "empty.json", "binary.json", "gone.json", "."] {
+        let (a, b) = if file == "gone.json" { (file, "a.json") } else { ("a.json", file) };
         let output = folder.run(&format!("compare {a} {b}"));
         assert_code(&output, 1);
         assert!(stderr(&output).contains(file), "{}", stderr(&output));

@@ -1,4 +1,4 @@
-//! Services that answer wrongly, die or are not there, and a user who has seen enough.
+//! Services that answer wrongly, die, turn clients away or are not there.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -73,17 +73,46 @@ fn where_nobody_listens_it_ends_with_3() {
 }
 
 #[test]
+fn a_frontend_that_turns_clients_away_is_quoted() {
+    let (marketplace, folder) = (Marketplace::start(&["--connections-max=2"]), Folder::new());
+    let output = folder.run(&format!("--clients 5+0 --runs 2 --calls 5 {}", running(&marketplace)));
+    assert_code(&output, 1);
+    for part in ["error: Ping: ", "2 connections", "RESOURCE_EXHAUSTED: "] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_found_before_anything_is_measured() {
+    let folder = Folder::new();
+    for (words, needed) in [("--clients 100+100", "264"), ("growth --items 10 --idle 500", "584")] {
+        let limited = format!("ulimit -n 200 && exec \"$0\" bench {words}");
+        let program = env!("CARGO_BIN_EXE_marketplace");
+        let output =
+            Command::new("sh").args(["-c", &limited, program]).current_dir(folder.path("")).output().unwrap();
+        assert_code(&output, 1);
+        let expected =
+            format!("needs {needed} descriptors, and the limit is 200: raise it with `ulimit -n {needed}`");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
 fn calls_that_are_lost_with_a_frontend_are_counted_by_code() {
     let mut marketplace = Marketplace::start(&[]);
     let folder = Folder::new();
     let process = start(folder.command(&format!("{ENDLESS} {}", running(&marketplace))));
-    wait_for_commits(&marketplace.db_product);
+    wait_for_commits(&marketplace.db_product, COMMITS);
     marketplace.server_seller.kill();
     let (code, log) = process.finish();
     assert_eq!(code, Some(1), "{log}");
     let errors = errors(&folder);
     assert!(errors["CONNECTION_LOST"].as_u64() >= Some(1), "{errors}");
     assert!(errors["CANNOT_CONNECT"].as_u64() >= Some(1), "{errors}");
+    let reason = format!("server_seller at {}: Connection refused", marketplace.server_seller.address);
+    assert!(log.contains(&reason), "{log}");
+    assert!(log.contains("2 of the run's items may still be for sale"), "{log}");
     assert!(!log.contains("panicked"), "{log}");
 }
 
@@ -92,7 +121,7 @@ fn calls_that_fail_with_a_database_are_counted_by_code() {
     let mut marketplace = Marketplace::start(&[]);
     let folder = Folder::new();
     let process = start(folder.command(&format!("{ENDLESS} {}", running(&marketplace))));
-    wait_for_commits(&marketplace.db_product);
+    wait_for_commits(&marketplace.db_product, COMMITS);
     marketplace.db_product.kill();
     let (code, log) = process.finish();
     assert_eq!(code, Some(1), "{log}");
@@ -123,39 +152,6 @@ fn a_service_of_its_own_that_dies_fails_the_benchmark() {
     }
 }
 
-#[test]
-fn an_interrupt_ends_it_in_warm_up_too_and_leaves_no_process() {
-    for (signal, words) in [
-        (Signal::INT, "--clients 2+2 --calls 100000000 --floor"),
-        (Signal::INT, "--clients 2+2 --warmup 100000000"),
-        (Signal::TERM, "--clients 2+2 --calls 100000000 --rate 1000"),
-    ] {
-        let folder = Folder::new();
-        let process = start(folder.command(words));
-        wait_for_commits_of_child(&process);
-        let children = process.children();
-        assert_eq!(children.len(), if words.contains("floor") { 8 } else { 4 });
-        process.signal(signal);
-        let (code, log) = process.finish();
-        assert!(code == Some(1) && log.ends_with("error: interrupted\n"), "{code:?}: {log}");
-        assert_ended(&children);
-    }
-}
-
-#[test]
-fn an_interrupt_ends_it_while_nobody_answers() {
-    let mut script = vec![Act::Reply(r#"{"items":[],"total":0}"#), Act::Reply(r#"{"service":"x"}"#)];
-    script.extend([Act::Ignore, Act::Ignore]);
-    let server = FakeServer::start(&script);
-    let addresses = format!("--buyer {} --seller {}", server.address, server.address);
-    let folder = Folder::new();
-    let process = start(folder.command(&format!("--mix Ping --clients 1+0 {addresses}")));
-    wait_until("a call that is not answered", || server.lines().len() == 3);
-    process.signal(Signal::INT);
-    // A call has 60 seconds, and so has this test's patience.
-    assert_eq!(process.finish().0, Some(1));
-}
-
 /// Checks that none of these processes is left.
 #[track_caller]
 pub(super) fn assert_ended(processes: &[(String, Pid)]) {
@@ -165,7 +161,7 @@ pub(super) fn assert_ended(processes: &[(String, Pid)]) {
 }
 
 /// Starts a benchmark whose table nobody reads.
-fn start(mut command: Command) -> Process {
+pub(super) fn start(mut command: Command) -> Process {
     Process::start(command.stdout(Stdio::null()))
 }
 
@@ -176,12 +172,15 @@ fn errors(folder: &Folder) -> Value {
     runs(&results)[0]["errors"].clone()
 }
 
-fn wait_for_commits(database: &Service) {
-    wait_for_commits_at(&database.address.to_string());
+/// Waits until a database has made so many commits more than now.
+pub(super) fn wait_for_commits(database: &Service, more: u64) {
+    let address = database.address.to_string();
+    let before = commits(&address).expect("the database answers");
+    wait_for_commits_at(&address, before + more);
 }
 
 /// Waits until the `db_product` that a benchmark has started has work.
-fn wait_for_commits_of_child(process: &Process) {
+pub(super) fn wait_for_commits_of_child(process: &Process) {
     let address = || {
         let (command, _) =
             process.child_commands().find(|(command, _)| command.contains(&"server_seller".into()))?;
@@ -189,11 +188,11 @@ fn wait_for_commits_of_child(process: &Process) {
         command.get(place + 1).cloned()
     };
     wait_until("the start of a frontend", || address().is_some());
-    wait_for_commits_at(&address().expect("it was waited for"));
+    wait_for_commits_at(&address().expect("it was waited for"), COMMITS);
 }
 
-fn wait_for_commits_at(address: &str) {
-    wait_until("commits", || commits(address).is_some_and(|commits| commits > COMMITS));
+fn wait_for_commits_at(address: &str, more_than: u64) {
+    wait_until("commits", || commits(address).is_some_and(|commits| commits > more_than));
 }
 
 fn commits(address: &str) -> Option<u64> {

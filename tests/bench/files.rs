@@ -1,6 +1,7 @@
 //! A whole benchmark on services of its own, and what it writes.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -84,20 +85,95 @@ fn check_floor(scenario: &Value) {
     }
 }
 
+/// Measures little.
+const SHORT: &str = "--clients 1+1 --runs 1 --calls 5 --warmup 0";
+
 #[test]
 fn what_cannot_be_written_is_said_before_anything_is_measured() {
     let folder = Folder::new();
     fs::write(folder.path("REPORT.md"), "Prose.\n").unwrap();
+    fs::write(folder.path("old.json"), "before").unwrap();
+    fs::create_dir(folder.path("folder")).unwrap();
     let refused = [
-        ("--json out.json --report REPORT.md#elsewhere", "there is no line <!-- bench:elsewhere -->"),
+        (
+            "--json out.json --report REPORT.md#elsewhere",
+            "REPORT.md: there is no line <!-- bench:elsewhere -->",
+        ),
+        ("--report nowhere.md", "cannot read nowhere.md: No such file"),
         ("--json nowhere/out.json", "cannot write nowhere/out.json: its folder does not exist"),
+        ("--csv out.csv --json folder", "cannot write folder: is a directory"),
+        ("--csv ''", "cannot write : "),
+        ("--json old.json --svg REPORT.md", "cannot draw into REPORT.md: "),
+        ("--json old.json --csv ./old.json", "old.json twice"),
+        ("--json out.json --csv ./folder/../out.json", "out.json twice"),
+        ("--svg folder --csv folder/runs.svg", "runs.svg twice"),
+        ("--json /proc/out.json", "cannot write /proc/out.json: "),
     ];
     for (outputs, message) in refused {
-        let output = folder.run(&format!("--clients 1+0 --runs 1 --calls 2 --mix Ping {outputs}"));
+        let output = folder.run(&format!("{SHORT} {outputs}"));
         assert_code(&output, 1);
-        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{outputs}: {}", stderr(&output));
         assert_eq!(stdout(&output), "", "nothing was measured");
     }
+    let output = folder.run(&format!("{SHORT} --json folder --csv nowhere/out.csv"));
+    assert_eq!(stderr(&output).matches("error: cannot write").count(), 2, "{}", stderr(&output));
     assert_eq!(fs::read_to_string(folder.path("REPORT.md")).unwrap(), "Prose.\n");
-    assert!(!folder.path("out.json").exists());
+    assert_eq!(fs::read_to_string(folder.path("old.json")).unwrap(), "before");
+    assert!(!folder.path("out.json").exists() && !folder.path("out.csv").exists());
+}
+
+#[test]
+fn what_fails_costs_nothing_else() {
+    for (stdout, files, written) in [
+        ("/dev/full", "--json out.json --csv out.csv", &["out.json", "out.csv"][..]),
+        ("/dev/null", "--json /dev/full --csv out.csv", &["out.csv"]),
+        ("/dev/full", "--json /dev/full --csv /dev/full --svg .", &["runs.svg"]),
+    ] {
+        let folder = Folder::new();
+        let mut command = folder.command(&format!("{SHORT} {files}"));
+        let output =
+            command.stdout(fs::File::create(stdout).unwrap()).stderr(Stdio::piped()).output().unwrap();
+        assert_code(&output, 1);
+        let failures = files.matches("/dev/full").count() + usize::from(stdout == "/dev/full");
+        assert_eq!(stderr(&output).matches("No space left").count(), failures, "{}", stderr(&output));
+        for file in written {
+            assert!(!fs::read(folder.path(file)).unwrap().is_empty(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn standard_output_may_be_for_programs() {
+    let folder = Folder::new();
+    let output = folder.run(&format!("{SHORT} --json - --csv out.csv"));
+    assert_code(&output, 0);
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(results["options"]["calls"], 5);
+    assert!(stderr(&output).contains("calls/s"), "the table: {}", stderr(&output));
+    assert!(fs::read_to_string(folder.path("out.csv")).unwrap().starts_with("scenario,"));
+    assert!(!folder.path("-").exists());
+    let output = folder.run(&format!("{SHORT} --csv /dev/stdout"));
+    assert_code(&output, 0);
+    assert!(
+        stdout(&output).starts_with("scenario,") && !stdout(&output).contains("┆"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for words in ["--json out.json", "--json out.json --csv -"] {
+        let folder = Folder::new();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder
+            .command(&format!("{SHORT} {words}"))
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert_code(&output, 0);
+        assert_eq!(json(&folder.path("out.json"))["incomplete"], Value::Null);
+    }
 }

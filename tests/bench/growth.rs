@@ -1,6 +1,7 @@
 //! Growth with the catalogue and with idle connections.
 
 use std::fs;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -31,13 +32,20 @@ fn growth_is_measured_for_each_size() {
 }
 
 #[test]
-fn an_interrupt_ends_it_while_a_catalogue_is_filled() {
+fn an_interrupt_while_a_catalogue_is_filled_leaves_what_is_complete() {
     let folder = Folder::new();
-    let process = Process::start(&mut folder.command("growth --items 1000000000 --idle 0"));
-    wait_until("the start of a database", || !process.children().is_empty());
+    let words = "growth --items 10,1000000000 --idle 0 --json out.json";
+    let process = Process::start(folder.command(words).stdout(Stdio::null()));
+    // The first size is measured by four services, and the second is filled by one of them.
+    wait_until("the first size", || process.children().len() == 4);
+    wait_until("the second size", || process.children().len() == 1);
     let children = process.children();
     process.signal(Signal::INT);
     let (code, log) = process.finish();
-    assert!(code == Some(1) && log.ends_with("error: interrupted\n"), "{code:?}: {log}");
+    let last = "error: interrupted after 1 of 3 measurements\n";
+    assert!(code == Some(130) && log.ends_with(last), "{code:?}: {log}");
     assert_ended(&children);
+    let growth = json(&folder.path("out.json"));
+    assert_eq!(growth["catalogues"][0]["items"], 10);
+    assert_eq!(growth["incomplete"], "interrupted after 1 of 3 measurements");
 }

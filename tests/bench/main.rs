@@ -9,6 +9,7 @@ mod failures;
 mod fake;
 mod files;
 mod growth;
+mod interrupts;
 #[allow(dead_code)]
 #[path = "../recovery/marketplace.rs"]
 mod marketplace;

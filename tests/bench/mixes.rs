@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::marketplace::Marketplace;
-use super::{Folder, running, runs};
+use super::{Folder, assert_code, running, runs, stdout};
 
 const APIS: [&str; 18] = [
     "Ping",
@@ -35,6 +35,20 @@ fn every_api_can_be_measured_alone() {
         let of_apis = runs(&results)[0]["apis"].as_array().unwrap();
         assert!(of_apis.iter().any(|of| of["api"] == api), "{api}: {of_apis:?}");
         assert_eq!(results["options"]["mix"], api);
+        // There are no purchases, because nothing can be bought.
+        let in_vain = of_apis.iter().map(|of| of["in_vain"].as_u64().unwrap()).sum::<u64>() > 0;
+        assert_eq!(in_vain, api == "GetBuyerPurchases", "{api}: {of_apis:?}");
+    }
+}
+
+#[test]
+fn what_was_measured_in_vain_is_told() {
+    let folder = Folder::new();
+    for api in ["SearchItemsForSale", "DisplayCart", "SaveCart"] {
+        let output = folder.run(&format!("--mix {api} --clients 2+0 --runs 1 --calls 3 --floor"));
+        assert_code(&output, 0);
+        let note = format!("marketplace: every call of {api} was in vain");
+        assert!(stdout(&output).contains(&note), "{}", stdout(&output));
     }
 }
 

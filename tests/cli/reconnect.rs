@@ -17,9 +17,15 @@ fn a_read_is_repeated() {
 
 #[test]
 fn a_write_is_not_repeated() {
-    for words in ["add 1:42 1", "remove 1:42 1", "buy", "create-account ann --password p"] {
+    let create = "create-account ann --password p";
+    let buying = ["add 1:42 1", "remove 1:42 1", "save", "clear", "vote 1:42 up", "buy", create];
+    let selling = ["price 1:42 5", "units 1:42 1", create];
+    let buying = buying.map(|words| ("buyer", words)).into_iter();
+    for (role, words) in buying.chain(selling.map(|words| ("seller", words))) {
         let server = FakeServer::start(&[Act::Close]);
-        let output = User::new().buyer(&server, &format!("--session s {words}"));
+        let address = server.address.to_string();
+        let args = [role, "--server", &address, "--session", "s"].into_iter().chain(words.split(' '));
+        let output = User::new().command(&args.collect::<Vec<_>>()).output().unwrap();
         assert_code(&output, 1);
         assert!(stderr(&output).contains("may have been carried out"), "{words}: {}", stderr(&output));
         assert_eq!(server.lines().len(), 1, "{words}");

@@ -1,6 +1,7 @@
 //! How services are watched: over HTTP beside their clients, by systemd, and in their logs.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -18,6 +19,7 @@ const ADMIN: &str = "--admin=127.0.0.1:0";
 
 /// A service, and where it is watched.
 struct Watched {
+    name: String,
     process: Process,
     address: SocketAddr,
     admin: SocketAddr,
@@ -32,7 +34,8 @@ impl Watched {
         let address = |line: &str, before: &str| {
             line.split_once(before).expect("the line has it").1.trim().parse().expect("HOST:PORT")
         };
-        Self { address: address(&ready, "listening on "), admin: address(&admin, "admin="), process }
+        let (address, admin) = (address(&ready, "listening on "), address(&admin, "admin="));
+        Self { name: name.to_owned(), process, address, admin }
     }
 
     fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
@@ -50,12 +53,18 @@ impl Watched {
         (status.to_owned(), body.to_owned())
     }
 
-    /// All that is counted, by name and labels; what cannot be read fails the test.
+    /// All that is counted, by name and labels; what cannot be read, or does not name the service, fails the test.
     #[track_caller]
     fn metrics(&self) -> HashMap<String, f64> {
         let (status, text) = self.get("/metrics");
         assert_eq!(status, "200");
-        read_metrics(&text)
+        let label = format!(r#"{{marketplace_service="{}""#, self.name);
+        let named = read_metrics(&text).into_iter().map(|(series, value)| {
+            let (name, labels) = series.split_once(&label).unwrap_or_else(|| panic!("{series} is nobody's"));
+            let labels = if labels == "}" { "".to_owned() } else { labels.replacen(',', "{", 1) };
+            (format!("{name}{labels}"), value)
+        });
+        named.collect()
     }
 }
 
@@ -109,25 +118,31 @@ fn all_services_say_how_they_are_and_what_they_did() {
     }
 
     let version = env!("CARGO_PKG_VERSION");
-    for (name, service) in [
-        ("db_customer", &customer),
-        ("db_product", &product),
-        ("server_seller", &seller),
-        ("server_buyer", &buyer),
-    ] {
+    for service in [&customer, &product, &seller, &buyer] {
         assert_eq!(service.get("/livez"), ("200".to_owned(), "ok\n".to_owned()));
         assert_eq!(service.get("/readyz"), ("200".to_owned(), "ok\n".to_owned()));
         assert_eq!(service.get("/").0, "404");
         let metrics = service.metrics();
-        let info = format!(r#"marketplace_build_info{{service="{name}",version="{version}"}}"#);
-        assert_eq!(metrics[&info], 1.0);
+        assert_eq!(metrics[&format!(r#"marketplace_build_info{{version="{version}"}}"#)], 1.0);
         assert!(metrics["process_start_time_seconds"] > 1e9);
+        assert!(metrics["process_resident_memory_bytes"] > 1e6);
+        assert!(metrics["process_open_fds"] > 5.0);
+        assert!(metrics["process_max_fds"] > metrics["process_open_fds"]);
         assert!(metrics["marketplace_loop_busy_seconds_total"] > 0.0);
     }
     let metrics = customer.metrics();
     assert_eq!(metrics[r#"marketplace_requests_total{api="CreateSeller",outcome="ok"}"#], 1.0);
     assert_eq!(metrics["marketplace_commit_rows_count"], 1.0);
     assert_eq!(metrics[r#"marketplace_flush_duration_seconds_bucket{le="+Inf"}"#], 1.0);
+    assert_eq!(metrics[r#"marketplace_accounts{role="seller"}"#], 1.0);
+    assert_eq!(metrics[r#"marketplace_accounts{role="buyer"}"#], 0.0);
+    assert_eq!(metrics["marketplace_sessions"], 0.0);
+    let metrics = product.metrics();
+    assert_eq!(metrics["marketplace_items"], 0.0);
+    for (file, name) in [("database", "product.db"), ("log", "product.db-wal")] {
+        let bytes = fs::metadata(data.path().join(name)).unwrap().len();
+        assert_eq!(metrics[&format!(r#"marketplace_store_bytes{{file="{file}"}}"#)], bytes as f64);
+    }
     let metrics = buyer.metrics();
     assert_eq!(metrics["marketplace_reactors"], 3.0);
     assert_eq!(metrics["marketplace_connections"], 16.0);

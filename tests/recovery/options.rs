@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::client::Client;
 use super::process::{Process, binary};
-use super::service::Service;
+use super::service::{Service, own_host};
 
 const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
 
@@ -144,5 +144,25 @@ fn a_database_warns_only_if_it_does_not_flush() {
             assert_eq!(code, Some(0), "{log}");
             assert_eq!(log.contains("WARN") && log.contains("event=unsafe_no_flush"), warns, "{name}: {log}");
         }
+    }
+}
+
+#[test]
+fn a_thread_that_cannot_be_started_is_an_error() {
+    let data = tempfile::tempdir().unwrap();
+    for (name, thread) in [("db_customer", "signals"), ("server_buyer", "signals"), ("up", "log")] {
+        let mut command = binary(&[name]);
+        match name {
+            "up" => command.args(["--host", &own_host().to_string()]),
+            _ => command.arg("--listen=127.0.0.1:0"),
+        };
+        if name != "server_buyer" {
+            command.arg("--data").arg(data.path());
+        }
+        // No system has that much memory for a stack.
+        let (code, message) = Process::run(command.env("RUST_MIN_STACK", (1_u64 << 47).to_string()));
+        assert_eq!(code, Some(1), "{message}");
+        assert!(message.contains(&format!("cannot start the thread `{thread}`: ")), "{message}");
+        assert!(message.contains("RLIMIT_NPROC") && message.contains("pids.max"), "{message}");
     }
 }

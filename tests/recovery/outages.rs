@@ -2,13 +2,14 @@
 
 use std::iter;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::client::Client;
 use super::marketplace::Marketplace;
-use super::process::PATIENCE;
+use super::process::{PATIENCE, binary};
 use super::service::{Service, own_host};
 
 /// So short that a call fails while a database is away.
@@ -193,6 +194,65 @@ fn a_frontend_may_be_there_before_its_databases() {
     buyer.must_refuse("SearchItemsForSale", json!({"category": 1}), "UNAVAILABLE");
     let _database = Service::database_at("db_product", data.path(), absent);
     assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), |_| ())["total"], 0);
+}
+
+#[test]
+fn a_frontend_says_once_which_database_is_away_and_when_it_is_back() {
+    let data = tempfile::tempdir().unwrap();
+    let customer = Service::database("db_customer", data.path());
+    let absent = (own_host(), 6002).into();
+    let mut frontend = Service::frontend("server_seller", customer.address, absent, &[]);
+    let line = frontend.process().wait_for("event=backend_down");
+    let expected = format!(
+        "WARN  [services::frontend::databases] event=backend_down backend=db_product address={absent} reason=\"Connection refused"
+    );
+    assert!(line.contains(&expected), "{line}");
+    for _ in 0..2 {
+        let mut product = Service::database_at("db_product", data.path(), absent);
+        let line = frontend.process().wait_for("event=backend_up backend=db_product");
+        assert!(line.contains("away_ms="), "{line}");
+        product.stop();
+        frontend.process().wait_for("event=backend_down backend=db_product");
+        // Connecting again and again in vain is not worth a line.
+        thread::sleep(Duration::from_millis(300));
+    }
+    frontend.stop();
+    let (_, log) = frontend.finish();
+    assert_eq!(log.matches("event=backend_down").count(), 3, "{log}");
+    assert_eq!(log.matches("event=backend_up").count(), 3, "{log}");
+}
+
+#[test]
+fn addresses_that_are_swapped_are_found_before_any_client_is_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let [customer, product] = ["db_customer", "db_product"].map(|name| Service::database(name, data.path()));
+    let mut frontend = Service::frontend("server_buyer", product.address, customer.address, &[IMPATIENT]);
+    let process = frontend.process();
+    let lines = [process.wait_for("event=backend_down"), process.wait_for("event=backend_down")];
+    for (name, address, other) in
+        [("db_customer", product.address, "db_product"), ("db_product", customer.address, "db_customer")]
+    {
+        let expected =
+            format!("backend={name} address={address} reason=\"it is {other}, not {name}\" failures=1");
+        assert!(lines.iter().any(|line| line.contains(&expected)), "{expected}: {lines:?}");
+    }
+    let mut buyer = Client::new(frontend.address);
+    let message = buyer.must_refuse("SearchItemsForSale", json!({"category": 1}), "UNAVAILABLE");
+    assert_eq!(message, "db_product cannot be reached; nothing was changed");
+}
+
+#[test]
+fn a_frontend_that_a_database_turns_away_says_what_it_was_told() {
+    let data = tempfile::tempdir().unwrap();
+    let customer = Service::database("db_customer", data.path());
+    let mut args = Service::database_args("db_product", data.path());
+    args.push("--connections-max=1".to_owned());
+    let full = Service::adopt("db_product", binary(&["db_product", "--listen=127.0.0.1:0"]).args(args));
+    let mut only = Client::new(full.address);
+    only.must("Ping", json!({}));
+    let mut frontend = Service::frontend("server_buyer", customer.address, full.address, &[]);
+    let line = frontend.process().wait_for("event=backend_down");
+    assert!(line.contains("reason=\"it says: there are 1 connections, and there may be no more\""), "{line}");
 }
 
 fn with(mut data: Value, field: &str, value: &str) -> Value {

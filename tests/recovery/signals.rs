@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -15,10 +16,14 @@ use super::service::{Service, own_host};
 
 /// Writes that are in flight at once. All are delivered in the turn of the first request.
 const WRITES: usize = 50;
+/// The signals that ask a service to end.
+const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+/// After so long, another signal is a second one.
+const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_database_answers_and_stores_what_is_in_flight() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in STOPS {
         let data = tempfile::tempdir().unwrap();
         let mut database = Service::database("db_product", data.path());
         let mut connection = connect(database.address).unwrap();
@@ -61,7 +66,7 @@ fn a_database_finishes_the_password_it_is_hashing() {
 
 #[test]
 fn a_frontend_answers_what_is_in_flight() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in STOPS {
         let database = SlowDatabase::start();
         let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
         let mut connection = connect(frontend.address).unwrap();
@@ -79,23 +84,62 @@ fn a_frontend_answers_what_is_in_flight() {
 }
 
 #[test]
-fn a_second_signal_ends_a_service_at_once() {
-    for (first, second) in
-        [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::INT), (Signal::TERM, Signal::INT)]
-    {
-        let database = SlowDatabase::start();
-        let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-        let mut connection = connect(frontend.address).unwrap();
-        connection.get_mut().write_all(search().as_bytes()).unwrap();
-        let _unanswered = database.next_call();
+fn a_stop_that_arrives_in_several_ways_is_one_stop() {
+    let database = SlowDatabase::start();
+    let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+    let mut connection = connect(frontend.address).unwrap();
+    connection.get_mut().write_all(search().as_bytes()).unwrap();
+    let call = database.next_call();
 
-        frontend.process().signal(first);
-        frontend.process().wait_for("event=draining");
+    STOPS.into_iter().chain(STOPS).for_each(|signal| frontend.process().signal(signal));
+    frontend.process().wait_for("event=draining");
+    call.answer();
+    assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
+    let (code, log) = frontend.finish();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("event=draining").count(), 1, "{log}");
+}
+
+#[test]
+fn a_signal_a_second_later_ends_a_service_at_once() {
+    let database = SlowDatabase::start();
+    let mut services: Vec<_> = STOPS
+        .into_iter()
+        .map(|first| {
+            let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+            let mut connection = connect(frontend.address).unwrap();
+            connection.get_mut().write_all(search().as_bytes()).unwrap();
+            let unanswered = database.next_call();
+            frontend.process().signal(first);
+            frontend.process().wait_for("event=draining");
+            (frontend, connection, unanswered)
+        })
+        .collect();
+    thread::sleep(SECOND);
+    for ((frontend, ..), second) in services.iter_mut().zip(STOPS.into_iter().rev()) {
         frontend.process().signal(second);
+    }
+    for (frontend, mut connection, _unanswered) in services {
         assert!(read_reply(&mut connection).is_none(), "what was in flight is given up");
         // A drain that has run out of time would end with 0.
         assert_eq!(frontend.finish().0, Some(1));
     }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let address = SocketAddr::from((own_host(), 6003));
+    let script = r#"trap '' HUP; exec "$0" "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
+    let mut frontend = Process::start(command.arg(format!("--listen={address}")));
+    frontend.wait_for("event=ready");
+    frontend.signal(Signal::HUP);
+    Client::new(address).must("Ping", json!({}));
+    frontend.signal(Signal::TERM);
+    let (code, log) = frontend.finish();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("event=draining signal=15"), "{log}");
 }
 
 #[test]
@@ -146,7 +190,7 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     assert_eq!(frontend.finish().0, Some(0));
 }
 
-/// Stands in for both databases, and answers a call when the test says so.
+/// Stands in for `db_product`, and answers a call when the test says so.
 pub(crate) struct SlowDatabase {
     pub(crate) address: SocketAddr,
     calls: Receiver<SlowCall>,
@@ -171,8 +215,13 @@ impl SlowDatabase {
                     for line in BufReader::new(&connection).lines().map_while(Result::ok) {
                         let mut call: Value = serde_json::from_str(&line).unwrap();
                         let connection = connection.try_clone().unwrap();
-                        // It fails when the test is over.
-                        let _ = calls_in.send(SlowCall { connection, request_id: call["request_id"].take() });
+                        let slow = SlowCall { connection, request_id: call["request_id"].take() };
+                        if call["api"] == "Ping" {
+                            slow.answer_with(json!({"service": "db_product"}));
+                        } else {
+                            // It fails when the test is over.
+                            let _ = calls_in.send(slow);
+                        }
                     }
                 });
             }
@@ -187,12 +236,16 @@ impl SlowDatabase {
 
 impl SlowCall {
     /// Answers with a search that has found nothing.
-    pub(crate) fn answer(mut self) {
-        let data = json!({"items": [], "total": 0, "next_cursor": null});
+    pub(crate) fn answer(self) {
+        self.answer_with(json!({"items": [], "total": 0, "next_cursor": null}));
+    }
+
+    fn answer_with(mut self, data: Value) {
         let id = self.request_id;
         let reply =
             format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#);
-        self.connection.write_all(format!("{reply}\n").as_bytes()).unwrap();
+        // A frontend that has ended does not want to know.
+        let _ = self.connection.write_all(format!("{reply}\n").as_bytes());
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::PASSWORD;
+use super::client::{connect, read_reply};
 use super::process::{Process, binary, processes, wait_until};
 use super::service::own_host;
 
@@ -40,7 +43,7 @@ impl Place {
         self.home.path().join("data")
     }
 
-    fn command(&self, data: &Path) -> std::process::Command {
+    fn command(&self, data: &Path) -> Command {
         let mut command = binary(&["up", "--host", &self.host.to_string()]);
         command.arg("--data").arg(data);
         command
@@ -142,6 +145,10 @@ fn up_starts_all_services_and_stops_them_in_order() {
         up.process.signal(signal);
         let (code, log) = up.end();
         assert_eq!(code, Some(0), "{log}");
+        for line in log.lines() {
+            let (name, said) = line.split_once(" | ").expect("a line says whose it is");
+            assert!(SERVICES.contains(&name.trim_end()) && said.ends_with(char::is_alphanumeric), "{line}");
+        }
         let stopped: Vec<_> = ["server_", "db_"]
             .map(|kind| log.rfind(&format!("event=stopped service={kind}")).expect("it stops"))
             .to_vec();
@@ -165,13 +172,42 @@ fn a_service_that_dies_ends_all() {
 }
 
 #[test]
-fn a_second_signal_kills_what_does_not_end() {
+fn a_stop_that_reaches_all_at_once_answers_what_is_in_flight() {
+    let place = Place::new();
+    let up = place.up();
+    let seller = place.address(6004).parse().unwrap();
+    let mut connections: Vec<_> = (0..16)
+        .map(|n| {
+            let mut connection = connect(seller).unwrap();
+            let account = json!({"name": format!("seller {n}"), "password": PASSWORD});
+            let line = json!({"api": "CreateAccount", "data": account}).to_string() + "\n";
+            connection.get_mut().write_all(line.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    // Passwords are hashed one after another, so most are still in flight.
+    assert_eq!(read_reply(&mut connections.remove(0)).unwrap()["ok"], true);
+    for child in up.children().into_values() {
+        kill_process(child, Signal::TERM).unwrap();
+    }
+    up.process.signal(Signal::TERM);
+    for connection in &mut connections {
+        assert_eq!(read_reply(connection).expect("it is answered")["ok"], true);
+    }
+    let (code, log) = up.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn a_second_signal_a_second_later_kills_what_does_not_end() {
     let place = Place::new();
     let mut up = place.up();
     kill_process(up.children()["db_product"], Signal::STOP).unwrap();
     up.process.signal(Signal::TERM);
-    // It has taken the first signal, and waits for the one that does not end.
+    up.process.signal(Signal::INT);
+    // It waits for the one that does not end, and the second signal has not killed it.
     up.process.wait_for("event=stopped service=db_customer");
+    thread::sleep(Duration::from_secs(1));
     up.process.signal(Signal::TERM);
     let (code, log) = up.end();
     assert_eq!(code, Some(1), "{log}");
@@ -180,17 +216,46 @@ fn a_second_signal_kills_what_does_not_end() {
 }
 
 #[test]
+fn a_stop_while_it_starts_is_in_order_whatever_has_started() {
+    let place = Place::new();
+    for milliseconds in [1, 3, 10, 30, 60] {
+        let up = Process::start(&mut place.command(&place.data()));
+        wait_until("the first service", || !up.children().is_empty());
+        thread::sleep(Duration::from_millis(milliseconds));
+        up.signal(Signal::INT);
+        let (code, log) = up.finish();
+        assert_eq!(code, Some(0), "after {milliseconds} ms: {log}");
+        place.assert_empty();
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_nothing_where_hangups_are_ignored() {
+    let place = Place::new();
+    let script = r#"trap '' HUP; exec "$0" "$@" >/dev/full 2>&1"#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_marketplace"), "up"]);
+    let up = Process::start(command.args(["--host", &place.host.to_string(), "--data"]).arg(place.data()));
+    let answers = |port| place.run(&["ping", &place.address(port)]).status.success();
+    wait_until("all services", || PORTS.into_iter().all(answers));
+    for (_, pid) in up.children() {
+        kill_process(pid, Signal::HUP).unwrap();
+    }
+    up.signal(Signal::HUP);
+    assert!(PORTS.into_iter().all(answers));
+    up.signal(Signal::TERM);
+    assert_eq!(up.finish().0, Some(0));
+}
+
+#[test]
 fn nothing_is_left_of_an_up_that_is_killed() {
     let place = Place::new();
-    let mut up = place.up();
-    up.process.kill();
+    let up = place.up();
+    up.process.signal(Signal::KILL);
+    // A service that stops listens no more a moment before it lets go of its data; its log ends with it.
+    up.process.finish();
     for port in PORTS {
-        wait_until("the end of a service", || TcpStream::connect((place.host, port)).is_err());
-    }
-    // A database closes its file after its last connection.
-    for file in ["customer.db", "product.db"] {
-        let file = fs::File::open(place.data().join(file)).unwrap();
-        wait_until("the end of a database", || file.try_lock().is_ok());
+        assert!(TcpStream::connect((place.host, port)).is_err(), "somebody still listens on {port}");
     }
     place.up();
 }

@@ -1,6 +1,8 @@
-//! Many eyes on one price while `db_product` crashes all the time: what anyone has once seen stays seen.
+//! Many eyes on one price while two sellers change it, connections break and `db_product` crashes all the time: what
+//! anyone has once seen stays seen, and what has once given way does not come back.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,8 +14,9 @@ use crate::client::{Outcome, Span, User};
 use crate::history::Register;
 use crate::model::cents;
 use crate::script::Request;
-use crate::world::{Place, World};
+use crate::world::{Place, World, calm};
 
+const SELLERS: usize = 2;
 const WATCHERS: usize = 8;
 const CRASHES: usize = 60;
 const CALM_MAX: Duration = Duration::from_millis(40);
@@ -22,13 +25,39 @@ const CALM_MAX: Duration = Duration::from_millis(40);
 #[derive(Default)]
 struct Market {
     price: Register<u64>,
+    glimpses: BTreeMap<u64, Glimpses>,
     closed: bool,
+}
+
+/// When a price was seen for the first time, and when another one was seen after it. No price is asked for twice.
+struct Glimpses {
+    seen_at: Time,
+    gone_at: Option<Time>,
+}
+
+impl Market {
+    /// Checks that a read may show the price.
+    fn see(&mut self, span: Span, cents: u64) {
+        self.price.read(span, &cents);
+        for (other, glimpses) in &mut self.glimpses {
+            if *other != cents && glimpses.seen_at <= span.start {
+                glimpses.gone_at = Some(glimpses.gone_at.map_or(span.end, |at| at.min(span.end)));
+            }
+        }
+        let new = Glimpses { seen_at: span.end, gone_at: None };
+        let Glimpses { seen_at, gone_at } = self.glimpses.entry(cents).or_insert(new);
+        *seen_at = span.end.min(*seen_at);
+        let comes_back = gone_at.is_some_and(|at| at <= span.start);
+        assert!(!comes_back, "a read at {span:?} shows {cents} again, which was gone at {gone_at:?}");
+    }
 }
 
 /// Changes the price all the time.
 struct Seller {
     market: Rc<RefCell<Market>>,
     session_id: String,
+    /// The place of the last write.
+    place: usize,
 }
 
 /// Looks at the price all the time.
@@ -38,16 +67,15 @@ struct Watcher {
 
 impl User for Seller {
     fn next(&mut self, now: Time) -> Option<Request> {
-        let Market { price, closed } = &mut *self.market.borrow_mut();
+        let Market { price, closed, .. } = &mut *self.market.borrow_mut();
         let cents = price.len() as u64 + 1;
-        price.write(cents, now);
+        self.place = price.write(cents, now);
         let data = json!({"session_id": self.session_id, "item_id": "1:1", "price": cents as f64 / 100.0});
         (!*closed).then_some(Request { api: "ChangeItemPrice", data })
     }
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
-        let write = &mut self.market.borrow_mut().price;
-        write.last().expect("it was made").attempted(span, &outcome);
+        self.market.borrow_mut().price.at(self.place).attempted(span, &outcome);
     }
 }
 
@@ -59,7 +87,7 @@ impl User for Watcher {
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
         if let Some(data) = outcome.data() {
-            self.market.borrow_mut().price.read(span, &cents(&data["item"]["price"]));
+            self.market.borrow_mut().see(span, cents(&data["item"]["price"]));
         }
     }
 }
@@ -67,7 +95,7 @@ impl User for Watcher {
 /// Runs everything once.
 pub(crate) fn run(seed: u64) {
     let faults = Faults { delay_max: Duration::from_millis(1), ..Faults::default() };
-    let mut world = World::new(seed, faults);
+    let mut world = World::new(seed, faults.clone());
     let mut rng = fastrand::Rng::with_seed(seed);
     let account = json!({"name": "sam", "password": "secret"});
     world.get(Place::ServerSeller, "CreateAccount", account.clone());
@@ -78,22 +106,26 @@ pub(crate) fn run(seed: u64) {
     world.get(Place::ServerSeller, "RegisterItemForSale", item);
 
     let price = Register::starting_with(1, world.sim.now());
-    let market = Rc::new(RefCell::new(Market { price, closed: false }));
+    let market = Rc::new(RefCell::new(Market { price, glimpses: BTreeMap::new(), closed: false }));
+    world.sim.set_faults(Faults { cuts_per_million: rng.u32(0..20_000), ..faults });
     let mut users = Vec::new();
     for _ in 0..WATCHERS {
         users.push(world.add_client(Place::ServerBuyer, Watcher { market: Rc::clone(&market) }).1);
     }
-    let seller = Seller { market: Rc::clone(&market), session_id };
-    users.push(world.add_client(Place::ServerSeller, seller).1);
+    for _ in 0..SELLERS {
+        let seller = Seller { market: Rc::clone(&market), session_id: session_id.clone(), place: 0 };
+        users.push(world.add_client(Place::ServerSeller, seller).1);
+    }
     for _ in 0..CRASHES {
         world.pass(Duration::from_micros(rng.u64(0..CALM_MAX.as_micros() as u64)));
-        // A frontend that goes on repeats the change that was lost; one that crashes too does not.
+        // A frontend that goes on tells its clients what was lost; one that crashes too does not.
         let places: &[Place] =
             if rng.bool() { &[Place::DbProduct] } else { &[Place::DbProduct, Place::ServerSeller] };
         places.iter().for_each(|place| world.crash(*place));
         places.iter().for_each(|place| world.start(*place));
     }
     market.borrow_mut().closed = true;
+    world.sim.set_faults(calm());
     world.run_while(|_| users.iter().any(|done| !done.get()));
     assert!(market.borrow().price.len() > CRASHES / 2, "prices were changed between the crashes");
 }

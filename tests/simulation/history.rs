@@ -103,8 +103,14 @@ impl<V: PartialEq + std::fmt::Debug> Register<V> {
         Self { writes: vec![(value, write)] }
     }
 
-    pub(crate) fn write(&mut self, value: V, now: Time) {
+    /// Begins a write; returns its place.
+    pub(crate) fn write(&mut self, value: V, now: Time) -> usize {
         self.writes.push((value, Write::new(now)));
+        self.writes.len() - 1
+    }
+
+    pub(crate) fn at(&mut self, place: usize) -> &mut Write {
+        &mut self.writes[place].1
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -59,9 +59,8 @@ impl World {
         let root = temporary_directory();
         let mut sim = Sim::new(seed, START, faults);
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
-        let lanes = services::backends("customer", "product");
         let lanes: Vec<_> =
-            lanes.iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
+            lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
         let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
         let directories = ["customer", "product"].map(|name| root.path().join(name));
         let mut world = Self { sim, root, copies: 0, directories, hosts };
@@ -91,8 +90,14 @@ impl World {
                     .expect("db_product opens its file");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }
-            Place::ServerBuyer => self.start_frontend(host, services::server_buyer(Deadlines::default())),
-            Place::ServerSeller => self.start_frontend(host, services::server_seller(Deadlines::default())),
+            Place::ServerBuyer => {
+                let service = services::server_buyer(Deadlines::default(), &lanes());
+                self.start_frontend(host, service);
+            }
+            Place::ServerSeller => {
+                let service = services::server_seller(Deadlines::default(), &lanes());
+                self.start_frontend(host, service);
+            }
         }
     }
 
@@ -168,9 +173,13 @@ impl World {
     }
 
     fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
-        let lanes = services::backends("", "").len();
-        self.sim.start(host, Node::new(service, Limits::default(), lanes));
+        self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
     }
+}
+
+/// The backends of a frontend.
+fn lanes() -> Vec<String> {
+    services::backends("customer", "product")
 }
 
 /// A directory in memory where there is one: crashes are simulated, so no flush need reach a disk.

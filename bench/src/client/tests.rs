@@ -68,6 +68,13 @@ impl Talk {
     /// Answers the last request.
     fn answer(&mut self, api: Api, data: &Value) -> Result<(), Mistake> {
         let line = reply(self.client.last_id, data);
+        self.client.take(api, line.as_bytes(), &mut self.world).map(|_| ())
+    }
+
+    /// Makes a call; tells whether it was of any use.
+    fn use_of(&mut self, api: Api, data: &Value) -> Result<Use, Mistake> {
+        self.request(api);
+        let line = reply(self.client.last_id, data);
         self.client.take(api, line.as_bytes(), &mut self.world)
     }
 
@@ -101,22 +108,54 @@ fn a_seller_is_set_up_and_leaves_nothing_for_sale() {
     assert_eq!(talk.answer(Api::RegisterItemForSale, &json!({"item_id": "2:1"})), Ok(()));
     assert_eq!(talk.world.items.len(), 1);
 
-    assert_eq!(talk.client.teardown_calls(), 1);
-    let (api, sold_out) = talk.tear_down();
-    assert_eq!(api, Api::UpdateUnitsForSale);
-    assert_eq!(sold_out, json!({"session_id": "s1", "item_id": "1:9", "quantity_delta": -STOCK}));
-    assert_eq!(talk.answer(Api::UpdateUnitsForSale, &json!({"item_id": "1:9", "quantity": 0})), Ok(()));
+    assert_eq!(talk.client.items_for_sale(), 2);
+    for (item_id, units) in [("1:9", STOCK), ("2:1", OTHER_UNITS)] {
+        assert!(talk.client.has_teardown());
+        let (api, sold_out) = talk.tear_down();
+        assert_eq!(api, Api::UpdateUnitsForSale);
+        assert_eq!(sold_out, json!({"session_id": "s1", "item_id": item_id, "quantity_delta": -units}));
+        assert_eq!(talk.answer(Api::UpdateUnitsForSale, &json!({"item_id": item_id, "quantity": 0})), Ok(()));
+    }
+    assert_eq!((talk.client.has_teardown(), talk.client.items_for_sale()), (false, 0));
+}
+
+#[test]
+fn an_item_that_cannot_be_taken_off_the_market_is_tried_once_and_counted() {
+    let mut talk = Talk::ready(Role::Seller, "default");
+    let (api, _) = talk.tear_down();
+    assert_eq!(talk.answer(api, &json!({"item_id": "1:1", "quantity": 3})), WRONG);
+    assert!(!talk.client.has_teardown());
+    let mut talk = Talk::ready(Role::Seller, "default");
+    talk.tear_down();
+    // No reply came.
+    assert_eq!((talk.client.has_teardown(), talk.client.items_for_sale()), (false, 1));
 }
 
 #[test]
 fn a_seller_who_is_logged_out_at_the_end_logs_in_to_sell_out() {
     let mut talk = Talk::ready(Role::Seller, "Logout");
     assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
-    assert_eq!(talk.client.teardown_calls(), 2);
     assert_eq!(talk.tear_down().0, Api::Login);
     assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
     let (api, sold_out) = talk.tear_down();
     assert_eq!((api, &sold_out["session_id"]), (Api::UpdateUnitsForSale, &json!("s2")));
+}
+
+#[test]
+fn a_seller_whose_session_has_timed_out_logs_in_to_sell_out() {
+    let mut talk = Talk::ready(Role::Seller, "SearchItemsForSale");
+    let (api, first) = talk.tear_down();
+    let id = talk.client.last_id;
+    let timed_out = format!(
+        r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"SESSION_TIMEOUT","message":"?"}},"data":null}}"#
+    );
+    assert_eq!(talk.client.take(api, timed_out.as_bytes(), &mut talk.world), Ok(Use::Something));
+    assert_eq!(talk.tear_down().0, Api::Login);
+    assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
+    let (api, again) = talk.tear_down();
+    assert_eq!((&again["item_id"], &again["quantity_delta"]), (&first["item_id"], &first["quantity_delta"]));
+    assert_eq!(talk.answer(api, &json!({"item_id": "1:1", "quantity": 0})), Ok(()));
+    assert_eq!((talk.client.has_teardown(), talk.client.items_for_sale()), (false, 0));
 }
 
 #[test]
@@ -215,13 +254,54 @@ fn nothing_is_taken_out_of_an_empty_cart() {
 
 #[test]
 fn who_is_logged_out_logs_in_first() {
-    let mut talk = Talk::ready(Role::Buyer, "DisplayCart");
-    assert_eq!(talk.next().0, Api::DisplayCart);
+    let mut talk = Talk::ready(Role::Buyer, "GetBuyerPurchases");
+    assert_eq!(talk.next().0, Api::GetBuyerPurchases);
     assert_eq!(talk.call(Api::Logout, &json!({"logged_out": true})), Ok(()));
     assert_eq!(talk.next().0, Api::Login);
     assert_eq!(talk.answer(Api::Login, &json!({"session_id": "s2", "user_id": 7})), Ok(()));
     let (api, data) = talk.next();
-    assert_eq!((api, &data["session_id"]), (Api::DisplayCart, &json!("s2")));
+    assert_eq!((api, &data["session_id"]), (Api::GetBuyerPurchases, &json!("s2")));
+}
+
+#[test]
+fn an_api_that_is_measured_alone_has_something_to_do() {
+    use Api::{AddItemToCart, ClearCart, DisplayCart, Login, Logout, RemoveItemFromCart, SaveCart};
+    let cases = [
+        ("DisplayCart", [AddItemToCart, DisplayCart, DisplayCart, DisplayCart]),
+        ("ClearCart", [AddItemToCart, ClearCart, AddItemToCart, ClearCart]),
+        ("SaveCart", [AddItemToCart, SaveCart, RemoveItemFromCart, SaveCart]),
+        ("Logout", [Logout, Login, Logout, Login]),
+    ];
+    for (mix, expected) in cases {
+        let mut talk = Talk::ready(Role::Buyer, mix);
+        for api in expected {
+            assert_eq!(talk.next().0, api, "{mix}");
+            talk.client.carried_out(api);
+        }
+    }
+    // Shoppers do what shoppers do, and where nothing is for sale there is nothing to do.
+    let mut talk = Talk::ready(Role::Buyer, "DisplayCart");
+    talk.world.items.clear();
+    assert_eq!(talk.next().0, DisplayCart);
+}
+
+#[test]
+fn a_call_that_finds_and_changes_nothing_is_in_vain() {
+    let mut talk = Talk::ready(Role::Buyer, "shopping");
+    let in_vain = Ok(Use::InVain);
+    let (saved, logged_out) = (json!({"saved": true}), json!({"logged_out": true}));
+    let empty_page = json!({"items": [], "total": 0, "next_cursor": null});
+    assert_eq!(talk.use_of(Api::SearchItemsForSale, &empty_page), in_vain);
+    assert_eq!(talk.use_of(Api::DisplayCart, &json!({"cart": {}})), in_vain);
+    assert_eq!(talk.use_of(Api::ClearCart, &json!({"cleared": true})), in_vain);
+    assert_eq!(talk.use_of(Api::SaveCart, &saved), in_vain);
+    assert_eq!(talk.use_of(Api::GetBuyerPurchases, &json!({"buyer_id": 7, "purchases_count": 0})), in_vain);
+    assert_eq!(talk.call(Api::AddItemToCart, &json!({"item_id": "1:1", "quantity": 1})), Ok(()));
+    assert_eq!(talk.use_of(Api::DisplayCart, &json!({"cart": {"1:1": 1}})), Ok(Use::Something));
+    assert_eq!(talk.use_of(Api::SaveCart, &saved), Ok(Use::Something));
+    assert_eq!(talk.use_of(Api::SaveCart, &saved), in_vain);
+    assert_eq!(talk.use_of(Api::Logout, &logged_out), Ok(Use::Something));
+    assert_eq!(talk.use_of(Api::Logout, &logged_out), in_vain);
 }
 
 #[test]
@@ -255,13 +335,14 @@ fn the_reply_to_another_request_is_wrong_and_an_error_is_told_by_its_code() {
     let Talk { client, world, .. } = &mut talk;
     for other in [id - 1, id + 1, id * 10] {
         let taken = client.take(Api::ChangeItemPrice, reply(other, &data).as_bytes(), world);
-        assert_eq!(taken, WRONG, "{other} in place of {id}");
+        assert_eq!(taken, Err(Mistake::Wrong), "{other} in place of {id}");
     }
     let error = format!(
         r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"NOT_FOUND","message":"?"}},"data":null}}"#
     );
     let failed = Err(Mistake::Failed("NOT_FOUND".to_owned()));
     assert_eq!(client.take(Api::ChangeItemPrice, error.as_bytes(), world), failed);
-    assert_eq!(client.take(Api::ChangeItemPrice, b"", world), WRONG);
-    assert_eq!(client.take(Api::ChangeItemPrice, reply(id, &data).as_bytes(), world), Ok(()));
+    assert_eq!(client.take(Api::ChangeItemPrice, b"", world), Err(Mistake::Wrong));
+    let taken = client.take(Api::ChangeItemPrice, reply(id, &data).as_bytes(), world);
+    assert_eq!(taken, Ok(Use::Something));
 }

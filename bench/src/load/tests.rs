@@ -8,9 +8,10 @@ use super::*;
 use world::{Answer, Run, buyers, sellers};
 
 const MS: Duration = Duration::from_millis(1);
+const CLEANUP_MAX: Duration = Duration::from_secs(5);
 
 fn closed(calls: usize, warmup: usize) -> Volume {
-    Volume { calls, warmup, rate: None, retry: false }
+    Volume { calls, warmup, rate: None, retry: false, cleanup_max: CLEANUP_MAX }
 }
 
 #[test]
@@ -66,8 +67,9 @@ fn a_setup_that_fails_ends_the_run_before_anything_is_measured() {
             _ => Answer::Right,
         });
         let done = run.finish();
-        assert_eq!(done.stages, [Stage::Done], "{answer:?}");
+        assert_eq!(done.stages, [Stage::Teardown, Stage::Done], "{answer:?}");
         assert_eq!(done.record.calls(), 0);
+        assert_eq!(done.record.left_for_sale, 0, "what others have registered is sold out");
         assert!(!done.record.is_right());
         let last = done.sent.last().expect("there are some");
         assert_ne!(last.api, "ChangeItemPrice");
@@ -77,8 +79,10 @@ fn a_setup_that_fails_ends_the_run_before_anything_is_measured() {
 #[test]
 fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Every 10 ms a call is due, of one client, and each takes 25 ms.
-    let mut run =
-        Run::new(buyers("Ping", 1), Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false });
+    let mut run = Run::new(
+        buyers("Ping", 1),
+        Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     run.delay = Box::new(|_, _| MS * 25);
     let done = run.finish();
     let times = &done.record.apis[Api::Ping as usize].as_ref().expect("it was called").times;
@@ -91,8 +95,10 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
 
 #[test]
 fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
-    let mut run =
-        Run::new(buyers("Ping", 4), Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false });
+    let mut run = Run::new(
+        buyers("Ping", 4),
+        Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     run.delay = Box::new(|_, _| MS / 2);
     let done = run.finish();
     let sent = done.requests("measure");
@@ -108,7 +114,10 @@ fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
 
 #[test]
 fn a_schedule_is_kept_however_slow_it_is() {
-    let run = Run::new(buyers("Ping", 1), Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false });
+    let run = Run::new(
+        buyers("Ping", 1),
+        Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX },
+    );
     let done = run.finish();
     let moments: Vec<_> =
         done.requests("measure").iter().map(|request| request.at.since(done.record.started_at)).collect();
@@ -192,26 +201,101 @@ fn failures_now_and_then_break_nothing_off() {
 }
 
 #[test]
-fn the_observer_ends_a_run_in_every_stage() {
-    let volume = Volume { calls: 10, warmup: 10, rate: Some(0.1), retry: false };
-    let stages =
-        [(1, "setup", None), (6, "warmup", Some(Stage::Warmup)), (15, "measure", Some(Stage::Measure))];
-    for (replies, stage, last) in stages {
+fn the_observer_ends_a_run_at_once_in_every_stage() {
+    let volume = Volume { calls: 10, warmup: 10, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX };
+    for (replies, stage) in [(1, "setup"), (6, "warmup"), (15, "measure")] {
         let mut run = Run::new(sellers("default", 1), volume);
-        run.stop_after_replies = Some(replies);
+        run.after_replies = Some((replies, Verdict::GiveUp));
         let done = run.finish();
         assert_eq!(done.sent[replies - 1].stage, stage);
         assert!(done.sent.len() <= replies + 1, "{stage}: it goes on");
-        assert_eq!(done.stages.iter().rev().nth(1).copied(), last, "{stage}");
         assert_eq!(done.stages.last(), Some(&Stage::Done));
+        assert!(!done.stages.contains(&Stage::Teardown), "{stage}: {:?}", done.stages);
+        assert!(!done.record.is_complete);
     }
+}
+
+#[test]
+fn a_run_that_is_broken_off_leaves_nothing_for_sale() {
+    let volume = Volume { calls: 10, warmup: 10, ..closed(0, 0) };
+    // Of two sellers and two buyers, sellers are set up by four calls and buyers by one.
+    for (replies, stage) in [(5, "setup"), (12, "warmup"), (60, "measure"), (91, "teardown")] {
+        let mut clients = sellers("default", 2);
+        clients.extend(buyers("default", 2));
+        let mut run = Run::new(clients, volume);
+        run.after_replies = Some((replies, Verdict::BreakOff));
+        run.delay = Box::new(|number, _| MS * (1 + number as u32));
+        let done = run.finish();
+        assert_eq!(done.sent[replies - 1].stage, stage);
+        assert_eq!(done.stages.last(), Some(&Stage::Done));
+        let of = |api: &str| done.sent.iter().filter(|request| request.api == api).count();
+        assert_eq!(of("UpdateUnitsForSale"), of("RegisterItemForSale"), "{stage}");
+        assert_eq!(done.record.left_for_sale, 0, "{stage}");
+        assert_eq!(done.record.is_complete, stage == "teardown");
+        assert!(done.took < Duration::from_secs(1), "{stage}: {:?}", done.took);
+    }
+}
+
+#[test]
+fn leaving_nothing_for_sale_takes_no_longer_than_it_may() {
+    let mut run = Run::new(sellers("default", 3), closed(1000, 0));
+    run.after_replies = Some((20, Verdict::BreakOff));
+    run.answer = Box::new(|number, api, _| match (number, api) {
+        (1, "UpdateUnitsForSale") => Answer::Never,
+        (2, "UpdateUnitsForSale") => Answer::Error("UNAVAILABLE"),
+        _ => Answer::Right,
+    });
+    let done = run.finish();
+    assert_eq!(done.record.left_for_sale, 2);
+    assert!(done.took < CLEANUP_MAX + Duration::from_secs(1), "{:?}", done.took);
+    assert_eq!(done.sent.iter().filter(|request| request.api == "UpdateUnitsForSale").count(), 3);
+}
+
+#[test]
+fn the_observer_may_give_up_leaving_nothing_for_sale() {
+    let mut run = Run::new(sellers("default", 1), closed(1000, 0));
+    run.after_replies = Some((10, Verdict::BreakOff));
+    run.after = Some((Duration::from_secs(1), Verdict::GiveUp));
+    run.answer =
+        Box::new(|_, api, _| if api == "UpdateUnitsForSale" { Answer::Never } else { Answer::Right });
+    let done = run.finish();
+    assert_eq!(done.record.left_for_sale, 1);
+    assert!(done.took < Duration::from_secs(1) + 2 * TICK, "{:?}", done.took);
+}
+
+#[test]
+fn an_item_whose_registration_is_not_answered_may_be_for_sale() {
+    let mut run = Run::new(sellers("default", 1), closed(10, 0));
+    run.answer =
+        Box::new(|_, api, _| if api == "RegisterItemForSale" { Answer::Never } else { Answer::Right });
+    run.after = Some((Duration::from_secs(1), Verdict::BreakOff));
+    assert_eq!(run.finish().record.left_for_sale, 1);
+}
+
+#[test]
+fn without_time_for_it_nothing_is_taken_off_the_market() {
+    let mut run = Run::new(sellers("default", 3), Volume { cleanup_max: Duration::ZERO, ..closed(1000, 0) });
+    run.after_replies = Some((20, Verdict::BreakOff));
+    let done = run.finish();
+    assert_eq!(done.stages, [Stage::Warmup, Stage::Measure, Stage::Done]);
+    assert_eq!(done.record.left_for_sale, 3);
+}
+
+#[test]
+fn searches_that_find_nothing_are_counted() {
+    let mut run = Run::new(buyers("default", 2), closed(5, 3));
+    run.matches = 0;
+    let done = run.finish();
+    assert!(done.record.is_right(), "{:?}", done.record.wrong_lines);
+    let searches = done.record.apis[Api::SearchItemsForSale as usize].as_ref().expect("they were made");
+    assert_eq!((searches.times.len(), searches.in_vain), (10, 10), "warm-up does not count");
 }
 
 #[test]
 fn the_observer_is_asked_while_nobody_answers() {
     let mut run = Run::new(buyers("Ping", 1), closed(10, 0));
     run.answer = Box::new(|_, _, count| if count < 3 { Answer::Right } else { Answer::Never });
-    run.stop_after = Some(Duration::from_secs(5));
+    run.after = Some((Duration::from_secs(5), Verdict::BreakOff));
     let done = run.finish();
     assert!(done.took < Duration::from_secs(5) + 2 * TICK, "{:?}", done.took);
 }
@@ -233,8 +317,9 @@ fn a_relay_is_called_over_connections_that_stand_and_its_lengths_are_checked() {
 #[test]
 fn a_relay_is_called_as_the_marketplace_is() {
     // Each call takes a unit out of the cart that the call before has put into it.
-    let clients = || buyers("RemoveItemFromCart", 1);
-    let mut run = Run::new(clients(), closed(10, 0)).for_relay([100; Api::COUNT]);
+    let mut clients = buyers("RemoveItemFromCart", 1);
+    clients.extend(sellers("RemoveItemFromCart", 1));
+    let mut run = Run::new(clients, closed(10, 0)).for_relay([100; Api::COUNT]);
     run.answer = Box::new(|_, _, _| Answer::Bytes(100));
     let done = run.finish();
     assert_eq!((done.calls(Api::AddItemToCart), done.calls(Api::RemoveItemFromCart)), (5, 5));

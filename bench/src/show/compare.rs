@@ -3,27 +3,41 @@
 use crate::results::{Measured, Results, Run, Spread};
 
 use super::format::{TimeUnit, number, ratio, spread};
-use super::table::new_table;
+use super::grid::{Grid, wrapped};
 
 /// A table of what both measured: each median with its spread over the runs, how they relate, and whether they can be
-/// told apart. Above it stands what else differs, because then the difference may not be the program's.
-pub fn compare(a: &Results, b: &Results) -> String {
-    let mut text = format!("A: commit {}, B: commit {}\n", a.host.commit, b.host.commit);
-    for difference in differences(a, b) {
-        text += &format!("warning: {difference}\n");
+/// told apart. Above it stands what else differs, because then the difference may not be the program's. No line is
+/// longer than `width`; `None`: there is room for all of it.
+pub fn compare(a: &Results, b: &Results, width: Option<usize>) -> String {
+    let mut text = wrapped(&format!("A: commit {}, B: commit {}", a.host.commit, b.host.commit), width);
+    let flaws = flaws("A", a).into_iter().chain(flaws("B", b));
+    for warning in flaws.chain(differences(a, b)) {
+        text += &wrapped(&format!("warning: {warning}"), width);
     }
-    if a.options.runs.min(b.options.runs) < 2 {
-        text += "warning: a single run does not show how much is noise\n";
-    }
-    let mut table = new_table(["clients", "", "A", "B", "B/A", "B is"], 2);
+    let mut grid = Grid::new(["clients", "", "A", "B", "B/A", "B is"], 2).leaving_out(&[4]);
     for of_a in &a.scenarios {
         let of_b = b.scenarios.iter().find(|of_b| of_b.scenario == of_a.scenario);
-        table.add_rows(of_b.into_iter().flat_map(|of_b| rows(of_a, of_b)));
+        of_b.into_iter().flat_map(|of_b| rows(of_a, of_b)).for_each(|row| grid.add_row(row));
     }
-    if table.is_empty() {
+    if grid.is_empty() {
         return text + "There is no scenario in both.\n";
     }
-    text + &format!("{table}\n")
+    text + &grid.render(width)
+}
+
+/// Why results may be worth less than they seem.
+fn flaws(name: &str, results: &Results) -> Vec<String> {
+    let mut flaws = Vec::new();
+    if let Some(why) = &results.incomplete {
+        flaws.push(format!("{name} is incomplete: {why}"));
+    }
+    if !results.is_right() {
+        flaws.push(format!("not every reply of {name} was right"));
+    }
+    if results.scenarios.iter().any(|measured| measured.marketplace.runs.len() < 2) {
+        flaws.push(format!("a single run, as in {name}, does not show how much is noise"));
+    }
+    flaws
 }
 
 /// What is not the same in both, apart from the program itself.
@@ -43,6 +57,7 @@ fn differences(a: &Results, b: &Results) -> Vec<String> {
         ("seed", a.options.seed.to_string(), b.options.seed.to_string()),
         ("services", a.options.services.clone(), b.options.services.clone()),
         ("scenarios", scenarios(a), scenarios(b)),
+        ("data in memory", a.host.data_in_memory.to_string(), b.host.data_in_memory.to_string()),
     ];
     let different = both.into_iter().filter(|(_, a, b)| a != b);
     different.map(|(what, a, b)| format!("not the same {what}: A {a}, B {b}")).collect()
@@ -130,13 +145,16 @@ mod tests {
 
     #[test]
     fn a_slower_program_is_worse_in_every_scenario() {
-        let shown = compare(&sample::results(), &sample::slower(1.5));
+        let shown = compare(&sample::results(), &sample::slower(1.5), None);
         assert_eq!(shown.matches("worse").count(), 12, "{shown}");
         assert_eq!(shown.matches(" 0.67 ").count(), 6, "{shown}");
         assert_eq!(shown.matches(" 1.50 ").count(), 6, "{shown}");
         assert!(!shown.contains("warning"), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
-        let shown = compare(&sample::results(), &sample::slower(1.01));
+        let narrow = compare(&sample::results(), &sample::slower(1.5), Some(80));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        assert_eq!(narrow.matches("worse").count(), 12, "{narrow}");
+        let shown = compare(&sample::results(), &sample::slower(1.01), None);
         assert_eq!(shown.matches("within noise").count(), 12, "{shown}");
     }
 
@@ -147,11 +165,15 @@ mod tests {
         b.host.processors = 8;
         b.options.mix = "shopping".to_owned();
         b.options.rate = Some(5000.0);
-        b.options.runs = 1;
         b.scenarios.remove(0);
-        let shown = compare(&a, &b);
+        b.scenarios[0].marketplace.runs.truncate(1);
+        b.scenarios[0].marketplace.runs[0].wrong = 1;
+        b.incomplete = Some("interrupted after 11 of 20 runs".to_owned());
+        let shown = compare(&a, &b, None);
         for difference in [
-            "warning: a single run does not show how much is noise\n",
+            "warning: B is incomplete: interrupted after 11 of 20 runs\n",
+            "warning: not every reply of B was right\n",
+            "warning: a single run, as in B, does not show how much is noise\n",
             "warning: not the same number of processors: A 2, B 8\n",
             "warning: not the same mix: A default, B shopping\n",
             "warning: not the same rate: A closed loop, B 5,000 calls/s\n",
@@ -160,6 +182,6 @@ mod tests {
             assert!(shown.contains(difference), "{shown}");
         }
         b.scenarios.clear();
-        assert!(compare(&a, &b).ends_with("There is no scenario in both.\n"));
+        assert!(compare(&a, &b, None).ends_with("There is no scenario in both.\n"));
     }
 }

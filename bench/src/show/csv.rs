@@ -4,7 +4,7 @@ use crate::results::{ApiRun, Results, Run};
 
 use super::figures::targets;
 
-const HEADS: [&str; 21] = [
+const HEADS: [&str; 23] = [
     "scenario",
     "clients",
     "target",
@@ -26,10 +26,13 @@ const HEADS: [&str; 21] = [
     "wrong",
     "repeated",
     "lateness_p99_us",
+    "in_vain",
+    "incomplete",
 ];
 const SERVICE_HEADS: [&str; 3] = ["cpu_us_per_call", "memory_peak_bytes", "commits_per_second"];
 
-/// A row for each scenario, target, run and API. What belongs to a run as a whole stands in its row for `all`.
+/// A row for each scenario, target, run and API. What belongs to a run as a whole stands in its row for `all`, and so
+/// does why there are fewer runs than were asked for.
 pub fn csv(results: &Results) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let services = service_names(results);
@@ -44,7 +47,7 @@ pub fn csv(results: &Results) -> String {
             for (number, run) in series.runs.iter().enumerate() {
                 let number = (number + 1).to_string();
                 let key = [measured.scenario.clone(), clients.clone(), target.to_owned(), number];
-                for row in rows(&key, run, &services) {
+                for row in rows(&key, run, &services, results.incomplete.as_deref()) {
                     write(&mut writer, &row);
                 }
             }
@@ -71,8 +74,8 @@ fn service_names(results: &Results) -> Vec<&str> {
 }
 
 /// The rows of a run: first that of all calls, then those of the APIs.
-fn rows(key: &[String; 4], run: &Run, services: &[&str]) -> Vec<Vec<String>> {
-    let of_run = of_run(run, services);
+fn rows(key: &[String; 4], run: &Run, services: &[&str], incomplete: Option<&str>) -> Vec<Vec<String>> {
+    let of_run = of_run(run, services, incomplete);
     let blank = vec![String::new(); of_run.len()];
     let mut rows = vec![[&key[..], &of_calls(run, &all_calls(run)), &of_run].concat()];
     rows.extend(run.apis.iter().map(|api| [&key[..], &of_calls(run, api), &blank].concat()));
@@ -90,6 +93,7 @@ fn all_calls(run: &Run) -> ApiRun {
         calls: run.calls,
         sent_bytes_per_call: per_call(|api| api.sent_bytes_per_call),
         received_bytes_per_call: per_call(|api| api.received_bytes_per_call),
+        in_vain: run.apis.iter().map(|api| api.in_vain).sum(),
         times: run.times,
     }
 }
@@ -116,10 +120,12 @@ fn of_calls(run: &Run, api: &ApiRun) -> Vec<String> {
 }
 
 /// What belongs to a run as a whole, from its errors on.
-fn of_run(run: &Run, services: &[&str]) -> Vec<String> {
+fn of_run(run: &Run, services: &[&str], incomplete: Option<&str>) -> Vec<String> {
     let errors: Vec<String> = run.errors.iter().map(|(code, count)| format!("{code}={count}")).collect();
     let mut fields = vec![errors.join(" "), run.wrong.to_string(), run.repeated.to_string()];
     fields.push(optional(run.lateness_p99_us));
+    fields.push(run.apis.iter().map(|api| api.in_vain).sum::<u64>().to_string());
+    fields.push(incomplete.unwrap_or_default().to_owned());
     for name in services {
         let service = run.services.iter().find(|service| service.service == *name);
         fields.push(optional(service.map(|service| service.cpu_us_per_call)));

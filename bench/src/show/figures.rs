@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::results::{ApiRun, Measured, Options, Percentiles, Run, Series, Spread};
+use crate::api::Api;
+use crate::host::Host;
+use crate::results::{ApiRun, Measured, Options, Percentiles, Results, Run, Series, Spread};
 
 use super::format::{NONE, integer, number, percent, time_spread};
 
@@ -65,7 +67,7 @@ fn mean(series: &Series, api: &str, value: impl Fn(&ApiRun) -> f64) -> f64 {
         let count = of.calls as f64;
         (sum + count * value(of), calls + count)
     });
-    sum / calls
+    if calls > 0.0 { sum / calls } else { 0.0 }
 }
 
 /// The services that the benchmark started, in the order of the first run.
@@ -85,8 +87,21 @@ pub(super) fn services(series: &Series) -> Vec<ServiceFigures<'_>> {
     figures.collect()
 }
 
+/// What must be known of all results.
+pub(super) fn remarks(results: &Results) -> Vec<String> {
+    let incomplete = results.incomplete.as_ref().map(|why| format!("incomplete: {why}"));
+    incomplete.into_iter().chain(in_memory(&results.host)).collect()
+}
+
+/// What must be known of a host whose flushes cost nothing.
+pub(super) fn in_memory(host: &Host) -> Option<String> {
+    host.data_in_memory.then(|| {
+        "the data lay in memory, where flushing costs nothing: a folder on a disk, in TMPDIR, would tell more".to_owned()
+    })
+}
+
 /// What must be said of a scenario beside its figures: how the schedule was kept, what was made again, and what went
-/// wrong.
+/// wrong. Of what was measured in vain or beside the items of others, that is said, too.
 pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
     let mut notes = Vec::new();
     for (target, series) in targets(measured) {
@@ -104,9 +119,32 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
         if repeated > 0 {
             notes.push(format!("{target}: calls made again: {}", integer(repeated as f64)));
         }
+        notes.extend(in_vain(series).map(|api| {
+            format!(
+                "{target}: every call of {api} was in vain: there was nothing to find and nothing to change"
+            )
+        }));
+        notes.extend(found_before(series).map(|matches| {
+            format!("{target}: searches also found items that were for sale before, up to {matches}: others sell, or a benchmark could not end in order")
+        }));
         notes.extend(problems(series).map(|problems| format!("{target}: {problems}")));
     }
     notes
+}
+
+/// The APIs whose calls have all found and changed nothing.
+fn in_vain(series: &Series) -> impl Iterator<Item = &str> {
+    let in_vain =
+        |api: &str| series.runs.iter().flat_map(|run| of_api(run, api)).map(|of| of.in_vain).sum::<u64>();
+    let apis = series.apis.iter().filter(|total| total.api != "all" && total.calls > 0);
+    apis.filter(move |total| in_vain(&total.api) == total.calls).map(|total| total.api.as_str())
+}
+
+/// The most items that a run has searched beside its own. `None`: there were none, or nobody searched.
+fn found_before(series: &Series) -> Option<String> {
+    let searched = series.apis.iter().any(|total| total.api == Api::SearchItemsForSale.name());
+    let most = series.runs.iter().map(|run| run.matches_before).max().filter(|most| searched && *most > 0)?;
+    Some(integer(most as f64))
 }
 
 /// Failed calls by the code of their error, and wrong replies. `None`: there are none.
@@ -163,6 +201,34 @@ mod tests {
         let notes = notes(&results.options, &results.scenarios[0]);
         assert_eq!(notes, ["marketplace: calls made again: 1,234"]);
         assert!(results.is_right());
+    }
+
+    #[test]
+    fn what_was_measured_in_vain_is_told() {
+        let mut results = sample::results();
+        let Measured { marketplace, .. } = &mut results.scenarios[0];
+        for run in &mut marketplace.runs {
+            run.apis[1].in_vain = run.apis[1].calls;
+        }
+        let shown = notes(&results.options, &results.scenarios[0]);
+        assert_eq!(
+            shown,
+            [
+                "marketplace: every call of SearchItemsForSale was in vain: there was nothing to find and nothing to change"
+            ]
+        );
+        results.scenarios[0].marketplace.runs[3].apis[1].in_vain -= 1;
+        assert!(notes(&results.options, &results.scenarios[0]).is_empty(), "one of them was not");
+    }
+
+    #[test]
+    fn items_that_were_for_sale_before_are_told() {
+        let mut results = sample::results();
+        results.scenarios[0].marketplace.runs[2].matches_before = 1200;
+        let shown = notes(&results.options, &results.scenarios[0]);
+        assert!(shown[0].contains("for sale before, up to 1,200"), "{shown:?}");
+        results.scenarios[0].marketplace.apis.remove(2);
+        assert!(notes(&results.options, &results.scenarios[0]).is_empty(), "nobody searched");
     }
 
     #[test]

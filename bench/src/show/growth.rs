@@ -1,12 +1,12 @@
 //! How [`Growth`] is shown: on a terminal, and as a section of a Markdown file.
 
-use std::path::Path;
-
 use crate::growth::{CatalogueCost, Growth, IdleCost};
 
+use super::figures::in_memory;
 use super::format::{host_line, integer, mebibytes, number, ratio, time};
+use super::grid::{Grid, wrapped};
+use super::markers;
 use super::report::{self, escape};
-use super::table::new_table;
 
 const CATALOGUE_HEADS: [&str; 8] = [
     "items",
@@ -20,29 +20,35 @@ const CATALOGUE_HEADS: [&str; 8] = [
 ];
 const IDLE_HEADS: [&str; 4] = ["idle connections", "memory MiB", "bytes/connection", "calls/s beside them"];
 
-/// Tables for a terminal.
-pub fn growth_table(growth: &Growth) -> String {
-    let mut text = format!("{}\n", host_line(&growth.host));
+/// Tables for a terminal, no line of them longer than `width`. `None`: there is room for all of it.
+pub fn growth_table(growth: &Growth, width: Option<usize>) -> String {
+    let mut text = wrapped(&host_line(&growth.host), width);
+    text.extend(remarks(growth).iter().map(|remark| wrapped(remark, width)));
     for (heads, rows) in sections(growth) {
-        let mut table = new_table(heads, 0);
-        table.add_rows(rows);
-        text += &format!("\n{table}\n");
+        let mut grid = Grid::new(heads, 0);
+        rows.into_iter().for_each(|row| grid.add_row(row));
+        text += &format!("\n{}", grid.render(width));
     }
     text
 }
 
-/// Writes the same into the section `name` of a Markdown file, as [`report`](super::report()) does.
+/// A Markdown file's `text` with the same in its section `name`, as [`report`](super::report()) has it.
 ///
 /// # Errors
 /// As there.
-pub fn growth_report(path: &Path, name: &str, growth: &Growth) -> Result<(), String> {
-    report::rewrite(path, name, |_| {
-        let mut text = format!("\n- {}\n", escape(&host_line(&growth.host)));
-        for (heads, rows) in sections(growth) {
-            text += &format!("\n{}", report::table(&heads, 0, rows));
-        }
-        Ok(text + "\n")
-    })
+pub fn growth_report(text: &str, name: &str, growth: &Growth) -> Result<String, String> {
+    let mut content = format!("\n- {}\n", escape(&host_line(&growth.host)));
+    content.extend(remarks(growth).iter().map(|remark| format!("- {}\n", escape(remark))));
+    for (heads, rows) in sections(growth) {
+        content += &format!("\n{}", report::table(&heads, 0, rows));
+    }
+    markers::replace(text, name, &(content + "\n"))
+}
+
+/// What must be known of all of it.
+fn remarks(growth: &Growth) -> Vec<String> {
+    let incomplete = growth.incomplete.as_ref().map(|why| format!("incomplete: {why}"));
+    incomplete.into_iter().chain(in_memory(&growth.host)).collect()
 }
 
 /// Heads and rows of the tables that have rows.
@@ -95,24 +101,23 @@ mod tests {
             search_cpu_us: 10.0,
         };
         let catalogues = vec![cost(1000, 50.0), cost(1_000_000, 60.0)];
-        Growth { host: sample::results().host, catalogues, idle: Vec::new() }
+        Growth { host: sample::results().host, catalogues, idle: Vec::new(), incomplete: None }
     }
 
     #[test]
     fn catalogues_are_compared_with_the_first() {
-        let shown = growth_table(&growth());
+        let shown = growth_table(&growth(), None);
         assert!(shown.contains("1,000,000") && shown.contains("60.0 µs (× 1.20)"), "{shown}");
         assert!(!shown.contains("idle"), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
+        let narrow = growth_table(&growth(), Some(80));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     }
 
     #[test]
     fn the_report_has_the_same_figures() {
-        let dir = tempfile::tempdir().expect("there is a temporary folder");
-        let path = dir.path().join("REPORT.md");
-        std::fs::write(&path, "<!-- bench:growth -->\n<!-- /bench:growth -->\n").expect("it can be written");
-        growth_report(&path, "growth", &growth()).expect("the markers are there");
-        let written = std::fs::read_to_string(&path).expect("it is there");
+        let text = "<!-- bench:growth -->\n<!-- /bench:growth -->\n";
+        let written = growth_report(text, "growth", &growth()).expect("the markers are there");
         assert!(written.contains("| 1,000,000 | 0.500 |"), "{written}");
     }
 }

@@ -1,9 +1,5 @@
 //! [`draw`]: the pictures of a benchmark. What they show is decided here, and how a chart looks in `chart`.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use crate::results::{ApiTotal, Measured, Percentiles, Results, Series, Spread};
 
 use super::axis::Axis;
@@ -24,14 +20,15 @@ type Statistic = fn(&Percentiles) -> f64;
 const STATISTICS: [(&str, Statistic); 3] =
     [("p99", |times| times.p99_us), ("mean", |times| times.mean_us), ("p50", |times| times.p50_us)];
 
-/// Writes four SVG files into the folder `dir`, which is made if it is missing.
-pub fn draw(results: &Results, dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
+/// The names of the files for what [`draw`] makes.
+pub fn picture_files() -> impl Iterator<Item = &'static str> {
+    PICTURES.into_iter().map(|(file, _)| file)
+}
+
+/// Four pictures in SVG, in the order of [`picture_files`].
+pub fn draw(results: &Results) -> Vec<String> {
     let charts = [throughput(results), response_time(results), distribution(results), runs(results)];
-    for ((file, title), chart) in PICTURES.into_iter().zip(charts) {
-        fs::write(dir.join(file), chart.render(title))?;
-    }
-    Ok(())
+    PICTURES.into_iter().zip(charts).map(|((_, title), chart)| chart.render(title)).collect()
 }
 
 /// Calls a second against clients, with the least and the most of all runs.
@@ -142,16 +139,12 @@ mod tests {
     use super::*;
     use crate::show::sample;
 
-    /// Draws and returns the files in the order of [`PICTURES`].
-    fn drawn(results: &Results) -> [String; 4] {
-        let dir = tempfile::tempdir().expect("there is a temporary folder");
-        let dir = dir.path().join("new");
-        draw(results, &dir).expect("the folder can be written");
-        let files = PICTURES.map(|(file, _)| fs::read_to_string(dir.join(file)).expect("it was written"));
-        for svg in &files {
-            assert_well_formed(svg);
-        }
-        files
+    /// Draws the pictures, in the order of [`PICTURES`].
+    fn drawn(results: &Results) -> Vec<String> {
+        let pictures = draw(results);
+        assert_eq!(pictures.len(), picture_files().count());
+        pictures.iter().for_each(|svg| assert_well_formed(svg));
+        pictures
     }
 
     /// Elements are closed in turn, and numbers are finite.

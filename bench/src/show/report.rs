@@ -1,83 +1,38 @@
 //! [`report`]: the figures and pictures of a benchmark as a section of a Markdown file.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Component, Path, PathBuf};
-
-use tempfile::NamedTempFile;
-
 use crate::results::{Measured, Results};
 
-use super::figures::{Figures, figures, notes, services, targets};
+use super::figures::{Figures, figures, notes, remarks, services, targets};
 use super::format::{NONE, host_line, mebibytes, number, options_line, ratio, spread, time};
 use super::markers;
 use super::pictures::PICTURES;
 
-/// Writes the results into the section `name` of the file at `path`, between the lines `<!-- bench:NAME -->` and
-/// `<!-- /bench:NAME -->`. What is outside of it stays as it is. `pictures`: the folder that they were drawn in.
+/// A Markdown file's `text` with the results in its section `name`, between the lines `<!-- bench:NAME -->` and
+/// `<!-- /bench:NAME -->`. What is outside of it stays as it is. `pictures`: the way from the file's folder to the one
+/// that they were drawn in.
 ///
 /// # Errors
-/// The file cannot be read or written, or does not have the section once; then it is left as it was.
-pub fn report(path: &Path, name: &str, results: &Results, pictures: Option<&Path>) -> Result<(), String> {
-    rewrite(path, name, |folder| {
-        let pictures = pictures
-            .map(|pictures| relative(folder, pictures).map_err(|e| format!("{}: {e}", pictures.display())));
-        Ok(content(results, pictures.transpose()?.as_deref()))
-    })
+/// It does not have the section once.
+pub fn report(text: &str, name: &str, results: &Results, pictures: Option<&str>) -> Result<String, String> {
+    markers::replace(text, name, &content(results, pictures))
 }
 
 /// Whether [`report`] would find its section, so that nobody measures for minutes in vain.
 ///
 /// # Errors
-/// The file cannot be read, or does not have the section once.
-pub fn check_report(path: &Path, name: &str) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|e| e.to_string());
-    let found = text.and_then(|text| markers::replace(&text, name, ""));
-    found.map(drop).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// Replaces a section of a file by what `content` makes, which is told the file's folder.
-pub(super) fn rewrite(
-    path: &Path,
-    name: &str,
-    content: impl FnOnce(&Path) -> Result<String, String>,
-) -> Result<(), String> {
-    let error = |e: io::Error| format!("{}: {e}", path.display());
-    let text = fs::read_to_string(path).map_err(error)?;
-    // The file itself is replaced, not a link to it.
-    let path = path.canonicalize().map_err(error)?;
-    let folder = path.parent().expect("a file is in a folder");
-    let content = content(folder)?;
-    let text = markers::replace(&text, name, &content).map_err(|e| format!("{}: {e}", path.display()))?;
-    replace_file(&path, folder, &text).map_err(error)
-}
-
-/// Whoever reads the file finds all of the old text or all of the new one.
-fn replace_file(path: &Path, folder: &Path, text: &str) -> io::Result<()> {
-    let mut new = NamedTempFile::new_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(fs::metadata(path)?.permissions())?;
-    new.persist(path)?;
-    Ok(())
-}
-
-/// The way from one folder, without links and `..`, to another.
-fn relative(from: &Path, to: &Path) -> io::Result<String> {
-    let to = to.canonicalize()?;
-    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(shared).map(|_| Component::ParentDir);
-    let way: PathBuf = up.chain(to.components().skip(shared)).collect();
-    let way = if way.as_os_str().is_empty() { Path::new(".") } else { &way };
-    Ok(way.to_string_lossy().replace('%', "%25").replace(' ', "%20").replace('(', "%28").replace(')', "%29"))
+/// As there.
+pub fn check_report(text: &str, name: &str) -> Result<(), String> {
+    markers::replace(text, name, "").map(drop)
 }
 
 fn content(results: &Results, pictures: Option<&str>) -> String {
     let mut text = format!(
-        "\n- {}\n- {}\n\n{}",
+        "\n- {}\n- {}\n",
         escape(&host_line(&results.host)),
         escape(&options_line(&results.options)),
-        calls(results)
     );
+    text.extend(remarks(results).iter().map(|remark| format!("- {}\n", escape(remark))));
+    text += &format!("\n{}", calls(results));
     let notes: Vec<_> = results
         .scenarios
         .iter()
@@ -92,7 +47,7 @@ fn content(results: &Results, pictures: Option<&str>) -> String {
     text += &costs(results).map_or(String::new(), |costs| format!("\n{costs}"));
     if let Some(folder) = pictures {
         for (file, title) in PICTURES {
-            text += &format!("\n![{title}]({folder}/{file})\n");
+            text += &format!("\n![{title}]({}/{file})\n", escape_link(folder));
         }
     }
     text + "\n"
@@ -163,6 +118,11 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
+/// Without what ends a link.
+fn escape_link(way: &str) -> String {
+    way.replace('%', "%25").replace(' ', "%20").replace('(', "%28").replace(')', "%29")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,48 +133,35 @@ mod tests {
 
     #[test]
     fn a_report_is_rewritten_between_its_markers() {
-        let dir = tempfile::tempdir().expect("there is a temporary folder");
-        let path = dir.path().join("REPORT.md");
-        let pictures = dir.path().join("docs/bench pictures");
-        fs::create_dir_all(&pictures).expect("it can be made");
-        fs::write(&path, format!("{OPEN}{CLOSE}")).expect("it can be written");
         let mut results = sample::results();
         results.options.services = "own <!-- /bench:default -->".to_owned();
-        let mut written = String::new();
+        let mut written = format!("{OPEN}{CLOSE}");
         // The second time finds what the first one left.
         for _ in 0..2 {
-            report(&path, "default", &results, Some(&pictures)).expect("the markers are right");
-            written = fs::read_to_string(&path).expect("it is there");
+            written = report(&written, "default", &results, Some("../bench pictures"))
+                .expect("the markers are right");
         }
         let section = written.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
         let section = section.unwrap_or_else(|| panic!("the prose was changed: {written}"));
         for part in ["| 1+1 | all |", "| 100+100 | floor: all |", "| 10+10 | db_product |", "AMD EPYC"] {
             assert_eq!(section.matches(part).count(), 1, "{part}: {section}");
         }
-        assert_eq!(section.matches("](docs/bench%20pictures/").count(), PICTURES.len(), "{section}");
-        let files = fs::read_dir(dir.path()).expect("it is a folder").count();
-        assert_eq!(files, 2, "a temporary file was left");
+        assert_eq!(section.matches("](../bench%20pictures/").count(), PICTURES.len(), "{section}");
     }
 
     #[test]
-    fn a_file_without_the_markers_is_left_as_it_is() {
-        let dir = tempfile::tempdir().expect("there is a temporary folder");
-        let path = dir.path().join("REPORT.md");
-        fs::write(&path, OPEN).expect("it can be written");
-        let error = report(&path, "default", &sample::results(), None).expect_err("a marker is missing");
-        assert_eq!(check_report(&path, "default").as_ref(), Err(&error));
-        assert!(error.ends_with("REPORT.md: there is no line <!-- /bench:default -->"), "{error}");
-        assert_eq!(fs::read_to_string(&path).expect("it is there"), OPEN);
+    fn a_file_without_the_markers_is_refused() {
+        let error = report(OPEN, "default", &sample::results(), None).expect_err("a marker is missing");
+        assert_eq!(check_report(OPEN, "default").as_ref(), Err(&error));
+        assert_eq!(error, "there is no line <!-- /bench:default -->");
     }
 
     #[test]
-    fn the_way_to_the_pictures_may_lead_up() {
-        let dir = tempfile::tempdir().expect("there is a temporary folder");
-        let root = dir.path().canonicalize().expect("it is there");
-        let (docs, pictures) = (root.join("docs/bench"), root.join("pictures"));
-        fs::create_dir_all(&docs).expect("it can be made");
-        fs::create_dir_all(&pictures).expect("it can be made");
-        assert_eq!(relative(&docs, &pictures).expect("both are there"), "../../pictures");
-        assert_eq!(relative(&docs, &docs).expect("it is there"), ".");
+    fn results_that_are_not_all_there_are_marked() {
+        let mut results = sample::results();
+        results.incomplete = Some("interrupted after 7 of 30 runs".to_owned());
+        let written =
+            report(&format!("{OPEN}{CLOSE}"), "default", &results, None).expect("the markers are right");
+        assert!(written.contains("\n- incomplete: interrupted after 7 of 30 runs\n\n|"), "{written}");
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn results() -> Results {
             cpu: "AMD EPYC 7B13".to_owned(),
             processors: 2,
             commit: "0123abc".to_owned(),
+            data_in_memory: false,
         },
         options: Options {
             mix: "default".to_owned(),
@@ -47,6 +48,7 @@ pub(super) fn results() -> Results {
             scenario(10, 580.0, 430.0, 9.0),
             scenario(100, 4_900.0, 3_700.0, 27.0),
         ],
+        incomplete: None,
     }
 }
 
@@ -82,6 +84,7 @@ fn run(clients: usize, time_us: f64, started_after_s: f64) -> Run {
         calls: calls / 2,
         sent_bytes_per_call: sent,
         received_bytes_per_call: received,
+        in_vain: 0,
         times: percentiles(time_us * weight),
     });
     let services = SERVICES.map(|service| ServiceRun {
@@ -92,6 +95,7 @@ fn run(clients: usize, time_us: f64, started_after_s: f64) -> Run {
     });
     Run {
         started_after_s,
+        matches_before: 0,
         duration_s: calls as f64 / calls_per_second,
         calls,
         calls_per_second,

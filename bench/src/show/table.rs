@@ -1,55 +1,50 @@
 //! [`table`]: all figures as tables on a terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use crate::results::{Measured, Results, Series};
 
-use super::figures::{Figures, figures, notes, services, targets};
+use super::figures::{Figures, figures, notes, remarks, services, targets};
 use super::format::{NONE, TimeUnit, host_line, mebibytes, number, options_line, ratio, spread};
+use super::grid::{Grid, wrapped};
 
-/// Tables of each scenario and of what the services cost, at most 120 columns wide.
-pub fn table(results: &Results) -> String {
-    let mut text = format!("{}\n{}\n", host_line(&results.host), options_line(&results.options));
+/// What is left out of the calls where there is no room, in order: bytes, p90, the average, the longest, p99.9.
+const CALLS_EXPENDABLE: &[usize] = &[8, 4, 2, 7, 6];
+/// Of the costs: groups that were flushed, then memory.
+const COSTS_EXPENDABLE: &[usize] = &[5, 4];
+
+/// Tables of each scenario and of what the services cost, no line of them longer than `width`. `None`: there is room
+/// for all of it.
+pub fn table(results: &Results, width: Option<usize>) -> String {
+    let line = |text: &str| wrapped(text, width);
+    let mut text = line(&host_line(&results.host)) + &line(&options_line(&results.options));
+    text.extend(remarks(results).iter().map(|remark| line(remark)));
     for measured in &results.scenarios {
-        text += &format!("\n{} clients\n{}\n", measured.scenario, calls(measured));
-        for note in notes(&results.options, measured) {
-            text += &format!("{note}\n");
-        }
+        text += &format!("\n{} clients\n{}", measured.scenario, calls(measured).render(width));
+        text.extend(notes(&results.options, measured).iter().map(|note| line(note)));
     }
-    if let Some(services) = costs(results) {
-        text += &format!("\nServices, median over the runs\n{services}\n");
+    let costs = costs(results);
+    if !costs.is_empty() {
+        text += &format!("\n{}{}", line("Services, median over the runs"), costs.render(width));
     }
     text
 }
 
-/// A table in the project's style; its first `labels` columns are text, and the others are numbers.
-pub(super) fn new_table<H: Into<String>>(heads: impl IntoIterator<Item = H>, labels: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(heads.into_iter().map(Into::into));
-    for column in table.column_iter_mut().skip(labels) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
 /// The calls of one scenario by target and API. Times have the unit that fits the median of all.
-fn calls(measured: &Measured) -> Table {
+fn calls(measured: &Measured) -> Grid {
     let all = measured.marketplace.apis.first();
     let unit = TimeUnit::fitting(all.map_or(0.0, |all| all.times.p50_us));
     let mut heads = vec![String::new(), "calls/s".to_owned()];
     heads.extend(["avg", "p50", "p90", "p99", "p99.9", "max"].map(|time| format!("{time}\n{}", unit.name())));
     heads.push("out/in\nbytes".to_owned());
-    let mut table = new_table(heads, 1);
+    let mut grid = Grid::new(heads, 1).leaving_out(CALLS_EXPENDABLE);
     for (target, series) in targets(measured) {
         for figures in figures(series) {
-            table.add_row(row(target, &figures, unit));
+            grid.add_row(row(target, &figures, unit));
         }
     }
     if let Some(of_floor) = measured.of_floor() {
-        table.add_row(["of floor".to_owned(), spread(of_floor, ratio)]);
+        grid.add_row(["of floor".to_owned(), spread(of_floor, ratio)]);
     }
-    table
+    grid
 }
 
 /// APIs are indented below the target that they belong to.
@@ -64,16 +59,16 @@ fn row(target: &str, figures: &Figures<'_>, unit: TimeUnit) -> Vec<String> {
     row
 }
 
-/// What each service cost in each scenario. `None`: the benchmark started none.
-fn costs(results: &Results) -> Option<Table> {
+/// What each service cost in each scenario; empty if the benchmark started none.
+fn costs(results: &Results) -> Grid {
     let heads = ["clients", "target", "service", "CPU µs/call of all", "peak memory MiB", "commits/s"];
-    let mut table = new_table(heads, 3);
+    let mut grid = Grid::new(heads, 3).leaving_out(COSTS_EXPENDABLE);
     for measured in &results.scenarios {
         for (target, series) in targets(measured) {
-            table.add_rows(cost_rows(&measured.scenario, target, series));
+            cost_rows(&measured.scenario, target, series).into_iter().for_each(|row| grid.add_row(row));
         }
     }
-    (!table.is_empty()).then_some(table)
+    grid
 }
 
 /// Only the first row says of what they are.
@@ -103,7 +98,7 @@ mod tests {
         let run = &mut results.scenarios[1].marketplace.runs[3];
         run.errors.insert("timed_out".to_owned(), 1234);
         run.wrong = 2;
-        let shown = table(&results);
+        let shown = table(&results, None);
         for scenario in ["1+1 clients", "10+10 clients", "100+100 clients"] {
             assert!(shown.contains(scenario), "{shown}");
         }
@@ -113,13 +108,38 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_longer_than_the_terminal_is_wide() {
+        let mut results = sample::results();
+        results.incomplete = Some("interrupted after 7 of 30 runs".to_owned());
+        results.options.rate = Some(5000.0);
+        for width in [20, 40, 60, 72, 80, 100, 120] {
+            let shown = table(&results, Some(width));
+            assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}:\n{shown}");
+            assert!(shown.contains("p50") && shown.contains("p99"), "{width}:\n{shown}");
+        }
+        let shown = table(&results, Some(80));
+        assert!(shown.contains("p99.9") && shown.contains("commits/s"), "{shown}");
+    }
+
+    #[test]
+    fn what_a_reader_must_know_of_all_results_stands_above_them() {
+        let mut results = sample::results();
+        results.incomplete = Some("interrupted after 7 of 30 runs".to_owned());
+        results.host.data_in_memory = true;
+        let shown = table(&results, None);
+        let above = &shown[..shown.find("1+1 clients").expect("there is such a scenario")];
+        assert!(above.contains("incomplete: interrupted after 7 of 30 runs\n"), "{shown}");
+        assert!(above.contains("in memory"), "{shown}");
+    }
+
+    #[test]
     fn a_rate_is_shown_with_how_it_was_kept() {
         let mut results = sample::results();
         results.options.rate = Some(5000.0);
         for run in &mut results.scenarios[0].marketplace.runs {
             run.lateness_p99_us = Some(41.5);
         }
-        let shown = table(&results);
+        let shown = table(&results, None);
         assert!(shown.contains("5,000 calls/s on schedule"), "{shown}");
         assert!(shown.contains("% of the 5,000 calls/s of the schedule were made; calls of free clients left late by p99 41.5 µs\n"), "{shown}");
     }
@@ -131,7 +151,7 @@ mod tests {
             measured.floor = None;
             measured.marketplace.runs.iter_mut().for_each(|run| run.services.clear());
         }
-        let shown = table(&results);
+        let shown = table(&results, None);
         assert!(!shown.contains("floor") && !shown.contains("CPU"), "{shown}");
     }
 }

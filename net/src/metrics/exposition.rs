@@ -10,7 +10,7 @@ use super::Histogram;
 const NANOS: f64 = 1e9;
 
 /// A label of a value, and what it says. Neither holds a quotation mark, a backslash or a line's end.
-type Label<'a> = (&'a str, &'a str);
+pub(super) type Label<'a> = (&'a str, &'a str);
 
 /// The values of metrics, gathered from all that count them. Values under the same name and labels are added up.
 #[derive(Default)]
@@ -77,10 +77,11 @@ impl Exposition {
         self.add(name, "histogram", help, labels, buckets(of, NANOS));
     }
 
-    /// All of it as text.
-    pub(crate) fn text(&self) -> String {
+    /// All of it as text, each value with one label more, if there is one for all.
+    pub(crate) fn text(&self, common: Option<Label<'_>>) -> String {
         let mut text = String::new();
-        self.write(&mut text).expect("writing to memory cannot fail");
+        let common = common.map(as_text).unwrap_or_default();
+        self.write(&mut text, &common).expect("writing to memory cannot fail");
         text
     }
 
@@ -92,7 +93,7 @@ impl Exposition {
         labels: &[Label<'_>],
         value: Value,
     ) {
-        let labels: Vec<String> = labels.iter().map(|(label, what)| format!("{label}=\"{what}\"")).collect();
+        let labels: Vec<String> = labels.iter().copied().map(as_text).collect();
         let family = self.families.entry(name.to_owned());
         let family = family.or_insert_with(|| Family { kind, help, values: BTreeMap::new() });
         match family.values.entry(labels.join(",")) {
@@ -103,11 +104,12 @@ impl Exposition {
         }
     }
 
-    fn write(&self, text: &mut String) -> fmt::Result {
+    fn write(&self, text: &mut String, common: &str) -> fmt::Result {
         for (name, Family { kind, help, values }) in &self.families {
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
             for (labels, value) in values {
-                value.write(text, name, labels)?;
+                let separator = if common.is_empty() || labels.is_empty() { "" } else { "," };
+                value.write(text, name, &format!("{common}{separator}{labels}"))?;
             }
         }
         Ok(())
@@ -144,6 +146,10 @@ impl Value {
             }
         }
     }
+}
+
+fn as_text((label, what): Label<'_>) -> String {
+    format!("{label}=\"{what}\"")
 }
 
 fn buckets(of: &Histogram, unit: f64) -> Value {

@@ -12,10 +12,10 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll};
 
 use super::clock::Clock;
-use super::listener::Listener;
+use super::listener::{ACCEPTS_MAX, Listener};
 use super::lookups::Lookups;
 use super::shortage::explained;
-use super::sockets::{Stream, Streams};
+use super::sockets::{BACKLOG, Stream, Streams};
 use super::{ADMIN_LISTENER, LISTENER, WAKER};
 use crate::metrics::LoopMetrics;
 use crate::{Backend, Input, Node, Output, Peer, Registry, Service, Time};
@@ -27,6 +27,19 @@ const READS_MAX: usize = 1024;
 const READ_BYTES_MAX: usize = 64 * 1024;
 /// How long a drain may take before the process ends all the same.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far a driver has come on its way to the end.
+enum Phase {
+    Running,
+    /// Nobody connects any more, and what has come before that is still to be read.
+    Closed {
+        until: Time,
+    },
+    /// The node drains.
+    Draining {
+        until: Time,
+    },
+}
 
 /// A node with its poll, sockets and clock.
 pub(super) struct Driver<S> {
@@ -74,24 +87,19 @@ impl<S: Service> Driver<S> {
     /// service back.
     pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<S> {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let mut drain_until: Option<Time> = None;
+        let mut phase = Phase::Running;
         let mut now = self.clock.now();
         self.end_turn(now);
         loop {
             let before_poll = self.clock.now();
             self.metrics.turn_ends(now, before_poll);
-            let timeout = self.timeout(before_poll, drain_until);
+            let timeout = self.timeout(before_poll, &phase);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
                 result => result?,
             }
             now = self.clock.now();
             self.metrics.turn_begins(now);
-            if drain_until.is_none() && drain.load(Ordering::Acquire) {
-                drain_until = Some(now + DRAIN_TIMEOUT);
-                self.listener = None;
-                self.node.handle_input(now, Input::Drain);
-            }
             for event in &events {
                 self.handle_event(now, event);
             }
@@ -102,8 +110,9 @@ impl<S: Service> Driver<S> {
                 self.accept_admin(now);
             }
             self.read_streams(now);
+            phase = self.next_phase(phase, now, drain);
             self.end_turn(now);
-            if let Some(until) = drain_until {
+            if let Phase::Draining { until } = phase {
                 if self.node.is_drained() && !self.is_needed() {
                     return Ok(self.node.into_service());
                 }
@@ -121,10 +130,29 @@ impl<S: Service> Driver<S> {
         self.admin.is_some() && self.registry.loops_running() > 1
     }
 
-    fn timeout(&self, now: Time, drain_until: Option<Time>) -> Option<Duration> {
-        if !self.readable.is_empty() {
+    /// Looks whether it is time to end, and goes one step further if so.
+    fn next_phase(&mut self, phase: Phase, now: Time, drain: &AtomicBool) -> Phase {
+        match phase {
+            Phase::Running if drain.load(Ordering::Acquire) => {
+                self.accept_last(now);
+                Phase::Closed { until: now + DRAIN_TIMEOUT }
+            }
+            Phase::Closed { until } => {
+                self.node.handle_input(now, Input::Drain);
+                Phase::Draining { until }
+            }
+            same => same,
+        }
+    }
+
+    fn timeout(&self, now: Time, phase: &Phase) -> Option<Duration> {
+        if !self.readable.is_empty() || matches!(phase, Phase::Closed { .. }) {
             return Some(Duration::ZERO);
         }
+        let drain_until = match phase {
+            Phase::Draining { until } => Some(*until),
+            _ => None,
+        };
         let next = [self.node.poll_timeout(), accept_at(&self.listener), accept_at(&self.admin), drain_until];
         let next = next.into_iter().flatten().min()?;
         Some(next.since(now))
@@ -165,7 +193,7 @@ impl<S: Service> Driver<S> {
         while let Some((link, address)) = self.lookups.poll() {
             let connected = address.and_then(|address| self.connect(link, address)).map_err(explained);
             if let Err(error) = connected {
-                self.connect_failed(now, link, &error);
+                self.connect_failed(now, Backend(link), &error);
             }
         }
         self.node.handle_input(now, Input::Wake);
@@ -181,6 +209,17 @@ impl<S: Service> Driver<S> {
             }
         }
         self.listener = Some(listener);
+    }
+
+    /// Accepts the connections that wait, and closes the listener: whoever has connected may have asked already.
+    fn accept_last(&mut self, now: Time) {
+        for _ in 0..BACKLOG.div_ceil(ACCEPTS_MAX) {
+            self.accept(now);
+            if accept_at(&self.listener) != Some(now) {
+                break;
+            }
+        }
+        self.listener = None;
     }
 
     fn accept_admin(&mut self, now: Time) {
@@ -266,15 +305,9 @@ impl<S: Service> Driver<S> {
                 }
             }
             Output::Close(peer) => {
-                let stream = self.streams.remove(peer);
+                self.streams.remove(peer);
                 if let Peer::Link(link) = peer {
                     self.lookups.give_up(link);
-                    if stream.is_some_and(|stream| !stream.connecting) {
-                        log::warn!(
-                            "event=backend_down backend={link} address={}",
-                            self.lookups.address(link)
-                        );
-                    }
                 }
             }
             Output::Connect(Backend(link)) => self.lookups.start(link),
@@ -317,10 +350,8 @@ impl<S: Service> Driver<S> {
         Ok(())
     }
 
-    fn connect_failed(&mut self, now: Time, link: usize, error: &io::Error) {
-        let address = self.lookups.address(link);
-        log::debug!("event=connect_failed backend={link} address={address} error=\"{error}\"");
-        self.node.handle_input(now, Input::Failed(Peer::Link(link)));
+    fn connect_failed(&mut self, now: Time, backend: Backend, error: &io::Error) {
+        self.node.handle_input(now, Input::NotConnected(backend, &error.to_string()));
     }
 
     fn finish_connect(&mut self, now: Time, peer: Peer) {
@@ -334,10 +365,9 @@ impl<S: Service> Driver<S> {
             (Ok(Some(error)) | Err(error), _) | (_, Err(error)) => Some(error),
         };
         if let Some(error) = error {
-            return self.connect_failed(now, link, &error);
+            return self.connect_failed(now, Backend(link), &error);
         }
         stream.connecting = false;
-        log::info!("event=backend_up backend={link} address={}", self.lookups.address(link));
         // The first write sets the interest right, once it is known whether bytes remain.
         self.node.handle_input(now, Input::Connected(Backend(link)));
         self.queue_read(peer);

@@ -11,7 +11,7 @@ use super::shortage::explained;
 use crate::Time;
 
 /// Connections accepted in one turn.
-const ACCEPTS_MAX: usize = 256;
+pub(super) const ACCEPTS_MAX: usize = 256;
 /// Pause before accepting again when the process has run out of file descriptors, or the machine of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long accepting must have gone well before it counts as over that it failed.

@@ -38,10 +38,6 @@ impl Lookups {
         self.states.len()
     }
 
-    pub(super) fn address(&self, link: usize) -> &str {
-        &self.states[link].address
-    }
-
     /// Looks the link's address up. A name may stand for several addresses: each attempt gives another.
     pub(super) fn start(&mut self, link: usize) {
         let state = &mut self.states[link];

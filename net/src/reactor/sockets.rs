@@ -14,7 +14,7 @@ use crate::{Conn, Peer};
 const LINKS: usize = usize::MAX / 2;
 const ADMIN: usize = usize::MAX / 4;
 /// Connections that the kernel holds until they are accepted.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: usize = 4096;
 /// Idle time before the kernel asks whether a silent peer still exists.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -160,6 +160,6 @@ fn listen_on(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG as i32)?;
     Ok(socket.into())
 }

@@ -1,29 +1,105 @@
-//! Draining: what is in flight is answered, what is idle is closed, nothing new begins.
+//! Draining: what has come is answered, what is not in use is closed, and what is in use is closed after a grace.
 
-use net::{Input, Limits, Output, Peer};
+use std::time::Duration;
 
-use crate::harness::{Seen, World, line};
+use net::{Conn, Input, Limits, Output, Peer};
+
+use crate::harness::{SECOND, Seen, World, line};
+
+/// Those of a service whose clients go on for a moment after they were idle.
+const QUIET: Duration = Duration::from_millis(200);
+
+fn finish(conn: Conn) -> Output {
+    Output::Finish(Peer::Session(conn))
+}
+
+fn patient() -> Limits {
+    Limits { drain_grace: 3 * SECOND, drain_quiet: QUIET, ..Limits::default() }
+}
 
 #[test]
-fn what_is_in_flight_is_answered_and_nothing_new_begins() {
+fn lines_that_came_before_are_answered_and_what_is_idle_ends() {
     let mut world = World::new(Limits::default(), 0);
-    let (busy, idle) = (world.accept(), world.accept());
+    let (busy, idle, unfinished) = (world.accept(), world.accept(), world.accept());
+    world.receive(unfinished, "c");
     world.receive(busy, "a\nb\n");
     world.input(Input::Drain);
     let outputs = world.turn();
-    assert!(outputs.contains(&Output::Finish(Peer::Session(idle))), "{outputs:?}");
-    assert!(!outputs.contains(&Output::Finish(Peer::Session(busy))), "{outputs:?}");
+    assert!(outputs.contains(&finish(idle)) && outputs.contains(&finish(unfinished)), "{outputs:?}");
+    assert!(!outputs.contains(&finish(busy)), "{outputs:?}");
     assert_eq!(world.seen(), [line(busy, "a"), Seen::Drain]);
     assert!(!world.node.is_drained(), "a reply is owed");
 
-    world.set_room(Peer::Session(busy), 1);
     world.send(busy, "A");
+    world.turns();
+    assert_eq!(world.seen(), [line(busy, "b")]);
+    assert!(!world.node.is_drained(), "another reply is owed");
+
+    world.set_room(Peer::Session(busy), 1);
+    world.send(busy, "B");
+    world.turns();
     assert!(!world.node.is_drained(), "the reply has not left");
     world.set_room(Peer::Session(busy), 1);
     world.input(Input::Writable(Peer::Session(busy)));
-    assert!(world.turns().contains(&Output::Finish(Peer::Session(busy))));
-    assert_eq!(world.taken(Peer::Session(busy)), "A\n");
-    assert_eq!(world.seen(), [], "the second line is not begun");
+    assert!(world.turns().contains(&finish(busy)));
+    assert_eq!(world.taken(Peer::Session(busy)), "A\nB\n");
+    assert!(world.node.is_drained());
+}
+
+#[test]
+fn lines_that_were_read_and_not_looked_at_are_answered() {
+    let mut world = World::echo(Limits::default());
+    let conn = world.accept();
+    world.input(Input::Received(Peer::Session(conn), b"a\nb\n"));
+    world.input(Input::Drain);
+    assert!(world.turns().contains(&finish(conn)));
+    assert_eq!(world.taken(Peer::Session(conn)), "a\nb\n");
+}
+
+#[test]
+fn whoever_goes_on_and_on_is_ended_after_the_grace() {
+    let limits = Limits { drain_grace: SECOND, ..Limits::default() };
+    let mut world = World::new(limits, 0);
+    let conn = world.accept();
+    world.receive(conn, "a\nb\nc\n");
+    world.input(Input::Drain);
+    world.turn();
+    world.pass(SECOND / 2);
+    world.send(conn, "A");
+    world.turns();
+    assert_eq!(world.seen(), [line(conn, "a"), Seen::Drain, line(conn, "b")]);
+    world.pass(SECOND / 2);
+    assert!(!world.node.is_drained(), "what was begun is answered all the same");
+    world.send(conn, "B");
+    assert_eq!(world.taken(Peer::Session(conn)), "A\nB\n");
+    assert_eq!(world.seen(), [], "the third line is not begun");
+    assert!(world.node.is_drained());
+}
+
+#[test]
+fn a_connection_is_served_until_it_has_been_quiet_for_a_while() {
+    let mut world = World::echo(patient());
+    let (used, idle) = (world.accept(), world.accept());
+    world.input(Input::Drain);
+    assert_eq!(world.turn(), []);
+    world.pass(QUIET / 2);
+    world.receive(used, "a\n");
+    assert_eq!(world.taken(Peer::Session(used)), "a\n", "what comes now is carried out");
+    assert_eq!(world.pass(QUIET / 2), [finish(idle)]);
+    assert!(!world.node.is_drained());
+    assert_eq!(world.pass(QUIET / 2), [finish(used)]);
+    assert!(world.node.is_drained());
+}
+
+#[test]
+fn a_drain_ends_when_all_clients_have() {
+    let mut world = World::echo(patient());
+    let conn = world.accept();
+    world.input(Input::Drain);
+    world.turn();
+    assert!(!world.node.is_drained());
+    world.input(Input::Finished(Peer::Session(conn)));
+    world.turn();
     assert!(world.node.is_drained());
 }
 

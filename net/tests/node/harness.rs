@@ -1,5 +1,6 @@
 //! A node, a service that does what a test tells it to, and sockets that take as much as a test lets them.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem;
@@ -30,6 +31,10 @@ enum Act {
 struct Notes {
     seen: Vec<Seen>,
     acts: Vec<Act>,
+    /// What became of the connection to the backend: `up`, or why it is down.
+    changes: Vec<String>,
+    /// The connection begins with a greeting, and each reply must repeat the number of its call.
+    careful: bool,
     /// Lines are answered at once, with themselves.
     echo: bool,
     /// The service has something in flight of its own.
@@ -56,6 +61,8 @@ impl Service for Puppet {
             Event::Reply(Call(call), reply) => Seen::Reply(call, reply.map(text)),
             Event::Closed(conn) => Seen::Closed(conn),
             Event::Drain => Seen::Drain,
+            Event::Up(_) => return notes.changes.push("up".into()),
+            Event::Down(_, reason) => return notes.changes.push(reason.into()),
             Event::Wake => {
                 for act in mem::take(&mut notes.acts) {
                     match act {
@@ -70,6 +77,18 @@ impl Service for Puppet {
             }
         };
         notes.seen.push(seen);
+    }
+
+    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
+        self.0.borrow().careful.then_some(b"who?")
+    }
+
+    fn check_greeting(&self, _backend: Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        if line == b"me" { Ok(()) } else { Err(format!("it says {}", text(line)).into()) }
+    }
+
+    fn is_reply(&self, Call(call): Call, line: &[u8]) -> bool {
+        !self.0.borrow().careful || text(line).starts_with(&format!("{call}:"))
     }
 
     fn is_drained(&self) -> bool {
@@ -111,6 +130,17 @@ impl World {
     pub(crate) fn linked(limits: Limits) -> Self {
         let mut world = Self::new(limits, 1);
         assert_eq!(world.turn(), [Output::Connect(Backend(0))]);
+        world.input(Input::Connected(Backend(0)));
+        world.turn();
+        world
+    }
+
+    /// A world whose service greets its only backend and looks whether replies are those to their calls. The
+    /// connection stands, and nothing was answered yet.
+    pub(crate) fn careful(limits: Limits) -> Self {
+        let mut world = Self::new(limits, 1);
+        world.notes.borrow_mut().careful = true;
+        world.turn();
         world.input(Input::Connected(Backend(0)));
         world.turn();
         world
@@ -196,6 +226,11 @@ impl World {
     /// What the service saw since the last time.
     pub(crate) fn seen(&mut self) -> Vec<Seen> {
         mem::take(&mut self.notes.borrow_mut().seen)
+    }
+
+    /// What became of the connection to the backend since the last time.
+    pub(crate) fn changes(&mut self) -> Vec<String> {
+        mem::take(&mut self.notes.borrow_mut().changes)
     }
 
     /// What the peer's socket took since the last time.

@@ -3,6 +3,7 @@
 mod admin;
 mod drain;
 mod framing;
+mod greetings;
 mod harness;
 mod limits;
 mod links;

@@ -241,6 +241,18 @@ fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
 }
 
 #[test]
+fn what_it_holds_is_told_as_far_as_it_is_on_disk() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    assert!(db.metrics("numbers").contains(&"numbers 0".to_owned()));
+    db.requests(client, &["1 Set x 1", "2 Set y 1"]);
+    db.end_turn();
+    assert!(db.metrics("numbers").contains(&"numbers 0".to_owned()));
+    db.flush();
+    assert!(db.metrics("numbers").contains(&"numbers 2".to_owned()));
+}
+
+#[test]
 fn a_request_is_counted_when_it_is_answered_under_its_api_and_outcome() {
     let mut db = Harness::new();
     let client = db.connect();

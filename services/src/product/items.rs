@@ -15,6 +15,8 @@ pub(crate) struct Items {
     categories: HashMap<u32, Category>,
     /// The listings that are not on disk yet; among them are those of all items that are not.
     listings: Changes<ItemId, Listing>,
+    /// How many items are on disk.
+    durable_len: usize,
 }
 
 /// The items of one category.
@@ -28,7 +30,7 @@ struct Category {
 
 impl Items {
     pub(crate) fn new() -> Self {
-        Self { categories: HashMap::new(), listings: Changes::new() }
+        Self { categories: HashMap::new(), listings: Changes::new(), durable_len: 0 }
     }
 
     /// Takes an item from disk, at start; false if it is not the next of its category. [`Items::loaded`] must follow.
@@ -39,7 +41,13 @@ impl Items {
         }
         category.items.push(item);
         category.durable_len += 1;
+        self.durable_len += 1;
         true
+    }
+
+    /// How many items are on disk.
+    pub(crate) fn len(&self) -> usize {
+        self.durable_len
     }
 
     /// Ends the loading of items.
@@ -119,6 +127,7 @@ impl Items {
             if before.is_none() {
                 assert_eq!(place, category.durable_len, "items come to disk in order");
                 category.durable_len += 1;
+                self.durable_len += 1;
             }
             item.relist(listing);
             observe(id, before, item);

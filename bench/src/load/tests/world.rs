@@ -40,12 +40,14 @@ pub(super) struct Run {
     clients: Vec<Client>,
     volume: Volume,
     relay: Option<[usize; Api::COUNT]>,
+    /// Matches of the search before the run.
+    pub(super) matches: u64,
     pub(super) answer: ChooseAnswer,
     pub(super) delay: ChooseDelay,
-    /// The observer ends the run once so many calls were answered.
-    pub(super) stop_after_replies: Option<usize>,
-    /// The observer ends the run once it takes so long.
-    pub(super) stop_after: Option<Duration>,
+    /// What the observer wants once so many calls were answered.
+    pub(super) after_replies: Option<(usize, Verdict)>,
+    /// What it wants once the run takes so long.
+    pub(super) after: Option<(Duration, Verdict)>,
 }
 
 /// A call as the services saw it.
@@ -71,7 +73,7 @@ pub(super) struct Done {
 const START: Time = Time::from_millis(1_000_000);
 /// No test takes longer, in virtual time.
 const END: Duration = Duration::from_secs(3600);
-/// Matches of the search before the run.
+/// Matches of the search before a run, unless a test wants others.
 const MATCHES: u64 = 5;
 
 pub(super) fn buyers(mix: &str, count: usize) -> Vec<Client> {
@@ -97,10 +99,11 @@ impl Run {
             clients,
             volume,
             relay: None,
+            matches: MATCHES,
             answer: Box::new(|_, _, _| Answer::Right),
             delay: Box::new(|_, _| Duration::from_millis(1)),
-            stop_after_replies: None,
-            stop_after: None,
+            after_replies: None,
+            after: None,
         }
     }
 
@@ -111,22 +114,22 @@ impl Run {
 
     /// Carries it out.
     pub(super) fn finish(self) -> Done {
-        let Self { clients, volume, relay, answer, delay, stop_after_replies, stop_after } = self;
+        let Self { clients, volume, relay, matches, answer, delay, after_replies, after } = self;
         let shared = Rc::new(RefCell::new(Shared::default()));
-        let mut observer = Watch { shared: Rc::clone(&shared), stop_after_replies, stop_after };
+        let mut observer = Watch { shared: Rc::clone(&shared), after_replies, after };
         let pacer = Box::new(Pacer(Rc::clone(&shared)));
         // Nobody listens to the reactor: the test drives the node.
         let reactor = Reactor::without_listener().expect("the system has a poll to give");
         let (count, sellers) =
             (clients.len(), clients.iter().filter(|client| client.setup().len() == 4).count());
-        let mut load = Load::new(clients, MATCHES, volume, pacer, &mut observer, reactor.handle());
+        let mut load = Load::new(clients, matches, volume, pacer, &mut observer, reactor.handle());
         if let Some(reply_bytes) = relay {
             load = load.for_relay(reply_bytes);
         }
         let world = World {
             node: Node::new(load, Limits::default(), count),
             shared: Rc::clone(&shared),
-            matches: MATCHES + sellers as u64,
+            matches: matches + sellers as u64,
             answer,
             delay,
             sent: Vec::new(),
@@ -151,8 +154,8 @@ struct Shared {
 
 struct Watch {
     shared: Rc<RefCell<Shared>>,
-    stop_after_replies: Option<usize>,
-    stop_after: Option<Duration>,
+    after_replies: Option<(usize, Verdict)>,
+    after: Option<(Duration, Verdict)>,
 }
 
 impl Observer for Watch {
@@ -160,10 +163,12 @@ impl Observer for Watch {
         self.shared.borrow_mut().stages.push(stage);
     }
 
-    fn progress(&mut self, _: usize) -> bool {
+    fn progress(&mut self, _: usize) -> Verdict {
         let shared = self.shared.borrow();
-        self.stop_after_replies.is_some_and(|replies| shared.replies >= replies)
-            || self.stop_after.is_some_and(|elapsed| shared.elapsed >= elapsed)
+        let by_time =
+            self.after.filter(|(elapsed, _)| shared.elapsed >= *elapsed).map(|(_, verdict)| verdict);
+        let by_replies = self.after_replies.filter(|(replies, _)| shared.replies >= *replies);
+        by_time.or(by_replies.map(|(_, verdict)| verdict)).unwrap_or(Verdict::GoOn)
     }
 }
 

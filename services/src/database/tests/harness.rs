@@ -2,16 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::iter;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Conn, Input, Node, Output, Peer, Registry, Time, Worker};
+use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time, Worker};
 use serde_json::Value as Json;
 
 use crate::database::{Database, Domain, Group, Job, Outcome};
 use crate::fields::Fields;
 use crate::message::{Code, Error, encode};
+use crate::metrics::Holding;
 use crate::table::Table;
 use crate::values::{Name, Quantity};
 
@@ -56,6 +58,7 @@ impl Domain for Numbers {
         ("Claim", Api::Claim),
         ("Slow", Api::Slow),
     ];
+    const HOLDINGS: &'static [Holding] = &[Holding { name: "numbers", help: "Numbers.", labels: &[] }];
 
     fn is_write(api: Api) -> bool {
         !matches!(api, Api::Get | Api::Ponder)
@@ -105,6 +108,10 @@ impl Domain for Numbers {
         self.rows.put(key, number);
         encode(data, &number);
         Some((job, Ok(())))
+    }
+
+    fn holdings(&self) -> impl Iterator<Item = usize> {
+        iter::once(self.rows.len())
     }
 
     fn is_dirty(&self) -> bool {
@@ -163,7 +170,9 @@ impl Harness {
         };
         let database = Database::new(numbers, Box::new(store.clone()));
         let registry = Arc::new(Registry::new("net"));
-        let node = Node::registered(database, crate::database_limits(), 0, Arc::clone(&registry));
+        // Everything is quiet at once.
+        let limits = Limits { drain_quiet: Duration::ZERO, ..crate::database_limits() };
+        let node = Node::registered(database, limits, 0, Arc::clone(&registry));
         let clock = Rc::clone(&now);
         Self { node: node.with_clock(move || clock.get()), registry, now, store, finished }
     }

@@ -1,5 +1,6 @@
 //! A frontend on a node whose clock and connections the tests drive by hand.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,10 @@ use crate::seller::Seller;
 /// More than a link waits before it connects again for the first few times.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
+const GREETING: &str = r#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
+
 /// A session ID of the right form.
 pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
-
-const LANES: [Lane; 5] =
-    [Lane::Customer, Lane::CustomerWrites, Lane::CustomerPasswords, Lane::Product, Lane::ProductWrites];
 
 pub(super) fn buyer() -> Harness<Buyer> {
     Harness::new()
@@ -30,6 +30,9 @@ pub(super) fn seller() -> Harness<Seller> {
 pub(super) struct Harness<F> {
     node: Node<Frontend<F>>,
     registry: Arc<Registry>,
+    /// The numbers of the calls of each lane that were not answered, and the lines of those that were not looked at.
+    numbers: [VecDeque<u64>; Lane::ALL.len()],
+    lines: [Vec<String>; Lane::ALL.len()],
     now: Time,
     /// The client that connected last.
     client: Conn,
@@ -38,15 +41,16 @@ pub(super) struct Harness<F> {
 impl<F: Flow> Harness<F> {
     /// A frontend with all lanes up, and one client.
     fn new() -> Self {
-        assert_eq!(backends("", "").len(), LANES.len());
         let registry = Arc::new(Registry::new("net"));
-        let frontend = Frontend::new(Deadlines::default());
-        let mut node = Node::registered(frontend, Limits::default(), LANES.len(), Arc::clone(&registry));
+        let lanes = backends("c:1", "p:2");
+        let frontend = Frontend::new(Deadlines::default(), &lanes);
+        let mut node = Node::registered(frontend, Limits::default(), lanes.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now).expect("there is room");
-        let mut harness = Self { node, registry, now, client };
+        let (numbers, lines) = Default::default();
+        let mut harness = Self { node, registry, numbers, lines, now, client };
         harness.end_turn();
-        LANES.into_iter().for_each(|lane| harness.mend_lane(lane));
+        Lane::ALL.into_iter().for_each(|lane| harness.mend_lane(lane));
         harness
     }
 
@@ -67,22 +71,34 @@ impl<F: Flow> Harness<F> {
 
     /// Sends a request; its ID and data are JSON.
     pub(super) fn ask(&mut self, id: &str, api: &str, data: &str) {
-        let line = format!("{{\"request_id\":{id},\"api\":\"{api}\",\"data\":{data}}}\n");
-        self.input(Input::Received(Peer::Session(self.client), line.as_bytes()));
+        self.ask_as(self.client, id, api, data);
     }
 
-    /// Takes the calls that have left, in the order of the lanes.
+    pub(super) fn ask_as(&mut self, client: Conn, id: &str, api: &str, data: &str) {
+        let line = format!("{{\"request_id\":{id},\"api\":\"{api}\",\"data\":{data}}}\n");
+        self.input(Input::Received(Peer::Session(client), line.as_bytes()));
+    }
+
+    /// Takes the calls that have left, in the order of the lanes, each with `#` in place of its number.
     pub(super) fn calls(&mut self) -> Vec<(Lane, String)> {
+        self.take_calls();
         let mut calls = Vec::new();
-        for lane in LANES {
-            let lines = self.take(Peer::Link(lane as usize));
+        for lane in Lane::ALL {
+            let lines = std::mem::take(&mut self.lines[lane as usize]);
             calls.extend(lines.into_iter().map(|line| (lane, line)));
         }
         calls
     }
 
-    /// A database answers the oldest call of a lane.
+    /// A database answers the oldest call of a lane; `line` is the reply to a request with the ID 1.
     pub(super) fn reply(&mut self, lane: Lane, line: &str) {
+        self.take_calls();
+        let number = self.numbers[lane as usize].pop_front().expect("a call is to be answered");
+        self.line(lane, &line.replacen("\"request_id\":1,", &format!("\"request_id\":{number},"), 1));
+    }
+
+    /// A database sends a line.
+    pub(super) fn line(&mut self, lane: Lane, line: &str) {
         self.input(Input::Received(Peer::Link(lane as usize), format!("{line}\n").as_bytes()));
     }
 
@@ -90,10 +106,39 @@ impl<F: Flow> Harness<F> {
         self.input(Input::Failed(Peer::Link(lane as usize)));
     }
 
+    /// The database is back, and answers the greeting.
     pub(super) fn mend_lane(&mut self, lane: Lane) {
+        self.connect_lane(lane);
+        self.greet(lane, lane.database().name());
+    }
+
+    /// Something accepts the connection of a lane.
+    pub(super) fn connect_lane(&mut self, lane: Lane) {
+        self.take_calls();
+        self.numbers[lane as usize].clear();
         // It connects again after a pause.
         self.pass(RECONNECT_PAUSE);
         self.input(Input::Connected(Backend(lane as usize)));
+        assert_eq!(self.take(Peer::Link(lane as usize)), [GREETING]);
+    }
+
+    /// A service answers the greeting.
+    pub(super) fn greet(&mut self, lane: Lane, service: &str) {
+        let answer = format!(
+            r#"{{"type":"Response","request_id":0,"ok":true,"error":null,"data":{{"service":"{service}","version":"1"}}}}"#
+        );
+        self.line(lane, &answer);
+    }
+
+    fn take_calls(&mut self) {
+        for lane in Lane::ALL.map(|lane| lane as usize) {
+            for line in self.take(Peer::Link(lane)) {
+                let (head, rest) = line.split_once("\"request_id\":").expect("a call has a number");
+                let (number, rest) = rest.split_once(',').expect("more follows");
+                self.numbers[lane].push_back(number.parse().expect("it is a number"));
+                self.lines[lane].push(format!("{head}\"request_id\":#,{rest}"));
+            }
+        }
     }
 
     /// Lets time pass, from one deadline to the next.

@@ -124,3 +124,15 @@ fn items_that_are_not_the_next_of_their_category_are_not_loaded() {
     }
     assert!(items.load(3, item(id(3, 1), 100)));
 }
+
+#[test]
+fn items_are_counted_as_far_as_they_are_on_disk() {
+    let mut items = loaded(&[id(1, 1), id(1, 2), id(7, 1)]);
+    assert_eq!(items.len(), 3);
+    add(&mut items, 1, 100);
+    items.relist(id(7, 1), at(50));
+    seal(&mut items);
+    assert_eq!(items.len(), 3);
+    publish(&mut items);
+    assert_eq!(items.len(), 4);
+}

@@ -1,0 +1,135 @@
+//! The options of `marketplace bench`, and what they ask for.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use bench::{GrowthPlan, Mix, Plan, Scenario, ServiceOptions, Services};
+use getopts::{Matches, Options};
+
+use crate::client::check_address;
+use crate::command_line::{nothing_more, number};
+use crate::serve;
+
+/// The most items of a catalogue, far beyond what memory holds.
+const ITEMS_MAX: u64 = 10_000_000_000;
+/// The most idle connections: a frontend takes 16384, and some work beside them.
+const IDLE_MAX: usize = 16_000;
+
+pub(super) fn options() -> Options {
+    let mut options = Options::new();
+    options.optopt("", "buyer", "a server_buyer that runs already; needs --seller", "HOST:PORT");
+    options.optopt("", "seller", "a server_seller that runs already; needs --buyer", "HOST:PORT");
+    options.optopt("", "scenario", "buyers and sellers, several with commas (1+1,10+10,100+100)", "B+S[,…]");
+    options.optopt("", "clients", "the same, for a single scenario", "B+S");
+    options.optopt("", "runs", "runs of each scenario (10)", "N");
+    options.optopt("", "calls", "measured calls of each client in a run (1000)", "N");
+    options.optopt("", "warmup", "calls of each client before those (100)", "N");
+    options.optopt("", "mix", "what is called: default, shopping, or the name of an API (default)", "NAME");
+    options.optopt("", "rate", "calls a second of all clients together, sent on schedule", "R");
+    options.optopt("", "seed", "decides what the clients choose (1)", "N");
+    options.optflag("", "retry", "make calls whose connection was cut again, unless that would act twice");
+    options.optflag("", "floor", "measure a bare relay of the same bytes in turn");
+    options.optopt("", "reactors", "event loops of each frontend that is started (1)", "N");
+    options.optflag("", "unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
+    options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
+    options.optopt("", "csv", "write each run's figures to a file; - is standard output", "FILE");
+    options.optopt("", "svg", "draw pictures into a folder", "DIR");
+    options.optopt("", "report", "rewrite a section of a Markdown file (scenarios)", "FILE[#SECTION]");
+    options
+}
+
+/// Those of `bench growth`.
+pub(super) fn growth_options() -> Options {
+    let mut options = Options::new();
+    options.optopt("", "items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
+    options.optopt("", "idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
+    options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
+    options.optopt("", "report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
+    options
+}
+
+/// What is to be measured.
+///
+/// # Errors
+/// The command line makes no sense.
+pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
+    nothing_more(matches)?;
+    let scenarios = match (matches.opt_str("scenario"), matches.opt_str("clients")) {
+        (Some(_), Some(_)) => return Err("--scenario and --clients are the same: give one".into()),
+        (None, None) => Scenario::STANDARD.to_vec(),
+        (Some(list), None) => list.split(',').map(str::parse).collect::<Result<_, _>>()?,
+        (None, Some(clients)) => vec![clients.parse()?],
+    };
+    let mix = matches.opt_str("mix").unwrap_or_else(|| "default".to_owned());
+    let unknown = || format!("--mix: {mix:?} is not one of {}, nor an API", Mix::NAMES.join(", "));
+    let mix = Mix::from_name(&mix).ok_or_else(unknown)?;
+    let plan = Plan {
+        scenarios,
+        runs: number(matches, "runs", 10, 1, 10_000)?,
+        calls: number(matches, "calls", 1000, 1, 100_000_000)?,
+        warmup: number(matches, "warmup", 100, 0, 100_000_000)?,
+        mix,
+        rate: match matches.opt_present("rate") {
+            true => Some(number(matches, "rate", 0.0, 0.1, 1e7)?),
+            false => None,
+        },
+        floor: matches.opt_present("floor"),
+        retry: matches.opt_present("retry"),
+        seed: number(matches, "seed", 1, 0, u64::MAX)?,
+    };
+    plan.check()?;
+    Ok(plan)
+}
+
+/// Which services are to be measured.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) fn services(matches: &Matches) -> Result<Services, String> {
+    match (matches.opt_str("buyer"), matches.opt_str("seller")) {
+        (None, None) => {
+            let reactors: usize = number(matches, "reactors", 1, 1, serve::REACTORS_MAX)?;
+            let frontends = match reactors {
+                1 => Vec::new(),
+                several => vec!["--reactors".to_owned(), several.to_string()],
+            };
+            let unsafe_no_flush = matches.opt_present("unsafe-no-flush");
+            let databases = unsafe_no_flush.then(|| "--unsafe-no-flush".to_owned()).into_iter().collect();
+            Ok(Services::Own(ServiceOptions { databases, frontends }))
+        }
+        (Some(buyer), Some(seller)) => {
+            check_address(&buyer)?;
+            check_address(&seller)?;
+            match ["reactors", "unsafe-no-flush"].into_iter().find(|name| matches.opt_present(name)) {
+                Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
+                None => Ok(Services::Running { buyer, seller }),
+            }
+        }
+        _ => Err("--buyer and --seller belong together".into()),
+    }
+}
+
+/// What `bench growth` is to measure.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) fn growth_plan(matches: &Matches) -> Result<GrowthPlan, String> {
+    nothing_more(matches)?;
+    Ok(GrowthPlan {
+        items: numbers(matches, "items", "1000,100000,1000000", 1, ITEMS_MAX)?,
+        idle: numbers(matches, "idle", "0,1000,10000", 0, IDLE_MAX)?,
+    })
+}
+
+/// The numbers of an option, between commas; those of `default` if it was not given.
+fn numbers<N>(matches: &Matches, option: &str, default: &str, min: N, max: N) -> Result<Vec<N>, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let list = matches.opt_str(option).unwrap_or_else(|| default.to_owned());
+    let read = |text: &str| {
+        let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+        number.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
+    };
+    list.split(',').map(read).collect()
+}

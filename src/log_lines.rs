@@ -1,0 +1,179 @@
+//! The log of several processes in one: each line whole, and under the name of the process that wrote it.
+//!
+//! No process waits for whoever reads it: lines that are not taken in time are dropped, and their number is told.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Lines that wait to be written.
+const LINES_MAX: usize = 1024;
+/// A line that is longer is passed on in pieces of this length.
+const LINE_BYTES_MAX: usize = 8 * 1024;
+/// How long lines are waited for at the end.
+const FINISH_MAX: Duration = Duration::from_secs(1);
+
+/// Where lines are handed in.
+pub(crate) struct LogLines {
+    lines: Lines,
+    /// Disconnected once the last line is written.
+    written: Receiver<()>,
+}
+
+/// The way to the thread that writes.
+#[derive(Clone)]
+struct Lines {
+    queue: SyncSender<Vec<u8>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl LogLines {
+    /// Has a thread write to `out`, with one write for each line.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(crate) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (queue, waiting) = sync_channel(LINES_MAX);
+        let (written_out, written) = channel();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lines = Lines { queue, dropped: Arc::clone(&dropped) };
+        spawn("log", move || {
+            write(out, &waiting, &dropped);
+            drop(written_out);
+        })?;
+        Ok(Self { lines, written })
+    }
+
+    /// Hands in a line of this process.
+    pub(crate) fn say(&self, line: &str) {
+        self.lines.push("", line.as_bytes());
+    }
+
+    /// Has a thread pass on what comes from a process, until its end. What it wrote last need not be a whole line.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(crate) fn pass_on(&self, name: &str, from: impl Read + Send + 'static) -> io::Result<()> {
+        let (lines, prefix) = (self.lines.clone(), format!("{name:13} | "));
+        spawn(name, move || read(from, |line| lines.push(&prefix, line)))
+    }
+
+    /// Waits until all is written, once the processes have ended, but not for ever.
+    pub(crate) fn finish(self) {
+        drop(self.lines);
+        // Nothing is sent, so it ends in an error either way.
+        let _ = self.written.recv_timeout(FINISH_MAX);
+    }
+}
+
+impl Lines {
+    fn push(&self, prefix: &str, line: &[u8]) {
+        if self.queue.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.into()).spawn(run);
+    thread.map_err(|error| net::no_thread(name, &error)).map(|_| ())
+}
+
+/// Shows each line, without its end, to `show`.
+fn read(from: impl Read, mut show: impl FnMut(&[u8])) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    // A pipe that cannot be read has ended, too.
+    while let Ok(1..) = from.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line) {
+        show(line.strip_suffix(b"\n").unwrap_or(&line));
+        line.clear();
+    }
+}
+
+/// Writes what is handed in. What cannot be written is lost: there is nowhere to report it to.
+fn write(mut out: impl Write, waiting: &Receiver<Vec<u8>>, dropped: &AtomicU64) {
+    for line in waiting {
+        let _ = out.write_all(&line);
+        let count = dropped.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            let _ = out.write_all(format!("error: {count} lines of the log were dropped here\n").as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Notes each write, and waits before the first one until it may.
+    struct Out {
+        writes: Arc<Mutex<Vec<String>>>,
+        gate: Option<Receiver<()>>,
+    }
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(gate) = self.gate.take() {
+                let _ = gate.recv();
+            }
+            self.writes.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(gate: Option<Receiver<()>>) -> (LogLines, Arc<Mutex<Vec<String>>>) {
+        let writes = Arc::default();
+        (LogLines::start(Out { writes: Arc::clone(&writes), gate }).unwrap(), writes)
+    }
+
+    #[test]
+    fn each_line_is_written_at_once_under_its_name() {
+        let (log, writes) = log(None);
+        log.pass_on("db_product", &b"one\n\nno end"[..]).unwrap();
+        log.pass_on("server_seller", &b"two\n"[..]).unwrap();
+        log.say("error: three");
+        log.finish();
+        let mut writes = writes.lock().unwrap().clone();
+        writes.sort();
+        let expected = [
+            "db_product    | \n",
+            "db_product    | no end\n",
+            "db_product    | one\n",
+            "error: three\n",
+            "server_seller | two\n",
+        ];
+        assert_eq!(writes, expected);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_passed_on_in_pieces() {
+        let mut pieces = Vec::new();
+        let line = [b'x'; 2 * LINE_BYTES_MAX + 1];
+        read(&line[..], |piece| pieces.push(piece.len()));
+        assert_eq!(pieces, [LINE_BYTES_MAX, LINE_BYTES_MAX, 1]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_does_not_read() {
+        let (open, gate) = channel();
+        let (log, writes) = log(Some(gate));
+        let lines = 2 * LINES_MAX;
+        (0..lines).for_each(|n| log.say(&n.to_string()));
+        open.send(()).unwrap();
+        log.finish();
+        let writes = writes.lock().unwrap();
+        let dropped = writes.iter().find(|line| line.contains("were dropped")).expect("it is told");
+        let written = writes.len() - 1;
+        assert!((LINES_MAX..=LINES_MAX + 1).contains(&written), "{written}");
+        assert!(dropped.contains(&format!("{} lines", lines - written)), "{dropped}");
+    }
+}
