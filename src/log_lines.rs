@@ -13,6 +13,8 @@ use std::time::Duration;
 const LINES_MAX: usize = 1024;
 /// A line that is longer is passed on in pieces of this length.
 const LINE_BYTES_MAX: usize = 8 * 1024;
+/// Names are padded to the length of the longest one.
+const NAME_CHARS: usize = "server_seller".len();
 /// How long lines are waited for at the end.
 const FINISH_MAX: Duration = Duration::from_secs(1);
 
@@ -57,7 +59,7 @@ impl LogLines {
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn pass_on(&self, name: &str, from: impl Read + Send + 'static) -> io::Result<()> {
-        let (lines, prefix) = (self.lines.clone(), format!("{name:13} | "));
+        let (lines, prefix) = (self.lines.clone(), format!("{name:NAME_CHARS$} | "));
         spawn(name, move || read(from, |line| lines.push(&prefix, line)))
     }
 

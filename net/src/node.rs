@@ -51,6 +51,11 @@ impl<S: Service> Node<S> {
         self
     }
 
+    /// The earliest time that the driver may start at.
+    pub(crate) fn clock_floor(&self) -> Time {
+        self.service.clock_floor()
+    }
+
     /// The service, once its node has no further use.
     pub fn into_service(self) -> S {
         self.service
@@ -116,6 +121,7 @@ impl<S: Service> Node<S> {
     /// turn, so that a service that calls again and again is not called for ever.
     pub fn handle_timeout(&mut self, now: Time) {
         let now = self.out.advance(now);
+        self.out.wake_at = self.out.wake_at.filter(|at| *at > now);
         let due: Vec<_> = iter::from_fn(|| self.out.timers.pop_due(now)).collect();
         for (at, peer) in due {
             match peer {
@@ -155,7 +161,7 @@ impl<S: Service> Node<S> {
     /// for the next turn.
     pub fn poll_timeout(&self) -> Option<Time> {
         if self.out.ready.is_empty() && self.out.refused_calls.is_empty() {
-            self.out.timers.next()
+            self.out.timers.next().into_iter().chain(self.out.wake_at).min()
         } else {
             Some(Time::default())
         }

@@ -21,6 +21,8 @@ pub struct Out {
     pub(crate) sessions: Slab<Session>,
     pub(crate) links: Vec<Link>,
     pub(crate) timers: Timers<Peer>,
+    /// When the service wants a turn, whatever happens.
+    pub(crate) wake_at: Option<Time>,
     /// Sessions that hold lines which may be delivered. Edge-triggered polling does not report bytes that
     /// were read already, so nothing else would come back to them.
     pub(crate) ready: VecDeque<Conn>,
@@ -95,6 +97,12 @@ impl Out {
         self.advance(now)
     }
 
+    /// Asks for a turn at this time, in place of the time that was asked for before. It ends with
+    /// [`Service::end_turn`](crate::Service::end_turn) like any other, and need not begin with an event.
+    pub fn wake_at(&mut self, at: Option<Time>) {
+        self.wake_at = at;
+    }
+
     /// Lets the turn go on at `now`, or where it is if it has come further.
     pub(crate) fn advance(&mut self, now: Time) -> Time {
         self.now = self.now.max(now);
@@ -124,6 +132,7 @@ impl Out {
             limits,
             sessions: Slab::new(),
             timers: Timers::new(),
+            wake_at: None,
             ready: VecDeque::new(),
             outputs: VecDeque::new(),
             rejected: VecDeque::new(),

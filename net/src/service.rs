@@ -102,6 +102,12 @@ pub trait Service {
     /// that break while the turn's output is written are reported after it, and belong to the next turn.
     fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
 
+    /// A time that has been: the driver starts at no earlier one, whatever the wall clock says. Asked once, at the
+    /// start. It is for a service that has stored times, none of which may lie in the future.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
+
     /// The line with which each connection to a backend begins, without its end. Calls wait until it is answered. None:
     /// they leave as soon as the connection stands.
     fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {

@@ -87,6 +87,8 @@ impl Sim {
     /// Starts a node on a host where none runs.
     pub fn start<S: Service + 'static>(&mut self, host: HostId, node: Node<S>) {
         let HostId(number) = host;
+        // There is one clock for all hosts.
+        self.now = self.now.max(node.clock_floor());
         self.hosts[number].start(Box::new(node));
         self.end_turn(number);
     }
@@ -124,10 +126,10 @@ impl Sim {
     /// Runs until nothing happens any more before `until`, and makes that the present.
     pub fn run_until(&mut self, until: Time) {
         while let Some((at, happening)) = self.schedule.pop(until) {
-            self.now = at;
+            self.now = self.now.max(at);
             self.happen(happening);
         }
-        self.now = until;
+        self.now = self.now.max(until);
     }
 
     fn happen(&mut self, happening: Happening) {

@@ -1,12 +1,14 @@
 //! [`Time`]: the only notion of time that services and nodes have. It comes in from the driver.
 
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A moment, in nanoseconds since the Unix epoch.
 ///
 /// Within one run of a driver it never goes backwards: the reactor reads the wall clock once, at
-/// start, and a monotonic clock from then on, so that a step of the wall clock ends no session.
+/// start, and from then on a clock that nobody sets, so that a step of the wall clock ends no session. That clock
+/// counts the time for which the machine is suspended, too. Nor does it go backwards from one run to the next, as
+/// far as a service has stored what time it was: see [`Service::clock_floor`](crate::Service::clock_floor).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
@@ -43,5 +45,14 @@ impl Add<Duration> for Time {
     fn add(self, duration: Duration) -> Time {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Time(self.0.saturating_add(nanos))
+    }
+}
+
+impl Sub<Duration> for Time {
+    type Output = Time;
+
+    fn sub(self, duration: Duration) -> Time {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Time(self.0.saturating_sub(nanos))
     }
 }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod cart;
+mod clock;
 mod passwords;
 mod replies;
 mod rows;
@@ -106,8 +107,7 @@ impl Customer {
         let NewAccount { name, username, password } = NewAccount::decode(&mut fields)?;
         fields.finish()?;
         self.accounts.check_username(role, &username.0)?;
-        let job =
-            PasswordJob::Hash { password: password.0.as_bytes().into(), salt: (self.random)().to_be_bytes() };
+        let job = PasswordJob::Hash { password: password.0.into(), salt: (self.random)().to_be_bytes() };
         self.offload(job, Waiting::Create { role, username: username.0.into(), name: name.0.into() })
     }
 
@@ -117,7 +117,7 @@ impl Customer {
         fields.finish()?;
         self.throttle.check(now, role, &username.0)?;
         let (user_id, hash) = self.accounts.find(role, &username.0).unzip();
-        let job = PasswordJob::Verify { password: password.0.as_bytes().into(), hash };
+        let job = PasswordJob::Verify { password: password.0.into(), hash };
         self.offload(job, Waiting::Login { role, username: username.0.into(), user_id })
     }
 
@@ -389,7 +389,7 @@ impl Domain for Customer {
 
     fn is_dirty(&self) -> bool {
         let Accounts { sellers, buyers, votes, .. } = &self.accounts;
-        sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty() || self.sessions.rows.is_dirty()
+        sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty() || self.sessions.is_dirty()
     }
 
     fn seal(&mut self) -> Vec<CustomerRow> {
@@ -402,6 +402,7 @@ impl Domain for Customer {
             Some(session) => CustomerRow::Session(number, session.clone()),
             None => CustomerRow::SessionClosed(number),
         }));
+        rows.extend(self.sessions.clock.seal().map(CustomerRow::Clock));
         rows
     }
 
@@ -417,8 +418,16 @@ impl Domain for Customer {
         [sellers.len(), buyers.len(), self.sessions.rows.len()].into_iter()
     }
 
-    fn end_turn(&mut self, now: Time) {
-        self.sessions.expire(now);
+    fn end_turn(&mut self, now: Time) -> Option<Time> {
+        self.sessions.expire(now)
+    }
+
+    fn drain(&mut self, now: Time) {
+        self.sessions.store_clock(now);
+    }
+
+    fn clock_floor(&self) -> Time {
+        self.sessions.clock.latest()
     }
 }
 

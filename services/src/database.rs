@@ -77,8 +77,19 @@ pub(crate) trait Domain {
     /// is counted anew for it.
     fn holdings(&self) -> impl Iterator<Item = usize>;
 
-    /// Called at the end of each turn, for upkeep of a bounded amount.
-    fn end_turn(&mut self, _now: Time) {}
+    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do, if nothing
+    /// happens before.
+    fn end_turn(&mut self, _now: Time) -> Option<Time> {
+        None
+    }
+
+    /// The service is to end: the last chance to change what the next one will find.
+    fn drain(&mut self, _now: Time) {}
+
+    /// The latest time that is stored, or was when it was loaded.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
 }
 
 /// A request whose work goes on off the thread, by a number that its domain chose.
@@ -334,7 +345,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Closed(conn) => {
                 self.queues.remove(&conn);
             }
-            Event::Drain => {}
+            Event::Drain => self.domain.drain(now),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
     }
@@ -342,13 +353,18 @@ impl<D: Domain> Service for Database<D> {
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
     /// committed the groups before.
     fn end_turn(&mut self, now: Time, out: &mut Out) {
-        self.domain.end_turn(now);
+        let wake_at = self.domain.end_turn(now);
+        out.wake_at(wake_at);
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;
         }
+    }
+
+    fn clock_floor(&self) -> Time {
+        self.domain.clock_floor()
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {

@@ -7,21 +7,28 @@ use serde::Serialize;
 use crate::fields::{Fields, invalid};
 use crate::message::{Error, encode};
 use crate::values::{
-    Category, Condition, Cursor, Keywords, Limit, Name, Password, Price, Quantity, Role, SessionId,
+    Category, Condition, Cursor, Keywords, KnownUsername, Limit, Name, Password, Price, Quantity, Role,
+    SessionId, Username, Value,
 };
 
 /// `CreateAccount`, `CreateBuyer` and `CreateSeller`.
 #[derive(Serialize)]
 pub(crate) struct NewAccount<'a> {
     pub(crate) name: Name<'a>,
-    pub(crate) username: Name<'a>,
+    pub(crate) username: Username<'a>,
     pub(crate) password: Password<'a>,
 }
 
 impl<'a> NewAccount<'a> {
     pub(crate) fn decode(fields: &mut Fields<'a>) -> Result<Self, Error> {
         let name: Name<'a> = fields.required("name")?;
-        let username = fields.optional("username")?.unwrap_or_else(|| name.clone());
+        let username = match fields.optional("username")? {
+            Some(username) => username,
+            None => Username::from_name(name.clone()).ok_or_else(|| {
+                let rule = Username::RULE;
+                invalid(format!("`username` is missing: `name` would stand in for it, but is not {rule}"))
+            })?,
+        };
         Ok(Self { name, username, password: fields.required("password")? })
     }
 }
@@ -29,7 +36,7 @@ impl<'a> NewAccount<'a> {
 /// `Login`. At a database, the role is to follow.
 #[derive(Serialize)]
 pub(crate) struct Credentials<'a> {
-    pub(crate) username: Name<'a>,
+    pub(crate) username: KnownUsername<'a>,
     pub(crate) password: Password<'a>,
 }
 

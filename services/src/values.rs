@@ -3,21 +3,20 @@
 
 mod ids;
 mod price;
-
-use std::borrow::Cow;
+mod text;
+mod unicode;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use self::ids::{ItemId, SessionId};
 pub(crate) use self::price::Price;
+use self::text::text;
+pub(crate) use self::text::{Cursor, Keywords, KnownUsername, Name, Password, Username, string};
+pub(crate) use self::unicode::{folded, is_punctuation, nfc, other_nfd};
 
 /// The largest number of units of anything.
 pub(crate) const QUANTITY_MAX: u32 = 1_000_000_000;
-/// The most keywords of an item or a search.
-const KEYWORDS_MAX: usize = 5;
-/// The longest keyword, in characters.
-pub(crate) const KEYWORD_CHARS_MAX: usize = 8;
 /// The longest page that a client may ask for, and the one that it gets without asking.
 const LIMIT_MAX: i64 = 1000;
 const LIMIT_DEFAULT: usize = 100;
@@ -31,30 +30,6 @@ pub(crate) trait Value<'a>: Sized {
     fn decode(raw: &'a RawValue) -> Option<Self>;
 }
 
-/// A name or a user name.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
-
-impl<'a> Value<'a> for Name<'a> {
-    const RULE: &'static str = "a string of 1 to 32 characters without control characters";
-
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, 32).filter(|text| !text.contains(char::is_control)).map(Self)
-    }
-}
-
-/// A password. It has no `Debug`, so that it reaches no log.
-#[derive(Clone, Serialize)]
-pub(crate) struct Password<'a>(pub(crate) Cow<'a, str>);
-
-impl<'a> Value<'a> for Password<'a> {
-    const RULE: &'static str = "a string of 1 to 128 characters";
-
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, 128).map(Self)
-    }
-}
-
 /// A category of items.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Category(pub(crate) u32);
@@ -64,22 +39,6 @@ impl Value<'_> for Category {
 
     fn decode(raw: &RawValue) -> Option<Self> {
         integer(raw, 0, i64::from(i32::MAX)).map(|value| Self(value as u32))
-    }
-}
-
-/// The keywords of an item or a search, as they were sent.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Keywords(pub(crate) Vec<String>);
-
-impl Value<'_> for Keywords {
-    const RULE: &'static str =
-        "an array of at most 5 strings, each of 1 to 8 characters without control characters";
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let keywords: Vec<String> = serde_json::from_str(raw.get()).ok()?;
-        let fits =
-            |keyword: &String| is_length(keyword, KEYWORD_CHARS_MAX) && !keyword.contains(char::is_control);
-        (keywords.len() <= KEYWORDS_MAX && keywords.iter().all(fits)).then_some(Self(keywords))
     }
 }
 
@@ -285,45 +244,12 @@ impl Value<'_> for Limit {
     }
 }
 
-/// Where a page begins: what the page before gave as `next_cursor`. What is in it is known only to the API
-/// that gave it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Cursor<'a>(pub(crate) Cow<'a, str>);
-
-impl<'a> Value<'a> for Cursor<'a> {
-    const RULE: &'static str = "a next_cursor that was returned by this API";
-
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, 64).map(Self)
-    }
-}
-
 impl Value<'_> for bool {
     const RULE: &'static str = "true or false";
 
     fn decode(raw: &RawValue) -> Option<Self> {
         raw.get().parse().ok()
     }
-}
-
-/// The text of a JSON string, borrowed where it holds no escape; `None` if it is no string, or holds a lone
-/// surrogate.
-pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
-}
-
-/// A string of 1 to `chars_max` characters.
-fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
-    string(raw).filter(|text| is_length(text, chars_max))
-}
-
-fn is_length(text: &str, chars_max: usize) -> bool {
-    !text.is_empty() && text.chars().nth(chars_max).is_none()
 }
 
 /// An integer, written without a fraction or an exponent.
@@ -340,16 +266,6 @@ mod tests {
     }
 
     #[test]
-    fn names_are_counted_in_characters() {
-        let fits = |text: &str| decode::<Name>(&serde_json::to_string(text).expect("text")).is_some();
-        assert!(fits("a") && fits(&"é".repeat(32)) && fits("🦀") && fits("Intro to \"DS\""));
-        assert!(!fits("") && !fits(&"a".repeat(33)) && !fits("a\nb") && !fits("a\u{7f}b"));
-        assert!(decode::<Name>(r#""\ud800""#).is_none(), "a lone surrogate is no character");
-        assert!(decode::<Name>(r#""\ud83e\udd80""#).is_some());
-        assert!(decode::<Name>("1").is_none());
-    }
-
-    #[test]
     fn integers_are_integers() {
         let quantity = |json| decode::<Quantity>(json).map(|Quantity(value)| value);
         assert_eq!(quantity("1000000000"), Some(1_000_000_000));
@@ -363,13 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_and_enums() {
-        assert!(decode::<Keywords>(r#"["book","B\u00fccher8"]"#).is_some());
-        for json in
-            [r#"["123456789"]"#, r#"[""]"#, r#"["1","2","3","4","5","6"]"#, r#""book""#, "[1]", r#"["a\n"]"#]
-        {
-            assert!(decode::<Keywords>(json).is_none(), "{json}");
-        }
+    fn enums_are_one_of_their_words() {
         assert_eq!(decode::<Condition>("\"NEW\""), Some(Condition::New));
         assert!(decode::<Vote>("\"UP\"").is_none() && decode::<Vote>("\"up\"").is_some());
         assert!(decode::<Role>("\"buyer\"").is_some() && decode::<Role>("\"admin\"").is_none());

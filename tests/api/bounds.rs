@@ -112,7 +112,8 @@ fn the_other_fields_of_an_item_are_bounded() {
     let (mut seller, mut buyer) = (cluster.new_seller("ann"), cluster.buyer.client());
     let quoted = |text: &str, count: usize| format!("\"{}\"", text.repeat(count));
 
-    for fits in [quoted("x", 1), quoted("é", 32), quoted("😀", 32), quoted(" ", 32), quoted("\u{2028}", 3)]
+    for fits in
+        [quoted("x", 1), quoted("é", 32), quoted("😀", 32), quoted("a b", 10), quoted("a\u{2028}b", 1)]
     {
         assert_taken(&mut seller, &mut buyer, "name", &[(&fits, &fits)]);
     }
@@ -120,8 +121,21 @@ fn the_other_fields_of_an_item_are_bounded() {
     assert_taken(&mut seller, &mut buyer, "name", &[(&escaped, &quoted("😀", 32))]);
     let long = [quoted("x", 33), quoted("é", 33), format!("\"{}\"", r"\u00e9".repeat(33))];
     assert_refused(&mut seller, "name", "1 to 32 characters", &long.each_ref().map(String::as_str));
-    let names =
-        [r#""""#, r#""a\u0000""#, r#""a\n""#, r#""\u007f""#, r#""\u0085""#, r#""\ud800""#, "7", "null"];
+    let names = [
+        r#""""#,
+        r#""a\u0000""#,
+        r#""a\n""#,
+        r#""\u007f""#,
+        r#""\u0085""#,
+        r#""\ud800""#,
+        r#"" ""#,
+        r#"" a""#,
+        r#""a\u00a0""#,
+        r#""\u200b""#,
+        r#""\u2800""#,
+        "7",
+        "null",
+    ];
     assert_refused(&mut seller, "name", "1 to 32 characters", &names);
 
     let categories = [("0", "0"), ("2147483647", "2147483647")];
@@ -152,6 +166,9 @@ fn the_other_fields_of_an_item_are_bounded() {
         r#"["123456789"]"#,
         r#"["éééééééée"]"#,
         r#"[""]"#,
+        r#"[" "]"#,
+        r#"["a "]"#,
+        r#"["\u200b"]"#,
         "[7]",
         "[null]",
         "\"a\"",

@@ -22,4 +22,5 @@ mod product_database;
 mod proxy;
 mod search;
 mod sessions;
+mod text;
 mod wrong_replies;

@@ -65,6 +65,7 @@ fn the_terminal_is_left_as_it_was_found() {
     let mut terminal = ask();
     terminal.keys(b"ab\x1a");
     terminal.wait_for_echo();
+    terminal.wait_for_stop();
     kill_process(terminal.pid(), Signal::CONT).unwrap();
     terminal.wait_for("Password: ");
     assert!(!terminal.echoes());

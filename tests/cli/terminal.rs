@@ -116,6 +116,17 @@ impl Terminal {
         }
     }
 
+    /// Waits until the program is stopped, as by Ctrl-Z: a signal to go on that comes before would do nothing.
+    #[track_caller]
+    pub(crate) fn wait_for_stop(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        while !std::fs::read_to_string(&status).unwrap().contains("State:\tT") {
+            assert!(Instant::now() < deadline, "the program is not stopped");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Types beside a test that looks at the screen meanwhile.
     pub(crate) fn keyboard(&self) -> File {
         self.screen.try_clone().unwrap()

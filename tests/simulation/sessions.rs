@@ -65,8 +65,6 @@ fn a_session_that_timed_out_is_remembered_for_a_while() {
     world.pass(TIMEOUT * 10);
     assert_eq!(show(&mut world, &session_id), timed_out());
     world.pass(Duration::from_secs(24 * 3600));
-    // What has passed is noticed in the turns of this request; the next one finds it gone.
-    show(&mut world, &session_id);
     assert_eq!(show(&mut world, &session_id), Outcome::Refused("NOT_LOGGED_IN".to_owned()));
 }
 
@@ -125,4 +123,30 @@ fn many_crashes_do_not_keep_an_idle_session_alive() {
         restart(&mut world, Place::DbCustomer);
     }
     assert!(!is_live(&mut world, &session_id));
+}
+
+#[test]
+fn what_timed_out_stays_so_when_the_clock_is_set_back() {
+    for (seed, back) in [(7, 60), (8, 3600), (9, 2 * 24 * 3600)] {
+        let (mut world, session_id) = logged_in(seed);
+        // Nobody asks for anything meanwhile.
+        world.pass(TIMEOUT * 2);
+        let mut world = world.set_back(Duration::from_secs(back));
+        assert!(!is_live(&mut world, &session_id));
+    }
+}
+
+#[test]
+fn a_session_has_only_what_it_had_left_when_the_clock_is_set_back() {
+    let (mut world, session_id) = logged_in(10);
+    world.pass(TIMEOUT - SLACK);
+    let mut world = world.set_back(Duration::from_secs(2 * 24 * 3600));
+    assert!(is_live(&mut world, &session_id), "it was alive");
+    world.pass(TIMEOUT - SLACK);
+    let mut world = world.set_back(Duration::from_secs(2 * 24 * 3600));
+    world.pass(DOUBT * 2 + SLACK);
+    assert!(!is_live(&mut world, &session_id));
+    let account = json!({"name": "ann", "password": "secret"});
+    let session_id = world.get(Place::ServerBuyer, "Login", account)["session_id"].clone();
+    assert!(is_live(&mut world, &session_id), "one can log in again");
 }

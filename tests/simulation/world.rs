@@ -57,12 +57,22 @@ impl World {
     /// The four services, started.
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
         let root = temporary_directory();
-        let mut sim = Sim::new(seed, START, faults);
+        let directories = ["customer", "product"].map(|name| root.path().join(name));
+        Self::on(root, directories, Sim::new(seed, START, faults))
+    }
+
+    /// All services crash, and start again after the clock was set back.
+    pub(crate) fn set_back(mut self, by: Duration) -> Self {
+        Place::ALL.into_iter().for_each(|place| self.crash(place));
+        let sim = Sim::new(self.sim.seed(), self.sim.now() - by, calm());
+        Self::on(self.root, self.directories, sim)
+    }
+
+    fn on(root: TempDir, directories: [PathBuf; 2], mut sim: Sim) -> Self {
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
         let lanes: Vec<_> =
             lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
         let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
-        let directories = ["customer", "product"].map(|name| root.path().join(name));
         let mut world = Self { sim, root, copies: 0, directories, hosts };
         Place::ALL.into_iter().for_each(|place| world.start(place));
         world

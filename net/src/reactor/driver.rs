@@ -67,7 +67,7 @@ impl<S: Service> Driver<S> {
         registry: Arc<Registry>,
         lookups: Lookups,
     ) -> Self {
-        let clock = Clock::start();
+        let clock = Clock::start(node.clock_floor());
         Self {
             metrics: Arc::clone(node.loop_metrics()),
             node: node.with_clock(move || clock.now()),

@@ -56,3 +56,35 @@ fn a_turn_goes_on_from_the_time_that_was_read_and_never_backwards() {
     assert_eq!(seen_at.take(), [0, 1, 2, 2].map(seconds));
     assert_eq!(node.poll_timeout(), Some(seconds(12)), "patience begins when the work is done");
 }
+
+/// Wants a turn at certain times, one after another.
+struct Sleeper(Vec<Time>);
+
+impl Service for Sleeper {
+    fn handle(&mut self, _: Time, _: Event<'_>, _: &mut Out) {}
+
+    fn end_turn(&mut self, now: Time, out: &mut Out) {
+        self.0.retain(|at| *at > now);
+        out.wake_at(self.0.first().copied());
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_service_has_a_turn_when_it_asked_for_one() {
+    let at = |millis| Time::from_millis(millis);
+    let mut node = Node::new(Sleeper(vec![at(20), at(30)]), Limits::default(), 0);
+    let mut turn = |now| {
+        node.handle_timeout(now);
+        assert_ne!(node.poll_timeout(), Some(now), "the wish is granted");
+        node.end_turn(now);
+        node.poll_timeout()
+    };
+    assert_eq!(turn(at(10)), Some(at(20)));
+    assert_eq!(turn(at(15)), Some(at(20)), "a turn before it changes nothing");
+    assert_eq!(turn(at(20)), Some(at(30)));
+    assert_eq!(turn(at(40)), None);
+}

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::Cart;
 use crate::message::{Code, Error, quoted};
 use crate::table::Table;
-use crate::values::{Ballot, Feedback, ItemId, Price, Role};
+use crate::values::{Ballot, Feedback, ItemId, Price, Role, nfc};
 
 /// What every account has.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct Accounts {
     pub(crate) buyers: Table<u32, Buyer>,
     /// The vote of each buyer for each item, as it was counted for the item's seller.
     pub(crate) votes: Table<(u32, ItemId), Ballot>,
-    /// Every user name that is taken, on disk or not.
+    /// Every user name that is taken, on disk or not, in the form NFC.
     usernames: HashMap<(Role, Box<str>), u32>,
     last_seller: u32,
     last_buyer: u32,
@@ -72,22 +72,37 @@ impl Accounts {
         }
     }
 
-    /// Takes a seller from disk. False if it is not the next one, or its user name belongs to another.
+    /// Takes a seller from disk. False if it is not the next one, or its user name, letter by letter, is another's.
     pub(crate) fn load_seller(&mut self, id: u32, seller: Seller) -> bool {
-        let key = (Role::Seller, seller.identity.username.clone());
+        let is_own = self.load_username(Role::Seller, id, &seller.identity.username);
         let is_next = self.last_seller.checked_add(1) == Some(id);
         self.last_seller = id;
         self.sellers.load(id, seller);
-        is_next && self.usernames.insert(key, id).is_none()
+        is_next && is_own
     }
 
-    /// Takes a buyer from disk. False if it is not the next one, or its user name belongs to another.
+    /// Takes a buyer from disk. False if it is not the next one, or its user name, letter by letter, is another's.
     pub(crate) fn load_buyer(&mut self, id: u32, buyer: Buyer) -> bool {
-        let key = (Role::Buyer, buyer.identity.username.clone());
+        let is_own = self.load_username(Role::Buyer, id, &buyer.identity.username);
         let is_next = self.last_buyer.checked_add(1) == Some(id);
         self.last_buyer = id;
         self.buyers.load(id, buyer);
-        is_next && self.usernames.insert(key, id).is_none()
+        is_next && is_own
+    }
+
+    /// Takes the user name of an account from disk. Those from before names were brought to the form NFC may be alike
+    /// in it; then the older account keeps the name.
+    fn load_username(&mut self, role: Role, id: u32, username: &str) -> bool {
+        let key = (role, nfc(username.into()).into());
+        let Some(&owner_id) = self.usernames.get(&key) else {
+            self.usernames.insert(key, id);
+            return true;
+        };
+        if self.identity(role, owner_id).is_some_and(|owner| &*owner.username == username) {
+            return false;
+        }
+        log::warn!("event=username_taken role={} user_id={id} owner_id={owner_id}", role.as_str());
+        true
     }
 
     /// # Errors
@@ -136,11 +151,14 @@ impl Accounts {
     /// creation of its account.
     pub(crate) fn find(&self, role: Role, username: &str) -> Option<(u32, Box<str>)> {
         let id = *self.usernames.get(&(role, username.into()))?;
-        let identity = match role {
-            Role::Seller => &self.sellers.latest(&id)?.identity,
-            Role::Buyer => &self.buyers.latest(&id)?.identity,
-        };
-        Some((id, identity.password_hash.clone()))
+        Some((id, self.identity(role, id)?.password_hash.clone()))
+    }
+
+    fn identity(&self, role: Role, id: u32) -> Option<&Identity> {
+        match role {
+            Role::Seller => self.sellers.latest(&id).map(|seller| &seller.identity),
+            Role::Buyer => self.buyers.latest(&id).map(|buyer| &buyer.identity),
+        }
     }
 
     /// Counts a buyer's vote for an item of a seller. It replaces an earlier one; a vote that comes again, or
@@ -202,6 +220,26 @@ mod tests {
         assert_eq!(vote(&mut accounts, Vote::Up, 1), Feedback { up: 0, down: 1 }, "it was overtaken");
         assert_eq!(vote(&mut accounts, Vote::Down, 2), Feedback { up: 0, down: 1 }, "it came again");
         assert_eq!(vote(&mut accounts, Vote::Up, 3), Feedback { up: 1, down: 0 });
+    }
+
+    #[test]
+    fn of_names_that_are_alike_the_older_account_keeps_it_and_no_account_is_lost() {
+        let buyer = |username: &str, password_hash: &str| Buyer {
+            identity: Identity {
+                username: username.into(),
+                name: "Zoe".into(),
+                password_hash: password_hash.into(),
+            },
+            saved_cart: Cart::default(),
+        };
+        let mut accounts = Accounts::new();
+        for (id, username) in [(1, "Zoe\u{301}"), (2, "Zo\u{e9}")] {
+            assert!(accounts.load_buyer(id, buyer(username, &id.to_string())));
+        }
+        assert_eq!(accounts.find(Role::Buyer, "Zoé"), Some((1, "1".into())));
+        assert!(accounts.check_username(Role::Buyer, "Zoé").is_err());
+        assert!(accounts.buyers.get(&2).is_some());
+        assert!(!accounts.load_buyer(3, buyer("Zoe\u{301}", "")), "a name that is there twice is damage");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use net::Work;
 
+use crate::values::other_nfd;
+
 /// What hashing one password costs, in memory and passes over it.
 #[derive(Clone, Copy, Debug)]
 pub struct HashCost {
@@ -31,10 +33,10 @@ pub(crate) struct Passwords {
 /// What is to be done with a password. It has no `Debug`, so that it reaches no log.
 pub(crate) enum PasswordJob {
     /// Hash it for a new account.
-    Hash { password: Box<[u8]>, salt: [u8; 16] },
+    Hash { password: Box<str>, salt: [u8; 16] },
     /// Compare it with an account's hash. Without an account it takes as long, so that time does not tell
     /// whether there is one.
-    Verify { password: Box<[u8]>, hash: Option<Box<str>> },
+    Verify { password: Box<str>, hash: Option<Box<str>> },
 }
 
 /// What came of it.
@@ -100,14 +102,21 @@ impl Work for Passwords {
     fn run(&mut self, job: PasswordJob) -> PasswordDone {
         match job {
             PasswordJob::Hash { password, salt } => {
-                PasswordDone::Hashed(self.hash(&password, &salt).to_string().into())
+                PasswordDone::Hashed(self.hash(password.as_bytes(), &salt).to_string().into())
             }
-            PasswordJob::Verify { password, hash: Some(hash) } => {
-                PasswordDone::Verified(self.verify(&password, &hash) == Some(true))
-            }
-            PasswordJob::Verify { password, hash: None } => {
-                self.hash(&password, b"no such account!");
-                PasswordDone::Verified(false)
+            PasswordJob::Verify { password, hash } => {
+                let is_verified = |password: &str| match &hash {
+                    Some(hash) => self.verify(password.as_bytes(), hash) == Some(true),
+                    None => {
+                        self.hash(password.as_bytes(), b"no such account!");
+                        false
+                    }
+                };
+                // The hash may be from before passwords were brought to the form NFC, and of one in the form NFD.
+                let nfd = other_nfd(&password);
+                PasswordDone::Verified(
+                    [Some(&*password), nfd.as_deref()].into_iter().flatten().any(is_verified),
+                )
             }
         }
     }
@@ -122,14 +131,14 @@ mod tests {
     const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
 
     fn verify(passwords: &mut Passwords, password: &str, hash: Option<Box<str>>) -> bool {
-        let job = PasswordJob::Verify { password: password.as_bytes().into(), hash };
+        let job = PasswordJob::Verify { password: password.into(), hash };
         matches!(passwords.run(job), PasswordDone::Verified(true))
     }
 
     #[test]
     fn only_the_right_password_is_verified_whatever_it_was_hashed_at() {
         let mut passwords = Passwords::new(CHEAP).expect("valid");
-        let job = PasswordJob::Hash { password: b"secret".as_slice().into(), salt: [7; 16] };
+        let job = PasswordJob::Hash { password: "secret".into(), salt: [7; 16] };
         let PasswordDone::Hashed(hash) = passwords.run(job) else { panic!("it was to hash") };
         assert!(!hash.contains("secret"));
         let mut later = Passwords::new(HashCost { memory_kib: 16, passes: 2 }).expect("valid");
@@ -137,6 +146,17 @@ mod tests {
         assert!(!verify(&mut later, "Secret", Some(hash)));
         assert!(!verify(&mut later, "secret", None));
         assert!(!verify(&mut later, "secret", Some("nonsense".into())));
+    }
+
+    #[test]
+    fn a_password_that_was_set_in_the_form_nfd_still_opens_its_account() {
+        let mut passwords = Passwords::new(CHEAP).expect("valid");
+        for set in ["ma\u{f1}ana", "man\u{303}ana"] {
+            let hash: Box<str> = passwords.hash(set.as_bytes(), &[7; 16]).to_string().into();
+            assert!(verify(&mut passwords, "ma\u{f1}ana", Some(hash.clone())));
+            assert!(!verify(&mut passwords, "manana", Some(hash)));
+        }
+        assert!(!verify(&mut passwords, "ma\u{f1}ana", None));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use net::Time;
+
 use super::accounts::{Accounts, Buyer, Purchase, Seller};
 use super::sessions::{Session, Sessions};
 use crate::values::{Ballot, ItemId};
@@ -17,6 +19,8 @@ pub(crate) enum CustomerRow {
     Session(u64, Session),
     /// A session that is no more.
     SessionClosed(u64),
+    /// What time it is.
+    Clock(Time),
     /// A buyer's vote for an item, as it was counted for the item's seller.
     Vote(u32, ItemId, Ballot),
 }

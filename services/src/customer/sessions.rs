@@ -7,6 +7,7 @@ use std::time::Duration;
 use net::Time;
 
 use super::cart::Cart;
+use super::clock::{END_OF_TIME, StoredClock};
 use crate::message::{Code, Error};
 use crate::requests::SessionCheck;
 use crate::table::Table;
@@ -42,6 +43,11 @@ pub(crate) struct Sessions {
     active_at: HashMap<u64, Time>,
     /// When to look at a session next, at the latest.
     expiries: BinaryHeap<Reverse<(Time, u64)>>,
+    /// The last activity of any session.
+    last_active_at: Time,
+    /// It is stored when a session ends by itself, and once in [`Sessions::store_interval`] while any lives: so if the
+    /// wall clock is set back, none gets back more of its time than a crash gives it.
+    pub(crate) clock: StoredClock,
 }
 
 impl Sessions {
@@ -52,13 +58,19 @@ impl Sessions {
             timeout,
             active_at: HashMap::new(),
             expiries: BinaryHeap::new(),
+            last_active_at: Time::default(),
+            clock: StoredClock::default(),
         }
     }
 
     /// Takes a session from disk. Activity that was not written before a crash may have gone on until one
     /// interval later, so the session gets the benefit of the doubt. False if it has a number that is never given.
-    pub(crate) fn load(&mut self, number: u64, session: Session) -> bool {
+    pub(crate) fn load(&mut self, number: u64, mut session: Session) -> bool {
         self.last_number = self.last_number.max(number);
+        self.clock.load(session.active_at);
+        if session.active_at >= END_OF_TIME {
+            session.active_at = Time::default();
+        }
         self.watch(number, session.active_at + self.store_interval());
         self.rows.load(number, session);
         (1..NUMBERS_END).contains(&number)
@@ -121,9 +133,40 @@ impl Sessions {
         self.active_at.remove(&number);
     }
 
-    /// Drops the carts of sessions that have timed out and forgets those that have long ago, a bounded number
-    /// of them.
-    pub(crate) fn expire(&mut self, now: Time) {
+    /// Ends the sessions that have timed out and forgets those that have long ago, a bounded number of them. Returns
+    /// when to go on.
+    pub(crate) fn expire(&mut self, now: Time) -> Option<Time> {
+        self.expire_due(now);
+        let expire_at = self.expiries.peek().map(|Reverse((at, _))| *at);
+        expire_at.into_iter().chain(self.keep_clock(now)).min()
+    }
+
+    /// Has the present stored now and then, as long as a session lives. Returns when to do so next.
+    fn keep_clock(&mut self, now: Time) -> Option<Time> {
+        if self.active_at.is_empty() || self.last_active_at + self.timeout <= now {
+            return None;
+        }
+        let store_at = self.clock.latest() + self.store_interval();
+        if store_at > now {
+            return Some(store_at);
+        }
+        self.clock.put(now);
+        Some(now + self.store_interval())
+    }
+
+    /// Has the present stored, if there is a session that this may matter to.
+    pub(crate) fn store_clock(&mut self, now: Time) {
+        if !self.active_at.is_empty() {
+            self.clock.put(now);
+        }
+    }
+
+    /// Whether there are changes that were not sealed.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.rows.is_dirty() || self.clock.is_dirty()
+    }
+
+    fn expire_due(&mut self, now: Time) {
         for _ in 0..EXPIRIES_PER_TURN_MAX {
             let Some(&Reverse((at, number))) = self.expiries.peek() else { return };
             if at > now {
@@ -135,7 +178,7 @@ impl Sessions {
             if idle_at > now {
                 self.expiries.push(Reverse((idle_at, number)));
             } else if idle_at + REMEMBERED > now {
-                self.drop_cart(number);
+                self.end(now, number, idle_at - self.timeout);
                 self.expiries.push(Reverse((idle_at + REMEMBERED, number)));
             } else {
                 self.close(number);
@@ -143,11 +186,16 @@ impl Sessions {
         }
     }
 
-    fn drop_cart(&mut self, number: u64) {
-        let session = self.rows.latest(&number).filter(|session| session.cart != Cart::default());
-        if let Some(session) = session {
-            let session = Session { cart: Cart::default(), ..session.clone() };
+    /// Drops the cart of a session that has timed out, and has it on disk that it has: a start finds neither doubt of
+    /// its last activity nor a time at which it was still alive.
+    fn end(&mut self, now: Time, number: u64, active_at: Time) {
+        let Some(session) = self.rows.latest(&number) else { return };
+        // The doubt that `load` adds.
+        let active_at = active_at - self.store_interval();
+        if session.active_at != active_at || session.cart != Cart::default() {
+            let session = Session { active_at, cart: Cart::default(), ..session.clone() };
             self.rows.put(number, session);
+            self.clock.put(now);
         }
     }
 
@@ -170,6 +218,7 @@ impl Sessions {
 
     fn touch(&mut self, now: Time, number: u64) {
         self.active_at.insert(number, now);
+        self.last_active_at = self.last_active_at.max(now);
         let session = self.rows.latest(&number);
         if let Some(session) = session.filter(|session| now.since(session.active_at) >= self.store_interval())
         {
@@ -180,6 +229,7 @@ impl Sessions {
 
     fn watch(&mut self, number: u64, active_at: Time) {
         self.active_at.insert(number, active_at);
+        self.last_active_at = self.last_active_at.max(active_at);
         self.expiries.push(Reverse((active_at + self.timeout, number)));
     }
 
@@ -208,6 +258,16 @@ mod tests {
         let rows = sessions.rows.seal().count();
         sessions.rows.publish();
         rows
+    }
+
+    /// What a start finds on disk, and the earliest time at which it begins.
+    fn restart(sessions: &Sessions, check: SessionCheck, stored_clock: Option<Time>) -> (Sessions, Time) {
+        let mut restarted = Sessions::new(TIMEOUT);
+        let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
+        assert!(restarted.load(check.session_id.number, row));
+        stored_clock.into_iter().for_each(|at| restarted.clock.load(at));
+        let floor = restarted.clock.latest();
+        (restarted, floor)
     }
 
     fn code(result: Result<&Session, Error>) -> Code {
@@ -243,7 +303,9 @@ mod tests {
         let (mut sessions, check) = logged_in();
         let end = START + TIMEOUT + REMEMBERED;
         sessions.expire(START + TIMEOUT);
-        assert!(!sessions.rows.is_dirty(), "it has no cart to drop");
+        assert_eq!(commit(&mut sessions), 1, "it is on disk that it has timed out");
+        sessions.expire(START + TIMEOUT);
+        assert!(!sessions.rows.is_dirty(), "once");
         sessions.expire(end);
         assert!(sessions.rows.is_dirty());
         commit(&mut sessions);
@@ -275,11 +337,67 @@ mod tests {
         assert_eq!(commit(&mut sessions), 1);
         assert!(sessions.check(START + second * 119, check).is_ok());
 
-        let mut restarted = Sessions::new(TIMEOUT);
-        let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
-        assert!(restarted.load(check.session_id.number, row));
+        let (mut restarted, _) = restart(&sessions, check, None);
         assert!(restarted.check(START + second * (119 + 299), check).is_ok());
         let next = restarted.open(START, 1, Role::Buyer, 7, Cart::default()).expect("there is room");
         assert!(next.number > check.session_id.number, "the number of a session that is there is taken");
+    }
+
+    #[test]
+    fn what_timed_out_is_not_good_again_when_the_clock_is_set_back() {
+        let (mut sessions, check) = logged_in();
+        // Nothing else happens: the turns are those that are asked for.
+        let (mut next, mut stored_clock) = (Some(START), None);
+        while let Some(now) = next.filter(|now| *now <= START + TIMEOUT) {
+            next = sessions.expire(now);
+            stored_clock = sessions.clock.seal().or(stored_clock);
+        }
+        assert_eq!(next, Some(START + TIMEOUT + REMEMBERED));
+        commit(&mut sessions);
+        let (mut restarted, floor) = restart(&sessions, check, stored_clock);
+        assert_eq!(floor, START + TIMEOUT);
+        assert_eq!(code(restarted.check(floor, check)), Code::SessionTimeout);
+        restarted.expire(floor);
+        assert!(!restarted.is_dirty(), "there is nothing new about it");
+    }
+
+    #[test]
+    fn what_was_idle_before_the_clock_was_set_back_has_less_time_left() {
+        let (mut sessions, check) = logged_in();
+        let idle = Duration::from_secs(200);
+        let mut stored_clock = None;
+        let mut next = Some(START);
+        while let Some(now) = next.filter(|now| *now <= START + idle) {
+            next = sessions.expire(now);
+            stored_clock = sessions.clock.seal().or(stored_clock);
+        }
+        // A crash: what is stored is late by an interval at most.
+        let (_, floor) = restart(&sessions, check, stored_clock);
+        assert!(floor + sessions.store_interval() >= START + idle, "{floor:?}");
+        // A stop in order, after which only the doubt of a start is left.
+        sessions.store_clock(START + idle);
+        let stored_clock = sessions.clock.seal();
+        let (mut restarted, floor) = restart(&sessions, check, stored_clock);
+        assert_eq!(floor, START + idle);
+        let left = TIMEOUT - idle + restarted.store_interval();
+        assert_eq!(code(restarted.check(floor + left, check)), Code::SessionTimeout);
+    }
+
+    #[test]
+    fn a_time_that_no_clock_shows_keeps_no_session_alive() {
+        let (mut sessions, check) = logged_in();
+        let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
+        let damaged = Session { active_at: END_OF_TIME, ..row };
+        assert!(sessions.load(check.session_id.number, damaged));
+        assert_eq!(sessions.clock.latest(), Time::default());
+        assert_eq!(code(sessions.check(START, check)), Code::SessionTimeout);
+    }
+
+    #[test]
+    fn nobody_is_woken_for_no_session() {
+        let mut sessions = Sessions::new(TIMEOUT);
+        assert_eq!(sessions.expire(START), None);
+        sessions.store_clock(START);
+        assert!(!sessions.is_dirty());
     }
 }

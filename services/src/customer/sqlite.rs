@@ -56,6 +56,13 @@ const FIRST: &str = "
     ) STRICT;
 ";
 
+const CLOCK: &str = "
+    CREATE TABLE clock (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        at_ms INTEGER NOT NULL          -- a time that has been; no start begins before it
+    ) STRICT;
+";
+
 const SEALS: &str = "
     ALTER TABLE sellers ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE sellers ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
@@ -77,6 +84,9 @@ const SEALS: &str = "
     ALTER TABLE purchases ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
     UPDATE purchases SET commit_number = commit_number(), checksum =
         sealed(NULL, id, buyer_id, at_ms, items, total_cents);
+    ALTER TABLE clock ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE clock ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE clock SET commit_number = commit_number(), checksum = sealed(NULL, id, at_ms);
 ";
 
 /// The file `customer.db`.
@@ -87,8 +97,8 @@ impl Schema for CustomerSchema {
 
     const NAME: &'static str = "customer";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
-    const MIGRATIONS: &'static [&'static str] = &[FIRST, LINEAGE, SEALS];
-    const TABLES: &'static [&'static str] = &["sellers", "buyers", "sessions", "votes", "purchases"];
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS];
+    const TABLES: &'static [&'static str] = &["sellers", "buyers", "sessions", "votes", "purchases", "clock"];
 
     fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
         let execute =
@@ -123,6 +133,14 @@ impl Schema for CustomerSchema {
                 "DELETE FROM sessions WHERE number = ?1 AND unsealed(checksum)",
                 params![to_sql(*number)],
             ),
+            CustomerRow::Clock(at) => {
+                // Rounded up: what has ended by then has ended by the time that is loaded.
+                execute(
+                    "INSERT OR REPLACE INTO clock VALUES (1, ?1, commit_number(), \
+                        sealed((SELECT checksum FROM clock WHERE id = 1), 1, ?1))",
+                    params![to_sql(at.as_millis() + 1)],
+                )
+            }
             CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
                 "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), \
                         sealed((SELECT checksum FROM votes WHERE buyer_id = ?1 AND item_id = ?2), ?1, ?2, ?3, ?4))",
@@ -172,9 +190,14 @@ pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> 
     store.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
         let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
         let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
+        sessions.clock.load(Time::from_millis(count(row, 2)?));
         let buyer_id = row.get(0)?;
         purchases.entry(buyer_id).or_default().push(purchase);
         Ok(accounts.exists(Role::Buyer, buyer_id).then_some(()))
+    })?;
+    store.read("SELECT at_ms FROM clock", |row| {
+        sessions.clock.load(Time::from_millis(count(row, 0)?));
+        Ok(Some(()))
     })?;
     Ok(Loaded { accounts, sessions, purchases })
 }

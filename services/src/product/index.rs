@@ -1,6 +1,6 @@
 //! The search index: which items in stock have which terms, ranked and read page by page.
 //!
-//! A term is a keyword of an item or a word of its name, in lower case. It has one set of the items that have it as a
+//! A term is a keyword of an item or a word of its name, folded (see [`folded`]). It has one set of the items that have it as a
 //! keyword, and one of those that have it in their name only. A search with one keyword, or with a category alone,
 //! costs lookups and its page. One with several keywords combines whole sets, category by category, and looks at
 //! single items only to fill its page. The index can't tell an item's name or terms, and it checks no request.
@@ -13,10 +13,7 @@ use std::iter;
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::postings::{Members, Postings};
-use crate::values::{ItemId, KEYWORD_CHARS_MAX};
-
-/// What 'İ' becomes in lower case. No other character becomes more than one.
-const LOWER_CASE_PAIR: &str = "i\u{307}";
+use crate::values::{ItemId, folded, is_punctuation};
 
 /// The set that stays empty. It stands for a set that no item has needed so far.
 const NO_SET: u32 = 0;
@@ -26,7 +23,7 @@ const NO_SET: u32 = 0;
 pub(crate) struct Query<'a> {
     /// The category of the hits; any, if `None`.
     pub(crate) category: Option<u32>,
-    /// At most 5 keywords as they were sent: in any case, doubles among them. If there are none, every item in stock
+    /// At most 5 keywords as they were sent: not folded, doubles among them. If there are none, every item in stock
     /// matches, with a score of 0.
     pub(crate) keywords: &'a [String],
 }
@@ -83,14 +80,14 @@ impl Index {
 
     /// Finds the terms of an item, and makes sets for those that are new. It does not bring the item into stock.
     pub(crate) fn intern(&mut self, name: &str, keywords: &[impl AsRef<str>]) -> Terms {
-        let keywords: Vec<_> = keywords.iter().map(|word| lower_case(word.as_ref())).collect();
+        let keywords: Vec<_> = keywords.iter().map(|word| folded(word.as_ref())).collect();
         let mut sets: Vec<_> = keywords.iter().map(|word| self.set(word, Role::Keyword)).collect();
         for word in name.split_whitespace() {
-            let trimmed = word.trim_matches(|c: char| !c.is_alphanumeric());
-            // Each form is put in lower case by itself, because the case of a 'Σ' depends on what surrounds it.
+            let trimmed = word.trim_matches(is_punctuation);
             for form in iter::once(word).chain(Some(trimmed).filter(|&form| form != word)) {
-                let term = lower_case(form);
-                if could_equal_keyword(&term) && !keywords.contains(&term) {
+                let term = folded(form);
+                // What nobody sees folds to nothing.
+                if !term.is_empty() && !keywords.contains(&term) {
                     sets.push(self.set(&term, Role::Name));
                 }
             }
@@ -180,7 +177,7 @@ impl Index {
 
     /// The terms that a query's keywords stand for, each once. A keyword that no item has ever had is left out.
     fn terms_of(&self, keywords: &[String]) -> Vec<TermSets> {
-        let mut keywords: Vec<_> = keywords.iter().map(|keyword| lower_case(keyword)).collect();
+        let mut keywords: Vec<_> = keywords.iter().map(|keyword| folded(keyword)).collect();
         keywords.sort_unstable();
         keywords.dedup();
         keywords.iter().filter_map(|keyword| self.vocabulary.get(&**keyword).copied()).collect()
@@ -389,21 +386,6 @@ impl<'a> Scores<'a> {
             planes => planes.iter().map(Cow::as_ref).union().len(),
         }
     }
-}
-
-/// Puts a word in lower case. Most are already, and cost no allocation at the load of a whole catalogue.
-fn lower_case(word: &str) -> Cow<'_, str> {
-    if word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        Cow::Borrowed(word)
-    } else {
-        Cow::Owned(word.to_lowercase())
-    }
-}
-
-/// Whether a keyword of at most `KEYWORD_CHARS_MAX` characters can become this term in lower case.
-fn could_equal_keyword(term: &str) -> bool {
-    let chars = term.chars().count() - term.matches(LOWER_CASE_PAIR).count();
-    (1..=KEYWORD_CHARS_MAX).contains(&chars)
 }
 
 #[cfg(test)]

@@ -55,27 +55,32 @@ fn words_are_taken_as_they_are_and_trimmed() {
 }
 
 #[test]
-fn case_is_ignored_beyond_ascii() {
-    let index = index_of(&[("ÄPFEL", &[]), ("ΟΔΟΣ", &["Straße"]), ("İİİİİİİİ", &[])]);
-    assert_eq!(find(&index, &["äpfel"]), [1]);
-    assert_eq!(find(&index, &["οδος"]), [2]);
-    assert_eq!(find(&index, &["STRAßE"]), [2]);
-    assert_eq!(find(&index, &["İİİİİİİİ"]), [3]);
+fn words_that_are_alike_are_one_term() {
+    let index =
+        index_of(&[("ÄPFEL", &[]), ("σοφος", &["Straße"]), ("\u{fb01}n Weißbier", &[]), ("İris", &[])]);
+    for (keyword, n) in
+        [("a\u{308}pfel", 1), ("ΣΟΦΟΣ", 2), ("STRASSE", 2), ("FIN", 3), ("WEISSBIER", 3), ("iris", 4)]
+    {
+        assert_eq!(find(&index, &[keyword]), [n], "{keyword}");
+    }
+    assert_eq!(find(&index, &["Weißbier", "weissbier"]), [3], "one keyword");
 }
 
 #[test]
-fn only_one_character_grows_in_lower_case() {
-    let grows = |c: &char| c.to_lowercase().count() > 1;
-    assert_eq!(('\0'..=char::MAX).filter(grows).collect::<String>(), "İ");
-    assert_eq!("İ".to_lowercase(), LOWER_CASE_PAIR);
+fn a_word_ends_at_any_white_space_and_keeps_its_marks() {
+    let index = index_of(&[("red\u{a0}wine\u{3000}｢cask｣", &[]), ("\u{2764}\u{fe0f} x\u{303}!", &[])]);
+    for (keyword, found) in [("red", 1), ("wine", 1), ("cask", 1), ("\u{2764}", 2), ("x\u{303}", 2)] {
+        assert_eq!(find(&index, &[keyword]), [found], "{keyword}");
+    }
+    assert_eq!(find(&index, &["x"]), [0u32; 0], "a letter with its mark is another");
 }
 
 #[test]
-fn words_too_long_for_a_keyword_are_not_interned() {
-    let index = index_of(&[("eightish ninechars (eightish)", &["KEY", "key"])]);
+fn nothing_is_no_term() {
+    let index = index_of(&[("a \u{200b}\u{fe0f} ! b", &[])]);
     let mut terms: Vec<_> = index.vocabulary.keys().map(|term| &**term).collect();
     terms.sort_unstable();
-    assert_eq!(terms, ["eightish", "key"]);
+    assert_eq!(terms, ["!", "a", "b"]);
 }
 
 #[test]
