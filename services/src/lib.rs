@@ -35,7 +35,7 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::{Schema, Store};
+use self::store::{Schema, Store, beside};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -96,8 +96,11 @@ pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
         "db_product" => ProductSchema::NAME,
         _ => return Vec::new(),
     };
-    let file = |extension| directory.join(name).with_extension(extension);
-    vec![("database", file("db")), ("log", file("db-wal"))]
+    let named = directory.join(name).with_extension("db");
+    // The log is beside the file itself, whatever leads to it.
+    let file = named.canonicalize().unwrap_or(named);
+    let log = beside(&file, "-wal");
+    vec![("database", file), ("log", log)]
 }
 
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
@@ -111,7 +114,7 @@ pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service 
 }
 
 /// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
-/// pages in the log, and the locks.
+/// pages in the log, and what tells how many commits there were.
 pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
