@@ -35,11 +35,32 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::Store;
+use self::store::copy::Kind;
+use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
+pub use self::store::copy::Copied;
+pub use self::store::restore::Restored;
 pub use self::store::{Durability, StoreError};
+
+/// The databases. Of two that are copied at almost the same moment the first is `db_product`, so that no item in the
+/// copies has a seller whose account is not in them.
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: ProductSchema::NAME,
+        application_id: ProductSchema::APPLICATION_ID,
+        examine: |file| Store::examine(file, |store| product::sqlite::load(store).map(drop)),
+    },
+    Kind {
+        name: CustomerSchema::NAME,
+        application_id: CustomerSchema::APPLICATION_ID,
+        examine: |file| {
+            let timeout = CustomerOptions::default().session_timeout;
+            Store::examine(file, |store| customer::sqlite::load(store, timeout).map(drop))
+        },
+    },
+];
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +107,24 @@ pub fn db_product<W: Workers>(
     let store = Store::<ProductSchema>::open(directory, durability)?;
     let product = product::sqlite::load(&store)?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
+}
+
+/// Copies the databases that are in the folder `data` into the folder `destination`, also while services run.
+///
+/// # Errors
+/// There is nothing to copy, a backup is there already, or it cannot be made or is not sound. Then none is left.
+pub fn backup(data: &Path, destination: &Path) -> Result<Vec<Copied>, StoreError> {
+    store::backup::backup(&KINDS, data, destination)
+}
+
+/// Puts the databases of a backup, a folder or a single file, in the place of those in the folder `data`. What was there
+/// is kept under a name that tells the time: `now`, in seconds since 1970.
+///
+/// # Errors
+/// A service uses what would be replaced, or the backup is not whole and sound; then nothing has changed. Or a file
+/// could not be renamed; then no service starts until another restore has ended well.
+pub fn restore(source: &Path, data: &Path, now: u64) -> Result<Vec<Restored>, StoreError> {
+    store::restore::restore(&KINDS, source, data, now)
 }
 
 /// A `server_buyer`, whose backends are those of [`backends`].

@@ -2,7 +2,10 @@
 //! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought
 //! into the file elsewhere, see [`maintenance`].
 
+pub(crate) mod backup;
+pub(crate) mod copy;
 mod maintenance;
+pub(crate) mod restore;
 
 use std::error::Error;
 use std::fmt;
@@ -143,6 +146,13 @@ pub enum StoreError {
     Foreign(PathBuf),
     /// Its contents make no sense.
     Damaged(PathBuf, String),
+    /// It is missing, and a restore of it did not end.
+    Unfinished {
+        /// The file that is missing.
+        path: PathBuf,
+        /// What is there in place of it.
+        left: PathBuf,
+    },
     /// The system or SQLite refuses.
     Failed(PathBuf, String),
 }
@@ -158,14 +168,37 @@ impl fmt::Display for StoreError {
             ),
             Self::Foreign(path) => write!(f, "{} is not a file of this database", path.display()),
             Self::Damaged(path, what) => {
-                write!(f, "{} is damaged ({what}): restore it from a backup", path.display())
+                write!(
+                    f,
+                    "{} is damaged ({what}): restore it from a backup with `marketplace restore`",
+                    path.display()
+                )
             }
+            Self::Unfinished { path, left } => write!(
+                f,
+                "{} is missing, but {} is there: a restore did not end; run `marketplace restore` again",
+                path.display(),
+                left.display()
+            ),
             Self::Failed(path, what) => write!(f, "{} cannot be used: {what}", path.display()),
         }
     }
 }
 
 impl Error for StoreError {}
+
+impl StoreError {
+    /// The same of another file, of which the first one is a copy.
+    fn about(self, path: &Path) -> Self {
+        let path = path.to_owned();
+        match self {
+            Self::Damaged(_, what) => Self::Damaged(path, what),
+            Self::Foreign(_) => Self::Foreign(path),
+            Self::Newer { found, known, .. } => Self::Newer { path, found, known },
+            error @ (Self::InUse(_) | Self::Failed(..) | Self::Unfinished { .. }) => error,
+        }
+    }
+}
 
 impl<S: Schema> Store<S> {
     /// Opens the store in a directory; makes what is missing, readable by this user alone, and brings an
@@ -182,6 +215,9 @@ impl<S: Schema> Store<S> {
             TryLockError::WouldBlock => StoreError::InUse(path.clone()),
             TryLockError::Error(error) => io_failed(error),
         })?;
+        if let Some(left) = restore::unfinished(&path) {
+            return Err(StoreError::Unfinished { path, left });
+        }
         let database = create_private(&path).map_err(io_failed)?;
         // The file's entry in its directory must outlast a power cut like what is in it.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_failed)?;
@@ -193,6 +229,44 @@ impl<S: Schema> Store<S> {
         store.configure()?;
         store.migrate(version)?;
         Ok(store)
+    }
+
+    /// Looks whether a service could serve a file that nobody uses, by what it would do at its start, and leaves the
+    /// file complete in itself. `load` reads what a service needs of it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(crate) fn examine(
+        path: &Path,
+        load: impl FnOnce(&Self) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
+        let failed = |error: io::Error| StoreError::Failed(path.into(), error.to_string());
+        let lock = File::open(path).map_err(failed)?;
+        let database = File::open(path).map_err(failed)?;
+        let files = Arc::new(Files { _lock: lock, database, closing: Mutex::new(()) });
+        let connection = connect(path, files)?;
+        let store =
+            Self { connection, durability: Durability::Flush, path: path.into(), schema: PhantomData };
+        let version = store.identify()?;
+        store.check_pages()?;
+        // An older file is brought up to date in a transaction that is never committed.
+        let begin = |connection: &Connection| {
+            connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+            connection.execute_batch("BEGIN")?;
+            S::MIGRATIONS.iter().skip(version).try_for_each(|statements| connection.execute_batch(statements))
+        };
+        begin(&store.connection).map_err(|error| failure(path, error))?;
+        load(&store)?;
+        Ok(0)
+    }
+
+    /// Looks at the structure of the file, page by page.
+    fn check_pages(&self) -> Result<(), StoreError> {
+        let check = self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+        match check.map_err(|error| failure(&self.path, error))?.as_str() {
+            "ok" => Ok(()),
+            fault => Err(StoreError::Damaged(self.path.clone(), fault.to_owned())),
+        }
     }
 
     /// Lets the store commit on a thread of its own, and does what its file needs beside that on another.

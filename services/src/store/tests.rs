@@ -1,5 +1,6 @@
 //! Stores in temporary directories: how they are made, opened, refused, brought up to date and written.
 
+mod copies;
 mod damage;
 mod maintenance;
 

@@ -1,0 +1,118 @@
+//! Copies databases into a folder, also while services write to them.
+//!
+//! SQLite copies a database as it is at one moment. Its writers go on, but their log cannot begin anew until the
+//! copy is made, so it may outgrow its maximum meanwhile. The source is read as any other program would read it: its
+//! service's lock is not needed, and nothing in its folder changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::copy::{Copied, Copy, Kind, PARTIAL, beside, exists, failed, names, rename};
+use super::{BUSY_TIMEOUT, StoreError, create_directory, failure};
+
+/// Copies the databases of `kinds` that are in `data` into the folder `destination`, which is made if it is missing.
+///
+/// They are copied as they are at almost the same moment, one after another in the order of `kinds`. All are checked
+/// before any of them gets its name.
+///
+/// # Errors
+/// There is no database in `data` or a backup in `destination` already, one cannot be read or is damaged, or there is no
+/// space. Then no backup is left.
+pub(crate) fn backup(kinds: &[Kind], data: &Path, destination: &Path) -> Result<Vec<Copied>, StoreError> {
+    let present: Vec<&Kind> = kinds.iter().filter(|kind| exists(&kind.file(data))).collect();
+    if present.is_empty() {
+        return Err(StoreError::Failed(data.into(), format!("there is no {} in it", names(kinds))));
+    }
+    for kind in &present {
+        let place = kind.file(destination);
+        if exists(&place) {
+            let what = "a backup is not written over what is there: name another folder".to_owned();
+            return Err(StoreError::Failed(place, what));
+        }
+    }
+    // From here on they stand still for us.
+    let sources: Vec<Source> =
+        present.iter().map(|kind| Source::open(kind, data)).collect::<Result<_, _>>()?;
+    let is_new = !destination.exists();
+    create_directory(destination).map_err(|error| failed(destination, error))?;
+    let copied = copy_all(&sources, destination);
+    if copied.is_err() && is_new {
+        // It is empty, unless somebody else uses it.
+        let _ = fs::remove_dir(destination);
+    }
+    copied
+}
+
+fn copy_all(sources: &[Source], destination: &Path) -> Result<Vec<Copied>, StoreError> {
+    let copies: Vec<(Copy, Copied)> =
+        sources.iter().map(|source| source.copy_into(destination)).collect::<Result<_, _>>()?;
+    let mut done = Vec::new();
+    for (mut copy, copied) in copies {
+        rename(copy.path(), &copied.path)?;
+        copy.keep();
+        done.push(copied);
+    }
+    Ok(done)
+}
+
+/// A database that is read at one moment of its life, until this is dropped.
+struct Source {
+    kind: Kind,
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Source {
+    fn open(kind: &Kind, data: &Path) -> Result<Self, StoreError> {
+        let path = kind.file(data);
+        let log = beside(&fs::canonicalize(&path).map_err(|error| failed(&path, error))?, "-wal");
+        let open = || {
+            // SQLite makes the files of the log, if the service does not run, and removes them in the end. That takes
+            // permission to write.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            // But the log of a service that was killed is left for its next start.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, exists(&log))?;
+            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| failure(&path, error))?;
+        Ok(Self { kind: *kind, path, connection })
+    }
+
+    /// Makes a checked copy that has everything but its name.
+    fn copy_into(&self, destination: &Path) -> Result<(Copy, Copied), StoreError> {
+        let path = self.kind.file(destination);
+        let copy = Copy::begin(beside(&path, PARTIAL))?;
+        self.copy_to(copy.path())?;
+        let commits = (self.kind.examine)(copy.path()).map_err(|error| error.about(&self.path))?;
+        let bytes = copy.flush()?;
+        Ok((copy, Copied { path, bytes, commits }))
+    }
+
+    fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let step = || {
+            let mut copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            // All at once: SQLite would begin anew whenever another process has written between two steps.
+            let step = Backup::new(&self.connection, &mut copy)?.step(-1)?;
+            copy.close().map_err(|(_, error)| error)?;
+            Ok(step)
+        };
+        match step() {
+            Ok(StepResult::Done) => Ok(()),
+            Ok(_) => Err(StoreError::InUse(self.path.clone())),
+            Err(error) => Err(match failure(path, error) {
+                StoreError::Failed(_, what) => StoreError::Failed(
+                    path.into(),
+                    format!("{} cannot be copied: {what}", self.path.display()),
+                ),
+                other => other.about(&self.path),
+            }),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! [`Copy`]: the file of a database on its way to another place. Until it is whole, checked and on disk it has a name
+//! under which nobody takes it for a database; the rename to its own name comes last.
+//!
+//! It does not decide where copies go, or what happens to what is there: see [`backup`](super::backup) and
+//! [`restore`](super::restore).
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use super::{StoreError, create_private};
+
+/// Added to the name of a backup until it is one.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// A database, as far as copies of its file go.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// The name of its file, without the extension.
+    pub(crate) name: &'static str,
+    /// `PRAGMA application_id` of its file.
+    pub(crate) application_id: i32,
+    /// Looks whether the service could serve a file, which it leaves as it is; returns how many commits it holds.
+    pub(crate) examine: fn(&Path) -> Result<u64, StoreError>,
+}
+
+impl Kind {
+    /// Its file in a directory.
+    pub(super) fn file(&self, directory: &Path) -> PathBuf {
+        directory.join(self.name).with_extension("db")
+    }
+}
+
+/// What a copy holds.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The copy.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// The commits that the database had seen.
+    pub commits: u64,
+}
+
+/// A copy that is being made. Dropped before it is done, it is removed.
+pub(super) struct Copy {
+    path: PathBuf,
+    /// Locked, so that two who copy to the same place do not write to one file. It is closed last: with it, the system
+    /// takes the locks of all connections of this process away.
+    file: File,
+    keep: bool,
+}
+
+impl Copy {
+    /// Begins an empty file, readable by this user alone. One that was left behind by a process that ended is
+    /// used again.
+    pub(super) fn begin(path: PathBuf) -> Result<Self, StoreError> {
+        let failed = |error: io::Error| failed(&path, error);
+        let file = create_private(&path).map_err(failed)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse(path.clone()),
+            TryLockError::Error(error) => failed(error),
+        })?;
+        file.set_len(0).map_err(failed)?;
+        Ok(Self { path, file, keep: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it to the user that `owner` belongs to, if that is another one.
+    pub(super) fn give_to_owner_of(&self, owner: &Path) -> Result<(), StoreError> {
+        let give = || {
+            let (owner, own) = (fs::metadata(owner)?, self.file.metadata()?);
+            if owner.uid() == own.uid() {
+                return Ok(());
+            }
+            chown(&self.path, Some(owner.uid()), Some(owner.gid()))
+        };
+        give().map_err(|error| failed(&self.path, error))
+    }
+
+    /// Flushes it, so that it is whole under whatever name it gets.
+    pub(super) fn flush(&self) -> Result<u64, StoreError> {
+        let flush = || {
+            self.file.sync_all()?;
+            sync_directory_of(&self.path)?;
+            Ok(self.file.metadata()?.len())
+        };
+        flush().map_err(|error| failed(&self.path, error))
+    }
+
+    /// Leaves it where it is when this is dropped.
+    pub(super) fn keep(&mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed does no harm: its name says that it is no database.
+            for suffix in ["", "-journal", "-wal", "-shm"] {
+                let _ = fs::remove_file(beside(&self.path, suffix));
+            }
+        }
+    }
+}
+
+/// Gives a file another name, which is on disk when this returns, and which nothing has yet.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    if exists(to) {
+        return Err(StoreError::Failed(to.into(), "something is in its place already".into()));
+    }
+    fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(|error| failed(from, error))
+}
+
+/// Whether something has this name, be it a link that leads nowhere.
+pub(super) fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// The file that SQLite keeps beside a database under its name and a suffix.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+pub(super) fn failed(path: &Path, error: io::Error) -> StoreError {
+    StoreError::Failed(path.into(), error.to_string())
+}
+
+/// The directory that holds a file.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The names of the files of databases, for a message.
+pub(super) fn names(kinds: &[Kind]) -> String {
+    let names: Vec<String> = kinds.iter().map(|kind| format!("{}.db", kind.name)).collect();
+    names.join(" or ")
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path))?.sync_all()
+}

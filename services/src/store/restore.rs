@@ -1,0 +1,284 @@
+//! Puts a copy of a database in its place, and keeps what was there under another name.
+//!
+//! A database is several files: itself, its log and what else is in [`parts`], and no system gives them other names in
+//! one step. So they go one after another, in an order such that whenever it ends, by a kill or a power cut, what
+//! is left is either the old database, or the new one, or **none: no file has the database's name, and a file that is to
+//! be restored waits beside it**. A service does not start on that ([`unfinished`]), and another restore goes on from
+//! there. Never is the new file beside the log of the old one:
+//!
+//! 1. The copy is made as `NAME-restoring-STAMP.db`, checked, and flushed. Nothing has changed so far.
+//! 2. `NAME.db` becomes `NAME-replaced-STAMP.db`. From here on there is none.
+//! 3. The other parts follow it. The stamp that is common to all of them tells a second restore where they belong.
+//! 4. The copy becomes `NAME.db`.
+//!
+//! Each rename is on disk before the next one. The lock of the old file and that of the new one are held all the time.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use super::copy::{Copied, Copy, Kind, PARTIAL, beside, directory_of, exists, failed, names, rename};
+use super::{StoreError, create_directory, failure};
+
+/// Stands in the name of a file that is to be restored, before it is.
+const RESTORING: &str = "-restoring-";
+/// Stands in the names of what was there before.
+const REPLACED: &str = "-replaced-";
+
+/// A database that was restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The backup that it comes from.
+    pub source: PathBuf,
+    /// The database, as it is now.
+    pub copied: Copied,
+    /// What was there before, if there was anything.
+    pub kept: Option<PathBuf>,
+}
+
+/// Puts the databases of a backup in the place of those in `data`, which is made if it is missing. `source` is a
+/// folder that [`backup`](super::backup::backup) has made, or a single file of one database, whatever it is called.
+/// What was there is kept under a name that has the time in it: `now`, in seconds since 1970.
+///
+/// All copies are checked before anything is replaced.
+///
+/// # Errors
+/// A service uses what would be replaced, or the source is no whole and sound backup; then nothing has changed. Or a
+/// rename fails; then a service does not start until another restore has ended well.
+pub(crate) fn restore(
+    kinds: &[Kind],
+    source: &Path,
+    data: &Path,
+    now: u64,
+) -> Result<Vec<Restored>, StoreError> {
+    let sources = find(kinds, source, data)?;
+    let stamp = stamp(now).map_err(|error| failure(data, error))?;
+    create_directory(data).map_err(|error| failed(data, error))?;
+    let places: Vec<Place> =
+        sources.iter().map(|(kind, _)| Place::take(kind, data, &stamp)).collect::<Result<_, _>>()?;
+    let mut copies = Vec::new();
+    for ((kind, source), place) in sources.iter().zip(&places) {
+        copies.push(place.copy(kind, source)?);
+    }
+    let mut restored = Vec::new();
+    for (((_, source), place), (copy, copied)) in sources.into_iter().zip(places).zip(copies) {
+        restored.push(Restored { source, kept: place.switch(copy)?, copied });
+    }
+    Ok(restored)
+}
+
+/// What is left beside a database that is missing because a restore of it did not end.
+pub(super) fn unfinished(file: &Path) -> Option<PathBuf> {
+    if exists(file) {
+        return None;
+    }
+    restoring(file).into_iter().chain(parts(file)).find(|left| exists(left))
+}
+
+/// The files that are a database together, itself first.
+fn parts(file: &Path) -> [PathBuf; 5] {
+    let [log, memory, journal] = ["-wal", "-shm", "-journal"].map(|suffix| beside(file, suffix));
+    [file.to_owned(), log, memory, journal, file.with_extension("commits")]
+}
+
+/// The renames that put `new` in the place of a database, in order; see above.
+pub(super) fn renames(file: &Path, kept: &Path, new: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let away = parts(file).into_iter().zip(parts(kept)).filter(|(part, _)| exists(part));
+    away.chain([(new.to_owned(), file.to_owned())]).collect()
+}
+
+/// The copies that were to be restored in the place of a database, by name.
+fn restoring(file: &Path) -> Vec<PathBuf> {
+    let prefix = format!("{}{RESTORING}", stem(file));
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(&prefix) && name.ends_with(".db")
+    };
+    let entries = fs::read_dir(file.parent().unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
+    found.sort();
+    found
+}
+
+/// Finds the backups that `source` stands for.
+pub(super) fn find(kinds: &[Kind], source: &Path, data: &Path) -> Result<Vec<(Kind, PathBuf)>, StoreError> {
+    let refuse = |path: &Path, what: String| Err(StoreError::Failed(path.into(), what));
+    let metadata = source.metadata().map_err(|error| failed(source, error))?;
+    let mut found = Vec::new();
+    if metadata.is_dir() {
+        for kind in kinds {
+            let file = kind.file(source);
+            let partial = beside(&file, PARTIAL);
+            if exists(&partial) {
+                return refuse(&partial, "the backup is not whole: restore another one".into());
+            }
+            if exists(&file) {
+                found.push((*kind, file));
+            }
+        }
+    } else {
+        let kind = kinds.iter().find(|kind| application_id(source).is_ok_and(|id| id == kind.application_id));
+        let Some(kind) = kind else { return Err(StoreError::Foreign(source.into())) };
+        found.push((*kind, source.to_owned()));
+    }
+    if found.is_empty() {
+        return refuse(source, format!("there is no {} in it", names(kinds)));
+    }
+    for (kind, file) in &found {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains(RESTORING) {
+            return refuse(file, "it is what another restore has left: restore the backup itself".into());
+        }
+        if is_same(file, &kind.file(data)) {
+            return refuse(file, "it is the database itself, not a backup of it".into());
+        }
+    }
+    Ok(found)
+}
+
+fn application_id(path: &Path) -> io::Result<i32> {
+    let mut header = [0; 72];
+    File::open(path)?.read_exact(&mut header)?;
+    let [.., a, b, c, d] = header;
+    Ok(i32::from_be_bytes([a, b, c, d]))
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    id(a).is_some() && id(a) == id(b)
+}
+
+/// Where a database is to be restored. Until this is dropped, nobody else uses what is there.
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    stamp: String,
+    /// What is there, locked.
+    _old: Option<File>,
+}
+
+impl Place {
+    pub(super) fn take(kind: &Kind, data: &Path, stamp: &str) -> Result<Self, StoreError> {
+        let file = resolve(&kind.file(data)).map_err(|error| failed(&kind.file(data), error))?;
+        if !exists(&file) {
+            // What another restore has moved away already tells where the rest belongs.
+            let left = restoring(&file).pop().map(|left| stem(&left));
+            let common = left.as_deref().and_then(|name| name.rsplit_once(RESTORING)).map(|(_, stamp)| stamp);
+            let stamp = common.map_or_else(|| free(&file, stamp), str::to_owned);
+            return Ok(Self { file, stamp, _old: None });
+        }
+        let old = lock(&file)?;
+        // What a restore that changed nothing has left.
+        for left in restoring(&file) {
+            fs::remove_file(&left).map_err(|error| failed(&left, error))?;
+        }
+        Ok(Self { stamp: free(&file, stamp), file, _old: Some(old) })
+    }
+
+    pub(super) fn named(&self, word: &str) -> PathBuf {
+        named(&self.file, word, &self.stamp)
+    }
+
+    /// Makes a checked copy that has everything but its name.
+    pub(super) fn copy(&self, kind: &Kind, source: &Path) -> Result<(Copy, Copied), StoreError> {
+        let mut copy = Copy::begin(self.named(RESTORING))?;
+        if exists(&self.named(REPLACED)) {
+            // It tells that the database is missing because a restore did not end.
+            copy.keep();
+        }
+        pour(source, copy.file())?;
+        let commits = (kind.examine)(copy.path()).map_err(|error| blame(source, error))?;
+        let owner = if exists(&self.file) { &self.file } else { directory_of(&self.file) };
+        copy.give_to_owner_of(owner)?;
+        let bytes = copy.flush()?;
+        Ok((copy, Copied { path: self.file.clone(), bytes, commits }))
+    }
+
+    /// Puts the copy in its place; returns where the file is that was there before.
+    fn switch(&self, mut copy: Copy) -> Result<Option<PathBuf>, StoreError> {
+        let kept = self.named(REPLACED);
+        for (from, to) in renames(&self.file, &kept, copy.path()) {
+            rename(&from, &to)?;
+            copy.keep();
+        }
+        Ok(exists(&kept).then_some(kept))
+    }
+}
+
+/// A time as a part of a name.
+fn stamp(seconds: u64) -> rusqlite::Result<String> {
+    let sql = "SELECT strftime('%Y%m%dT%H%M%SZ', ?, 'unixepoch')";
+    Connection::open_in_memory()?.query_row(sql, [seconds.cast_signed()], |row| row.get(0))
+}
+
+/// Where a path leads, also if nothing is there.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    if let Ok(target) = fs::read_link(path) {
+        return resolve(&directory_of(path).join(target));
+    }
+    Ok(directory_of(path).canonicalize()?.join(path.file_name().unwrap_or_default()))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn named(file: &Path, word: &str, stamp: &str) -> PathBuf {
+    file.with_file_name(format!("{}{word}{stamp}.db", stem(file)))
+}
+
+/// The stamp, or what is made of it until nothing has a name with it.
+fn free(file: &Path, stamp: &str) -> String {
+    let more = (2..).map(|count| format!("{stamp}-{count}"));
+    let is_free = |stamp: &String| !parts(&named(file, REPLACED, stamp)).iter().any(|part| exists(part));
+    [stamp.to_owned()].into_iter().chain(more).find(is_free).expect("they do not end")
+}
+
+/// Takes a database's file for this process alone, also before programs that do not ask for the service's lock:
+/// whoever has it open by SQLite would in the end remove the log of the new one, which has the old one's name.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| failed(path, error))?;
+    let is_free = match file.try_lock() {
+        Ok(()) => fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(error)) => return Err(failed(path, error)),
+    };
+    // Another restore may have put another file there before it was locked.
+    let metadata = file.metadata().map_err(|error| failed(path, error))?;
+    let is_there =
+        path.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()));
+    if is_free && is_there { Ok(file) } else { Err(StoreError::InUse(path.into())) }
+}
+
+/// Copies the bytes of a backup.
+fn pour(source: &Path, mut copy: &File) -> Result<(), StoreError> {
+    for suffix in ["-wal", "-journal"] {
+        let log = beside(source, suffix);
+        if log.metadata().is_ok_and(|log| log.len() > 0) {
+            let what = format!(
+                "with {} beside it, it is no backup but a database: make a backup of it",
+                log.display()
+            );
+            return Err(StoreError::Failed(source.into(), what));
+        }
+    }
+    let mut file = File::open(source).map_err(|error| failed(source, error))?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(source.into())),
+        locked => locked.map_err(|error| failed(source, error.into()))?,
+    }
+    io::copy(&mut file, &mut copy).map_err(|error| failed(source, error))?;
+    Ok(())
+}
+
+fn blame(source: &Path, error: StoreError) -> StoreError {
+    match error.about(source) {
+        StoreError::Damaged(path, what) => {
+            StoreError::Failed(path, format!("it is damaged ({what}): restore another backup"))
+        }
+        error => error,
+    }
+}
