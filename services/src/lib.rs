@@ -36,7 +36,7 @@ use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
 use self::store::copy::Kind;
-use self::store::{Schema, Store};
+use self::store::{Schema, Store, examine};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -50,14 +50,14 @@ const KINDS: [Kind; 2] = [
     Kind {
         name: ProductSchema::NAME,
         application_id: ProductSchema::APPLICATION_ID,
-        examine: |file| Store::examine(file, |store| product::sqlite::load(store).map(drop)),
+        examine: |file| examine::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
     },
     Kind {
         name: CustomerSchema::NAME,
         application_id: CustomerSchema::APPLICATION_ID,
         examine: |file| {
             let timeout = CustomerOptions::default().session_timeout;
-            Store::examine(file, |store| customer::sqlite::load(store, timeout).map(drop))
+            examine::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
         },
     },
 ];
@@ -89,7 +89,7 @@ pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
     let store = Store::<CustomerSchema>::open(directory, durability)?;
-    let loaded = customer::sqlite::load(&store, options.session_timeout)?;
+    let loaded = customer::sqlite::load(&store.reader(), options.session_timeout)?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
     Ok(Database::new(customer, Box::new(store.start(workers)?)))
@@ -105,7 +105,7 @@ pub fn db_product<W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<W>, Box<dyn Error>> {
     let store = Store::<ProductSchema>::open(directory, durability)?;
-    let product = product::sqlite::load(&store)?;
+    let product = product::sqlite::load(&store.reader())?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 

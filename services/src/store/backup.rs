@@ -11,8 +11,10 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::copy::{Copied, Copy, Kind, PARTIAL, beside, exists, failed, names, rename};
-use super::{BUSY_TIMEOUT, StoreError, create_directory, failure};
+use super::connection::connect;
+use super::copy::{Copied, Copy, Kind, PARTIAL, exists, failed, names, rename};
+use super::file::{beside, create_directory};
+use super::{StoreError, failure};
 
 /// Copies the databases of `kinds` that are in `data` into the folder `destination`, which is made if it is missing.
 ///
@@ -70,18 +72,15 @@ impl Source {
     fn open(kind: &Kind, data: &Path) -> Result<Self, StoreError> {
         let path = kind.file(data);
         let log = beside(&fs::canonicalize(&path).map_err(|error| failed(&path, error))?, "-wal");
-        let open = || {
-            // SQLite makes the files of the log, if the service does not run, and removes them in the end. That takes
-            // permission to write.
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&path, flags)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
+        // SQLite makes the files of the log, if the service does not run, and removes them in the end. That takes
+        // permission to write.
+        let connection = connect(&path)?;
+        let begin = || {
             // But the log of a service that was killed is left for its next start.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, exists(&log))?;
-            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
-            Ok(connection)
+            connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
         };
-        let connection = open().map_err(|error| failure(&path, error))?;
+        begin().map_err(|error| failure(&path, error))?;
         Ok(Self { kind: *kind, path, connection })
     }
 

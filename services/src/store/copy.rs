@@ -4,12 +4,13 @@
 //! It does not decide where copies go, or what happens to what is there: see [`backup`](super::backup) and
 //! [`restore`](super::restore).
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::{StoreError, create_private};
+use super::StoreError;
+use super::file::beside;
 
 /// Added to the name of a backup until it is one.
 pub(super) const PARTIAL: &str = ".partial";
@@ -57,7 +58,9 @@ impl Copy {
     /// used again.
     pub(super) fn begin(path: PathBuf) -> Result<Self, StoreError> {
         let failed = |error: io::Error| failed(&path, error);
-        let file = create_private(&path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(failed)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::InUse(path.clone()),
             TryLockError::Error(error) => failed(error),
@@ -124,13 +127,6 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Whether something has this name, be it a link that leads nowhere.
 pub(super) fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
-}
-
-/// The file that SQLite keeps beside a database under its name and a suffix.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 pub(super) fn failed(path: &Path, error: io::Error) -> StoreError {

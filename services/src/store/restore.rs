@@ -13,16 +13,17 @@
 //!
 //! Each rename is on disk before the next one. The lock of the old file and that of the new one are held all the time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
-use super::copy::{Copied, Copy, Kind, PARTIAL, beside, directory_of, exists, failed, names, rename};
-use super::{StoreError, create_directory, failure};
+use super::copy::{Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, rename};
+use super::file::{DatabaseFile, beside, create_directory};
+use super::{StoreError, failure};
 
 /// Stands in the name of a file that is to be restored, before it is.
 const RESTORING: &str = "-restoring-";
@@ -71,12 +72,16 @@ pub(crate) fn restore(
     Ok(restored)
 }
 
-/// What is left beside a database that is missing because a restore of it did not end.
-pub(super) fn unfinished(file: &Path) -> Option<PathBuf> {
-    if exists(file) {
-        return None;
+/// Checks that a database is not missing because a restore of it did not end.
+///
+/// # Errors
+/// It is.
+pub(super) fn check_ended(named: &Path) -> Result<(), StoreError> {
+    let Ok(path) = resolve(named) else { return Ok(()) };
+    match restoring(&path).pop() {
+        Some(left) if !exists(&path) => Err(StoreError::Unfinished { path, left }),
+        _ => Ok(()),
     }
-    restoring(file).into_iter().chain(parts(file)).find(|left| exists(left))
 }
 
 /// The files that are a database together, itself first.
@@ -157,25 +162,26 @@ pub(super) struct Place {
     pub(super) file: PathBuf,
     stamp: String,
     /// What is there, locked.
-    _old: Option<File>,
+    _old: Option<DatabaseFile>,
 }
 
 impl Place {
     pub(super) fn take(kind: &Kind, data: &Path, stamp: &str) -> Result<Self, StoreError> {
-        let file = resolve(&kind.file(data)).map_err(|error| failed(&kind.file(data), error))?;
-        if !exists(&file) {
-            // What another restore has moved away already tells where the rest belongs.
-            let left = restoring(&file).pop().map(|left| stem(&left));
-            let common = left.as_deref().and_then(|name| name.rsplit_once(RESTORING)).map(|(_, stamp)| stamp);
-            let stamp = common.map_or_else(|| free(&file, stamp), str::to_owned);
-            return Ok(Self { file, stamp, _old: None });
+        let named = kind.file(data);
+        let file = resolve(&named).map_err(|error| failed(&named, error))?;
+        let old = if exists(&file) { lock(kind, data)? } else { None };
+        let mut left = restoring(&file);
+        if old.is_some() {
+            // What a restore has left that changed nothing.
+            for left in left.drain(..) {
+                fs::remove_file(&left).map_err(|error| failed(&left, error))?;
+            }
         }
-        let old = lock(&file)?;
-        // What a restore that changed nothing has left.
-        for left in restoring(&file) {
-            fs::remove_file(&left).map_err(|error| failed(&left, error))?;
-        }
-        Ok(Self { stamp: free(&file, stamp), file, _old: Some(old) })
+        // What another restore has moved away already tells where the rest belongs.
+        let left = left.pop().map(|left| stem(&left));
+        let common = left.as_deref().and_then(|name| name.rsplit_once(RESTORING)).map(|(_, stamp)| stamp);
+        let stamp = common.map_or_else(|| free(&file, stamp), str::to_owned);
+        Ok(Self { file, stamp, _old: old })
     }
 
     pub(super) fn named(&self, word: &str) -> PathBuf {
@@ -216,10 +222,15 @@ fn stamp(seconds: u64) -> rusqlite::Result<String> {
 
 /// Where a path leads, also if nothing is there.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
-    if let Ok(target) = fs::read_link(path) {
-        return resolve(&directory_of(path).join(target));
+    match (path.canonicalize(), fs::read_link(path)) {
+        (Err(error), Ok(target)) if error.kind() == ErrorKind::NotFound => {
+            resolve(&directory_of(path).join(target))
+        }
+        (Err(error), Err(_)) if error.kind() == ErrorKind::NotFound => {
+            Ok(directory_of(path).canonicalize()?.join(path.file_name().unwrap_or_default()))
+        }
+        (resolved, _) => resolved,
     }
-    Ok(directory_of(path).canonicalize()?.join(path.file_name().unwrap_or_default()))
 }
 
 fn stem(path: &Path) -> String {
@@ -239,18 +250,12 @@ fn free(file: &Path, stamp: &str) -> String {
 
 /// Takes a database's file for this process alone, also before programs that do not ask for the service's lock:
 /// whoever has it open by SQLite would in the end remove the log of the new one, which has the old one's name.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| failed(path, error))?;
-    let is_free = match file.try_lock() {
-        Ok(()) => fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
-        Err(TryLockError::WouldBlock) => false,
-        Err(TryLockError::Error(error)) => return Err(failed(path, error)),
-    };
-    // Another restore may have put another file there before it was locked.
-    let metadata = file.metadata().map_err(|error| failed(path, error))?;
-    let is_there =
-        path.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()));
-    if is_free && is_there { Ok(file) } else { Err(StoreError::InUse(path.into())) }
+fn lock(kind: &Kind, data: &Path) -> Result<Option<DatabaseFile>, StoreError> {
+    let Some(database) = DatabaseFile::lock(data, kind.name)? else { return Ok(None) };
+    match fcntl_lock(database.file(), FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(database)),
+        Err(_) => Err(StoreError::InUse(database.path().to_owned())),
+    }
 }
 
 /// Copies the bytes of a backup.

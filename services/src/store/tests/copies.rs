@@ -12,8 +12,8 @@ const KIND: Kind = Kind {
     name: Old::NAME,
     application_id: Old::APPLICATION_ID,
     examine: |file| {
-        Store::<Old>::examine(file, |store| {
-            store.read("SELECT id, text FROM notes", |row| {
+        examine::<Old>(file, |reader| {
+            reader.read("SELECT id, text FROM notes", |row| {
                 row.get::<_, u32>(0).map(Some).map(|id| id.map(drop))
             })
         })
@@ -143,7 +143,7 @@ fn an_older_version_is_copied_as_it_is() {
     open::<Old>(&root).commit(&group(1, &[(1, "one")])).expect("committed");
     let new = Kind {
         examine: |file| {
-            Store::<New>::examine(file, |store| store.read("SELECT stars FROM notes", |_| Ok(Some(()))))
+            examine::<New>(file, |reader| reader.read("SELECT stars FROM notes", |_| Ok(Some(()))))
         },
         ..KIND
     };

@@ -9,7 +9,9 @@ use std::thread;
 use net::Worker;
 
 use super::*;
-use crate::store::maintenance::{CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, Maintenance};
+use crate::store::maintenance::{
+    CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, LOG_PAGES_MAX, Maintenance,
+};
 
 /// Commits that are reported as the test says.
 struct Commits(Rc<RefCell<VecDeque<Committed>>>);
