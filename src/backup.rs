@@ -1,12 +1,14 @@
 //! `marketplace backup` and `marketplace restore`: copies of the databases, and the way back.
 
-use std::fs;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getopts::Options;
-use services::Copied;
+use services::{Copied, Restored, StoreError};
 
 use crate::command_line::{FAILED, given, parse, print, report, usage_error};
 
@@ -15,16 +17,19 @@ Usage: marketplace backup [OPTION]… DEST
 
 Copies the databases in the data folder into the folder DEST, also while services run: each as it is at
 one moment, checked, and readable by this user alone. The folder may have one of them only. A backup
-that is in DEST already is left as it is.
+that is in DEST already is left as it is. If DEST is -, the only database goes to standard output.
 Exit status: 0 done, 1 there is no new backup, 2 usage.";
 
 const RESTORE: &str = "\
 Usage: marketplace restore [OPTION]… SOURCE
 
 Puts the databases of a backup in the place of those in the data folder, and keeps what was there under
-another name. SOURCE is a folder that `marketplace backup` has made, or the file of one database. It is
-checked first. The services of the databases must not run.
+another name. SOURCE is a folder that `marketplace backup` has made, the file of one database, or - for
+such a file on standard input. It is checked first. The services of the databases must not run.
 Exit status: 0 done, 1 refused or failed, 2 usage.";
+
+/// Stands for standard output or input.
+const STREAM: &str = "-";
 
 /// Runs `backup`.
 pub(crate) fn backup(args: &[String]) -> ExitCode {
@@ -33,9 +38,15 @@ pub(crate) fn backup(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     end_first_without_memory();
+    if destination == STREAM {
+        return match backup_to_output(Path::new(&data)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&*error),
+        };
+    }
     match services::backup(Path::new(&data), Path::new(&destination)) {
         Ok(copies) => print(&copies.iter().map(line).collect::<String>()),
-        Err(error) => fail(&error.to_string()),
+        Err(error) => fail(&error),
     }
 }
 
@@ -45,20 +56,46 @@ pub(crate) fn restore(args: &[String]) -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    match services::restore(Path::new(&source), Path::new(&data), now) {
-        Ok(restored) => {
-            let mut text = String::new();
-            for database in &restored {
-                text += &line(&database.copied);
-                if let Some(kept) = &database.kept {
-                    text += &format!("what was there before: {}\n", kept.display());
-                }
-            }
-            print(&text)
-        }
-        Err(error) => fail(&error.to_string()),
+    let restored = match source.as_str() {
+        STREAM => restore_from_input(Path::new(&data)),
+        source => restore_from(Path::new(source), Path::new(&data)).map_err(Box::from),
+    };
+    match restored {
+        Ok(restored) => print(&restored.iter().map(lines).collect::<String>()),
+        Err(error) => fail(&*error),
     }
+}
+
+/// Makes the backup in the data folder, where there is space and where it may be all that can be written.
+fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
+    let mut output = io::stdout().lock();
+    if output.is_terminal() {
+        return Err("a database is nothing to look at: standard output is a terminal".into());
+    }
+    let folder = tempfile::Builder::new().prefix("backup-").tempdir_in(data)?;
+    let copies = services::backup(data, folder.path())?;
+    let [copy] = copies.as_slice() else {
+        return Err("standard output takes one database, and there are several: name a folder".into());
+    };
+    io::copy(&mut File::open(&copy.path)?, &mut output)?;
+    output.flush()?;
+    report(&format!("{} bytes, {} commits", copy.bytes, copy.commits));
+    Ok(())
+}
+
+fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
+    let mut input = io::stdin().lock();
+    if input.is_terminal() {
+        return Err("a database cannot be typed: standard input is a terminal".into());
+    }
+    let mut file = tempfile::Builder::new().prefix("standard-input-").tempfile_in(data)?;
+    io::copy(&mut input, &mut file)?;
+    Ok(restore_from(file.path(), data)?)
+}
+
+fn restore_from(source: &Path, data: &Path) -> Result<Vec<Restored>, StoreError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    services::restore(source, data, now)
 }
 
 /// The one word that is given, and the data folder.
@@ -78,8 +115,13 @@ fn line(copied: &Copied) -> String {
     format!("{}: {bytes} bytes, {commits} commits\n", path.display())
 }
 
-fn fail(message: &str) -> ExitCode {
-    report(&format!("error: {message}"));
+fn lines(restored: &Restored) -> String {
+    let kept = restored.kept.as_ref().map(|kept| format!("what was there before: {}\n", kept.display()));
+    line(&restored.copied) + &kept.unwrap_or_default()
+}
+
+fn fail(error: &dyn Error) -> ExitCode {
+    report(&format!("error: {error}"));
     ExitCode::from(FAILED)
 }
 

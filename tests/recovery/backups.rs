@@ -188,6 +188,42 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     assert_eq!(items(databases[1].address), 1);
 }
 
+#[test]
+fn a_single_database_goes_through_a_pipe() {
+    let root = TempDir::new().unwrap();
+    let (data, file) = (root.path().join("data"), root.path().join("file"));
+    let mut database = Service::database("db_product", &data);
+    register(database.address, 500);
+    let files = names(&data);
+    let pipe = |subcommand: &str, data: &Path| {
+        let mut command = binary(&[subcommand, "-", "--data"]);
+        command.arg(data);
+        command
+    };
+    let output = pipe("backup", &data).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::write(&file, &output.stdout).unwrap();
+    assert_eq!(names(&data), files, "what was there on the way is gone");
+    let restore = |file: &Path| {
+        let output = pipe("restore", &data).stdin(File::open(file).unwrap()).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    assert!(must_fail(restore(&file)).contains("is in use"));
+    register(database.address, 10);
+    database.stop();
+    must(restore(&file));
+    assert_eq!(items_in(&data), 500);
+    fs::write(&file, &output.stdout[..output.stdout.len() / 2]).unwrap();
+    assert!(must_fail(restore(&file)).contains("standard-input-"));
+    assert_eq!(items_in(&data), 500);
+
+    Service::database("db_customer", &data).stop();
+    let output = pipe("backup", &data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("name a folder"));
+    assert!(output.stdout.is_empty());
+}
+
 /// Whoever closes a database last removes its log, by its name, which is that of the new database's log as well.
 #[test]
 fn a_database_that_another_program_has_open_is_not_replaced() {
