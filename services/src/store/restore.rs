@@ -3,7 +3,7 @@
 //! A database is several files: itself, its log and what else is in [`parts`], and no system gives them other names in
 //! one step. So they go one after another, in an order such that whenever it ends, by a kill or a power cut, what
 //! is left is either the old database, or the new one, or **none: no file has the database's name, and a file that is to
-//! be restored waits beside it**. A service does not start on that ([`unfinished`]), and another restore goes on from
+//! be restored waits beside it**. A service does not start on that ([`check_ended`]), and another restore goes on from
 //! there. Never is the new file beside the log of the old one:
 //!
 //! 1. The copy is made as `NAME-restoring-STAMP.db`, checked, and flushed. Nothing has changed so far.
@@ -11,7 +11,9 @@
 //! 3. The other parts follow it. The stamp that is common to all of them tells a second restore where they belong.
 //! 4. The copy becomes `NAME.db`.
 //!
-//! Each rename is on disk before the next one. The lock of the old file and that of the new one are held all the time.
+//! Each rename is on disk before the next one. Of two databases both are taken away before either is put in place, so
+//! that no service of a new one runs beside that of an old one. The locks of the old files and those of the new ones are
+//! held all the time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read};
@@ -33,8 +35,6 @@ const REPLACED: &str = "-replaced-";
 /// A database that was restored.
 #[derive(Clone, Debug)]
 pub struct Restored {
-    /// The backup that it comes from.
-    pub source: PathBuf,
     /// The database, as it is now.
     pub copied: Copied,
     /// What was there before, if there was anything.
@@ -59,15 +59,20 @@ pub(crate) fn restore(
     let sources = find(kinds, source, data)?;
     let stamp = stamp(now).map_err(|error| failure(data, error))?;
     create_directory(data).map_err(|error| failed(data, error))?;
-    let places: Vec<Place> =
-        sources.iter().map(|(kind, _)| Place::take(kind, data, &stamp)).collect::<Result<_, _>>()?;
+    let targets: Vec<Target> =
+        sources.iter().map(|(kind, _)| Target::take(kind, data, &stamp)).collect::<Result<_, _>>()?;
     let mut copies = Vec::new();
-    for ((kind, source), place) in sources.iter().zip(&places) {
-        copies.push(place.copy(kind, source)?);
+    for ((kind, source), target) in sources.iter().zip(&targets) {
+        copies.push(target.copy(kind, source)?);
+    }
+    for (target, (copy, _)) in targets.iter().zip(&mut copies) {
+        target.clear(copy)?;
     }
     let mut restored = Vec::new();
-    for (((_, source), place), (copy, copied)) in sources.into_iter().zip(places).zip(copies) {
-        restored.push(Restored { source, kept: place.switch(copy)?, copied });
+    for (target, (copy, copied)) in targets.iter().zip(&mut copies) {
+        rename(copy.path(), &target.file)?;
+        copy.keep();
+        restored.push(Restored { copied: copied.clone(), kept: target.kept() });
     }
     Ok(restored)
 }
@@ -90,10 +95,9 @@ fn parts(file: &Path) -> [PathBuf; 5] {
     [file.to_owned(), log, memory, journal, file.with_extension("commits")]
 }
 
-/// The renames that put `new` in the place of a database, in order; see above.
-pub(super) fn renames(file: &Path, kept: &Path, new: &Path) -> Vec<(PathBuf, PathBuf)> {
-    let away = parts(file).into_iter().zip(parts(kept)).filter(|(part, _)| exists(part));
-    away.chain([(new.to_owned(), file.to_owned())]).collect()
+/// The renames that take a database away, in order; see above.
+pub(super) fn renames(file: &Path, kept: &Path) -> Vec<(PathBuf, PathBuf)> {
+    parts(file).into_iter().zip(parts(kept)).filter(|(part, _)| exists(part)).collect()
 }
 
 /// The copies that were to be restored in the place of a database, by name.
@@ -158,14 +162,14 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 /// Where a database is to be restored. Until this is dropped, nobody else uses what is there.
-pub(super) struct Place {
+pub(super) struct Target {
     pub(super) file: PathBuf,
     stamp: String,
     /// What is there, locked.
     _old: Option<DatabaseFile>,
 }
 
-impl Place {
+impl Target {
     pub(super) fn take(kind: &Kind, data: &Path, stamp: &str) -> Result<Self, StoreError> {
         let named = kind.file(data);
         let file = resolve(&named).map_err(|error| failed(&named, error))?;
@@ -203,14 +207,19 @@ impl Place {
         Ok((copy, Copied { path: self.file.clone(), bytes, commits }))
     }
 
-    /// Puts the copy in its place; returns where the file is that was there before.
-    fn switch(&self, mut copy: Copy) -> Result<Option<PathBuf>, StoreError> {
-        let kept = self.named(REPLACED);
-        for (from, to) in renames(&self.file, &kept, copy.path()) {
+    /// Takes away what is there. Once anything is, the copy tells that a restore did not end.
+    fn clear(&self, copy: &mut Copy) -> Result<(), StoreError> {
+        for (from, to) in renames(&self.file, &self.named(REPLACED)) {
             rename(&from, &to)?;
             copy.keep();
         }
-        Ok(exists(&kept).then_some(kept))
+        Ok(())
+    }
+
+    /// What was there before.
+    fn kept(&self) -> Option<PathBuf> {
+        let kept = self.named(REPLACED);
+        exists(&kept).then_some(kept)
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use crate::store::backup::backup;
 use crate::store::copy::Kind;
-use crate::store::restore::{Place, find, renames, restore};
+use crate::store::restore::{Target, find, renames, restore};
 
 use super::*;
 
@@ -293,10 +293,11 @@ fn a_restore_may_end_at_any_step() {
 /// Makes the copy and this many renames; returns whether that was all.
 fn restore_in_part(source: &Path, data: &Path, steps: usize) -> bool {
     let (kind, file) = find(&[KIND], source, data).expect("it is there").pop().expect("one kind");
-    let place = Place::take(&kind, data, STAMP).expect("nobody uses it");
-    let (mut copy, _) = place.copy(&kind, &file).expect("it is sound");
+    let target = Target::take(&kind, data, STAMP).expect("nobody uses it");
+    let (mut copy, _) = target.copy(&kind, &file).expect("it is sound");
     copy.keep();
-    let renames = renames(&place.file, &place.named("-replaced-"), copy.path());
+    let mut renames = renames(&target.file, &target.named("-replaced-"));
+    renames.push((copy.path().to_owned(), target.file.clone()));
     for (from, to) in renames.iter().take(steps) {
         fs::rename(from, to).expect("it can be renamed");
     }
