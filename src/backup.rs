@@ -1,7 +1,7 @@
 //! `marketplace backup` and `marketplace restore`: copies of the databases, and the way back.
 
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,7 +37,6 @@ pub(crate) fn backup(args: &[String]) -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    end_first_without_memory();
     if destination == STREAM {
         return match backup_to_output(Path::new(&data)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +78,7 @@ fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
     };
     io::copy(&mut File::open(&copy.path)?, &mut output)?;
     output.flush()?;
-    report(&format!("{} bytes, {} commits", copy.bytes, copy.commits));
+    report(&size(copy));
     Ok(())
 }
 
@@ -111,8 +110,14 @@ fn arguments(brief: &str, word: &str, args: &[String]) -> Result<(String, String
 }
 
 fn line(copied: &Copied) -> String {
-    let Copied { path, bytes, commits } = copied;
-    format!("{}: {bytes} bytes, {commits} commits\n", path.display())
+    format!("{}: {}\n", copied.path.display(), size(copied))
+}
+
+fn size(copied: &Copied) -> String {
+    match copied.commits {
+        Some(commits) => format!("{} bytes, {commits} commits", copied.bytes),
+        None => format!("{} bytes, of an older version", copied.bytes),
+    }
 }
 
 fn lines(restored: &Restored) -> String {
@@ -123,11 +128,4 @@ fn lines(restored: &Restored) -> String {
 fn fail(error: &dyn Error) -> ExitCode {
     report(&format!("error: {error}"));
     ExitCode::from(FAILED)
-}
-
-/// A backup takes about as much memory as the service, whose container it may share. If that is too much, the system is
-/// to end the backup and not the service.
-fn end_first_without_memory() {
-    // Elsewhere than on Linux there is no such file.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
 }

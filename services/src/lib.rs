@@ -35,8 +35,9 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
+use self::store::check::{check, check_load};
 use self::store::copy::Kind;
-use self::store::{Schema, Store, examine};
+use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -50,14 +51,16 @@ const KINDS: [Kind; 2] = [
     Kind {
         name: ProductSchema::NAME,
         application_id: ProductSchema::APPLICATION_ID,
-        examine: |file| examine::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
+        check: check::<ProductSchema>,
+        load: |file| check_load::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
     },
     Kind {
         name: CustomerSchema::NAME,
         application_id: CustomerSchema::APPLICATION_ID,
-        examine: |file| {
+        check: check::<CustomerSchema>,
+        load: |file| {
             let timeout = CustomerOptions::default().session_timeout;
-            examine::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
+            check_load::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
         },
     },
 ];

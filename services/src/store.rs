@@ -2,16 +2,21 @@
 //! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought
 //! into the file elsewhere, see [`maintenance`].
 
+mod admit;
 pub(crate) mod backup;
+pub(crate) mod check;
+mod commits;
 mod connection;
 pub(crate) mod copy;
 mod error;
-mod examine;
 mod file;
+#[cfg(test)]
+pub(crate) mod forge;
 mod maintenance;
 mod reader;
 pub(crate) mod restore;
 mod schema;
+mod seal;
 
 use std::error::Error;
 use std::marker::PhantomData;
@@ -20,17 +25,19 @@ use std::process;
 use std::sync::Arc;
 
 use net::{Work, Workers};
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 
+use self::admit::admit;
+use self::commits::{Mark, SUFFIX};
 use self::connection::{Files, SharedFile, configure, connect};
 pub use self::error::StoreError;
 use self::error::failure;
-pub(crate) use self::examine::examine;
 use self::file::DatabaseFile;
 use self::maintenance::{Maintainer, StoreWorker};
 pub(crate) use self::reader::Reader;
-pub(crate) use self::schema::Schema;
-use self::schema::{identify, migrate};
+pub(crate) use self::schema::{LINEAGE, Schema};
+use self::seal::Seal;
 use crate::database::Group;
 
 /// When a commit is done.
@@ -47,6 +54,9 @@ pub enum Durability {
 /// An open file, locked against other processes.
 pub(crate) struct Store<S> {
     connection: SharedFile,
+    seal: Seal,
+    /// Where it stands.
+    mark: Mark,
     durability: Durability,
     path: PathBuf,
     schema: PhantomData<S>,
@@ -79,16 +89,31 @@ impl<S: Schema> Store<S> {
         let mut database = DatabaseFile::open(directory, S::NAME)?;
         let path = database.path().to_owned();
         let mut connection = connect(&path)?;
-        let version = identify::<S>(&connection, &path)?;
-        configure(&connection, &path, durability)?;
-        migrate::<S>(&mut connection, &path, version)?;
+        let seal = Seal::default();
+        let sql_failed = |error| failure(&path, error);
+        seal.install(&connection).map_err(sql_failed)?;
+        // The log of a file that is refused is left as it was.
+        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(no_checkpoint, true).map_err(sql_failed)?;
+        let (mark, commits_file) = admit::<S>(&database, &mut connection, &seal, durability)?;
+        connection.set_db_config(no_checkpoint, false).map_err(sql_failed)?;
         database.remove_old_lock();
-        if durability == Durability::NoFlush {
-            let path = path.display();
+        let files = Arc::new(Files::open(database, commits_file)?);
+        let connection = SharedFile::new(connection, files);
+        let store = Self { connection, seal, mark, durability, path, schema: PhantomData };
+        store.log_opening();
+        Ok(store)
+    }
+
+    fn log_opening(&self) {
+        let path = self.path.display();
+        if self.durability == Durability::NoFlush {
             log::warn!("event=unsafe_no_flush path={path} a power cut may lose acknowledged writes");
         }
-        let files = Arc::new(Files::open(database)?);
-        Ok(Self { connection: SharedFile::new(connection, files), durability, path, schema: PhantomData })
+        let Log { pages, .. } = self.log();
+        if pages > 0 {
+            log::info!("event=log_recovered path={path} pages={pages} commits={}", self.mark.state.commits);
+        }
     }
 
     /// Lets the store commit on a thread of its own, and does what its file needs beside that on another.
@@ -112,14 +137,27 @@ impl<S: Schema> Store<S> {
     /// What SQLite says, or that the file is there no more. The group may or may not be on disk.
     pub(crate) fn commit(&mut self, group: &Group<S::Row>) -> Result<Committed, StoreError> {
         self.write(group).map_err(|error| failure(&self.path, error))?;
-        self.connection.files.check()?;
+        let files = &self.connection.files;
+        files.check()?;
+        let state = self.seal.after(self.mark.state);
+        if state != self.mark.state {
+            self.mark.state = state;
+            let written = files.commits.write(self.mark);
+            written.map_err(|error| StoreError::Failed(files.database.beside(SUFFIX), error.to_string()))?;
+        }
         Ok(Committed { number: group.number, log: self.log() })
     }
 
     fn write(&mut self, group: &Group<S::Row>) -> rusqlite::Result<()> {
+        self.seal.begin(self.mark.state);
         let transaction = self.connection.transaction()?;
         for row in &group.rows {
             S::write(&transaction, row)?;
+        }
+        if self.seal.has_removed() {
+            let sql =
+                "UPDATE lineage SET commit_number = commit_number(), checksum = sealed(checksum, id, number)";
+            transaction.prepare_cached(sql)?.execute([])?;
         }
         transaction.commit()
     }

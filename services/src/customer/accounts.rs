@@ -72,20 +72,22 @@ impl Accounts {
         }
     }
 
-    /// Takes a seller from disk. False if its user name belongs to another.
+    /// Takes a seller from disk. False if it is not the next one, or its user name belongs to another.
     pub(crate) fn load_seller(&mut self, id: u32, seller: Seller) -> bool {
         let key = (Role::Seller, seller.identity.username.clone());
-        self.last_seller = self.last_seller.max(id);
+        let is_next = self.last_seller.checked_add(1) == Some(id);
+        self.last_seller = id;
         self.sellers.load(id, seller);
-        self.usernames.insert(key, id).is_none()
+        is_next && self.usernames.insert(key, id).is_none()
     }
 
-    /// Takes a buyer from disk. False if its user name belongs to another.
+    /// Takes a buyer from disk. False if it is not the next one, or its user name belongs to another.
     pub(crate) fn load_buyer(&mut self, id: u32, buyer: Buyer) -> bool {
         let key = (Role::Buyer, buyer.identity.username.clone());
-        self.last_buyer = self.last_buyer.max(id);
+        let is_next = self.last_buyer.checked_add(1) == Some(id);
+        self.last_buyer = id;
         self.buyers.load(id, buyer);
-        self.usernames.insert(key, id).is_none()
+        is_next && self.usernames.insert(key, id).is_none()
     }
 
     /// # Errors
@@ -120,6 +122,14 @@ impl Accounts {
         }
         self.usernames.insert(key, id);
         Ok(id)
+    }
+
+    /// Whether there is such an account on disk.
+    pub(crate) fn exists(&self, role: Role, id: u32) -> bool {
+        match role {
+            Role::Seller => self.sellers.get(&id).is_some(),
+            Role::Buyer => self.buyers.get(&id).is_some(),
+        }
     }
 
     /// The number and the password hash of an account, on disk or not: a login is answered no sooner than the

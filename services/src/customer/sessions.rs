@@ -14,6 +14,8 @@ use crate::values::{Role, SessionId};
 
 /// The most sessions that are remembered, live or timed out.
 const SESSIONS_MAX: usize = 1_000_000;
+/// No session comes near this number.
+const NUMBERS_END: u64 = 1 << 53;
 /// How long a session that has timed out is remembered, to say so rather than that it is unknown.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Sessions whose time is looked at in one turn.
@@ -54,11 +56,12 @@ impl Sessions {
     }
 
     /// Takes a session from disk. Activity that was not written before a crash may have gone on until one
-    /// interval later, so the session gets the benefit of the doubt.
-    pub(crate) fn load(&mut self, number: u64, session: Session) {
+    /// interval later, so the session gets the benefit of the doubt. False if it has a number that is never given.
+    pub(crate) fn load(&mut self, number: u64, session: Session) -> bool {
         self.last_number = self.last_number.max(number);
         self.watch(number, session.active_at + self.store_interval());
         self.rows.load(number, session);
+        (1..NUMBERS_END).contains(&number)
     }
 
     /// Opens a session.
@@ -274,7 +277,7 @@ mod tests {
 
         let mut restarted = Sessions::new(TIMEOUT);
         let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
-        restarted.load(check.session_id.number, row);
+        assert!(restarted.load(check.session_id.number, row));
         assert!(restarted.check(START + second * (119 + 299), check).is_ok());
         let next = restarted.open(START, 1, Role::Buyer, 7, Cart::default()).expect("there is room");
         assert!(next.number > check.session_id.number, "the number of a session that is there is taken");

@@ -11,6 +11,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::admit::compare;
+use super::commits::{Acknowledged, Mark, SUFFIX};
 use super::connection::connect;
 use super::copy::{Copied, Copy, Kind, PARTIAL, exists, failed, names, rename};
 use super::file::{beside, create_directory};
@@ -65,13 +67,17 @@ fn copy_all(sources: &[Source], destination: &Path) -> Result<Vec<Copied>, Store
 struct Source {
     kind: Kind,
     path: PathBuf,
+    /// The file beside it, and what it told before.
+    commits: (PathBuf, Acknowledged),
     connection: Connection,
 }
 
 impl Source {
     fn open(kind: &Kind, data: &Path) -> Result<Self, StoreError> {
         let path = kind.file(data);
-        let log = beside(&fs::canonicalize(&path).map_err(|error| failed(&path, error))?, "-wal");
+        let real_path = fs::canonicalize(&path).map_err(|error| failed(&path, error))?;
+        let (log, commits_path) = (beside(&real_path, "-wal"), beside(&real_path, SUFFIX));
+        let acknowledged = Acknowledged::read(&commits_path).map_err(|error| failed(&commits_path, error))?;
         // SQLite makes the files of the log, if the service does not run, and removes them in the end. That takes
         // permission to write.
         let connection = connect(&path)?;
@@ -81,7 +87,7 @@ impl Source {
             connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
         };
         begin().map_err(|error| failure(&path, error))?;
-        Ok(Self { kind: *kind, path, connection })
+        Ok(Self { kind: *kind, path, commits: (commits_path, acknowledged), connection })
     }
 
     /// Makes a checked copy that has everything but its name.
@@ -89,9 +95,22 @@ impl Source {
         let path = self.kind.file(destination);
         let copy = Copy::begin(beside(&path, PARTIAL))?;
         self.copy_to(copy.path())?;
-        let commits = (self.kind.examine)(copy.path()).map_err(|error| error.about(&self.path))?;
+        let mark = self.check(copy.path()).map_err(|error| error.about(&self.path))?;
         let bytes = copy.flush()?;
-        Ok((copy, Copied { path, bytes, commits }))
+        Ok((copy, Copied { path, bytes, commits: mark.map(|mark| mark.state.commits) }))
+    }
+
+    fn check(&self, copy: &Path) -> Result<Option<Mark>, StoreError> {
+        let mark = (self.kind.check)(copy)?;
+        if let (commits_path, Acknowledged::Mark(acknowledged)) = &self.commits {
+            compare(&self.path, commits_path, mark, *acknowledged)?;
+        }
+        // Rows that tell that they are as they were written need not be loaded, which takes the memory of a service, and
+        // perhaps of the container that has one.
+        if mark.is_none() {
+            (self.kind.load)(copy)?;
+        }
+        Ok(mark)
     }
 
     fn copy_to(&self, path: &Path) -> Result<(), StoreError> {

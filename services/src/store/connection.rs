@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::commits::{CommitsFile, SUFFIX};
 use super::file::{DatabaseFile, Place};
 use super::maintenance::{LOG_PAGE_BYTES, LOG_PAGES_MAX};
 use super::{Durability, StoreError, failure};
@@ -45,6 +46,8 @@ pub(super) struct Files {
     log_place: Place,
     /// What the connections and other programs share; it is locked under its name as well.
     shared_place: Place,
+    pub(super) commits: CommitsFile,
+    commits_place: Place,
     /// Held while a connection is closed.
     closing: Mutex<()>,
 }
@@ -54,13 +57,14 @@ impl Files {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn open(database: DatabaseFile) -> Result<Self, StoreError> {
+    pub(super) fn open(database: DatabaseFile, commits: CommitsFile) -> Result<Self, StoreError> {
         let path = database.beside("-wal");
         let log = OpenOptions::new().append(true).open(&path);
         let log = log.map_err(|error: io::Error| StoreError::Failed(path.clone(), error.to_string()))?;
         let log_place = Place::of(path)?;
         let shared_place = Place::of(database.beside("-shm"))?;
-        Ok(Self { database, log, log_place, shared_place, closing: Mutex::new(()) })
+        let commits_place = Place::of(database.beside(SUFFIX))?;
+        Ok(Self { database, log, log_place, shared_place, commits, commits_place, closing: Mutex::new(()) })
     }
 
     /// Checks that everything is still where it was: what is written to a file without a name is lost.
@@ -70,7 +74,8 @@ impl Files {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.database.check()?;
         self.log_place.check()?;
-        self.shared_place.check()
+        self.shared_place.check()?;
+        self.commits_place.check()
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::commits::Mark;
 use super::file::beside;
 
 /// Added to the name of a backup until it is one.
@@ -22,8 +23,10 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// `PRAGMA application_id` of its file.
     pub(crate) application_id: i32,
-    /// Looks whether the service could serve a file, which it leaves as it is; returns how many commits it holds.
-    pub(crate) examine: fn(&Path) -> Result<u64, StoreError>,
+    /// See [`check`](super::check::check).
+    pub(crate) check: fn(&Path) -> Result<Option<Mark>, StoreError>,
+    /// See [`check_load`](super::check::check_load).
+    pub(crate) load: fn(&Path) -> Result<(), StoreError>,
 }
 
 impl Kind {
@@ -40,8 +43,8 @@ pub struct Copied {
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,
-    /// The commits that the database had seen.
-    pub commits: u64,
+    /// The commits that the database had seen; `None` if its version does not count them.
+    pub commits: Option<u64>,
 }
 
 /// A copy that is being made. Dropped before it is done, it is removed.
@@ -58,14 +61,13 @@ impl Copy {
     /// used again.
     pub(super) fn begin(path: PathBuf) -> Result<Self, StoreError> {
         let failed = |error: io::Error| failed(&path, error);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(failed)?;
+        let file = create_private(&path).map_err(failed)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StoreError::InUse(path.clone()),
             TryLockError::Error(error) => failed(error),
         })?;
         file.set_len(0).map_err(failed)?;
+        remove_beside(&path);
         Ok(Self { path, file, keep: false })
     }
 
@@ -75,6 +77,12 @@ impl Copy {
 
     pub(super) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Makes an empty file of which SQLite takes note with it.
+    pub(super) fn create_beside(&self, suffix: &str) -> Result<File, StoreError> {
+        let path = beside(&self.path, suffix);
+        create_private(&path).map_err(|error| failed(&path, error))
     }
 
     /// Gives it to the user that `owner` belongs to, if that is another one.
@@ -108,11 +116,17 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         if !self.keep {
-            // What cannot be removed does no harm: its name says that it is no database.
-            for suffix in ["", "-journal", "-wal", "-shm"] {
-                let _ = fs::remove_file(beside(&self.path, suffix));
-            }
+            // If it cannot be removed it does no harm: its name says that it is no database.
+            let _ = fs::remove_file(&self.path);
+            remove_beside(&self.path);
         }
+    }
+}
+
+/// Removes what SQLite has left beside a file whose process was killed: it would bring it into the next file of that name.
+pub(super) fn remove_beside(path: &Path) {
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(path, suffix));
     }
 }
 
@@ -122,6 +136,10 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Failed(to.into(), "something is in its place already".into()));
     }
     fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(|error| failed(from, error))
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Whether something has this name, be it a link that leads nowhere.

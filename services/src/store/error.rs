@@ -24,6 +24,15 @@ pub enum StoreError {
     Foreign(PathBuf),
     /// Its contents make no sense.
     Damaged(PathBuf, String),
+    /// It holds less than was acknowledged.
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What there is, and what there was.
+        what: String,
+        /// The files that tell.
+        witnesses: Vec<PathBuf>,
+    },
     /// It is missing, and a restore of it did not end.
     Unfinished {
         /// The file that is missing.
@@ -60,6 +69,15 @@ impl fmt::Display for StoreError {
                 path.display(),
                 left.display()
             ),
+            Self::Lost { path, what, witnesses } => {
+                let witnesses: Vec<_> = witnesses.iter().map(|path| path.display().to_string()).collect();
+                write!(
+                    f,
+                    "{} does not hold all that was acknowledged ({what}): restore it from a backup with `marketplace restore`, or remove {} to go on without what is missing",
+                    path.display(),
+                    witnesses.join(" and ")
+                )
+            }
             Self::Gone(path) => {
                 write!(f, "{} was deleted or replaced while it was in use", path.display())
             }
@@ -99,5 +117,15 @@ pub(super) fn failure(path: &Path, error: rusqlite::Error) -> StoreError {
         StoreError::Damaged(path.into(), error.to_string())
     } else {
         StoreError::Failed(path.into(), error.to_string())
+    }
+}
+
+/// What SQLite said to a query of ours. What is not there to be queried is damage.
+pub(super) fn unreadable(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error {
+        rusqlite::Error::SqlInputError { .. } | rusqlite::Error::QueryReturnedNoRows => {
+            StoreError::Damaged(path.into(), error.to_string())
+        }
+        error => failure(path, error),
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
 
-use super::StoreError;
+use super::{StoreError, commits};
 
 /// How often a file that is replaced while it is being locked is tried again.
 const ATTEMPTS_MAX: usize = 10;
@@ -43,12 +43,17 @@ impl DatabaseFile {
         create_directory(directory).map_err(failed)?;
         for _ in 0..ATTEMPTS_MAX {
             if let Some(database) = Self::lock(directory, name)? {
+                if database.file.metadata().map_err(failed)?.len() == 0 {
+                    refuse_remains(database.path(), "it is empty")?;
+                    log::warn!("event=database_created path={}", database.path().display());
+                }
                 return Ok(database);
             }
             let path = directory.canonicalize().map_err(failed)?.join(name).with_extension("db");
+            refuse_remains(&path, "it is not there")?;
             let new = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
             match new {
-                Ok(_) => log::warn!("event=database_created path={}", path.display()),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -150,6 +155,16 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
+}
+
+/// Refuses to begin anew at `path` where something tells of a database that was there.
+fn refuse_remains(path: &Path, what: &str) -> Result<(), StoreError> {
+    let mut witnesses: Vec<_> = [commits::SUFFIX, "-wal"].map(|suffix| beside(path, suffix)).into();
+    witnesses.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0));
+    if witnesses.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Lost { path: path.into(), what: what.into(), witnesses })
 }
 
 /// Locks what programs that write files of version 1 lock in place of the database, if they have left it.

@@ -142,6 +142,13 @@ impl Maintainer {
 }
 
 impl Maintainer {
+    fn flush_commits(&self) -> Result<(), Box<dyn Error>> {
+        match self.durability {
+            Durability::Flush => Ok(self.connection.files.commits.flush()?),
+            Durability::NoFlush => Ok(()),
+        }
+    }
+
     fn fail(&self, what: &str, error: &dyn Error) -> ! {
         let path = self.connection.files.database.path().display();
         log::error!("event=maintenance_failed path={path} what={what} error=\"{error}\" action=exit");
@@ -160,15 +167,16 @@ impl Work for Maintainer {
             Maintenance::Checkpoint => self.checkpoint(),
             Maintenance::Extend { pages } => self.extend(pages),
         };
-        if let Err(error) = done {
+        if let Err(error) = done.and_then(|()| self.flush_commits()) {
             self.fail(&format!("{maintenance:?}"), &*error);
         }
     }
 
     /// Sees that the files are still there, also while nothing is committed.
     fn idle(&mut self) {
-        if let Err(error) = self.connection.files.check() {
-            self.fail("Watch", &error);
+        let watched = self.connection.files.check().map_err(Into::into);
+        if let Err(error) = watched.and_then(|()| self.flush_commits()) {
+            self.fail("Watch", &*error);
         }
     }
 }

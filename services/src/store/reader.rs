@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{StoreError, failure};
+use super::StoreError;
+use super::error::unreadable;
 
 /// Reads a file that is open.
 pub(crate) struct Reader<'a> {
@@ -39,7 +40,7 @@ impl<'a> Reader<'a> {
         match read() {
             Ok(true) => Ok(()),
             Ok(false) => Err(StoreError::Damaged(self.path.into(), format!("a row of `{query}` is invalid"))),
-            Err(error) => Err(failure(self.path, error)),
+            Err(error) => Err(unreadable(self.path, error)),
         }
     }
 }

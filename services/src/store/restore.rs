@@ -23,7 +23,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
-use super::copy::{Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, rename};
+use super::admit::compare;
+use super::commits::{Acknowledged, Mark, SUFFIX};
+use super::copy::{Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, remove_beside, rename};
 use super::file::{DatabaseFile, beside, create_directory};
 use super::{StoreError, failure};
 
@@ -91,8 +93,7 @@ pub(super) fn check_ended(named: &Path) -> Result<(), StoreError> {
 
 /// The files that are a database together, itself first.
 fn parts(file: &Path) -> [PathBuf; 5] {
-    let [log, memory, journal] = ["-wal", "-shm", "-journal"].map(|suffix| beside(file, suffix));
-    [file.to_owned(), log, memory, journal, file.with_extension("commits")]
+    ["", "-wal", "-shm", "-journal", SUFFIX].map(|suffix| beside(file, suffix))
 }
 
 /// The renames that take a database away, in order; see above.
@@ -130,8 +131,13 @@ pub(super) fn find(kinds: &[Kind], source: &Path, data: &Path) -> Result<Vec<(Ki
             }
         }
     } else {
-        let kind = kinds.iter().find(|kind| application_id(source).is_ok_and(|id| id == kind.application_id));
-        let Some(kind) = kind else { return Err(StoreError::Foreign(source.into())) };
+        // What the header does not tell yet, or any more, may be in the name. The check will tell.
+        let id = application_id(source).unwrap_or(0);
+        let by_id = kinds.iter().find(|kind| id == kind.application_id);
+        let Some(kind) = by_id.or_else(|| kinds.iter().find(|kind| stem(source).starts_with(kind.name)))
+        else {
+            return Err(StoreError::Foreign(source.into()));
+        };
         found.push((*kind, source.to_owned()));
     }
     if found.is_empty() {
@@ -179,6 +185,7 @@ impl Target {
             // What a restore has left that changed nothing.
             for left in left.drain(..) {
                 fs::remove_file(&left).map_err(|error| failed(&left, error))?;
+                remove_beside(&left);
             }
         }
         // What another restore has moved away already tells where the rest belongs.
@@ -199,12 +206,11 @@ impl Target {
             // It tells that the database is missing because a restore did not end.
             copy.keep();
         }
-        pour(source, copy.file())?;
-        let commits = (kind.examine)(copy.path()).map_err(|error| blame(source, error))?;
+        let mark = fill(&copy, kind, source).map_err(|error| blame(source, error))?;
         let owner = if exists(&self.file) { &self.file } else { directory_of(&self.file) };
         copy.give_to_owner_of(owner)?;
         let bytes = copy.flush()?;
-        Ok((copy, Copied { path: self.file.clone(), bytes, commits }))
+        Ok((copy, Copied { path: self.file.clone(), bytes, commits: mark.map(|mark| mark.state.commits) }))
     }
 
     /// Takes away what is there. Once anything is, the copy tells that a restore did not end.
@@ -267,25 +273,38 @@ fn lock(kind: &Kind, data: &Path) -> Result<Option<DatabaseFile>, StoreError> {
     }
 }
 
-/// Copies the bytes of a backup.
-fn pour(source: &Path, mut copy: &File) -> Result<(), StoreError> {
-    for suffix in ["-wal", "-journal"] {
-        let log = beside(source, suffix);
-        if log.metadata().is_ok_and(|log| log.len() > 0) {
-            let what = format!(
-                "with {} beside it, it is no backup but a database: make a backup of it",
-                log.display()
-            );
-            return Err(StoreError::Failed(source.into(), what));
-        }
+/// Copies a backup and checks the copy. With a log beside it, it is no backup but a database that was not stopped; it is
+/// taken if what else is beside it tells that the two belong together.
+fn fill(copy: &Copy, kind: &Kind, source: &Path) -> Result<Option<Mark>, StoreError> {
+    let commits_path = beside(source, SUFFIX);
+    let acknowledged = Acknowledged::read(&commits_path).map_err(|error| failed(&commits_path, error))?;
+    let [log, journal] = ["-wal", "-journal"].map(|suffix| beside(source, suffix));
+    let is_in_use = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    let has_log = is_in_use(&log);
+    if is_in_use(&journal) || has_log && !matches!(acknowledged, Acknowledged::Mark(_)) {
+        let what = "there is a log beside it that may be another's: it is no backup".to_owned();
+        return Err(StoreError::Failed(source.into(), what));
     }
-    let mut file = File::open(source).map_err(|error| failed(source, error))?;
+    let file = File::open(source).map_err(|error| failed(source, error))?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(source.into())),
         locked => locked.map_err(|error| failed(source, error.into()))?,
     }
-    io::copy(&mut file, &mut copy).map_err(|error| failed(source, error))?;
-    Ok(())
+    pour(&file, copy.file()).map_err(|error| failed(source, error))?;
+    if has_log {
+        let to = copy.create_beside("-wal")?;
+        File::open(&log).and_then(|from| pour(&from, &to)).map_err(|error| failed(&log, error))?;
+    }
+    let mark = (kind.check)(copy.path())?;
+    if let Acknowledged::Mark(acknowledged) = acknowledged {
+        compare(source, &commits_path, mark, acknowledged)?;
+    }
+    (kind.load)(copy.path())?;
+    Ok(mark)
+}
+
+fn pour(mut from: &File, mut to: &File) -> io::Result<()> {
+    io::copy(&mut from, &mut to).map(drop)
 }
 
 fn blame(source: &Path, error: StoreError) -> StoreError {

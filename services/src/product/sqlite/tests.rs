@@ -1,13 +1,13 @@
 //! The catalogue goes to disk and comes back the same, and files that make no sense are refused.
 
 use net::Time;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::database::{Domain, Group};
 use crate::fields::Fields;
 use crate::message::Error;
+use crate::store::forge::forge;
 use crate::store::{Durability, Store};
 
 /// Carries out a request; returns the JSON of its data.
@@ -128,14 +128,16 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE items SET id = -1 WHERE name = 'lamp'",
         "UPDATE votes SET vote = 'sideways'",
         "UPDATE votes SET buyer_id = -1 WHERE buyer_id = 2",
-        "INSERT INTO votes VALUES (0, 1, 'up', 1)",
+        "UPDATE items SET quantity = 1000000001 WHERE name = 'lamp'",
+        "UPDATE items SET price_cents = 100000000001 WHERE name = 'lamp'",
+        "DELETE FROM items WHERE name = 'desk' OR id = 1 << 32 | 1",
+        "UPDATE items SET id = 1 << 32 | 4 WHERE id = 1 << 32 | 3",
+        "INSERT INTO votes VALUES (0, 1, 'up', 1, 0, 0)",
+        "INSERT INTO votes VALUES (7 << 32 | 1, 1, 'up', 1, 0, 0)",
     ] {
         let root = TempDir::new().expect("a temporary directory");
         filled(&root);
-        let connection = Connection::open(root.path().join("product.db")).expect("it opens");
-        let changed = connection.execute(statement, []).expect("a valid statement");
-        assert!(changed > 0, "{statement}");
-        drop(connection);
+        assert!(forge::<ProductSchema>(root.path(), statement) > 0, "{statement}");
         let error = load_from(&root).err().unwrap_or_else(|| panic!("{statement} is let pass"));
         assert!(matches!(error, StoreError::Damaged(..)), "{statement}: {error}");
         assert!(error.to_string().contains("product.db is damaged ("), "{error}");
@@ -146,13 +148,25 @@ fn rows_that_make_no_sense_are_damage() {
 fn a_vote_in_an_edited_file_that_was_never_counted_does_no_harm() {
     let root = TempDir::new().expect("a temporary directory");
     filled(&root);
-    let connection = Connection::open(root.path().join("product.db")).expect("it opens");
-    connection.execute("UPDATE items SET up = 0", []).expect("a valid statement");
-    drop(connection);
+    forge::<ProductSchema>(root.path(), "UPDATE items SET up = 0");
     let (mut product, _store) = load_from(&root).expect("it loads");
     let vote = ask(&mut product, "ProvideFeedback", r#"{"item_id":"1:1","vote":"down","buyer_id":1}"#);
     assert_eq!(
         vote.as_deref(),
         Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":3},"seller_id":3,"revision":2}"#)
+    );
+}
+
+#[test]
+fn counters_at_their_end_stay_there() {
+    let root = TempDir::new().expect("a temporary directory");
+    filled(&root);
+    forge::<ProductSchema>(root.path(), "UPDATE items SET down = 4294967295");
+    forge::<ProductSchema>(root.path(), "UPDATE votes SET revision = 4294967295");
+    let (mut product, _store) = load_from(&root).expect("it loads");
+    let vote = ask(&mut product, "ProvideFeedback", r#"{"item_id":"1:1","vote":"down","buyer_id":1}"#);
+    assert_eq!(
+        vote.as_deref(),
+        Ok(r#"{"item_id":"1:1","feedback":{"up":0,"down":4294967295},"seller_id":3,"revision":4294967295}"#)
     );
 }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use crate::store::backup::backup;
+use crate::store::check::{check, check_load};
 use crate::store::copy::Kind;
 use crate::store::restore::{Target, find, renames, restore};
 
@@ -11,11 +12,10 @@ use super::*;
 const KIND: Kind = Kind {
     name: Old::NAME,
     application_id: Old::APPLICATION_ID,
-    examine: |file| {
-        examine::<Old>(file, |reader| {
-            reader.read("SELECT id, text FROM notes", |row| {
-                row.get::<_, u32>(0).map(Some).map(|id| id.map(drop))
-            })
+    check: check::<Old>,
+    load: |file| {
+        check_load::<Old>(file, |reader| {
+            reader.read("SELECT id FROM notes", |row| row.get::<_, u32>(0).map(|_| Some(())))
         })
     },
 };
@@ -79,6 +79,7 @@ fn a_backup_has_all_that_is_committed_and_changes_nothing() {
     let copies = backup(&[KIND], root.path(), &destination).expect("it can be copied");
     assert_eq!(names(&destination), ["notes.db"]);
     assert_eq!((mode(&destination), mode(&copies[0].path)), (0o700, 0o600));
+    assert_eq!(copies[0].commits, Some(2), "the first one makes the file");
     assert_eq!(copies[0].bytes, fs::metadata(&copies[0].path).expect("it is there").len());
     store.commit(&group(2, &[(2, "two")])).expect("committed");
     assert_eq!(texts(&destination.join("notes.db")), ["one"]);
@@ -124,9 +125,11 @@ fn a_backup_is_not_written_over_another() {
 
 #[test]
 fn nothing_is_left_of_a_backup_of_what_is_damaged_or_foreign() {
-    for statements in
-        ["INSERT INTO notes VALUES (-1, 'no note')", "PRAGMA application_id = 8", "PRAGMA user_version = 2"]
-    {
+    for statements in [
+        "INSERT INTO notes VALUES (-1, 'no note', 1, 1)",
+        "PRAGMA application_id = 8",
+        "PRAGMA user_version = 3",
+    ] {
         let root = directory();
         open::<Old>(&root).commit(&group(1, &[(1, "one")])).expect("committed");
         edit(&root, statements);
@@ -138,12 +141,23 @@ fn nothing_is_left_of_a_backup_of_what_is_damaged_or_foreign() {
 }
 
 #[test]
+fn nothing_is_left_of_a_backup_that_lacks_what_was_acknowledged() {
+    let data = killed(&[(1, "one")]);
+    fs::write(data.path().join("notes.db-wal"), "").expect("it can be written");
+    let destination = data.path().join("backup");
+    let message = refused(backup(&[KIND], data.path(), &destination));
+    assert!(message.contains("notes.db does not hold all that was acknowledged"), "{message}");
+    assert!(!destination.exists());
+}
+
+#[test]
 fn an_older_version_is_copied_as_it_is() {
     let (root, destination) = (directory(), directory());
     open::<Old>(&root).commit(&group(1, &[(1, "one")])).expect("committed");
     let new = Kind {
-        examine: |file| {
-            examine::<New>(file, |reader| reader.read("SELECT stars FROM notes", |_| Ok(Some(()))))
+        check: check::<New>,
+        load: |file| {
+            check_load::<New>(file, |reader| reader.read("SELECT stars FROM notes", |_| Ok(Some(()))))
         },
         ..KIND
     };
@@ -192,6 +206,16 @@ fn a_copy_that_another_tool_made_is_restored_whatever_it_is_called() {
 }
 
 #[test]
+fn what_a_restore_has_kept_can_be_restored() {
+    let (data, source) = (killed(&[(1, "old"), (2, "old")]), backup_of(&[(1, "new")]));
+    let kept = restore_from(source.path(), data.path()).expect("it can be restored").expect("there was one");
+    assert!(kept.with_extension("db-wal").exists());
+    restore_from(&kept, data.path()).expect("it can be restored");
+    assert_eq!(notes(&open::<Old>(&data)).len(), 2);
+    assert!(kept.with_extension("db-wal").exists(), "the source is left as it is");
+}
+
+#[test]
 fn a_database_in_use_is_not_replaced() {
     let (root, source) = (directory(), backup_of(&[(1, "new")]));
     let store = open::<Old>(&root);
@@ -219,7 +243,14 @@ fn what_is_no_sound_backup_changes_nothing() {
     refused_with(&source.path().join("nowhere"), "nowhere cannot be used: No such file");
     refused_with(directory().path(), "there is no notes.db in it");
     refused_with(data.path(), "it is the database itself");
-    refused_with(killed(&[(1, "new")]).path(), "make a backup of it");
+    let without_mark = killed(&[(1, "new")]);
+    fs::remove_file(without_mark.path().join("notes.db-commits")).expect("it is there");
+    refused_with(without_mark.path(), "a log beside it that may be another's");
+    // A database that has lost its log.
+    let commits = source.path().join("notes.db-commits");
+    fs::copy(killed(&[(1, "new")]).path().join("notes.db-commits"), &commits).expect("it can be copied");
+    refused_with(source.path(), "is not the database of which");
+    fs::remove_file(source.path().join("notes.db-commits")).expect("it is there");
     fs::write(source.path().join("notes.db.partial"), "").expect("it can be written");
     refused_with(source.path(), "the backup is not whole");
     fs::remove_file(source.path().join("notes.db.partial")).expect("it is there");
@@ -231,13 +262,16 @@ fn what_is_no_sound_backup_changes_nothing() {
     fs::write(&file, garbage).expect("it can be written");
     refused_with(&file, "it is damaged (");
     fs::write(&file, "What is this?").expect("it can be written");
-    refused_with(&file, "is not a file of this database");
+    refused_with(&file, "it is damaged (file is not a database");
+    let other = source.path().join("other");
+    fs::write(&other, "What is this?").expect("it can be written");
+    refused_with(&other, "other is not a file of this database");
     fs::write(&file, &sound).expect("it can be written");
-    edit(&source, "INSERT INTO notes VALUES (-1, 'no note')");
+    edit(&source, "INSERT INTO notes VALUES (-1, 'no note', 1, 1)");
     refused_with(&file, "it is damaged (");
     fs::write(&file, &sound).expect("it can be written");
-    edit(&source, "PRAGMA user_version = 2");
-    refused_with(&file, "has version 2, and this program knows versions up to 1");
+    edit(&source, "PRAGMA user_version = 3");
+    refused_with(&file, "has version 3, and this program knows versions up to 2");
     assert_eq!(notes(&open::<Old>(&data)), [(1, "old".to_owned())]);
 }
 
@@ -307,14 +341,20 @@ fn restore_in_part(source: &Path, data: &Path, steps: usize) -> bool {
 #[test]
 fn what_is_copied_in_part_only_is_no_obstacle() {
     let (data, source) = (killed(&[(1, "old")]), backup_of(&[(1, "new")]));
-    fs::write(data.path().join("notes-restoring-2000.db"), "the beginning").expect("it can be written");
+    for suffix in ["", "-wal"] {
+        let left = data.path().join(format!("notes-restoring-2000.db{suffix}"));
+        fs::write(left, "the beginning").expect("it can be written");
+    }
     assert_eq!(notes(&open::<Old>(&data)), [(1, "old".to_owned())]);
     restore_from(source.path(), data.path()).expect("it can be restored");
-    assert!(!data.path().join("notes-restoring-2000.db").exists());
+    assert!(!names(data.path()).iter().any(|name| name.contains("2000")), "{:?}", names(data.path()));
 
     let (root, destination) = (directory(), directory());
     open::<Old>(&root).commit(&group(1, &[(1, "one")])).expect("committed");
-    fs::write(destination.path().join("notes.db.partial"), vec![1; 100_000]).expect("it can be written");
+    for suffix in ["", "-journal", "-wal"] {
+        let left = destination.path().join(format!("notes.db.partial{suffix}"));
+        fs::write(left, vec![1; 100_000]).expect("it can be written");
+    }
     backup(&[KIND], root.path(), destination.path()).expect("it can be copied");
     assert_eq!(names(destination.path()), ["notes.db"]);
 }
@@ -336,7 +376,7 @@ fn restore_in_part_then_fails(source: &Path, data: &TempDir, steps: usize) -> bo
         return true;
     }
     let bad = backup_of(&[(1, "bad")]);
-    edit(&bad, "INSERT INTO notes VALUES (-1, 'no note')");
+    edit(&bad, "INSERT INTO notes VALUES (-1, 'no note', 1, 1)");
     refused(restore_from(bad.path(), folder.path()));
     assert!(matches!(refusal::<Old>(folder.path()), StoreError::Unfinished { .. }), "{steps}");
     restore_from(source, folder.path()).expect("it can be restored");

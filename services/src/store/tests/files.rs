@@ -1,7 +1,9 @@
 //! Which file it is: whatever leads to it, it is the same one, it is open once, and it is missed when it is gone.
 
 use std::os::unix::fs::symlink;
-use std::process::Command;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use super::*;
 use crate::store::maintenance::{EXTENSION_PAGES, Maintenance};
@@ -106,13 +108,13 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
     let other = directory();
     let there = other.path().join("notes.db");
     fs::write(&there, b"").expect("it can be made");
-    let mount = Command::new("mount").arg("--bind").args([&root.path().join("notes.db"), &there]).status();
-    if !mount.is_ok_and(|status| status.success()) {
+    // No test here starts a process: until it runs its program, it would hold the locks of all the others.
+    if mount_bind(root.path().join("notes.db"), &there).is_err() {
         println!("skipped: this user cannot mount a file");
         return;
     }
     let message = refusal::<Old>(other.path()).to_string();
-    assert!(Command::new("umount").arg(&there).status().expect("it runs").success());
+    unmount(&there, UnmountFlags::empty()).expect("it is mounted");
     assert!(message.contains("mount the folder that it is in"), "{message}");
 }
 
@@ -120,7 +122,7 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
 fn what_is_no_file_is_refused() {
     let root = directory();
     let pipe = root.path().join("notes.db");
-    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).expect("it can be made");
     let message = refusal::<Old>(root.path()).to_string();
     assert!(message.ends_with("cannot be used: it is not a regular file"), "{message}");
 }
