@@ -44,7 +44,12 @@ pub(crate) fn backup(args: &[String]) -> ExitCode {
         };
     }
     match services::backup(Path::new(&data), Path::new(&destination)) {
-        Ok(copies) => print(&copies.iter().map(line).collect::<String>()),
+        Ok(done) => {
+            for database in &done.missing {
+                report(&format!("there is no {}", database.display()));
+            }
+            print(&done.copies.iter().map(line).collect::<String>())
+        }
         Err(error) => fail(&error),
     }
 }
@@ -57,7 +62,7 @@ pub(crate) fn restore(args: &[String]) -> ExitCode {
     };
     let restored = match source.as_str() {
         STREAM => restore_from_input(Path::new(&data)),
-        source => restore_from(Path::new(source), Path::new(&data)).map_err(Box::from),
+        source => restore_from(Path::new(source), Path::new(&data)),
     };
     match restored {
         Ok(restored) => print(&restored.iter().map(lines).collect::<String>()),
@@ -72,8 +77,8 @@ fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
         return Err("a database is nothing to look at: standard output is a terminal".into());
     }
     let folder = tempfile::Builder::new().prefix("backup-").tempdir_in(data)?;
-    let copies = services::backup(data, folder.path())?;
-    let [copy] = copies.as_slice() else {
+    let done = services::backup(data, folder.path())?;
+    let [copy] = done.copies.as_slice() else {
         return Err("standard output takes one database, and there are several: name a folder".into());
     };
     io::copy(&mut File::open(&copy.path)?, &mut output)?;
@@ -89,12 +94,15 @@ fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     }
     let mut file = tempfile::Builder::new().prefix("standard-input-").tempfile_in(data)?;
     io::copy(&mut input, &mut file)?;
-    Ok(restore_from(file.path(), data)?)
+    restore_from(file.path(), data)
 }
 
-fn restore_from(source: &Path, data: &Path) -> Result<Vec<Restored>, StoreError> {
+fn restore_from(source: &Path, data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    services::restore(source, data, now)
+    services::restore(source, data, now).map_err(|error| match error {
+        StoreError::InUse(_) => format!("{error}: stop it first").into(),
+        error => error.into(),
+    })
 }
 
 /// The one word that is given, and the data folder.

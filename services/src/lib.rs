@@ -41,6 +41,7 @@ use self::store::{Schema, Store};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
+pub use self::store::backup::BackedUp;
 pub use self::store::copy::Copied;
 pub use self::store::restore::Restored;
 pub use self::store::{Durability, StoreError};
@@ -116,7 +117,7 @@ pub fn db_product<W: Workers>(
 ///
 /// # Errors
 /// There is nothing to copy, a backup is there already, or it cannot be made or is not sound. Then none is left.
-pub fn backup(data: &Path, destination: &Path) -> Result<Vec<Copied>, StoreError> {
+pub fn backup(data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
     store::backup::backup(&KINDS, data, destination)
 }
 

@@ -103,6 +103,7 @@ fn a_restore_after_a_crash_brings_back_exactly_the_backup() {
     register(database.address, 500);
     let said = must(run_backup(&data, &backup));
     assert!(said.starts_with(&format!("{}: ", backup.join("product.db").display())), "{said}");
+    assert!(said.ends_with(&format!("there is no {}\n", data.join("customer.db").display())), "{said}");
     register(database.address, 5000);
     database.kill();
     assert!(fs::metadata(data.join("product.db-wal")).unwrap().len() > 0);

@@ -14,9 +14,19 @@ use rusqlite::{Connection, OpenFlags};
 use super::admit::compare;
 use super::commits::{Acknowledged, Mark, SUFFIX};
 use super::connection::connect;
-use super::copy::{Copied, Copy, Kind, PARTIAL, exists, failed, names, rename};
+use super::copy::{Copied, Copy, Kind, PARTIAL, exists, failed, names, not_copied};
 use super::file::{beside, create_directory};
+use super::restore::check_ended;
 use super::{StoreError, failure};
+
+/// A backup that was made.
+#[derive(Clone, Debug)]
+pub struct BackedUp {
+    /// The copies of the databases that there are.
+    pub copies: Vec<Copied>,
+    /// The databases that are not there.
+    pub missing: Vec<PathBuf>,
+}
 
 /// Copies the databases of `kinds` that are in `data` into the folder `destination`, which is made if it is missing.
 ///
@@ -26,8 +36,11 @@ use super::{StoreError, failure};
 /// # Errors
 /// There is no database in `data` or a backup in `destination` already, one cannot be read or is damaged, or there is no
 /// space. Then no backup is left.
-pub(crate) fn backup(kinds: &[Kind], data: &Path, destination: &Path) -> Result<Vec<Copied>, StoreError> {
-    let present: Vec<&Kind> = kinds.iter().filter(|kind| exists(&kind.file(data))).collect();
+pub(crate) fn backup(kinds: &[Kind], data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
+    let (present, missing): (Vec<&Kind>, Vec<&Kind>) =
+        kinds.iter().partition(|kind| exists(&kind.file(data)));
+    let missing: Vec<PathBuf> = missing.into_iter().map(|kind| kind.file(data)).collect();
+    missing.iter().try_for_each(|file| check_ended(file))?;
     if present.is_empty() {
         return Err(StoreError::Failed(data.into(), format!("there is no {} in it", names(kinds))));
     }
@@ -43,24 +56,22 @@ pub(crate) fn backup(kinds: &[Kind], data: &Path, destination: &Path) -> Result<
         present.iter().map(|kind| Source::open(kind, data)).collect::<Result<_, _>>()?;
     let is_new = !destination.exists();
     create_directory(destination).map_err(|error| failed(destination, error))?;
-    let copied = copy_all(&sources, destination);
-    if copied.is_err() && is_new {
+    let copies = copy_all(&sources, destination);
+    if copies.is_err() && is_new {
         // It is empty, unless somebody else uses it.
         let _ = fs::remove_dir(destination);
     }
-    copied
+    Ok(BackedUp { copies: copies?, missing })
 }
 
 fn copy_all(sources: &[Source], destination: &Path) -> Result<Vec<Copied>, StoreError> {
-    let copies: Vec<(Copy, Copied)> =
+    let mut copies: Vec<(Copy, Copied)> =
         sources.iter().map(|source| source.copy_into(destination)).collect::<Result<_, _>>()?;
-    let mut done = Vec::new();
-    for (mut copy, copied) in copies {
-        rename(copy.path(), &copied.path)?;
-        copy.keep();
-        done.push(copied);
+    for (copy, copied) in &mut copies {
+        copy.rename(&copied.path)?;
     }
-    Ok(done)
+    copies.iter_mut().for_each(|(copy, _)| copy.keep());
+    Ok(copies.into_iter().map(|(_, copied)| copied).collect())
 }
 
 /// A database that is read at one moment of its life, until this is dropped.
@@ -125,11 +136,8 @@ impl Source {
             Ok(StepResult::Done) => Ok(()),
             Ok(_) => Err(StoreError::InUse(self.path.clone())),
             Err(error) => Err(match failure(path, error) {
-                StoreError::Failed(_, what) => StoreError::Failed(
-                    path.into(),
-                    format!("{} cannot be copied: {what}", self.path.display()),
-                ),
-                other => other.about(&self.path),
+                StoreError::Failed(_, what) => not_copied(&self.path, path, what),
+                error => error.about(&self.path),
             }),
         }
     }

@@ -4,6 +4,7 @@
 //! It does not decide where copies go, or what happens to what is there: see [`backup`](super::backup) and
 //! [`restore`](super::restore).
 
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
@@ -47,7 +48,7 @@ pub struct Copied {
     pub commits: Option<u64>,
 }
 
-/// A copy that is being made. Dropped before it is done, it is removed.
+/// A copy that is being made. Dropped before it is to be kept, it is removed.
 pub(super) struct Copy {
     path: PathBuf,
     /// Locked, so that two who copy to the same place do not write to one file. It is closed last: with it, the system
@@ -107,6 +108,13 @@ impl Copy {
         flush().map_err(|error| failed(&self.path, error))
     }
 
+    /// Gives it the name that it was made for.
+    pub(super) fn rename(&mut self, to: &Path) -> Result<(), StoreError> {
+        rename(&self.path, to)?;
+        self.path = to.to_owned();
+        Ok(())
+    }
+
     /// Leaves it where it is when this is dropped.
     pub(super) fn keep(&mut self) {
         self.keep = true;
@@ -145,6 +153,11 @@ fn create_private(path: &Path) -> io::Result<File> {
 /// Whether something has this name, be it a link that leads nowhere.
 pub(super) fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// What is wrong while `source` is copied to `copy`: whichever of the two it is.
+pub(super) fn not_copied(source: &Path, copy: &Path, error: impl Display) -> StoreError {
+    StoreError::Failed(copy.into(), format!("{} cannot be copied: {error}", source.display()))
 }
 
 pub(super) fn failed(path: &Path, error: io::Error) -> StoreError {

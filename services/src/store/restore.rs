@@ -25,7 +25,9 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::admit::compare;
 use super::commits::{Acknowledged, Mark, SUFFIX};
-use super::copy::{Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, remove_beside, rename};
+use super::copy::{
+    Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, not_copied, remove_beside, rename,
+};
 use super::file::{DatabaseFile, beside, create_directory};
 use super::{StoreError, failure};
 
@@ -72,7 +74,7 @@ pub(crate) fn restore(
     }
     let mut restored = Vec::new();
     for (target, (copy, copied)) in targets.iter().zip(&mut copies) {
-        rename(copy.path(), &target.file)?;
+        copy.rename(&target.file)?;
         copy.keep();
         restored.push(Restored { copied: copied.clone(), kept: target.kept() });
     }
@@ -290,10 +292,11 @@ fn fill(copy: &Copy, kind: &Kind, source: &Path) -> Result<Option<Mark>, StoreEr
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(source.into())),
         locked => locked.map_err(|error| failed(source, error.into()))?,
     }
-    pour(&file, copy.file()).map_err(|error| failed(source, error))?;
+    pour(&file, copy.file()).map_err(|error| not_copied(source, copy.path(), error))?;
     if has_log {
         let to = copy.create_beside("-wal")?;
-        File::open(&log).and_then(|from| pour(&from, &to)).map_err(|error| failed(&log, error))?;
+        let poured = File::open(&log).and_then(|from| pour(&from, &to));
+        poured.map_err(|error| not_copied(&log, copy.path(), error))?;
     }
     let mark = (kind.check)(copy.path())?;
     if let Acknowledged::Mark(acknowledged) = acknowledged {

@@ -76,7 +76,7 @@ fn a_backup_has_all_that_is_committed_and_changes_nothing() {
     let mut store = open::<Old>(&root);
     store.commit(&group(1, &[(1, "one")])).expect("committed");
     let (files, destination) = (names(root.path()), root.path().join("deep/backup"));
-    let copies = backup(&[KIND], root.path(), &destination).expect("it can be copied");
+    let copies = backup(&[KIND], root.path(), &destination).expect("it can be copied").copies;
     assert_eq!(names(&destination), ["notes.db"]);
     assert_eq!((mode(&destination), mode(&copies[0].path)), (0o700, 0o600));
     assert_eq!(copies[0].commits, Some(2), "the first one makes the file");
@@ -213,6 +213,15 @@ fn what_a_restore_has_kept_can_be_restored() {
     restore_from(&kept, data.path()).expect("it can be restored");
     assert_eq!(notes(&open::<Old>(&data)).len(), 2);
     assert!(kept.with_extension("db-wal").exists(), "the source is left as it is");
+}
+
+#[test]
+fn a_file_that_makes_no_sense_can_be_replaced() {
+    let (root, source) = (directory(), backup_of(&[(1, "new")]));
+    fs::write(root.path().join("notes.db"), "What is this?").expect("it can be written");
+    let kept = restore_from(source.path(), root.path()).expect("it can be restored").expect("there was one");
+    assert_eq!(fs::read(kept).expect("it is there"), b"What is this?");
+    assert_eq!(notes(&open::<Old>(&root)).len(), 1);
 }
 
 #[test]
@@ -378,6 +387,7 @@ fn restore_in_part_then_fails(source: &Path, data: &TempDir, steps: usize) -> bo
     let bad = backup_of(&[(1, "bad")]);
     edit(&bad, "INSERT INTO notes VALUES (-1, 'no note', 1, 1)");
     refused(restore_from(bad.path(), folder.path()));
+    refused(backup(&[KIND], folder.path(), &folder.path().join("backup")));
     assert!(matches!(refusal::<Old>(folder.path()), StoreError::Unfinished { .. }), "{steps}");
     restore_from(source, folder.path()).expect("it can be restored");
     assert_eq!(texts(&folder.path().join(format!("notes-replaced-{STAMP}.db"))), ["old"]);
