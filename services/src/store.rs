@@ -138,7 +138,7 @@ impl<S: Schema> Store<S> {
     pub(crate) fn commit(&mut self, group: &Group<S::Row>) -> Result<Committed, StoreError> {
         self.write(group).map_err(|error| failure(&self.path, error))?;
         let files = &self.connection.files;
-        files.check()?;
+        files.check_names()?;
         let state = self.seal.after(self.mark.state);
         if state != self.mark.state {
             self.mark.state = state;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -173,6 +173,45 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
         fs::write(&file, &sound).unwrap();
         database.restart();
         assert_eq!(written(&mut Client::new(database.address), name), 1);
+    }
+}
+
+#[test]
+fn a_database_that_has_lost_acknowledged_writes_says_so_until_that_is_accepted() {
+    for name in DATABASES {
+        let data = tempfile::tempdir().unwrap();
+        let mut database = Service::database(name, data.path());
+        (1..=20).for_each(|number| write(&mut Client::new(database.address), name, number));
+        database.kill();
+        let [file, log, mark] = ["", "-wal", "-commits"].map(|suffix| {
+            let file = file_of(name, data.path());
+            data.path().join(format!("{}{suffix}", file.file_name().unwrap().display()))
+        });
+        let sound = fs::read(&log).unwrap();
+        // Each page has a header of 24 bytes there, and what follows the last one is room.
+        let middle = 10 * (4096 + 24);
+        let mut flipped = sound.clone();
+        flipped[middle] ^= 0x10;
+        for bytes in [&flipped[..], &sound[..middle], &[]] {
+            fs::write(&log, bytes).unwrap();
+            let said = refusal(name, data.path());
+            assert!(said.contains("does not hold all that was acknowledged (it has "), "{said}");
+            assert!(fs::read(&log).unwrap() == bytes, "the log was changed");
+        }
+        fs::write(&log, &sound).unwrap();
+        database.restart();
+        assert_eq!(written(&mut Client::new(database.address), name), 20);
+        database.stop();
+
+        fs::remove_file(&file).unwrap();
+        let said = refusal(name, data.path());
+        assert!(said.contains("(it is not there)") && said.contains(&*mark.to_string_lossy()), "{said}");
+        fs::remove_file(&mark).unwrap();
+        let mut database = Service::database(name, data.path());
+        assert_eq!(written(&mut Client::new(database.address), name), 0);
+        database.process().signal(Signal::TERM);
+        let (_, said) = database.finish();
+        assert!(said.contains("WARN") && said.contains("event=database_created path="), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@
 //! It is overwritten in place after each commit, before that is reported, and flushed now and then: it is exact after
 //! the end of a process, however that came about, and may lag behind after a power cut. It is never ahead.
 
-use std::fmt;
+use std::fmt::Write;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -67,7 +67,7 @@ impl CommitsFile {
         let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let file = Self { file, is_flushed: AtomicBool::new(false) };
         file.write(mark)?;
-        file.file.set_len(mark.to_string().len() as u64)?;
+        file.file.set_len(mark.line().len() as u64)?;
         file.file.sync_all()?;
         Ok(file)
     }
@@ -77,7 +77,7 @@ impl CommitsFile {
     /// # Errors
     /// The system refuses.
     pub(super) fn write(&self, mark: Mark) -> io::Result<()> {
-        self.file.write_all_at(mark.to_string().as_bytes(), 0)?;
+        self.file.write_all_at(mark.line().as_bytes(), 0)?;
         self.is_flushed.store(false, Ordering::Relaxed);
         Ok(())
     }
@@ -91,16 +91,16 @@ impl CommitsFile {
     }
 }
 
-/// A line of text, always of the same length, that ends with a checksum of itself.
-impl fmt::Display for Mark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lineage, state: State { commits, checksum } } = self;
-        let line = format!("lineage={lineage:016x} commits={commits:020} rows={checksum:016x}");
-        writeln!(f, "{line} line={:016x}", SipHasher13::new().hash(line.as_bytes()))
-    }
-}
-
 impl Mark {
+    /// The mark as text, always of the same length, that ends with a checksum of itself.
+    fn line(self) -> String {
+        let Self { lineage, state: State { commits, checksum } } = self;
+        let mut line = format!("lineage={lineage:016x} commits={commits:020} rows={checksum:016x}");
+        let own = SipHasher13::new().hash(line.as_bytes());
+        writeln!(line, " line={own:016x}").expect("memory takes text");
+        line
+    }
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?;
         let mut values = text.split_ascii_whitespace().filter_map(|field| Some(field.split_once('=')?.1));
@@ -108,6 +108,6 @@ impl Mark {
         let commits = values.next()?.parse().ok()?;
         let checksum = u64::from_str_radix(values.next()?, 16).ok()?;
         let mark = Self { lineage, state: State { commits, checksum } };
-        (mark.to_string() == text).then_some(mark)
+        (mark.line() == text).then_some(mark)
     }
 }

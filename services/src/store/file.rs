@@ -111,12 +111,9 @@ impl DatabaseFile {
         }
     }
 
-    /// Checks that the file is still where it was.
-    ///
-    /// # Errors
-    /// It is not.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.place.check()
+    /// Where the file is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -141,7 +138,12 @@ impl Place {
     /// # Errors
     /// It does not.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        if self.leads_there() { Ok(()) } else { Err(StoreError::Gone(self.path.clone())) }
+        if self.leads_there() { Ok(()) } else { Err(self.gone()) }
+    }
+
+    /// That the file is there no more.
+    pub(super) fn gone(&self) -> StoreError {
+        StoreError::Gone(self.path.clone())
     }
 
     fn leads_there(&self) -> bool {

@@ -174,7 +174,7 @@ impl Work for Maintainer {
 
     /// Sees that the files are still there, also while nothing is committed.
     fn idle(&mut self) {
-        let watched = self.connection.files.check().map_err(Into::into);
+        let watched = self.connection.files.check_places().map_err(Into::into);
         if let Err(error) = watched.and_then(|()| self.flush_commits()) {
             self.fail("Watch", &*error);
         }

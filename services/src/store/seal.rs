@@ -129,8 +129,8 @@ pub(super) fn survey(connection: &Connection, tables: &[&str]) -> rusqlite::Resu
             }
             let checksum = hash(&bytes);
             if row.get_ref(last)? != ValueRef::Integer(checksum.cast_signed()) {
-                let (key, name) = (row.get_ref(0)?, &columns[0]);
-                return Ok(Err(format!("a row of {table}, {name} {key:?}, is not as it was written")));
+                let (key, name): (i64, _) = (row.get(0)?, &columns[0]);
+                return Ok(Err(format!("a row of {table}, {name} {key}, is not as it was written")));
             }
             state.checksum ^= checksum;
             state.commits = state.commits.max(row.get::<_, i64>(last - 1)?.cast_unsigned());

@@ -148,3 +148,74 @@ fn a_start_has_all_that_was_acknowledged_or_is_refused() {
         check(what, &files, &expected);
     }
 }
+
+#[test]
+fn no_single_byte_that_changes_costs_a_note_unnoticed() {
+    let files = killed("some words ").files;
+    let sound = notes(&open::<Old>(&lay_out(&files)));
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut refused = 0;
+    for _ in 0..300 {
+        let mut files = files.clone();
+        let (name, bytes) = files.iter_mut().nth(rng.usize(..4)).expect("there are four");
+        let at = rng.usize(..bytes.len());
+        bytes[at] ^= 1 << rng.u8(..8);
+        let what = format!("{name} at {at}");
+        let started = Store::<Old>::open(lay_out(&files).path(), Durability::Flush);
+        match started {
+            Ok(store) => assert!(notes(&store) == sound, "{what}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 50, "{refused}");
+}
+
+#[test]
+fn what_is_done_without_the_mark_is_another_lineage() {
+    let Killed { before, files } = killed("some words ");
+    // Somebody accepts that only ten notes are left, and goes on.
+    let mut left = before.clone();
+    left.remove("notes.db-commits");
+    let root = lay_out(&left);
+    let mut store = open::<Old>(&root);
+    for id in 11..=200 {
+        store.commit(&group(1, &[(id, "other")])).expect("committed");
+    }
+    drop(store);
+    assert_eq!(notes(&open::<Old>(&root)).len(), 200);
+    // Then all that was missing turns up.
+    let mut both = files.clone();
+    both.insert("notes.db-commits".into(), read(&root)["notes.db-commits"].clone());
+    check("the lost files", &both, &Refused("it is not the database of which 202 commits"));
+    check("the lost files with their mark", &files, &Has(69));
+}
+
+#[test]
+fn a_process_that_ends_between_a_commit_and_its_mark_loses_nothing() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    store.commit(&group(1, &[(1, "one")])).expect("committed");
+    let marked = fs::read(root.path().join("notes.db-commits")).expect("it is there");
+    store.commit(&group(2, &[(2, "two")])).expect("committed");
+    let mut files = read(&root);
+    files.insert("notes.db-commits".into(), marked);
+    check("a mark that is one behind", &files, &Has(2));
+}
+
+#[test]
+fn commits_that_change_nothing_or_only_remove_are_told_apart() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    let mut commits = |rows: &[Note]| {
+        store.commit(&group(1, rows)).expect("committed");
+        store.mark.state.commits
+    };
+    assert_eq!(commits(&[]), 1, "the file was made by the first");
+    assert_eq!(commits(&[(1, "one"), (2, "two")]), 2);
+    assert_eq!(commits(&[(3, "")]), 2, "there is no such note");
+    assert_eq!(commits(&[(2, "")]), 3);
+    assert_eq!(commits(&[(4, "four"), (4, "")]), 4, "nothing is left of what it wrote");
+    let mark = store.mark;
+    drop(store);
+    assert_eq!(open::<Old>(&root).mark, mark);
+}

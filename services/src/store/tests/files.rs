@@ -141,7 +141,7 @@ fn what_older_programs_lock_is_heeded_and_then_removed() {
 
 #[test]
 fn nothing_is_committed_to_a_file_that_is_gone() {
-    for gone in ["notes.db", "notes.db-wal", "notes.db-shm"] {
+    for gone in ["notes.db", "notes.db-wal"] {
         let root = with_a_note();
         let path = root.path().join(gone);
         let mut store = open::<Old>(&root);
@@ -164,4 +164,21 @@ fn nothing_is_committed_to_a_file_that_another_has_replaced() {
     fs::rename(root.path().join("copy"), &path).expect("it can be replaced");
     let error = store.commit(&group(2, &[(2, "two")])).expect_err("it is another");
     assert!(error.to_string().ends_with("notes.db was deleted or replaced while it was in use"), "{error}");
+}
+
+#[test]
+fn whatever_belongs_to_the_file_is_missed_when_it_is_gone_or_elsewhere() {
+    for name in listed(with_a_note().path()).into_iter().chain(["notes.db-wal".into(), "notes.db-shm".into()])
+    {
+        let root = with_a_note();
+        let store = open::<Old>(&root);
+        let files = &store.connection.files;
+        assert!(files.check_places().is_ok());
+        let moved = directory();
+        fs::rename(root.path().join(&name), moved.path().join(&name)).expect("it is there");
+        let error = files.check_places().expect_err("it is elsewhere");
+        assert!(matches!(&error, StoreError::Gone(path) if path.ends_with(&name)), "{name}: {error}");
+        fs::rename(moved.path().join(&name), root.path().join(&name)).expect("it is there");
+        assert!(files.check_places().is_ok());
+    }
 }
