@@ -46,26 +46,6 @@ pub use self::store::copy::Copied;
 pub use self::store::restore::Restored;
 pub use self::store::{Durability, StoreError};
 
-/// The databases. Of two that are copied at almost the same moment the first is `db_product`, so that no item in the
-/// copies has a seller whose account is not in them.
-const KINDS: [Kind; 2] = [
-    Kind {
-        name: ProductSchema::NAME,
-        application_id: ProductSchema::APPLICATION_ID,
-        check: check::<ProductSchema>,
-        load: |file| check_load::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
-    },
-    Kind {
-        name: CustomerSchema::NAME,
-        application_id: CustomerSchema::APPLICATION_ID,
-        check: check::<CustomerSchema>,
-        load: |file| {
-            let timeout = CustomerOptions::default().session_timeout;
-            check_load::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
-        },
-    },
-];
-
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]
 pub struct CustomerOptions {
@@ -152,3 +132,23 @@ pub fn database_limits() -> Limits {
         ..Limits::default()
     }
 }
+
+/// The databases. Of two that are copied at almost the same moment the first is `db_product`, so that no item in the
+/// copies has a seller whose account is not in them.
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: ProductSchema::NAME,
+        application_id: ProductSchema::APPLICATION_ID,
+        check: check::<ProductSchema>,
+        load: |file| check_load::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
+    },
+    Kind {
+        name: CustomerSchema::NAME,
+        application_id: CustomerSchema::APPLICATION_ID,
+        check: check::<CustomerSchema>,
+        load: |file| {
+            let timeout = CustomerOptions::default().session_timeout;
+            check_load::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
+        },
+    },
+];
