@@ -24,7 +24,7 @@ use crate::command_line::{
     CANNOT_CONNECT, FAILED, given, nothing_more, number, parse, print, report, usage_error, write_out,
 };
 use crate::up::PARENT_VARIABLE;
-use crate::{logging, serve, up};
+use crate::{descriptors, logging, serve, up};
 
 const BRIEF: &str = "\
 Usage: marketplace bench [OPTION]…
@@ -150,7 +150,7 @@ fn with_services(
     let failed = |what: &str, error: &dyn Display| Failure::Failed(format!("{what}: {error}"));
     // Each lost call is counted; the event loop need not report it as well.
     logging::init(LevelFilter::Error).map_err(|error| failed("cannot log", &error))?;
-    serve::raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let caught = signal_hook::flag::register(signal, Arc::clone(&interrupted));
@@ -317,7 +317,7 @@ fn relay(args: &[String]) -> ExitCode {
 
 fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
-    serve::raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
     let signals = Signals::new([SIGTERM, SIGINT])?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;

@@ -9,6 +9,7 @@ mod bench;
 mod children;
 mod client;
 mod command_line;
+mod descriptors;
 mod logging;
 mod ping;
 mod serve;

@@ -13,13 +13,13 @@ use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
-use rustix::process::{Resource, getrlimit, setrlimit};
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::client::check_address;
 use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
+use crate::descriptors::{self, Needs};
 use crate::{logging, status};
 
 /// The most reactors of a frontend.
@@ -41,7 +41,7 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let settings = match Settings::read(service, &matches) {
+    let mut settings = match Settings::read(service, &matches) {
         Ok(settings) => settings,
         Err(message) => return usage_error(&message, &brief),
     };
@@ -49,7 +49,12 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }
-    raise_descriptor_limit();
+    descriptors::raise_descriptor_limit();
+    let needs = settings.needs();
+    if let Err(error) = descriptors::fit_connections(service, &mut settings.limits, needs) {
+        log::error!("event=failed service={service} error=\"{error}\"");
+        return ExitCode::from(FAILED);
+    }
     let served = match service {
         "db_customer" => serve_customer(&settings, signals),
         "db_product" => serve_product(&settings, signals),
@@ -164,6 +169,17 @@ impl Settings {
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
         })
     }
+
+    /// The descriptors that the service will need.
+    fn needs(&self) -> Needs {
+        let is_database = is_database(&self.service);
+        Needs {
+            reactors: self.reactors,
+            backends: if is_database { 0 } else { self.backends.len() },
+            files: if is_database { services::DATABASE_DESCRIPTORS } else { 0 },
+            is_watched: self.admin.is_some(),
+        }
+    }
 }
 
 fn serve_customer(settings: &Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
@@ -255,15 +271,6 @@ pub(crate) fn drain_on_signal(mut signals: Signals, handles: Vec<Handle>) -> io:
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
     status::ready();
-}
-
-/// Each connection takes a file descriptor, and the usual limit allows only 1024.
-pub(crate) fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("event=descriptor_limit_kept error=\"{error}\"");
-    }
 }
 
 /// Unpredictable bits of the system's.

@@ -5,12 +5,14 @@
 //! connections around it, still without a system call or a clock. A driver connects a node to the
 //! world: [`reactor`] to sockets through mio, [`sim`] to a simulated network in virtual time.
 //!
-//! This crate knows no word of the marketplace, and never looks into a line.
+//! This crate knows no word of the marketplace, and never looks into a line, but for a client's first one: whether it
+//! belongs to another protocol.
 
 #![forbid(unsafe_code)]
 
 mod admin;
 mod buffer;
+mod foreign;
 mod io;
 mod limits;
 mod lines;

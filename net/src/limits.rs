@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Open sessions. A further connection is rejected.
     pub connections_max: usize,
+    /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
+    /// dropped without a word.
+    pub refusals_max: usize,
     /// Bytes of a request line, without its end.
     pub line_bytes_max: usize,
     /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
@@ -55,6 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 16 * 1024,
+            refusals_max: 64,
             line_bytes_max: 64 * 1024,
             in_flight_max: 1,
             outbox_bytes_max: 256 * 1024,

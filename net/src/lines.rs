@@ -57,6 +57,22 @@ impl LineBuffer {
         }
     }
 
+    /// What is buffered from the next line on that is not empty, whole or not.
+    pub(crate) fn peek(&mut self) -> &[u8] {
+        while let [b'\n', ..] | [b'\r', b'\n', ..] = &self.bytes[self.start..] {
+            self.start += if self.bytes[self.start] == b'\r' { 2 } else { 1 };
+        }
+        self.scanned = self.scanned.max(self.start);
+        &self.bytes[self.start..]
+    }
+
+    /// Nothing will be appended any more: what is left is a line, though its end is missing.
+    pub(crate) fn finish(&mut self) {
+        if !self.is_empty() && !self.bytes.ends_with(b"\n") {
+            self.bytes.push(b'\n');
+        }
+    }
+
     /// The next whole line of what is buffered and, after it, of `arrived`, which is shortened. A line that lies in
     /// `arrived` alone is not copied; a part of one at its end is buffered. For the rest as [`LineBuffer::next`].
     pub(crate) fn next_of<'s, 'a: 's>(

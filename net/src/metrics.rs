@@ -93,7 +93,7 @@ impl Histogram {
 pub(crate) struct LoopMetrics {
     pub(crate) connections: Gauge,
     /// Clients that were turned away, by [`Reject::reason`](crate::Reject).
-    pub(crate) rejects: [Counter; 3],
+    pub(crate) rejects: [Counter; crate::Reject::REASONS.len()],
     busy_nanos: Counter,
     /// When the turn that is under way began, in nanoseconds; 0 between turns.
     turn_began: Gauge,
@@ -237,6 +237,7 @@ shop_reactors 2
 shop_rejected_total{reason="connections_max"} 0
 shop_rejected_total{reason="line_timeout"} 0
 shop_rejected_total{reason="line_too_long"} 0
+shop_rejected_total{reason="other_protocol"} 0
 # HELP shop_request_seconds How long.
 # TYPE shop_request_seconds histogram
 shop_request_seconds_bucket{api="Get",le="0.001"} 1

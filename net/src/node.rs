@@ -1,13 +1,16 @@
 //! [`Node`]: a service with its sessions, links, timers and limits. It makes no system call and reads no
-//! clock: a driver feeds it inputs and the time, and carries out its outputs.
+//! clock of its own: a driver feeds it inputs and the time, and carries out its outputs.
 //!
 //! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
-//! [`Node::end_turn`], then [`Node::poll_output`] until there is none.
+//! [`Node::end_turn`], then [`Node::poll_output`] until there is none. The driver gives all of them the time at which
+//! the turn began. A service that wants to know how far it has come by now reads the driver's clock through
+//! [`Out::read_clock`]; the turn then goes on from there, so that time never goes backwards.
 
 use std::sync::Arc;
 use std::{iter, mem};
 
 use crate::admin::Admin;
+use crate::foreign;
 use crate::link::{Action, LostCalls};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::out::Out;
@@ -15,9 +18,6 @@ use crate::session::{Expiry, State};
 use crate::timers::Alarm;
 use crate::{Backend, Conn, Event, Input, Limits, Lost, Output, Peer, Reject, Service, Time};
 
-/// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
-/// dropped without a word.
-const REFUSALS_MAX: usize = 64;
 /// Sessions whose lines are delivered in one turn. The others come first in the next one.
 const SESSIONS_PER_TURN_MAX: usize = 1024;
 
@@ -43,6 +43,14 @@ impl<S: Service> Node<S> {
         Self { service, out, admin: Admin::new(registry) }
     }
 
+    /// The same node, whose service can read this clock within a turn. It is the one that the driver's own times come
+    /// from.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> Time + 'static) -> Self {
+        self.out.clock = Some(Box::new(clock));
+        self
+    }
+
     /// The service, once its node has no further use.
     pub fn into_service(self) -> S {
         self.service
@@ -50,10 +58,10 @@ impl<S: Service> Node<S> {
 
     /// Takes a new connection. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time) -> Option<Conn> {
-        self.out.now = now;
-        let connections_max = self.out.limits.connections_max;
+        self.out.advance(now);
+        let Limits { connections_max, refusals_max, .. } = self.out.limits;
         let full = self.out.sessions.len() >= connections_max;
-        if self.out.sessions.len() >= connections_max + REFUSALS_MAX {
+        if self.out.sessions.len() >= connections_max + refusals_max {
             return None;
         }
         let conn = self.out.open_session();
@@ -75,7 +83,7 @@ impl<S: Service> Node<S> {
 
     /// Lets the service react to what happened.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
-        self.out.now = now;
+        let now = self.out.advance(now);
         match input {
             Input::Received(Peer::Session(conn), bytes) => self.received(conn, bytes),
             Input::Received(Peer::Link(link), bytes) => self.answered(link, bytes),
@@ -107,7 +115,7 @@ impl<S: Service> Node<S> {
     /// Acts on the deadlines that have come. One that a service sets in the past meanwhile waits for the next
     /// turn, so that a service that calls again and again is not called for ever.
     pub fn handle_timeout(&mut self, now: Time) {
-        self.out.now = now;
+        let now = self.out.advance(now);
         let due: Vec<_> = iter::from_fn(|| self.out.timers.pop_due(now)).collect();
         for (at, peer) in due {
             match peer {
@@ -122,7 +130,7 @@ impl<S: Service> Node<S> {
     /// Goes on with the sessions that hold undelivered lines, a bounded number of lines each, and ends the
     /// service's turn.
     pub fn end_turn(&mut self, now: Time) {
-        self.out.now = now;
+        self.out.advance(now);
         for _ in 0..self.out.ready.len().min(SESSIONS_PER_TURN_MAX) {
             let conn = self.out.ready.pop_front().expect("counted before the loop");
             if let Some(session) = self.out.session(conn) {
@@ -132,9 +140,9 @@ impl<S: Service> Node<S> {
         }
         for call in mem::take(&mut self.out.refused_calls) {
             let reply = Event::Reply(call, Err(Lost::Overloaded));
-            self.service.handle(now, reply, &mut self.out);
+            self.service.handle(self.out.now, reply, &mut self.out);
         }
-        self.service.end_turn(now, &mut self.out);
+        self.service.end_turn(self.out.now, &mut self.out);
         self.report();
     }
 
@@ -210,6 +218,12 @@ impl<S: Service> Node<S> {
             let Some(session) = self.out.deliverable(conn) else {
                 break;
             };
+            if session.is_new
+                && let Some(protocol) = foreign::recognise(lines.peek())
+            {
+                rejected = Some(Reject::OtherProtocol(protocol));
+                break;
+            }
             match lines.next(line_bytes_max) {
                 None => {
                     session.starved = true;

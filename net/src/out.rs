@@ -15,6 +15,8 @@ use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
 /// The connections of a node: what a service answers through.
 pub struct Out {
     pub(crate) now: Time,
+    /// Where the driver takes the time from. Without it, time stands still within a turn.
+    pub(crate) clock: Option<Box<dyn Fn() -> Time>>,
     pub(crate) limits: Limits,
     pub(crate) sessions: Slab<Session>,
     pub(crate) links: Vec<Link>,
@@ -72,8 +74,21 @@ impl Out {
         }
     }
 
-    /// The time of the turn.
+    /// The time of the turn, as far as it is known to have come.
     pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The time as it is by now, from which the turn goes on. For what follows work that may have taken long: a turn
+    /// does not know by itself how long it has lasted.
+    pub fn read_clock(&mut self) -> Time {
+        let now = self.clock.as_ref().map_or(self.now, |clock| clock());
+        self.advance(now)
+    }
+
+    /// Lets the turn go on at `now`, or where it is if it has come further.
+    pub(crate) fn advance(&mut self, now: Time) -> Time {
+        self.now = self.now.max(now);
         self.now
     }
 
@@ -95,6 +110,7 @@ impl Out {
     pub(crate) fn new(limits: Limits, backends: usize) -> Self {
         Self {
             now: Time::default(),
+            clock: None,
             links: (0..backends).map(|_| Link::new(&limits)).collect(),
             limits,
             sessions: Slab::new(),
@@ -190,13 +206,10 @@ impl Out {
         }
     }
 
-    /// The client has shut its side: what it sent is still answered.
+    /// The client has shut its side: what it sent is still answered, the line without an end too.
     pub(crate) fn peer_finished(&mut self, conn: Conn) {
         if let Some(session) = self.session(conn) {
-            session.peer_finished = true;
-            if session.state == State::Open {
-                session.state = State::HalfClosed;
-            }
+            session.peer_finished();
             self.settle(conn, false);
         }
     }

@@ -7,6 +7,7 @@ mod clock;
 mod driver;
 mod listener;
 mod lookups;
+mod shortage;
 mod sockets;
 
 use std::io;
@@ -19,7 +20,7 @@ use mio::{Poll, Token};
 use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
-use self::sockets::{bind, bind_any};
+use self::sockets::{listen_on_any, listen_on_set};
 use crate::{Limits, Node, Registry, Service, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
@@ -57,31 +58,38 @@ impl Handle {
     }
 }
 
+/// The poll, what wakes it, the listener, and a connection that is accepted before it is known to be one too many.
+const OWN_DESCRIPTORS: usize = 4;
+/// What looking up a name opens: a socket to each of three name servers, and a file of the system's.
+const LOOKUP_DESCRIPTORS: usize = 4;
+
 impl Reactor {
+    /// The descriptors that being watched takes, beside the connections of those who watch: the listener, and a
+    /// connection that is accepted before it is known to be one too many.
+    pub const ADMIN_DESCRIPTORS: usize = 2;
+
+    /// The descriptors that a reactor with so many backends takes at most, beside the connections of clients and of
+    /// those who watch it.
+    pub const fn descriptors(backends: usize) -> usize {
+        OWN_DESCRIPTORS + backends + if backends > 0 { LOOKUP_DESCRIPTORS } else { 0 }
+    }
+
     /// Binds one listener on the first of `listen`'s addresses (`HOST:PORT`; port 0 takes a free one) that
     /// can be bound.
     ///
     /// # Errors
     /// The address does not resolve or cannot be bound.
     pub fn bind(listen: &str) -> io::Result<Self> {
-        Self::new(Some(bind_any(listen, false)?))
+        Self::new(Some(listen_on_any(listen)?))
     }
 
     /// Binds `count` listeners on one address; the kernel spreads connections over them (`SO_REUSEPORT`).
     ///
     /// # Errors
-    /// The address does not resolve or cannot be bound.
+    /// The address does not resolve or cannot be bound, for instance because another process listens there, be it a set
+    /// like this one.
     pub fn bind_set(listen: &str, count: usize) -> io::Result<Vec<Self>> {
-        if count == 1 {
-            return Ok(vec![Self::bind(listen)?]);
-        }
-        let first = Self::new(Some(bind_any(listen, true)?))?;
-        let addr = first.local_addr()?;
-        let mut set = vec![first];
-        for _ in 1..count {
-            set.push(Self::new(Some(bind(addr, true)?))?);
-        }
-        Ok(set)
+        listen_on_set(listen, count)?.into_iter().map(|listener| Self::new(Some(listener))).collect()
     }
 
     /// A reactor to which nobody can connect: its service does nothing but call backends.
@@ -113,7 +121,7 @@ impl Reactor {
     /// # Errors
     /// The address does not resolve or cannot be bound.
     pub fn bind_admin(&mut self, listen: &str) -> io::Result<SocketAddr> {
-        let listener = Listener::register(&self.poll, bind_any(listen, false)?, ADMIN_LISTENER)?;
+        let listener = Listener::register(&self.poll, listen_on_any(listen)?, ADMIN_LISTENER)?;
         self.admin.insert(listener).local_addr()
     }
 

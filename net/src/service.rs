@@ -49,11 +49,14 @@ pub enum Reject {
     LineTooLong(usize),
     /// A line was begun and not ended within so many milliseconds.
     LineTimeout(u64),
+    /// The client speaks another protocol, which has this name for people.
+    OtherProtocol(&'static str),
 }
 
 impl Reject {
     /// The names of the reasons, as metrics have them.
-    pub(crate) const REASONS: [&str; 3] = ["connections_max", "line_too_long", "line_timeout"];
+    pub(crate) const REASONS: [&str; 4] =
+        ["connections_max", "line_too_long", "line_timeout", "other_protocol"];
 
     /// The place of the reason in [`Reject::REASONS`].
     pub(crate) fn reason(self) -> usize {
@@ -61,6 +64,7 @@ impl Reject {
             Self::ConnectionsMax(_) => 0,
             Self::LineTooLong(_) => 1,
             Self::LineTimeout(_) => 2,
+            Self::OtherProtocol(_) => 3,
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) generation: u32,
     pub(crate) state: State,
     pub(crate) lines: LineBuffer,
+    /// No line was delivered yet: the first one may show that the client speaks another protocol.
+    pub(crate) is_new: bool,
     pub(crate) outbox: Outbox,
     pub(crate) transmit: Transmit,
     /// Lines that were delivered and not answered.
@@ -48,7 +50,7 @@ pub(crate) struct Session {
     /// The driver may read from the socket.
     pub(crate) reading: bool,
     /// The client has shut its side.
-    pub(crate) peer_finished: bool,
+    peer_finished: bool,
     /// Why the client is turned away, as long as the service was not told: it is when it has answered every
     /// earlier line, so that replies stay in order.
     pub(crate) rejected: Option<Reject>,
@@ -66,6 +68,7 @@ impl Session {
             generation,
             state: State::Open,
             lines: LineBuffer::new(limits.retained_bytes_max),
+            is_new: true,
             outbox: Outbox::new(limits.retained_bytes_max),
             transmit: Transmit::Idle,
             in_flight: 0,
@@ -131,8 +134,19 @@ impl Session {
         self.lingering_since = Some(now);
     }
 
+    /// Takes note that the client will send nothing more. What is left is a line, though its end is missing.
+    pub(crate) fn peer_finished(&mut self) {
+        self.peer_finished = true;
+        if self.state == State::Open {
+            self.state = State::HalfClosed;
+            self.lines.finish();
+            self.starved = self.lines.is_empty();
+        }
+    }
+
     /// Takes note that a line ended: what follows it in the buffer belongs to another one.
     pub(crate) fn line_ended(&mut self) {
+        self.is_new = false;
         self.partial_since = None;
     }
 

@@ -220,7 +220,7 @@ impl<D: Domain> Database<D> {
     }
 
     /// Takes note of a reply that has left.
-    fn count(&mut self, answer: Option<Answer>, out: &Out) {
+    fn count(&mut self, answer: Option<Answer>, out: &mut Out) {
         if let Some(Answer { started, error }) = answer {
             self.requests.answered(started, error, out);
         }
@@ -333,11 +333,11 @@ impl<D: Domain> Service for Database<D> {
 
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
     /// committed the groups before.
-    fn end_turn(&mut self, now: Time, _out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out) {
         self.domain.end_turn(now);
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
-            self.submitted.push_back((now, rows.len() as u64));
+            self.submitted.push_back((out.read_clock(), rows.len() as u64));
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;
         }

@@ -121,6 +121,10 @@ pub fn server_seller(deadlines: Deadlines) -> impl Service {
     Frontend::<Seller>::new(deadlines)
 }
 
+/// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
+/// pages in the log, and the locks.
+pub const DATABASE_DESCRIPTORS: usize = 16;
+
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
 /// connection.
 pub fn database_limits() -> Limits {

@@ -91,6 +91,10 @@ impl From<Reject> for Error {
                 Code::InvalidRequest,
                 format!("a request line was begun and not ended within {timeout_ms} ms"),
             ),
+            Reject::OtherProtocol(name) => Self::new(
+                Code::InvalidRequest,
+                format!("this connection begins like one of {name}; here each line is a JSON object"),
+            ),
         }
     }
 }

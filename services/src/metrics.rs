@@ -1,10 +1,9 @@
 //! What a service counts about its requests, and the log of those that took long.
 //!
-//! Times are those of the event loop's turns: a request lasts from the turn that delivered its line to the turn that
-//! answers it. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
+//! A request lasts from the delivery of its line, at the time that the turn had come to then, to its answer, at which the
+//! clock is read: what is carried out within one turn may take long, too. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
@@ -120,20 +119,21 @@ impl Requests {
     }
 
     /// Takes note of an answer; `error` is its code, if it is one.
-    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &Out) {
+    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &mut Out) {
         let ApiNumber(api) = started.api;
         let counts = &self.metrics.counts[usize::from(api)];
         error.map_or(&counts.ok, |code| &counts.errors[code as usize]).add(1);
-        let nanos = out.now().as_nanos().saturating_sub(started.at.as_nanos());
-        counts.duration.observe(nanos);
-        if out.limits().slow_after.is_some_and(|slow_after| Duration::from_nanos(nanos) > slow_after)
-            && self.slow_lines.next(out.now())
+        let now = out.read_clock();
+        let duration = now.since(started.at);
+        counts.duration.observe_duration(duration);
+        if out.limits().slow_after.is_some_and(|slow_after| duration > slow_after)
+            && self.slow_lines.next(now)
         {
             log::warn!(
                 "event=slow_request api={} outcome={} duration_ms={}",
                 self.metrics.apis[usize::from(api)],
                 error.map_or("ok", |code| Code::NAMES[code as usize]),
-                nanos / 1_000_000
+                duration.as_millis()
             );
         }
     }

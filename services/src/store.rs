@@ -26,11 +26,10 @@ use std::sync::Arc;
 
 use net::{Work, Workers};
 use rusqlite::config::DbConfig;
-use rusqlite::wal::CheckpointMode;
 
 use self::admit::admit;
 use self::commits::{Mark, SUFFIX};
-use self::connection::{Files, SharedFile, configure, connect};
+use self::connection::{Files, Log, SharedFile, configure, connect, log_of};
 pub use self::error::StoreError;
 use self::error::failure;
 use self::file::DatabaseFile;
@@ -70,14 +69,6 @@ pub(crate) struct Committed {
     log: Log,
 }
 
-/// How long the write-ahead log is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Log {
-    pages: u32,
-    /// Those of them that are in the database file.
-    checkpointed_pages: u32,
-}
-
 impl<S: Schema> Store<S> {
     /// Opens the store in a directory; makes what is missing, readable by this user alone, and brings an
     /// older file up to date.
@@ -100,20 +91,11 @@ impl<S: Schema> Store<S> {
         database.remove_old_lock();
         let files = Arc::new(Files::open(database, commits_file)?);
         let connection = SharedFile::new(connection, files);
-        let store = Self { connection, seal, mark, durability, path, schema: PhantomData };
-        store.log_opening();
-        Ok(store)
-    }
-
-    fn log_opening(&self) {
-        let path = self.path.display();
-        if self.durability == Durability::NoFlush {
+        if durability == Durability::NoFlush {
+            let path = path.display();
             log::warn!("event=unsafe_no_flush path={path} a power cut may lose acknowledged writes");
         }
-        let Log { pages, .. } = self.log();
-        if pages > 0 {
-            log::info!("event=log_recovered path={path} pages={pages} commits={}", self.mark.state.commits);
-        }
+        Ok(Self { connection, seal, mark, durability, path, schema: PhantomData })
     }
 
     /// Lets the store commit on a thread of its own, and does what its file needs beside that on another.
@@ -145,7 +127,7 @@ impl<S: Schema> Store<S> {
             let written = files.commits.write(self.mark);
             written.map_err(|error| StoreError::Failed(files.database.beside(SUFFIX), error.to_string()))?;
         }
-        Ok(Committed { number: group.number, log: self.log() })
+        Ok(Committed { number: group.number, log: log_of(&self.connection) })
     }
 
     fn write(&mut self, group: &Group<S::Row>) -> rusqlite::Result<()> {
@@ -160,14 +142,6 @@ impl<S: Schema> Store<S> {
             transaction.prepare_cached(sql)?.execute([])?;
         }
         transaction.commit()
-    }
-
-    /// The log as it is. What another program's write hides just now counts as nothing, and is seen next time.
-    fn log(&self) -> Log {
-        let pages = self.connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
-        let (pages, checkpointed) = pages.unwrap_or_default();
-        let count = |pages| u32::try_from(pages).unwrap_or(0);
-        Log { pages: count(pages), checkpointed_pages: count(checkpointed) }
     }
 
     /// A second connection to the file.

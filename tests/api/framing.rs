@@ -148,6 +148,12 @@ fn what_was_sent_before_the_end_is_answered() {
         client.finish();
         assert_pong(&mut client, "null");
         assert_pong(&mut client, "null");
+        Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", "half an object");
+        client.assert_closed();
+        let mut client = server.client();
+        client.send_bytes(PING.as_bytes());
+        client.finish();
+        assert_pong(&mut client, "null");
         client.assert_closed();
         let mut client = server.client();
         client.finish();
@@ -209,4 +215,56 @@ fn a_bad_request_costs_the_good_ones_around_it_nothing() {
         }
     }
     client.assert_usable();
+}
+
+#[test]
+fn what_a_web_page_posts_is_not_carried_out() {
+    let cluster = Cluster::start();
+    let mut database = cluster.product.client();
+    let item = json!({"seller_id": 1, "name": "Pen", "category": 1, "condition": "new", "price": 99.5,
+        "quantity": 1});
+    database.ok("RegisterItem", item);
+    let body = r#"{"api":"ChangeItemPrice","data":{"item_id":"1:1","price":0}}"#;
+    let length = body.len() + 2;
+    for head in ["POST / HTTP/1.1", "put /a HTTP/1.0", "\r\nX-Y * HTTP/1.1", " POST / HTTP/1.1"] {
+        let mut client = cluster.product.client();
+        let headers = format!("Host: a\r\nContent-Type: text/plain\r\nContent-Length: {length}");
+        client.try_send(format!("{head}\r\n{headers}\r\n\r\n\n{body}\n").as_bytes());
+        let message = Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", head);
+        assert!(message.contains("HTTP") && message.contains("JSON"), "{message}");
+        client.assert_closed();
+    }
+    assert_eq!(database.ok("GetItem", json!({"item_id": "1:1"}))["item"]["price"], 99.5);
+}
+
+#[test]
+fn whoever_speaks_another_protocol_is_told_so_once() {
+    let cluster = Cluster::start();
+    for server in [&cluster.buyer, &cluster.seller, &cluster.customer, &cluster.product] {
+        for (bytes, protocol) in [
+            (&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], "HTTP"),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP"),
+            // Nothing ends the line, and nobody waits for that.
+            (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "TLS"),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "PROXY"),
+            (b"PROXY TCP4 10.0.0.1 10.0.0.2 5000 6003\r\n{\"api\":\"Ping\"}\n", "PROXY"),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
+            (b"EHLO a.example\r\n", "SMTP"),
+            (b"*1\r\n$4\r\nPING\r\n", "Redis"),
+            (b"\0\0\0\x08\x04\xd2\x16\x2f", "PostgreSQL"),
+        ] {
+            let mut client = server.client();
+            client.try_send(bytes);
+            let message = Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", protocol);
+            assert!(message.contains(protocol), "{message}");
+            client.assert_closed();
+        }
+        // What is no protocol at all is a bad request, which ends nothing.
+        let mut client = server.client();
+        client.send("hello");
+        Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", "no JSON");
+        client.send("GET / HTTP/1.1");
+        Reply::new(client.read_line(), "null").refused_with("INVALID_REQUEST", "no JSON");
+        client.assert_usable();
+    }
 }

@@ -215,6 +215,35 @@ fn a_slow_request_is_logged_without_what_the_client_sent() {
     assert!(!log.contains("ann") && !log.contains(super::PASSWORD), "{log}");
 }
 
+/// A search is carried out within one turn of the event loop.
+#[test]
+fn a_slow_search_is_logged() {
+    const ITEMS: usize = 3000;
+    let data = tempfile::tempdir().unwrap();
+    let mut args = Service::database_args("db_product", data.path());
+    let database = Watched::start("db_product", &args);
+    let mut connection = connect(database.address).unwrap();
+    let words = ["a", "b", "c", "d", "e"];
+    for category in 0..ITEMS {
+        let data = json!({"seller_id": 1, "name": "a b c d e", "category": category, "keywords": words,
+            "condition": "new", "price": 1, "quantity": 1});
+        let request = json!({"api": "RegisterItem", "data": data});
+        connection.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
+    }
+    (0..ITEMS).for_each(|_| assert_eq!(read_reply(&mut connection).unwrap()["ok"], true));
+    database.process.signal(Signal::TERM);
+    assert_eq!(database.process.finish().0, Some(0));
+
+    args.push("--slow-ms=1".to_owned());
+    let database = Watched::start("db_product", &args);
+    let found = Client::new(database.address).must("SearchItems", json!({"keywords": words, "limit": 1000}));
+    assert_eq!(found["total"], ITEMS);
+    database.process.signal(Signal::TERM);
+    let (_, log) = database.process.finish();
+    let slow = |line: &&str| line.contains("event=slow_request api=SearchItems outcome=ok duration_ms=");
+    assert_eq!(log.lines().filter(slow).count(), 1, "{log}");
+}
+
 #[test]
 fn systemd_is_told_when_a_service_is_ready_and_when_it_stops() {
     let data = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ mod admin;
 mod backups;
 mod client;
 mod databases;
+mod descriptors;
 mod kills;
 mod ledger;
 mod load;

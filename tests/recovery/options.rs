@@ -68,6 +68,18 @@ fn a_port_in_use_is_refused() {
 }
 
 #[test]
+fn a_frontend_shares_its_port_with_no_other() {
+    let any = "127.0.0.1:1".parse().unwrap();
+    for (reactors, rival_reactors) in [("1", "2"), ("2", "1"), ("2", "2")] {
+        let first = Service::frontend("server_buyer", any, any, &["--reactors", reactors]);
+        let listen = format!("--listen={}", first.address);
+        let rival = Process::run(&mut binary(&["server_buyer", &listen, "--reactors", rival_reactors]));
+        assert_eq!(rival.0, Some(1), "{}", rival.1);
+        assert!(rival.1.contains("Address already in use") && rival.1.contains(&first.address.to_string()));
+    }
+}
+
+#[test]
 fn a_port_in_use_is_refused_for_watching_too() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = format!("--admin={}", taken.local_addr().unwrap());

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::Time;
 
 /// The wall clock as it was at the start, carried on by the monotonic one.
+#[derive(Clone, Copy)]
 pub(super) struct Clock {
     epoch: Time,
     start: Instant,

@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll};
 use super::clock::Clock;
 use super::listener::Listener;
 use super::lookups::Lookups;
+use super::shortage::explained;
 use super::sockets::{Stream, Streams};
 use super::{ADMIN_LISTENER, LISTENER, WAKER};
 use crate::metrics::LoopMetrics;
@@ -53,9 +54,10 @@ impl<S: Service> Driver<S> {
         registry: Arc<Registry>,
         lookups: Lookups,
     ) -> Self {
+        let clock = Clock::start();
         Self {
             metrics: Arc::clone(node.loop_metrics()),
-            node,
+            node: node.with_clock(move || clock.now()),
             poll,
             listener,
             admin,
@@ -64,7 +66,7 @@ impl<S: Service> Driver<S> {
             lookups,
             readable: VecDeque::new(),
             buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
-            clock: Clock::start(),
+            clock,
         }
     }
 
@@ -161,7 +163,7 @@ impl<S: Service> Driver<S> {
 
     fn woken(&mut self, now: Time) {
         while let Some((link, address)) = self.lookups.poll() {
-            let connected = address.and_then(|address| self.connect(link, address));
+            let connected = address.and_then(|address| self.connect(link, address)).map_err(explained);
             if let Err(error) = connected {
                 self.connect_failed(now, link, &error);
             }
@@ -197,7 +199,7 @@ impl<S: Service> Driver<S> {
         match Stream::register(&self.poll, stream, peer, Interest::READABLE) {
             Ok(stream) => self.streams.insert(stream),
             Err(error) => {
-                log::warn!("event=register_failed error=\"{error}\"");
+                log::warn!("event=register_failed error=\"{}\"", explained(error));
                 self.node.handle_input(now, Input::Failed(peer));
             }
         }

@@ -7,25 +7,30 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Poll, Token};
 
+use super::shortage::explained;
 use crate::Time;
 
 /// Connections accepted in one turn.
 const ACCEPTS_MAX: usize = 256;
-/// Pause before accepting again when the process has run out of file descriptors.
+/// Pause before accepting again when the process has run out of file descriptors, or the machine of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long accepting must have gone well before it counts as over that it failed.
+const RECOVERY: Duration = Duration::from_secs(1);
 
 /// A bound socket that accepts connections.
 pub(super) struct Listener {
     socket: TcpListener,
     /// When to accept again; connections may be waiting.
     accept_at: Option<Time>,
+    /// When accepting failed last, if that is not over.
+    failed_at: Option<Time>,
 }
 
 impl Listener {
     pub(super) fn register(poll: &Poll, socket: std::net::TcpListener, token: Token) -> io::Result<Self> {
         let mut socket = TcpListener::from_std(socket);
         poll.registry().register(&mut socket, token, Interest::READABLE)?;
-        Ok(Self { socket, accept_at: None })
+        Ok(Self { socket, accept_at: None, failed_at: None })
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -49,17 +54,35 @@ impl Listener {
             match self.socket.accept() {
                 Ok((stream, _)) => return Some(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.accept_at = None;
+                    self.accept_at = self.check_recovery(now);
                     return None;
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    log::warn!("event=accept_failed error=\"{error}\"");
-                    self.accept_at = Some(now + ACCEPT_PAUSE);
+                    self.failed(now, error);
                     return None;
                 }
             }
         }
+    }
+
+    /// Says once that accepting fails, however often it does until that is over.
+    fn failed(&mut self, now: Time, error: io::Error) {
+        if self.failed_at.replace(now).is_none() {
+            log::warn!("event=accept_failed error=\"{}\"; connections wait", explained(error));
+        }
+        self.accept_at = Some(now + ACCEPT_PAUSE);
+    }
+
+    /// All that waited are accepted. Returns when to look again whether it is over that accepting failed.
+    fn check_recovery(&mut self, now: Time) -> Option<Time> {
+        let over_at = self.failed_at? + RECOVERY;
+        if now < over_at {
+            return Some(over_at);
+        }
+        self.failed_at = None;
+        log::info!("event=accept_resumed");
+        None
     }
 }
 

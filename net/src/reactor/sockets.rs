@@ -120,20 +120,41 @@ fn make_room(streams: &mut Vec<Option<Stream>>, conn: Conn) {
     }
 }
 
-/// Binds the first of `listen`'s addresses that can be bound.
-pub(super) fn bind_any(listen: &str, shared: bool) -> io::Result<TcpListener> {
+/// Listens on the first of `listen`'s addresses that the machine has. If somebody listens there, it is not the next one's
+/// turn: clients that know the same name would find either of the two.
+pub(super) fn listen_on_any(listen: &str) -> io::Result<TcpListener> {
+    let failed =
+        |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"));
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-    for address in listen.to_socket_addrs()? {
-        match bind(address, shared) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
+    for address in listen.to_socket_addrs().map_err(failed)? {
+        match listen_on(address, false) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => last = error,
+            taken_or_listening => return taken_or_listening.map_err(failed),
         }
     }
-    Err(last)
+    Err(failed(last))
 }
 
-/// Binds an address, with `shared` together with others that share it.
-pub(super) fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+/// Listens on one address with `count` sockets, over which the kernel spreads connections (`SO_REUSEPORT`).
+///
+/// The first one listens by itself, as one that shares nothing, so that whoever listens there already is noticed. Only
+/// then is it shared. Of several processes that come at the same time, at most one succeeds: all but the first to
+/// listen fail when they listen, before they could share. What is not kept out is a program of the same user that
+/// asks to share without listening by itself first.
+pub(super) fn listen_on_set(listen: &str, count: usize) -> io::Result<Vec<TcpListener>> {
+    let first = listen_on_any(listen)?;
+    let address = first.local_addr()?;
+    if count > 1 {
+        SockRef::from(&first).set_reuse_port(true)?;
+    }
+    let mut set = vec![first];
+    for _ in 1..count {
+        set.push(listen_on(address, true)?);
+    }
+    Ok(set)
+}
+
+fn listen_on(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;

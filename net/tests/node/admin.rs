@@ -97,9 +97,14 @@ fn a_node_that_drains_lives_and_is_not_ready() {
 #[test]
 fn garbage_is_refused() {
     let mut world = world();
-    for bytes in
-        ["\0", "GET\r\n\r\n", "GET /livez HTTP/2.0\r\n\r\n", "GET /\u{e9} HTTP/9\r\n", "{\"api\":\"Ping\"}\n"]
-    {
+    for bytes in [
+        "\0",
+        "\u{16}\u{3}\u{1}",
+        "GET\r\n\r\n",
+        "GET /livez HTTP/2.0\r\n\r\n",
+        "GET /\u{e9} HTTP/9\r\n",
+        "{\"api\":\"Ping\"}\n",
+    ] {
         assert_eq!(status(&exchange(&mut world, bytes)), "400", "{bytes:?}");
     }
 }

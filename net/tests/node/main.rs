@@ -2,9 +2,11 @@
 
 mod admin;
 mod drain;
+mod framing;
 mod harness;
 mod limits;
 mod links;
 mod noise;
 mod purity;
 mod sessions;
+mod time;

@@ -156,7 +156,7 @@ fn a_client_that_shuts_its_side_is_answered_and_then_closed() {
     let mut world = World::new(limits(1), 0);
     let conn = world.accept();
     let peer = Peer::Session(conn);
-    world.input(Input::Received(peer, b"a\nb\nunfinished"));
+    world.input(Input::Received(peer, b"a\nb\n"));
     world.input(Input::Finished(peer));
     world.turn();
     world.send(conn, "A");

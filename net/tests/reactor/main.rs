@@ -2,4 +2,5 @@
 
 mod backends;
 mod harness;
+mod listeners;
 mod sessions;

@@ -288,6 +288,22 @@ fn a_request_lasts_from_its_delivery_to_its_answer() {
 }
 
 #[test]
+fn work_within_a_turn_takes_time_and_only_that_of_the_request_itself() {
+    let mut db = Harness::new();
+    let client = db.connect();
+    db.requests(client, &["1 Get x", "2 Ponder x", "3 Get x", "4 Ponder x", "5 Set x 1"]);
+    db.end_turn();
+    db.flush();
+    let sum = |api: &str| {
+        let name = format!("marketplace_request_duration_seconds_sum{{api=\"{api}\"}}");
+        db.metrics(&name).remove(0).split_off(name.len() + 1)
+    };
+    assert_eq!([sum("Get"), sum("Ponder"), sum("Set")], ["0", "0.04", "0"]);
+    let flushes = db.metrics("marketplace_flush_duration_seconds_sum");
+    assert_eq!(flushes, ["marketplace_flush_duration_seconds_sum 0"], "the search is no part of the flush");
+}
+
+#[test]
 fn the_rows_of_each_commit_are_counted() {
     let mut db = Harness::new();
     let client = db.connect();

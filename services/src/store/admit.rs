@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::commits::{Acknowledged, CommitsFile, Mark, SUFFIX};
-use super::connection::configure;
+use super::connection::{Log, configure, log_of};
 use super::error::failure;
 use super::file::DatabaseFile;
 use super::schema::{Schema, examine, identify, migrate};
@@ -35,8 +35,13 @@ pub(super) fn admit<S: Schema>(
     if let Acknowledged::Mark(acknowledged) = acknowledged {
         compare(path, &commits_path, found, acknowledged)?;
     }
+    check_pages(connection, path)?;
 
     configure(connection, path, durability)?;
+    let Log { pages, .. } = log_of(connection);
+    if pages > 0 {
+        log::info!("event=log_recovered path={} pages={pages}", path.display());
+    }
     let before = found.map_or(State::default(), |mark| mark.state);
     seal.begin(before);
     migrate::<S>(connection, version).map_err(sql_failed)?;
@@ -92,6 +97,16 @@ pub(super) fn compare(
         log::info!("event=commits_ahead path={path} commits={found_commits} acknowledged={commits}");
     }
     Ok(())
+}
+
+/// Checks the pages of a file, which may be damaged where nothing is read: a page that is in use could be counted among
+/// the free ones, and be overwritten later.
+fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let said = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match said.map_err(|error| failure(path, error))? {
+        sound if sound == "ok" => Ok(()),
+        damage => Err(StoreError::Damaged(path.into(), damage.replace('\n', " "))),
+    }
 }
 
 /// Makes this another database than the one whose commits are not known any more.

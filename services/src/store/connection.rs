@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OpenFlags};
 
 use super::commits::{CommitsFile, SUFFIX};
@@ -160,4 +161,20 @@ pub(super) fn configure(
         return Err(StoreError::Failed(path.into(), what));
     }
     Ok(())
+}
+
+/// How long the write-ahead log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) pages: u32,
+    /// Those of them that are in the database file.
+    pub(super) checkpointed_pages: u32,
+}
+
+/// The log as it is. What another program's write hides just now counts as nothing, and is seen next time.
+pub(super) fn log_of(connection: &Connection) -> Log {
+    let pages = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
+    let (pages, checkpointed) = pages.unwrap_or_default();
+    let count = |pages| u32::try_from(pages).unwrap_or(0);
+    Log { pages: count(pages), checkpointed_pages: count(checkpointed) }
 }

@@ -16,8 +16,8 @@ use net::{Work, Worker};
 use rusqlite::ErrorCode;
 use rusqlite::wal::CheckpointMode;
 
-use super::connection::{Files, SharedFile};
-use super::{Committed, Durability, Log};
+use super::connection::{Files, Log, SharedFile};
+use super::{Committed, Durability};
 use crate::database::Group;
 
 /// The pages that are in the log only, at which a checkpoint is made.

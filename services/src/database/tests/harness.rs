@@ -1,6 +1,6 @@
 //! A database of a few numbers by name, and everything around it that the tests drive by hand.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,12 +17,17 @@ use crate::values::{Name, Quantity};
 
 const START: Time = Time::from_millis(1_000_000);
 
+/// What [`Api::Ponder`] takes of a turn.
+pub(super) const PONDERING: Duration = Duration::from_millis(20);
+
 /// Names are one letter long.
 type Row = (String, u32);
 
 #[derive(Clone, Copy)]
 pub(super) enum Api {
     Get,
+    /// Reads what takes [`PONDERING`] to be found.
+    Ponder,
     Set,
     /// Sets what was not set before.
     Claim,
@@ -37,17 +42,23 @@ struct Numbers {
     last_job: u64,
     /// How much of the work is done.
     finished: Rc<RefCell<usize>>,
+    now: Rc<Cell<Time>>,
 }
 
 impl Domain for Numbers {
     const SERVICE: &'static str = "db_numbers";
     type Api = Api;
     type Row = Row;
-    const APIS: &'static [(&'static str, Api)] =
-        &[("Get", Api::Get), ("Set", Api::Set), ("Claim", Api::Claim), ("Slow", Api::Slow)];
+    const APIS: &'static [(&'static str, Api)] = &[
+        ("Get", Api::Get),
+        ("Ponder", Api::Ponder),
+        ("Set", Api::Set),
+        ("Claim", Api::Claim),
+        ("Slow", Api::Slow),
+    ];
 
     fn is_write(api: Api) -> bool {
-        !matches!(api, Api::Get)
+        !matches!(api, Api::Get | Api::Ponder)
     }
 
     fn execute(
@@ -59,7 +70,10 @@ impl Domain for Numbers {
     ) -> Result<Outcome, Error> {
         let Name(name) = fields.required("name")?;
         let key = name.chars().next().expect("a name is not empty");
-        if matches!(api, Api::Get) {
+        if !Self::is_write(api) {
+            if matches!(api, Api::Ponder) {
+                self.now.set(self.now.get() + PONDERING);
+            }
             fields.finish()?;
             encode(data, &self.rows.get(&key));
             return Ok(Outcome::Done);
@@ -130,7 +144,7 @@ impl Worker<Group<Row>, u64> for HandStore {
 pub(super) struct Harness {
     node: Node<Database<Numbers>>,
     registry: Arc<Registry>,
-    now: Time,
+    now: Rc<Cell<Time>>,
     store: HandStore,
     finished: Rc<RefCell<usize>>,
 }
@@ -139,25 +153,28 @@ impl Harness {
     pub(super) fn new() -> Self {
         let store = HandStore::default();
         let finished = Rc::default();
+        let now = Rc::new(Cell::new(START));
         let numbers = Numbers {
             rows: Table::new(),
             working: VecDeque::new(),
             last_job: 0,
             finished: Rc::clone(&finished),
+            now: Rc::clone(&now),
         };
         let database = Database::new(numbers, Box::new(store.clone()));
         let registry = Arc::new(Registry::new("net"));
         let node = Node::registered(database, crate::database_limits(), 0, Arc::clone(&registry));
-        Self { node, registry, now: START, store, finished }
+        let clock = Rc::clone(&now);
+        Self { node: node.with_clock(move || clock.get()), registry, now, store, finished }
     }
 
     pub(super) fn connect(&mut self) -> Conn {
-        self.node.accept(self.now).expect("there is room")
+        self.node.accept(self.now.get()).expect("there is room")
     }
 
     /// The client's connection breaks.
     pub(super) fn disconnect(&mut self, conn: Conn) {
-        self.node.handle_input(self.now, Input::Failed(Peer::Session(conn)));
+        self.node.handle_input(self.now.get(), Input::Failed(Peer::Session(conn)));
         self.end_turn();
     }
 
@@ -174,16 +191,16 @@ impl Harness {
 
     pub(super) fn line(&mut self, conn: Conn, line: &str) {
         let line = format!("{line}\n");
-        self.node.handle_input(self.now, Input::Received(Peer::Session(conn), line.as_bytes()));
+        self.node.handle_input(self.now.get(), Input::Received(Peer::Session(conn), line.as_bytes()));
     }
 
     pub(super) fn end_turn(&mut self) {
-        self.node.end_turn(self.now);
+        self.node.end_turn(self.now.get());
     }
 
     /// A turn in which nothing happens but a wake.
     pub(super) fn wake(&mut self) {
-        self.node.handle_input(self.now, Input::Wake);
+        self.node.handle_input(self.now.get(), Input::Wake);
         self.end_turn();
     }
 
@@ -218,7 +235,7 @@ impl Harness {
 
     /// Lets time pass, without a turn.
     pub(super) fn pass(&mut self, duration: Duration) {
-        self.now = self.now + duration;
+        self.now.set(self.now.get() + duration);
     }
 
     /// The metrics whose lines begin like this.
@@ -228,7 +245,7 @@ impl Harness {
     }
 
     pub(super) fn drain(&mut self) {
-        self.node.handle_input(self.now, Input::Drain);
+        self.node.handle_input(self.now.get(), Input::Drain);
         self.end_turn();
     }
 
@@ -243,7 +260,7 @@ impl Harness {
             assert!(!matches!(output, Output::Connect(_)), "a database calls nobody");
         }
         let text = String::from_utf8(self.node.outbox(peer).to_vec()).expect("replies are UTF-8");
-        self.node.handle_input(self.now, Input::Sent(peer, text.len()));
+        self.node.handle_input(self.now.get(), Input::Sent(peer, text.len()));
         text.lines().map(to_words).collect()
     }
 }
