@@ -5,8 +5,11 @@
 //! It does not know what any API means, and keeps no session.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,8 @@ const REPLY_BYTES_MAX: usize = 8 << 20;
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// How long a call is tried again while a service restarts.
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How many requests of one kind are sent before the first reply is read.
+const PIPELINED_MAX: usize = 64;
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
@@ -32,6 +37,7 @@ pub(crate) struct Client {
     connection: Option<Connection>,
     /// Whether the service was there at the last call. If so, its absence is taken for a restart.
     was_connected: bool,
+    given_up: Arc<AtomicBool>,
     next_request_id: u64,
 }
 
@@ -48,6 +54,8 @@ pub(crate) enum CallError {
     TimedOut(String),
     /// The peer does not speak the protocol.
     Malformed(String),
+    /// Nobody waits for the reply any more: the outcome is unknown.
+    GivenUp,
 }
 
 /// The error of a reply.
@@ -59,6 +67,19 @@ pub(crate) struct ServiceError {
     pub(crate) json: Box<RawValue>,
 }
 
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Refused(error) => write!(f, "{}: {}", error.code, error.message),
+            CallError::CannotConnect(message)
+            | CallError::Broken(message)
+            | CallError::TimedOut(message)
+            | CallError::Malformed(message) => f.write_str(message),
+            CallError::GivenUp => f.write_str("given up before the answer came"),
+        }
+    }
+}
+
 impl Client {
     /// A client of `server`, written `HOST:PORT`. Nothing is connected yet.
     pub(crate) fn new(server: &str, reply_timeout: Duration) -> Client {
@@ -67,6 +88,7 @@ impl Client {
             reply_timeout,
             connection: None,
             was_connected: false,
+            given_up: Arc::default(),
             next_request_id: 1,
         }
     }
@@ -74,6 +96,11 @@ impl Client {
     /// The address as it was given.
     pub(crate) fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Once this is set, whichever thread does so, nothing more is sent.
+    pub(crate) fn given_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.given_up)
     }
 
     /// Connects unless a living connection is at hand.
@@ -121,16 +148,54 @@ impl Client {
         }
     }
 
+    /// Calls `api` with each of `all` in turn, and waits for no reply before it sends the next few. No call is tried
+    /// again.
+    pub(crate) fn call_all(
+        &mut self,
+        api: &str,
+        all: &[Data],
+    ) -> Result<Vec<Result<Box<RawValue>, ServiceError>>, CallError> {
+        let mut replies = Vec::with_capacity(all.len());
+        for some in all.chunks(PIPELINED_MAX) {
+            match self.exchange(api, some) {
+                Ok(some) => replies.extend(some),
+                Err(error) => {
+                    self.connection = None;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(replies)
+    }
+
     fn attempt(&mut self, api: &str, data: &Data) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
+        let mut replies = self.exchange(api, std::slice::from_ref(data))?;
+        Ok(replies.pop().expect("there is a reply to each request"))
+    }
+
+    /// Sends a request with each of `all`, and returns as many replies.
+    fn exchange(
+        &mut self,
+        api: &str,
+        all: &[Data],
+    ) -> Result<Vec<Result<Box<RawValue>, ServiceError>>, CallError> {
         self.connect()?;
-        let request_id = self.next_request_id.to_string();
-        self.next_request_id += 1;
-        let request = Request { r#type: "Request", request_id: &request_id, api, data };
-        let mut line = serde_json::to_vec(&request).expect("a request of JSON texts is JSON");
-        line.push(b'\n');
+        let first_id = self.next_request_id;
+        let mut lines = Vec::new();
+        for data in all {
+            let request_id = self.next_request_id.to_string();
+            self.next_request_id += 1;
+            let request = Request { r#type: "Request", request_id: &request_id, api, data };
+            serde_json::to_writer(&mut lines, &request).expect("a request of JSON texts is JSON");
+            lines.push(b'\n');
+        }
+        if self.given_up.load(Ordering::Relaxed) {
+            return Err(CallError::GivenUp);
+        }
         let connection = self.connection.as_mut().expect("connect() succeeded");
-        let reply = connection.exchange(&line, self.reply_timeout)?;
-        parse_reply(&reply, &request_id)
+        connection.send(&lines, self.reply_timeout)?;
+        let ids = first_id..self.next_request_id;
+        ids.map(|id| parse_reply(&connection.receive(self.reply_timeout)?, &id.to_string())).collect()
     }
 }
 
@@ -219,16 +284,16 @@ impl Connection {
         silent && blocking_again && self.received.is_empty()
     }
 
-    fn exchange(&mut self, request: &[u8], timeout: Duration) -> Result<Vec<u8>, CallError> {
+    fn send(&mut self, lines: &[u8], timeout: Duration) -> Result<(), CallError> {
+        let written =
+            self.stream.set_write_timeout(Some(timeout)).and_then(|()| self.stream.write_all(lines));
+        written.map_err(|error| lost(&error, timeout))
+    }
+
+    /// The next line.
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let deadline = Instant::now() + timeout;
-        let lost = |error: io::Error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                CallError::TimedOut(format!("no answer within {} ms", timeout.as_millis()))
-            }
-            _ => CallError::Broken(format!("the connection broke: {error}")),
-        };
-        self.stream.set_write_timeout(Some(timeout)).map_err(lost)?;
-        self.stream.write_all(request).map_err(lost)?;
+        let lost = |error: io::Error| lost(&error, timeout);
         let mut chunk = [0; 16 << 10];
         let mut searched = 0;
         loop {
@@ -254,6 +319,16 @@ impl Connection {
                 Err(error) => return Err(lost(error)),
             }
         }
+    }
+}
+
+/// What it means that nothing more was sent or received.
+fn lost(error: &io::Error, timeout: Duration) -> CallError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            CallError::TimedOut(format!("no answer within {} ms", timeout.as_millis()))
+        }
+        _ => CallError::Broken(format!("the connection broke: {error}")),
     }
 }
 

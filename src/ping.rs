@@ -38,18 +38,10 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     }
     match probe(server, Duration::from_millis(timeout_ms)) {
         Ok(data) => print(&text::json_line(data.get())),
-        Err(CallError::Refused(error)) => {
-            report(&format!("error: {}: {}", text::escape(&error.code), text::escape(&error.message)));
-            ExitCode::from(command_line::FAILED)
-        }
-        Err(
-            CallError::CannotConnect(message)
-            | CallError::Broken(message)
-            | CallError::TimedOut(message)
-            | CallError::Malformed(message),
-        ) => {
-            report(&format!("error: {}", text::escape(&message)));
-            ExitCode::from(command_line::CANNOT_CONNECT)
+        Err(error) => {
+            report(&format!("error: {}", text::escape(&error.to_string())));
+            let answered = matches!(error, CallError::Refused(_));
+            ExitCode::from(if answered { command_line::FAILED } else { command_line::CANNOT_CONNECT })
         }
     }
 }

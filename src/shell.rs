@@ -5,35 +5,44 @@
 
 mod arguments;
 mod buyer;
+mod call;
+mod cart;
 mod command;
 mod common;
+mod editor;
 mod engine;
+mod history;
+mod input;
 mod interactive;
-mod password;
+mod money;
 mod reply;
 mod seller;
 mod session;
+mod table;
+mod terminal;
 mod view;
 
-use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use getopts::{Options, ParsingStyle};
 
 pub(crate) use buyer::BUYER;
+use call::Caller;
 use command::Role;
-use engine::Engine;
+use editor::Editor;
+use engine::{Engine, SESSION_VARIABLE, given_session};
+use input::{Input, Plain, ReadError};
 pub(crate) use seller::SELLER;
-use session::{Session, SessionFile, state_dir};
+use session::{Session, SessionFile, create_private_dir, state_dir};
 
-use crate::client::{CallError, Client, check_address};
+use crate::client::{CallError, check_address};
 use crate::command_line::{self, parse, report, usage_error, write_out};
 use crate::text;
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
-const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 
 /// Runs the subcommand of `role`.
 pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
@@ -58,42 +67,67 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     }
     let state_dir = state_dir();
     let session_file = state_dir.as_deref().map(|dir| SessionFile::new(dir, role.name, &server));
-    let given = matches
-        .opt_str("session")
-        .or_else(|| std::env::var(SESSION_VARIABLE).ok().filter(|id| !id.is_empty()));
-    let session = match given {
+    let session = match matches.opt_str("session").or_else(given_session) {
         Some(session_id) => Some(Session { session_id, username: None }),
-        None => session_file.as_ref().and_then(SessionFile::load),
+        None => session_file.as_ref().and_then(load_session),
     };
     let mut engine = Engine {
         role,
-        client: Client::new(&server, REPLY_TIMEOUT),
+        caller: Caller::new(&server, REPLY_TIMEOUT),
+        input: Input::for_command(),
         session,
         session_file,
         json: matches.opt_present("json"),
-        usage_prefix: String::new(),
+        is_single: !matches.free.is_empty(),
     };
-    if !matches.free.is_empty() {
-        engine.usage_prefix = format!("marketplace {} ", role.name);
+    if engine.is_single {
         return ExitCode::from(engine.run(&matches.free));
     }
-    if !io::stdin().is_terminal() {
-        return ExitCode::from(interactive::run_script(&mut engine));
+    if engine.input.is_terminal() {
+        if let Err(code) = greet(&mut engine) {
+            return code;
+        }
+        match open_terminal(role, state_dir.as_deref()) {
+            Ok(input) => engine.input = input,
+            Err(message) => {
+                report(&format!("error: cannot use the terminal: {message}"));
+                return ExitCode::from(command_line::FAILED);
+            }
+        }
     }
-    if let Err(code) = greet(&mut engine) {
-        return code;
+    ExitCode::from(interactive::run(&mut engine))
+}
+
+fn load_session(file: &SessionFile) -> Option<Session> {
+    file.load().unwrap_or_else(|error| {
+        let path = text::escape(&file.path().to_string_lossy());
+        report(&format!("The login kept in {path} cannot be read: {error}"));
+        None
+    })
+}
+
+/// The terminal as a source of many lines.
+fn open_terminal(role: &'static Role, state_dir: Option<&Path>) -> Result<Input, String> {
+    if !Editor::is_supported() {
+        return Plain::open().map(Input::Plain).map_err(|error| error.to_string());
     }
-    let history = state_dir.map(|dir| dir.join(format!("history-{}", role.name)));
-    ExitCode::from(interactive::run_terminal(&mut engine, history.as_deref()))
+    // A history that cannot be kept is no reason not to work.
+    let dir = state_dir.filter(|dir| create_private_dir(dir).is_ok());
+    let history: Option<PathBuf> = dir.map(|dir| dir.join(format!("history-{}", role.name)));
+    match Editor::open(role, history) {
+        Ok(editor) => Ok(Input::Editor(Box::new(editor))),
+        Err(ReadError::Failed(message)) => Err(message),
+        Err(_) => Err("it was interrupted".to_owned()),
+    }
 }
 
 /// Connects first: whoever opens a shell wants to know at once that the service is not there.
 fn greet(engine: &mut Engine) -> Result<(), ExitCode> {
-    if let Err(CallError::CannotConnect(message)) = engine.client.connect() {
+    if let Err(CallError::CannotConnect(message)) = engine.caller.client().connect() {
         report(&format!("error: {}", text::escape(&message)));
         return Err(ExitCode::from(command_line::CANNOT_CONNECT));
     }
-    let server = text::escape(engine.client.server());
+    let server = text::escape(engine.caller.client().server());
     write_out(&format!("Connected to {server}. `help` lists the commands, Ctrl-D leaves.\n")).map_err(
         |error| {
             command_line::report_output_error(&error);
@@ -111,7 +145,10 @@ the lines of standard input as commands, up to the first that fails.
 
 Results are tables on a terminal and tab-separated values without a header elsewhere. With
 --json, an error of the service is printed to standard output, as {{\"error\":{{…}}}}.
-A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace).
+A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace). Where it cannot
+be, login fails, unless --json prints the session.
+A password is taken from MARKETPLACE_PASSWORD in the environment, or else asked for; in a pipe
+it is the next line.
 
 Exit status: 0 done, 1 the service answered with an error or its answer was lost, 2 usage,
 3 cannot connect.

@@ -14,6 +14,11 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// `text` so that what is written from right to left in it leaves the order of what stands around it alone.
+pub(crate) fn isolate(text: String) -> String {
+    if text.chars().any(is_right_to_left) { format!("\u{2068}{text}\u{2069}") } else { text }
+}
+
 /// `json` as one line: as it was sent, or with what a terminal might act upon as JSON escapes.
 pub(crate) fn json_line(json: &str) -> String {
     let mut line = if io::stdout().is_terminal() { escape_json(json) } else { json.to_owned() };
@@ -40,6 +45,12 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether `c` stands in one of the blocks that Unicode sets aside for scripts written from right to left.
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}'
+        | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +60,13 @@ mod tests {
         assert_eq!(escape("a\x1b[2Jb\n\t\u{7f}\u{9b}"), "a\\u{1b}[2Jb\\n\\t\\u{7f}\\u{9b}");
         assert_eq!(escape("\u{202e}gnp.exe"), "\\u{202e}gnp.exe");
         assert_eq!(escape("Žluťoučký \\ 書"), "Žluťoučký \\ 書");
+    }
+
+    #[test]
+    fn text_from_right_to_left_is_isolated() {
+        assert_eq!(isolate("ספר 1".to_owned()), "\u{2068}ספר 1\u{2069}");
+        assert_eq!(isolate("كتاب".to_owned()), "\u{2068}كتاب\u{2069}");
+        assert_eq!(isolate("Žluťoučký 書 📚".to_owned()), "Žluťoučký 書 📚");
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
         }
     }
     match free.next() {
+        // The word may be a password.
+        Some(_) if command.secrets().next().is_some() => {
+            Err("there is a word too many; quotation marks hold words together".to_owned())
+        }
         Some(word) => Err(format!("{word:?} is one word too many")),
         None => Ok(Arguments::Call { data, json: matches.opt_present("json") }),
     }
@@ -162,6 +166,10 @@ mod tests {
         assert_eq!(data("search").unwrap(), "{}", "what is too little is the service's to say");
         assert_eq!(data("items --sold-out").unwrap(), r#"{"sold_out":true}"#);
         assert_eq!(data("login ann").unwrap(), r#"{"username":"ann"}"#);
+        let expected = r#"{"password":"secret2","username":"ann"}"#;
+        for line in ["login ann secret2", "login ann --password secret2", "login --user ann secret2"] {
+            assert_eq!(data(line).unwrap(), expected, "{line}");
+        }
     }
 
     #[test]
@@ -203,6 +211,9 @@ mod tests {
         assert!(data("item 1:42 --item 1:43").unwrap_err().contains("1:42"), "given in both ways");
         assert!(data("search --category one").unwrap_err().contains("CATEGORY"));
         assert!(data("search --categories 1").is_err());
+        for line in ["login ann secret2 x", "create-account ann secret2"] {
+            assert!(!data(line).unwrap_err().contains("secret2"), "a password must not be repeated: {line}");
+        }
         assert!(data("search --limit 1 --limit 2").is_err());
     }
 

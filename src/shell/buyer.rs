@@ -35,7 +35,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Optional,
         repeat: Repeat::Always,
-        view: View::List { rows: "items", columns: ITEM_COLUMNS, footer: "{total} found." },
+        view: View::Items { footer: "{total} found." },
     },
     Command {
         name: "item",

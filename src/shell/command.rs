@@ -68,7 +68,7 @@ pub(crate) struct Parameter {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Text,
-    /// Text that is asked for if it was not given.
+    /// Text that nobody should see, asked for if it was not given.
     Password,
     /// As `Password`, and on a terminal asked for twice.
     NewPassword,
@@ -119,24 +119,33 @@ impl Parameter {
         self.flag.to_uppercase()
     }
 
-    /// Whether the value is typed without echo, and so never by position.
+    /// Whether nobody should see the value. Usage lines do not propose to give it.
     pub(crate) fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Password | Kind::NewPassword)
     }
 }
 
 impl Command {
+    /// Whether carrying it out shows something and changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        !matches!(self.view, View::Sentence(_) | View::Purchase)
+    }
+
+    /// The parameters whose values nobody should see.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static Parameter> {
+        self.parameters.iter().filter(|parameter| parameter.is_secret())
+    }
+
     /// The usage line without the program's name, such as `price ITEM PRICE [OPTION]…`.
     pub(crate) fn usage_line(&self) -> String {
         let mut line = self.name.to_owned();
         for parameter in self.parameters {
             let placeholder = parameter.placeholder();
             let form = match (parameter.positional, parameter.kind) {
+                _ if parameter.is_secret() => continue,
                 (true, Kind::TextList) => format!("{placeholder}…"),
                 (true, _) => placeholder,
-                (false, _) if parameter.required && !parameter.is_secret() => {
-                    format!("--{} {placeholder}", parameter.flag)
-                }
+                (false, _) if parameter.required => format!("--{} {placeholder}", parameter.flag),
                 _ => continue,
             };
             line.push(' ');

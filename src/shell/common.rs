@@ -13,6 +13,9 @@ pub(crate) const LIMIT: Parameter =
 pub(crate) const CURSOR: Parameter =
     Parameter::optional("cursor", "cursor", Kind::Text, "where to go on, as the page before said");
 
+const PASSWORD_HELP: &str = "the password, for scripts of no consequence: others can see it in the list of processes. \
+                             Left out, it is MARKETPLACE_PASSWORD of the environment, or asked for";
+
 /// Brings a session.
 pub(crate) const LOGIN: Command = Command {
     name: "login",
@@ -20,12 +23,7 @@ pub(crate) const LOGIN: Command = Command {
     summary: "log in, and stay so for later commands",
     parameters: &[
         Parameter::required("user", "username", Kind::Text, "the user name").positional(),
-        Parameter::required(
-            "password",
-            "password",
-            Kind::Password,
-            "the password (others may see it; better left out)",
-        ),
+        Parameter::required("password", "password", Kind::Password, PASSWORD_HELP).positional(),
     ],
     session: SessionUse::Starts,
     // A login that was lost leaves at worst a session that nobody uses and that times out.
@@ -56,10 +54,5 @@ pub(crate) const PING: Command = Command {
 pub(crate) const ACCOUNT: &[Parameter] = &[
     Parameter::required("name", "name", Kind::Text, "the name that others see").positional(),
     Parameter::optional("username", "username", Kind::Text, "the name to log in with, if another"),
-    Parameter::required(
-        "password",
-        "password",
-        Kind::NewPassword,
-        "the password (others may see it; better left out)",
-    ),
+    Parameter::required("password", "password", Kind::NewPassword, PASSWORD_HELP),
 ];

@@ -2,41 +2,66 @@
 //! session. The same for both roles, and for one command as for many.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use serde_json::value::RawValue;
 
 use super::arguments::{self, Arguments, raw};
+use super::call::Caller;
+use super::cart;
 use super::command::{Command, Kind, Repeat, Role, SessionUse};
-use super::password;
+use super::input::{Input, ReadError};
 use super::reply::string_at;
-use super::session::{Session, SessionFile};
-use super::view::{self, Target};
-use crate::client::{CallError, Client, Data};
+use super::session::{NewSessionFile, Session, SessionFile};
+use super::view::{self, Target, View};
+use crate::client::{CallError, Data};
 use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, report, report_output_error, write_out};
 use crate::text::{self, escape};
 
 /// A role's commands, a connection and a session.
 pub(crate) struct Engine {
     pub(crate) role: &'static Role,
-    pub(crate) client: Client,
+    pub(crate) caller: Caller,
+    /// Where passwords come from, and lines if there are many.
+    pub(crate) input: Input,
     pub(crate) session: Option<Session>,
     /// Where a login is kept. `None` where the environment names no place for it.
     pub(crate) session_file: Option<SessionFile>,
     /// Print each reply as JSON.
     pub(crate) json: bool,
-    /// What stands before a command in its usage line: nothing within a shell.
-    pub(crate) usage_prefix: String,
+    /// There is one command only, so a login is of use only if it is kept.
+    pub(crate) is_single: bool,
 }
 
 /// Why a command did not do what it should.
 enum Failure {
     Usage(String),
-    Call { error: CallError, json: bool, hint: Option<&'static str> },
+    /// Ctrl-C came before anything was done.
+    Interrupted,
+    /// The login would be lost. It says why.
+    NotKept(String),
+    Call {
+        error: CallError,
+        json: bool,
+        hint: Option<&'static str>,
+    },
     Output(io::Error),
 }
 
+/// The width of a terminal that does not tell it.
+const COLUMNS_DEFAULT: u16 = 80;
+/// Gives the session that a run uses, unless an option does.
+pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
+const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
+const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
+                             `login --json` and give it as MARKETPLACE_SESSION.";
 const HINT_LOGIN: &str = "Log in first: login USER";
 const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
+
+/// The session that the environment gives.
+pub(crate) fn given_session() -> Option<String> {
+    from_environment(SESSION_VARIABLE)
+}
 
 impl Engine {
     /// Carries out one command and returns its exit code, 0 if all went well. Whatever there is to
@@ -56,14 +81,19 @@ impl Engine {
     }
 
     fn command(&self, name: &str) -> Result<&'static Command, Failure> {
-        let unknown = || Failure::Usage(format!("no command {name:?}; `help` lists them all"));
+        let shown: String = name.chars().take(40).collect();
+        let unknown = || Failure::Usage(format!("no command {shown:?}; `help` lists them all"));
         self.role.command(name).ok_or_else(unknown)
     }
 
     fn help(&self, words: &[String]) -> Result<(), Failure> {
         let help = match words.first() {
             None => self.role.overview(),
-            Some(name) => arguments::help(self.command(name)?, &self.usage_prefix),
+            Some(name) => {
+                let prefix =
+                    if self.is_single { format!("marketplace {} ", self.role.name) } else { String::new() };
+                arguments::help(self.command(name)?, &prefix)
+            }
         };
         write_out(&help).map_err(Failure::Output)
     }
@@ -74,9 +104,16 @@ impl Engine {
             Arguments::Help => return self.help(&[command.name.to_owned()]),
             Arguments::Call { data, json } => (data, json || self.json),
         };
-        for parameter in command.parameters.iter().filter(|parameter| parameter.is_secret()) {
+        // Whoever cannot keep a login should know before there is one.
+        let kept = (command.session == SessionUse::Starts).then(|| self.new_session_file());
+        if let Some(Err(why)) = &kept
+            && self.is_lost_if_not_kept(json)
+        {
+            return Err(Failure::NotKept(why.clone()));
+        }
+        for parameter in command.secrets() {
             if !data.contains_key(parameter.field) {
-                let password = password::ask(parameter.kind == Kind::NewPassword).map_err(usage)?;
+                let password = self.password(command, parameter.kind == Kind::NewPassword)?;
                 data.insert(parameter.field, raw(&password));
             }
         }
@@ -84,8 +121,35 @@ impl Engine {
             let hint = Self::hint(command, &data, &error);
             Failure::Call { error, json, hint }
         })?;
-        self.follow_session(command, &data, &reply);
-        show(command, &reply, json).map_err(Failure::Output)
+        if let Some(kept) = kept {
+            self.begin_session(&data, &reply, kept, json)?;
+        }
+        if command.session == SessionUse::Ends {
+            self.forget_session();
+        }
+        self.show(command, &reply, json).map_err(Failure::Output)
+    }
+
+    /// A password from the environment, or else from the input. A person is asked for a new one twice.
+    fn password(&mut self, command: &Command, is_new: bool) -> Result<String, Failure> {
+        if let Some(password) = from_environment(PASSWORD_VARIABLE) {
+            return Ok(password);
+        }
+        let usage = |why: &str| Failure::Usage(format!("{why}; `{} -h` explains", command.name));
+        let asks_a_person = self.input.is_terminal();
+        let mut ask = |question| {
+            self.input.secret(question).map_err(|error| match error {
+                ReadError::Interrupted => Failure::Interrupted,
+                ReadError::End => usage("no password was given"),
+                ReadError::Refused(what) => usage(&what),
+                ReadError::Failed(what) => usage(&format!("cannot read the password: {what}")),
+            })
+        };
+        let password = ask("Password: ")?;
+        if is_new && asks_a_person && ask("The same again: ")? != password {
+            return Err(usage("the two passwords differ"));
+        }
+        Ok(password)
     }
 
     fn call(&mut self, command: &Command, data: &mut Data) -> Result<Box<RawValue>, CallError> {
@@ -94,7 +158,7 @@ impl Engine {
         if sends_session && let Some(session) = &self.session {
             data.insert("session_id", raw(&session.session_id));
         }
-        let result = self.client.call(command.api, data, repeatable);
+        let result = self.send(command, data, repeatable);
         if !sends_session || !result.as_ref().is_err_and(says_not_logged_in) {
             return result;
         }
@@ -105,7 +169,12 @@ impl Engine {
         // Browsing needs no login, so one from long ago is no reason to refuse it.
         report("Your session has ended; going on without one.");
         data.remove("session_id");
-        self.client.call(command.api, data, repeatable)
+        self.send(command, data, repeatable)
+    }
+
+    fn send(&mut self, command: &Command, data: &Data, repeatable: bool) -> Result<Box<RawValue>, CallError> {
+        let (api, data) = (command.api, data.clone());
+        self.caller.call(self.input.terminal(), move |client| client.call(api, &data, repeatable))
     }
 
     /// Drops the session, here and in its file. Returns whether it was the login kept there, and
@@ -117,34 +186,88 @@ impl Engine {
         }
     }
 
-    /// Keeps the session that a login brought, and drops the one that a logout ended.
-    fn follow_session(&mut self, command: &Command, data: &Data, reply: &RawValue) {
-        match command.session {
-            SessionUse::Starts => {
-                let Some(session_id) = string_at(reply, "session_id") else {
-                    return report("The service sent no session ID.");
-                };
-                let username = data.get("username").and_then(|name| serde_json::from_str(name.get()).ok());
-                let session = Session { session_id, username };
-                match self.session_file.as_ref().map(|file| file.store(&session)) {
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => {
-                        report(&format!("The login cannot be kept for later commands: {error}"))
-                    }
-                    None => report("The login cannot be kept for later commands: HOME is not set."),
-                }
-                self.session = Some(session);
-            }
-            SessionUse::Ends => {
-                self.forget_session();
-            }
-            SessionUse::Unused | SessionUse::Optional | SessionUse::Required => {}
+    /// The file for the session to come. An `Err` says why there is none.
+    fn new_session_file(&self) -> Result<NewSessionFile, String> {
+        match &self.session_file {
+            Some(file) => file.replace().map_err(|error| self.explain_not_kept(&error)),
+            None => Err("the login cannot be kept: neither HOME nor XDG_STATE_HOME is set".to_owned()),
         }
+    }
+
+    fn explain_not_kept(&self, error: &io::Error) -> String {
+        let dir = self.session_file.as_ref().and_then(|file| file.path().parent());
+        format!("the login cannot be kept in {}: {error}", dir.unwrap_or(Path::new(".")).display())
+    }
+
+    /// Whether nobody would have the session of a login that is not kept.
+    fn is_lost_if_not_kept(&self, json: bool) -> bool {
+        self.is_single && !json
+    }
+
+    /// Uses the session that a login brought, and keeps it if it can.
+    fn begin_session(
+        &mut self,
+        data: &Data,
+        reply: &RawValue,
+        kept: Result<NewSessionFile, String>,
+        json: bool,
+    ) -> Result<(), Failure> {
+        let Some(session_id) = string_at(reply, "session_id") else {
+            let error = CallError::Malformed("the service sent no session ID".to_owned());
+            return Err(Failure::Call { error, json, hint: None });
+        };
+        let username = data.get("username").and_then(|name| serde_json::from_str(name.get()).ok());
+        let session = Session { session_id, username };
+        let kept = kept.and_then(|file| file.keep(&session).map_err(|error| self.explain_not_kept(&error)));
+        match kept {
+            Err(why) if self.is_lost_if_not_kept(json) => {
+                let logout = Data::from([("session_id", raw(&session.session_id))]);
+                // A session that stays is of no use to anybody, and times out.
+                let _ = self.caller.client().call("Logout", &logout, true);
+                return Err(Failure::NotKept(why));
+            }
+            Err(why) => report(&format!("Later commands will not know of this login: {}", escape(&why))),
+            Ok(()) if self.is_single && given_session().is_some() => {
+                report(&format!(
+                    "Later commands use the session in {SESSION_VARIABLE}, as long as it is set."
+                ));
+            }
+            Ok(()) => {}
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Shows a reply, and of a cart also what the service says about its items.
+    fn show(&mut self, command: &Command, reply: &RawValue, json: bool) -> io::Result<()> {
+        if json {
+            return write_out(&text::json_line(reply.get()));
+        }
+        let shown = match (&command.view, target()) {
+            (View::Cart, target @ Target::Terminal { .. }) => {
+                let item_ids = cart::item_ids(reply);
+                let fetched =
+                    self.caller.call(self.input.terminal(), move |client| cart::fetch(client, item_ids));
+                let items = fetched.unwrap_or_else(|error| {
+                    report(&format!("What is in the cart is not known: {}", escape(&error.to_string())));
+                    cart::Items::new()
+                });
+                cart::render(reply, &items, target)
+            }
+            (view, target) => view::render(view, reply, target),
+        };
+        write_out(&shown)?;
+        if let Some(cursor) = string_at(reply, "next_cursor") {
+            let word = shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
+            report(&format!("There is more: repeat the command with --cursor {}", escape(&word)));
+        }
+        Ok(())
     }
 
     fn hint(command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
             CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
+            CallError::GivenUp => (!command.only_reads()).then_some(HINT_UNKNOWN_OUTCOME),
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
                 (!is_repeatable(command, data)).then_some(HINT_UNKNOWN_OUTCOME)
             }
@@ -160,6 +283,11 @@ impl Failure {
             Failure::Usage(message) => {
                 report(&format!("error: {}", escape(message)));
                 USAGE
+            }
+            Failure::Interrupted => FAILED,
+            Failure::NotKept(why) => {
+                report(&format!("error: {}\n{HINT_NOT_KEPT}", escape(why)));
+                FAILED
             }
             Failure::Output(error) => {
                 report_output_error(error);
@@ -183,26 +311,12 @@ fn explain_call(error: &CallError, json: bool) {
                 report_output_error(&error);
             }
         }
-        CallError::Refused(refusal) => {
-            report(&format!("error: {}: {}", escape(&refusal.code), escape(&refusal.message)));
-        }
-        CallError::CannotConnect(message)
-        | CallError::Broken(message)
-        | CallError::TimedOut(message)
-        | CallError::Malformed(message) => report(&format!("error: {}", escape(message))),
+        error => report(&format!("error: {}", escape(&error.to_string()))),
     }
 }
 
-fn show(command: &Command, reply: &RawValue, json: bool) -> io::Result<()> {
-    if json {
-        return write_out(&text::json_line(reply.get()));
-    }
-    write_out(&view::render(&command.view, reply, target()))?;
-    if let Some(cursor) = string_at(reply, "next_cursor") {
-        let word = shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
-        report(&format!("There is more: repeat the command with --cursor {}", escape(&word)));
-    }
-    Ok(())
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn target() -> Target {
@@ -210,8 +324,10 @@ fn target() -> Target {
     if !out.is_terminal() {
         return Target::Plain;
     }
-    let width = rustix::termios::tcgetwinsize(&out).ok().map(|size| size.ws_col).filter(|&width| width > 0);
-    Target::Terminal { width }
+    let size = rustix::termios::tcgetwinsize(&out).ok().map(|size| size.ws_col);
+    let variable = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = [size, variable].into_iter().flatten().filter(|&columns| columns > 0).min();
+    Target::Terminal { width: width.unwrap_or(COLUMNS_DEFAULT) }
 }
 
 fn is_repeatable(command: &Command, data: &Data) -> bool {

@@ -2,7 +2,7 @@
 
 use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
 use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
-use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
+use super::view::{RATING_COLUMNS, View};
 
 /// The seller's shell.
 pub(crate) static SELLER: Role =
@@ -60,7 +60,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::Sentence("Item {item_id}: priced at {price}."),
+        view: View::Sentence("Item {item_id}: priced at {$price}."),
     },
     Command {
         name: "units",
@@ -91,7 +91,7 @@ const COMMANDS: &[Command] = &[
         ],
         session: SessionUse::Required,
         repeat: Repeat::Always,
-        view: View::List { rows: "items", columns: ITEM_COLUMNS, footer: "" },
+        view: View::Items { footer: "" },
     },
     PING,
 ];

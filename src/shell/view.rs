@@ -1,22 +1,24 @@
 //! How replies are shown: as a table or a sentence on a terminal, as tab-separated values elsewhere.
 //!
-//! Numbers are shown with the digits that the service sent. Values from the service are escaped;
-//! a field that is missing shows as `-`, so that a newer service can still be used.
+//! Programs get numbers with the digits that the service sent, people get prices with two decimals. Values from the
+//! service are escaped; a field that is missing shows as `-`, so that a newer service can still be used.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::value::RawValue;
 
-use super::reply::{cell, cell_at, elements, fields, find};
+use super::cart;
+use super::money;
+use super::reply::{cell_at, elements, find};
+use super::table::{self, Column};
 use crate::text;
 
 /// How a command's reply is shown.
 pub(crate) enum View {
-    /// A sentence with the reply's fields in braces; in a pipe only the values of those fields.
+    /// A sentence with the reply's fields in braces, prices as `{$price}`; in a pipe only the values of those fields.
     Sentence(&'static str),
     /// One object, found at the path `object`, or the reply itself if that is empty.
     Record { object: &'static str, columns: &'static [Column] },
-    /// The objects of the array `rows`, and on a terminal the sentence `footer` below them.
-    List { rows: &'static str, columns: &'static [Column], footer: &'static str },
+    /// The items of a page, and on a terminal the sentence `footer` below them.
+    Items { footer: &'static str },
     /// A cart, which maps item IDs to quantities.
     Cart,
     /// One purchase: a line for each item in it.
@@ -25,62 +27,59 @@ pub(crate) enum View {
     Purchases,
 }
 
-/// A column of a table.
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
-    /// The fields to follow from the row's object, joined by dots.
-    path: &'static str,
-    align: CellAlignment,
-}
-
-/// The columns of an item.
+/// All about an item.
 pub(crate) const ITEM_COLUMNS: &[Column] = &[
-    text_column("Item", "item_id"),
-    text_column("Name", "name"),
-    number_column("Category", "category"),
-    text_column("Keywords", "keywords"),
-    text_column("Condition", "condition"),
-    number_column("Price", "price"),
-    number_column("Quantity", "quantity"),
-    number_column("Seller", "seller_id"),
-    number_column("Up", "feedback.up"),
-    number_column("Down", "feedback.down"),
+    Column::text("Item", "item_id"),
+    Column::text("Name", "name"),
+    Column::number("Category", "category"),
+    Column::text("Keywords", "keywords"),
+    Column::text("Condition", "condition"),
+    Column::price("Price", "price"),
+    Column::number("Quantity", "quantity"),
+    Column::number("Seller", "seller_id"),
+    Column::number("Up", "feedback.up"),
+    Column::number("Down", "feedback.down"),
 ];
 
-/// The columns of a seller's rating.
+/// A seller's rating.
 pub(crate) const RATING_COLUMNS: &[Column] = &[
-    number_column("Seller", "seller_id"),
-    text_column("Name", "name"),
-    number_column("Up", "feedback.up"),
-    number_column("Down", "feedback.down"),
-    number_column("Sold", "items_sold"),
+    Column::number("Seller", "seller_id"),
+    Column::text("Name", "name"),
+    Column::number("Up", "feedback.up"),
+    Column::number("Down", "feedback.down"),
+    Column::number("Sold", "items_sold"),
 ];
 
-const CART_COLUMNS: &[Column] = &[text_column("Item", ""), number_column("Quantity", "")];
+/// What fits of an item in a line of 80 columns. The category stands in its ID.
+const ITEM_LIST_COLUMNS: &[Column] = &[
+    Column::text("Item", "item_id"),
+    Column::text("Name", "name"),
+    Column::text("Keywords", "keywords").rank(4),
+    Column::text("Condition", "condition").rank(1),
+    Column::price("Price", "price"),
+    Column::number("Units", "quantity"),
+    Column::number("Seller", "seller_id").rank(3),
+    Column::number("Up/Down", "feedback.up/feedback.down").rank(2),
+];
 
 /// Those of the purchase come first, then those of the item bought.
-const PURCHASE_COLUMNS: &[Column] =
-    &[text_column("Purchase", "purchase_id"), text_column("At", "at"), number_column("Total", "total")];
-const BOUGHT_COLUMNS: &[Column] = &[
-    text_column("Item", "item_id"),
-    text_column("Name", "name"),
-    number_column("Quantity", "quantity"),
-    number_column("Price", "price"),
+const PURCHASE_COLUMNS: &[Column] = &[
+    Column::text("Purchase", "purchase_id").rank(1),
+    Column::text("At", "at").rank(3),
+    Column::price("Total", "total").rank(2),
 ];
-
-const fn text_column(title: &'static str, path: &'static str) -> Column {
-    Column { title, path, align: CellAlignment::Left }
-}
-
-const fn number_column(title: &'static str, path: &'static str) -> Column {
-    Column { title, path, align: CellAlignment::Right }
-}
+const BOUGHT_COLUMNS: &[Column] = &[
+    Column::text("Item", "item_id"),
+    Column::text("Name", "name"),
+    Column::number("Quantity", "quantity"),
+    Column::price("Price", "price"),
+];
 
 /// Where the text is going to be read.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
-    /// A terminal, of so many columns if that is known.
-    Terminal { width: Option<u16> },
+    /// A terminal of so many columns.
+    Terminal { width: u16 },
     /// A pipe or a file.
     Plain,
 }
@@ -92,37 +91,54 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
         View::Record { object, columns } => {
             let object = if object.is_empty() { Some(data) } else { find(data, object) };
             let cells = object.map(|object| row(object, columns)).unwrap_or_default();
-            render_record(columns, cells, target)
+            match target {
+                Target::Terminal { width } => table::record(columns, cells, width),
+                Target::Plain => plain(vec![cells]),
+            }
         }
-        View::List { rows, columns, footer } => {
-            let rows = elements(data, rows).into_iter().map(|object| row(object, columns)).collect();
-            render_rows(columns.iter(), rows, target) + &terminal_only(footer, data, target)
+        View::Items { footer } => {
+            let columns = match target {
+                Target::Terminal { .. } => ITEM_LIST_COLUMNS,
+                Target::Plain => ITEM_COLUMNS,
+            };
+            let rows = elements(data, "items").into_iter().map(|item| row(item, columns)).collect();
+            render_rows(columns, rows, target) + &terminal_only(footer, data, target)
         }
-        View::Cart => render_rows(CART_COLUMNS.iter(), cart_rows(data), target),
-        View::Purchase => {
-            render_rows(PURCHASE_COLUMNS.iter().chain(BOUGHT_COLUMNS), purchase_rows(data), target)
-        }
+        View::Cart => cart::render(data, &cart::Items::default(), target),
+        View::Purchase => render_purchases(vec![data], target),
         View::Purchases => {
-            let rows = elements(data, "purchases").into_iter().flat_map(purchase_rows).collect();
-            render_rows(PURCHASE_COLUMNS.iter().chain(BOUGHT_COLUMNS), rows, target)
+            render_purchases(elements(data, "purchases"), target)
                 + &terminal_only("Purchases so far: {purchases_count}.", data, target)
         }
+    }
+}
+
+/// Renders rows of cells: for people with titles, or with a word where there is none.
+pub(crate) fn render_rows(columns: &[Column], rows: Vec<Vec<String>>, target: Target) -> String {
+    match target {
+        Target::Plain => plain(rows),
+        Target::Terminal { .. } if rows.is_empty() => "Nothing to show.\n".to_owned(),
+        Target::Terminal { width } => table::list(columns, rows, width),
     }
 }
 
 fn render_sentence(sentence: &str, data: &RawValue, target: Target) -> String {
     // Odd pieces are the paths between braces.
     let pieces = sentence.split(['{', '}']).enumerate();
+    let values = |piece: &str| match (piece.strip_prefix('$'), target) {
+        (Some(price), Target::Terminal { .. }) => money::with_cents(&cell_at(data, price)),
+        (Some(price), Target::Plain) => cell_at(data, price),
+        (None, Target::Terminal { .. }) => text::isolate(cell_at(data, piece)),
+        (None, Target::Plain) => cell_at(data, piece),
+    };
     match target {
         Target::Terminal { .. } => {
-            let filled =
-                pieces.map(|(i, piece)| if i % 2 == 1 { cell_at(data, piece) } else { piece.to_owned() });
+            let filled = pieces.map(|(i, piece)| if i % 2 == 1 { values(piece) } else { piece.to_owned() });
             filled.collect::<String>() + "\n"
         }
         Target::Plain => {
-            let values: Vec<_> =
-                pieces.filter(|(i, _)| i % 2 == 1).map(|(_, path)| cell_at(data, path)).collect();
-            if values.is_empty() { String::new() } else { values.join("\t") + "\n" }
+            let cells: Vec<_> = pieces.filter(|(i, _)| i % 2 == 1).map(|(_, piece)| values(piece)).collect();
+            if cells.is_empty() { String::new() } else { plain(vec![cells]) }
         }
     }
 }
@@ -134,58 +150,18 @@ fn terminal_only(sentence: &str, data: &RawValue, target: Target) -> String {
     }
 }
 
-fn render_record(columns: &[Column], cells: Vec<String>, target: Target) -> String {
-    let Target::Terminal { width } = target else {
-        return cells.join("\t") + "\n";
-    };
-    let mut table = new_table(width);
-    for (column, cell) in columns.iter().zip(cells) {
-        table.add_row([column.title.to_owned(), cell]);
-    }
-    format!("{table}\n")
+fn render_purchases(purchases: Vec<&RawValue>, target: Target) -> String {
+    let columns = [PURCHASE_COLUMNS, BOUGHT_COLUMNS].concat();
+    let rows = purchases.into_iter().flat_map(purchase_rows).collect();
+    render_rows(&columns, rows, target)
 }
 
-fn render_rows<'a>(
-    columns: impl Iterator<Item = &'a Column>,
-    rows: Vec<Vec<String>>,
-    target: Target,
-) -> String {
-    let Target::Terminal { width } = target else {
-        return rows.into_iter().map(|row| row.join("\t") + "\n").collect();
-    };
-    if rows.is_empty() {
-        return "Nothing to show.\n".to_owned();
-    }
-    let columns: Vec<_> = columns.collect();
-    let mut table = new_table(width);
-    table.set_header(columns.iter().map(|column| column.title));
-    table.add_rows(rows);
-    for (column, formatted) in columns.iter().zip(table.column_iter_mut()) {
-        formatted.set_cell_alignment(column.align);
-    }
-    format!("{table}\n")
-}
-
-fn new_table(width: Option<u16>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    table
+fn plain(rows: Vec<Vec<String>>) -> String {
+    rows.into_iter().map(|row| row.join("\t") + "\n").collect()
 }
 
 fn row(object: &RawValue, columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|column| cell_at(object, column.path)).collect()
-}
-
-fn cart_rows(data: &RawValue) -> Vec<Vec<String>> {
-    let mut lines: Vec<_> = find(data, "cart").and_then(fields).unwrap_or_default().into_iter().collect();
-    // In the order of the IDs as numbers: 1:9 stands before 1:10.
-    lines.sort_by_cached_key(|(item_id, _)| {
-        item_id.split(':').map(|part| part.parse::<u64>().unwrap_or(u64::MAX)).collect::<Vec<_>>()
-    });
-    lines.into_iter().map(|(item_id, quantity)| vec![text::escape(&item_id), cell(quantity)]).collect()
+    columns.iter().map(|column| column.cell(object)).collect()
 }
 
 fn purchase_rows(purchase: &RawValue) -> Vec<Vec<String>> {
@@ -199,7 +175,7 @@ mod tests {
     use super::*;
 
     const ITEM: &str = r#"{"item_id":"1:42","name":"Intro\u001b[2J to DS","category":1,"keywords":["book","cs"],"condition":"new","price":19.90,"quantity":5,"seller_id":3,"feedback":{"up":7,"down":0}}"#;
-    const TERMINAL: Target = Target::Terminal { width: Some(200) };
+    const TERMINAL: Target = Target::Terminal { width: 200 };
 
     fn json(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -207,7 +183,7 @@ mod tests {
 
     #[test]
     fn plain_lists_are_tab_separated_and_keep_the_digits() {
-        let view = View::List { rows: "items", columns: ITEM_COLUMNS, footer: "{total} found." };
+        let view = View::Items { footer: "{total} found." };
         let data = json(&format!(r#"{{"items":[{ITEM}],"total":1,"next_cursor":null}}"#));
         assert_eq!(
             render(&view, &data, Target::Plain),
@@ -217,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_a_table_without_control_characters() {
-        let view = View::List { rows: "items", columns: ITEM_COLUMNS, footer: "{total} found." };
+        let view = View::Items { footer: "{total} found." };
         let data = json(&format!(r#"{{"items":[{ITEM}],"total":1}}"#));
         let shown = render(&view, &data, TERMINAL);
         assert!(shown.contains("Condition") && shown.ends_with("1 found.\n"), "{shown}");
@@ -228,17 +204,34 @@ mod tests {
 
     #[test]
     fn sentences_become_values_in_a_pipe() {
-        let view = View::Sentence("Price of {item_id}: {price}.");
+        let view = View::Sentence("Price of {item_id}: {$price}.");
         let data = json(r#"{"item_id":"1:42","price":10.0}"#);
-        assert_eq!(render(&view, &data, TERMINAL), "Price of 1:42: 10.0.\n");
+        assert_eq!(render(&view, &data, TERMINAL), "Price of 1:42: 10.00.\n");
         assert_eq!(render(&view, &data, Target::Plain), "1:42\t10.0\n");
         assert_eq!(render(&View::Sentence("Cart saved."), &json(r#"{"saved":true}"#), Target::Plain), "");
     }
 
     #[test]
-    fn carts_are_sorted_by_number() {
-        let data = json(r#"{"cart":{"1:10":1,"1:9":2,"0:3":4}}"#);
-        assert_eq!(render(&View::Cart, &data, Target::Plain), "0:3\t4\n1:9\t2\n1:10\t1\n");
+    fn people_see_prices_with_two_decimals() {
+        let item = json(&format!(r#"{{"item":{ITEM},"items":[{ITEM}],"total":1}}"#));
+        for view in [View::Items { footer: "" }, View::Record { object: "item", columns: ITEM_COLUMNS }] {
+            let shown = render(&view, &item, TERMINAL);
+            assert!(shown.contains(" 19.90 "), "{shown}");
+        }
+        let bought =
+            r#"{"purchase_id":"p","total":17.5,"items":[{"item_id":"1:1","price":8.75},{"price":7}]}"#;
+        let shown = render(&View::Purchase, &json(bought), TERMINAL);
+        assert!(
+            shown.contains("┆ 17.50 ┆") && shown.contains(" 8.75 │") && shown.contains(" 7.00 │"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn an_item_fits_in_80_columns() {
+        let data = json(&format!(r#"{{"items":[{}]}}"#, ITEM.replace("\\u001b[2J", "")));
+        let shown = render(&View::Items { footer: "" }, &data, Target::Terminal { width: 80 });
+        assert!(shown.contains("Up/Down") && shown.contains("Keywords"), "{shown}");
     }
 
     #[test]

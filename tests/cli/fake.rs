@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ pub(crate) enum Act {
     Close,
     /// Answers nothing and keeps the connection.
     Ignore,
+    /// Answers with this `data` when the test says so.
+    Late(&'static str),
 }
 
 /// The service. It goes on until the process ends.
@@ -34,6 +37,7 @@ struct State {
     script: VecDeque<Act>,
     requests: Vec<String>,
     connections: Vec<TcpStream>,
+    goes_on: bool,
 }
 
 impl FakeServer {
@@ -68,6 +72,21 @@ impl FakeServer {
         self.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Waits until so many requests have come.
+    #[track_caller]
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.lines().len() < count {
+            assert!(Instant::now() < deadline, "{:?} is all that came", self.lines());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Lets late answers go.
+    pub(crate) fn go_on(&self) {
+        self.state.lock().unwrap().goes_on = true;
+    }
+
     /// Ends all connections, as a restart of the service would.
     pub(crate) fn close_connections(&self) {
         for connection in self.state.lock().unwrap().connections.drain(..) {
@@ -99,6 +118,12 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
                 return;
             }
             Act::Ignore => continue,
+            Act::Late(data) => {
+                while !state.lock().unwrap().goes_on {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                format!(r#"{head}:true,"error":null,"data":{data}}}"#)
+            }
         };
         let mut stream = stream;
         if stream.write_all(format!("{answer}\n").as_bytes()).is_err() {

@@ -2,10 +2,14 @@
 
 mod fake;
 mod help;
+mod password;
 mod ping;
 mod reconnect;
 mod replies;
 mod sessions;
+mod tables;
+mod terminal;
+mod typing;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

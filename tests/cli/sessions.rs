@@ -126,3 +126,82 @@ fn sellers_and_buyers_log_in_apart() {
     assert_code(&user.buyer(&server, "cart"), 0);
     assert_eq!(server.requests()[2]["data"]["session_id"], "secret-1");
 }
+
+/// The environment names a folder that cannot be made.
+const NOWHERE: &str = "/dev/null/state";
+
+#[test]
+fn a_login_that_cannot_be_kept_is_not_made() {
+    let server = FakeServer::start(&[LOGGED_IN]);
+    let address = server.address.to_string();
+    let user = User::new();
+    let login = ["buyer", "--server", &address, "login", "ann", "--password", "p"];
+    let output = user.command(&login).env("XDG_STATE_HOME", NOWHERE).output().unwrap();
+    assert_code(&output, 1);
+    let message = stderr(&output);
+    assert!(
+        message.starts_with("error: the login cannot be kept in /dev/null/state/marketplace: "),
+        "{message}"
+    );
+    assert!(message.contains("Set XDG_STATE_HOME"), "{message}");
+    let output = user.command(&login).env_remove("HOME").output().unwrap();
+    assert_code(&output, 1);
+    assert!(stderr(&output).contains("neither HOME nor XDG_STATE_HOME"), "{}", stderr(&output));
+    assert!(server.lines().is_empty());
+}
+
+#[test]
+fn a_login_without_a_session_fails() {
+    let server = FakeServer::start(&[Act::Reply(r#"{"user_id":7,"role":"buyer"}"#)]);
+    let output = User::new().buyer(&server, "login ann --password p");
+    assert_code(&output, 1);
+    assert_eq!(stderr(&output), "error: the service sent no session ID\n");
+}
+
+#[test]
+fn a_login_that_is_printed_need_not_be_kept() {
+    let server = FakeServer::start(&[LOGGED_IN]);
+    let address = server.address.to_string();
+    let mut command =
+        User::new().command(&["buyer", "--json", "--server", &address, "login", "ann", "--password", "p"]);
+    let output = command.env("XDG_STATE_HOME", NOWHERE).output().unwrap();
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("secret-1"));
+    assert!(stderr(&output).starts_with("Later commands will not know of this login"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_login_that_could_not_be_kept_after_all_is_ended() {
+    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"logged_out\":true}")]);
+    let user = User::new();
+    let state = user.home.path().join(".local/state/marketplace");
+    fs::create_dir_all(state.join(format!("session-buyer-{}", server.address))).unwrap();
+    let output = user.buyer(&server, "login ann --password p");
+    assert_code(&output, 1);
+    assert!(!(stdout(&output).to_owned() + stderr(&output)).contains("secret-1"));
+    assert_eq!(server.apis(), ["Login", "Logout"]);
+    assert_eq!(server.requests()[1]["data"]["session_id"], "secret-1");
+    assert_eq!(fs::read_dir(state).unwrap().count(), 1, "a temporary file was left");
+}
+
+#[test]
+fn a_login_serves_the_rest_of_its_script() {
+    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}")]);
+    let user = User::new();
+    fs::write(user.home.path().join(".local"), "no folder").unwrap();
+    let output = user.script(&server, &[], "login ann\np\ncart\n");
+    assert_code(&output, 0);
+    assert!(stderr(&output).starts_with("Later commands will not know of this login"), "{}", stderr(&output));
+    assert_eq!(server.requests()[1]["data"]["session_id"], "secret-1");
+}
+
+#[test]
+fn a_login_that_the_environment_hides_says_so() {
+    let server = FakeServer::start(&[LOGGED_IN]);
+    let address = server.address.to_string();
+    let mut command =
+        User::new().command(&["buyer", "--server", &address, "login", "ann", "--password", "p"]);
+    let output = command.env("MARKETPLACE_SESSION", "older").output().unwrap();
+    assert_code(&output, 0);
+    assert!(stderr(&output).contains("MARKETPLACE_SESSION"), "{}", stderr(&output));
+}

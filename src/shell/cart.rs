@@ -1,0 +1,133 @@
+//! A cart with what its items are and cost. The service's reply has only their IDs and quantities.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::arguments::raw;
+use super::money;
+use super::reply::{cell, cell_at, fields, find};
+use super::table::Column;
+use super::view::{Target, render_rows};
+use crate::client::{CallError, Client, Data};
+use crate::text;
+
+/// The items of a cart by their IDs, as far as they are known.
+pub(crate) type Items = BTreeMap<String, Box<RawValue>>;
+
+const COLUMNS: &[Column] = &[
+    Column::text("Item", ""),
+    Column::text("Name", ""),
+    Column::price("Price", ""),
+    Column::number("Quantity", ""),
+    Column::price("Sum", ""),
+];
+
+/// What stands for a value that is not known.
+const UNKNOWN: &str = "-";
+
+/// The IDs of what is in the cart of the reply `data`.
+pub(crate) fn item_ids(data: &RawValue) -> Vec<String> {
+    lines(data).into_iter().map(|(item_id, _)| item_id).collect()
+}
+
+/// Asks the service about items. One that is gone is left out.
+///
+/// # Errors
+/// The service does not answer.
+pub(crate) fn fetch(client: &mut Client, item_ids: Vec<String>) -> Result<Items, CallError> {
+    let all: Vec<_> = item_ids.iter().map(|item_id| Data::from([("item_id", raw(item_id))])).collect();
+    let replies = client.call_all("GetItem", &all)?;
+    let items = item_ids.into_iter().zip(replies).filter_map(|(item_id, reply)| {
+        let item = find(&reply.ok()?, "item")?.to_owned();
+        Some((item_id, item))
+    });
+    Ok(items.collect())
+}
+
+/// Renders the cart of the reply `data`: for people with names, sums and their total, for programs as it came.
+pub(crate) fn render(data: &RawValue, items: &Items, target: Target) -> String {
+    let lines = lines(data);
+    if let Target::Plain = target {
+        let rows = lines.into_iter().map(|(item_id, quantity)| vec![text::escape(&item_id), cell(quantity)]);
+        return render_rows(COLUMNS, rows.collect(), target);
+    }
+    let mut rows = Vec::with_capacity(lines.len());
+    let mut total = Some(0);
+    for (item_id, quantity) in lines {
+        let item = items.get(&item_id);
+        let about = |path| item.map_or_else(|| UNKNOWN.to_owned(), |item| cell_at(item, path));
+        let (price, quantity) = (about("price"), cell(quantity));
+        let sum = money::cents(&price)
+            .zip(quantity.parse().ok())
+            .and_then(|(cents, units)| cents.checked_mul(units));
+        total = total.zip(sum).and_then(|(total, sum): (i128, i128)| total.checked_add(sum));
+        let sum = sum.map_or_else(|| UNKNOWN.to_owned(), money::of_cents);
+        rows.push(vec![text::escape(&item_id), about("name"), price, quantity, sum]);
+    }
+    let below = match total {
+        _ if rows.is_empty() => String::new(),
+        Some(total) => format!("Total: {}.\n", money::of_cents(total)),
+        None => "The total is not known: the service said nothing about some of the items.\n".to_owned(),
+    };
+    render_rows(COLUMNS, rows, target) + &below
+}
+
+/// The IDs and quantities of a cart, in the order of the IDs as numbers: 1:9 stands before 1:10.
+fn lines(data: &RawValue) -> Vec<(String, &RawValue)> {
+    let mut lines: Vec<_> = find(data, "cart").and_then(fields).unwrap_or_default().into_iter().collect();
+    lines.sort_by_cached_key(|(item_id, _)| {
+        item_id.split(':').map(|part| part.parse::<u64>().unwrap_or(u64::MAX)).collect::<Vec<_>>()
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMINAL: Target = Target::Terminal { width: 80 };
+
+    fn json(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn items(items: &[(&str, &str)]) -> Items {
+        items.iter().map(|&(id, item)| (id.to_owned(), json(item))).collect()
+    }
+
+    #[test]
+    fn programs_get_lines_sorted_by_number() {
+        let data = json(r#"{"cart":{"1:10":1,"1:9":2,"0:3":4}}"#);
+        assert_eq!(render(&data, &Items::new(), Target::Plain), "0:3\t4\n1:9\t2\n1:10\t1\n");
+        assert_eq!(item_ids(&data), ["0:3", "1:9", "1:10"]);
+    }
+
+    #[test]
+    fn people_see_what_each_line_costs_and_the_exact_total() {
+        let data = json(r#"{"cart":{"1:1":3,"1:2":1000000000}}"#);
+        let items =
+            items(&[("1:1", r#"{"name":"a","price":0.1}"#), ("1:2", r#"{"name":"b","price":999999999.99}"#)]);
+        assert_eq!(
+            render(&data, &items, TERMINAL),
+            "┌──────┬──────┬──────────────┬────────────┬───────────────────────┐\n\
+             │ Item ┆ Name ┆        Price ┆   Quantity ┆                   Sum │\n\
+             ╞══════╪══════╪══════════════╪════════════╪═══════════════════════╡\n\
+             │ 1:1  ┆ a    ┆         0.10 ┆          3 ┆                  0.30 │\n\
+             │ 1:2  ┆ b    ┆ 999999999.99 ┆ 1000000000 ┆ 999999999990000000.00 │\n\
+             └──────┴──────┴──────────────┴────────────┴───────────────────────┘\n\
+             Total: 999999999990000000.30.\n"
+        );
+    }
+
+    #[test]
+    fn an_item_that_nothing_is_known_about_is_shown_all_the_same() {
+        let data = json(r#"{"cart":{"1:1":3,"1:2":1,"1:3":1}}"#);
+        let shown =
+            render(&data, &items(&[("1:1", r#"{"name":"a","price":17.5}"#), ("1:3", "{}")]), TERMINAL);
+        assert!(shown.contains("│ 1:1  ┆ a    ┆ 17.50 ┆        3 ┆ 52.50 │"), "{shown}");
+        assert!(shown.contains("│ 1:2  ┆ -    ┆     - ┆        1 ┆     - │"), "{shown}");
+        assert!(shown.ends_with("some of the items.\n"), "{shown}");
+        assert_eq!(render(&json(r#"{"cart":{}}"#), &Items::new(), TERMINAL), "Nothing to show.\n");
+    }
+}

@@ -1,0 +1,217 @@
+//! The terminal's mode and the signals that come from it, while the shell reads there.
+//!
+//! However the program ends or stops, the terminal is left in the mode in which it was found. Nothing is
+//! edited or shown here.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
+
+/// What Ctrl-C, or the signal SIGINT, does.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Interrupt {
+    /// It ends the program, as it does by default.
+    Ends,
+    /// It ends what the shell waits for, and the shell goes on.
+    GivesUp,
+}
+
+/// The terminal on standard input.
+pub(crate) struct Terminal {
+    shared: Arc<Shared>,
+    signals: Handle,
+}
+
+struct Shared {
+    found: Termios,
+    interrupt: Interrupt,
+    farewell: Option<&'static str>,
+    now: Mutex<Now>,
+}
+
+struct Now {
+    mode: Termios,
+    /// What stands before the cursor, to be shown again after a stop.
+    question: String,
+    on_interrupt: Option<Box<dyn Fn() + Send>>,
+}
+
+impl Terminal {
+    /// Takes the terminal over until the value is dropped.
+    ///
+    /// An editor gives as its `farewell` what it would write when it leaves the terminal. It takes care of Ctrl-Z itself.
+    ///
+    /// # Errors
+    /// Standard input is no terminal, or the system refuses a thread or a signal.
+    pub(crate) fn open(interrupt: Interrupt, farewell: Option<&'static str>) -> io::Result<Terminal> {
+        let found = tcgetattr(io::stdin())?;
+        let now = Now { mode: found.clone(), question: String::new(), on_interrupt: None };
+        let shared = Arc::new(Shared { found, interrupt, farewell, now: Mutex::new(now) });
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+        if farewell.is_none() {
+            signals.add_signal(SIGTSTP)?;
+        }
+        let handle = signals.handle();
+        let watched = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || signals.forever().for_each(|signal| watched.handle(signal)))?;
+        Ok(Terminal { shared, signals: handle })
+    }
+
+    /// Switches echo off, and with it the kernel's own editing: what is typed or pasted while a command runs
+    /// waits for the prompt, whole and unseen.
+    pub(crate) fn be_quiet(&self) -> io::Result<()> {
+        self.set_without(LocalModes::ECHO | LocalModes::ICANON)
+    }
+
+    /// The mode in which the terminal was found.
+    pub(crate) fn found(&self) -> &Termios {
+        &self.shared.found
+    }
+
+    /// Calls `action` on Ctrl-C, until another action is set.
+    pub(crate) fn on_interrupt(&self, action: Option<Box<dyn Fn() + Send>>) {
+        self.shared.now().on_interrupt = action;
+    }
+
+    /// Shows `question` on `out` and appends to `line` what is typed, until it holds a whole line, with its end.
+    /// A secret is not echoed. At the end of input, `line` has no end.
+    ///
+    /// # Errors
+    /// `Interrupted` after Ctrl-C, and whatever the terminal says.
+    pub(crate) fn read_line(
+        &self,
+        out: &mut dyn Write,
+        question: &str,
+        is_secret: bool,
+        line: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let (interrupted, interrupter) = UnixStream::pair()?;
+        question.clone_into(&mut self.shared.now().question);
+        self.on_interrupt(Some(Box::new(move || drop((&interrupter).write(&[0])))));
+        if is_secret {
+            self.set_without(LocalModes::ECHO)?;
+        }
+        let read = out
+            .write_all(question.as_bytes())
+            .and_then(|()| out.flush())
+            .and_then(|()| read_until_newline(&interrupted, line));
+        self.on_interrupt(None);
+        self.shared.now().question.clear();
+        self.set_without(LocalModes::empty())?;
+        read
+    }
+
+    /// Sets the mode in which the terminal was found, without `off`.
+    fn set_without(&self, off: LocalModes) -> io::Result<()> {
+        let mut mode = self.shared.found.clone();
+        mode.local_modes.remove(off);
+        let mut now = self.shared.now();
+        tcsetattr(io::stdin(), OptionalActions::Now, &mode)?;
+        now.mode = mode;
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.signals.close();
+        self.shared.restore();
+    }
+}
+
+impl Shared {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn restore(&self) {
+        // Where this fails the terminal has gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.found);
+    }
+
+    fn handle(&self, signal: i32) {
+        let now = self.now();
+        let is_echoing = now.mode.local_modes.contains(LocalModes::ECHO);
+        if signal == SIGINT && self.interrupt == Interrupt::GivesUp {
+            if is_echoing {
+                // The kernel has just shown `^C`.
+                show(io::stderr(), "\n");
+            }
+            if let Some(action) = &now.on_interrupt {
+                action();
+            }
+            return;
+        }
+        self.restore();
+        if let Some(farewell) = self.farewell {
+            show(io::stdout(), farewell);
+        }
+        if !is_echoing {
+            show(io::stderr(), "\n");
+        }
+        // Of these signals, all but SIGTSTP end the program here.
+        let _ = emulate_default_handler(signal);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &now.mode);
+        show(io::stderr(), &now.question);
+    }
+}
+
+/// Writes what can be written at once: a terminal whose output is held must not keep a signal waiting, nor must a
+/// thread that holds the lock of standard output.
+fn show(out: impl AsFd, text: &str) {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut [PollFd::new(&out, PollFlags::OUT)], Some(&at_once)) == Ok(1) {
+        let _ = rustix::io::write(&out, text.as_bytes());
+    }
+}
+
+/// Reads until `line` holds a whole line, and no further than the terminal gives at once.
+fn read_until_newline(interrupted: &UnixStream, line: &mut Vec<u8>) -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut chunk = [0; 4096];
+    while !line.contains(&b'\n') && line.len() <= super::input::LINE_BYTES_MAX {
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(interrupted, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Err(rustix::io::Errno::INTR) => continue,
+            result => result?,
+        };
+        if !ready[1].revents().is_empty() {
+            // The terminal has dropped what was typed before, too.
+            line.clear();
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match rustix::io::read(&stdin, &mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(length) => line.extend_from_slice(&chunk[..length]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Drops what has been typed and not yet been read, until nothing more comes for a moment: the rest of a paste may
+/// still be on its way.
+pub(crate) fn drop_typed_ahead() {
+    let stdin = io::stdin();
+    let moment = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    loop {
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+        let result = poll(&mut ready, Some(&moment));
+        // A terminal that has gone is ready for ever.
+        if result != Ok(1) || ready[0].revents() != PollFlags::IN {
+            return;
+        }
+        let _ = tcflush(&stdin, QueueSelector::IFlush);
+    }
+}
