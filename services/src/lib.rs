@@ -122,7 +122,7 @@ pub fn server_seller(deadlines: Deadlines) -> impl Service {
 }
 
 /// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
-/// pages in the log, and the locks.
+/// pages in the log, and what tells how many commits there were.
 pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one

@@ -187,6 +187,11 @@ fn nothing_is_left_of_an_up_that_is_killed() {
     for port in PORTS {
         wait_until("the end of a service", || TcpStream::connect((place.host, port)).is_err());
     }
+    // A database closes its file after its last connection.
+    for file in ["customer.db", "product.db"] {
+        let file = fs::File::open(place.data().join(file)).unwrap();
+        wait_until("the end of a database", || file.try_lock().is_ok());
+    }
     place.up();
 }
 

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -75,12 +74,8 @@ impl Files {
     /// # Errors
     /// It has none.
     pub(super) fn check_names(&self) -> Result<(), StoreError> {
-        for (file, place) in [(self.database.file(), self.database.place()), (&self.log, &self.log_place)] {
-            if !file.metadata().is_ok_and(|metadata| metadata.nlink() > 0) {
-                return Err(place.gone());
-            }
-        }
-        Ok(())
+        self.database.place().check_name(self.database.file())?;
+        self.log_place.check_name(&self.log)
     }
 
     /// Checks that all files are still where they were.

@@ -133,7 +133,7 @@ pub(super) fn survey(connection: &Connection, tables: &[&str]) -> rusqlite::Resu
                 return Ok(Err(format!("a row of {table}, {name} {key}, is not as it was written")));
             }
             state.checksum ^= checksum;
-            state.commits = state.commits.max(row.get::<_, i64>(last - 1)?.cast_unsigned());
+            state.commits = state.commits.max(row.get::<_, i64>(last - 1)?.unsigned_abs());
         }
     }
     Ok(Ok(state))

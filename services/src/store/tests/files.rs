@@ -84,6 +84,11 @@ fn a_link_to_nothing_is_refused_and_nothing_made() {
     assert!(message.contains("is a symbolic link to ") && message.contains("nothing is there"), "{message}");
     assert_eq!(listed(root.path()), ["notes.db"]);
 
+    let outside = directory();
+    symlink("nowhere", outside.path().join("data")).expect("it can be linked");
+    let message = refusal::<Old>(&outside.path().join("data")).to_string();
+    assert!(message.contains("data is a symbolic link, and nothing is there"), "{message}");
+
     let loops = directory();
     symlink("notes.db", loops.path().join("notes.db")).expect("it can be linked");
     assert!(matches!(refusal::<Old>(loops.path()), StoreError::Failed(..)));
