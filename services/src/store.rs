@@ -3,13 +3,18 @@
 //! into the file elsewhere, see [`maintenance`].
 
 mod admit;
+pub(crate) mod backup;
+pub(crate) mod check;
 mod commits;
 mod connection;
+pub(crate) mod copy;
 mod error;
 mod file;
 #[cfg(test)]
 pub(crate) mod forge;
 mod maintenance;
+mod reader;
+pub(crate) mod restore;
 mod schema;
 mod seal;
 
@@ -26,10 +31,11 @@ use self::admit::admit;
 use self::commits::{Mark, SUFFIX};
 use self::connection::{Files, Log, SharedFile, configure, connect, log_of};
 pub use self::error::StoreError;
-use self::error::{failure, unreadable};
+use self::error::failure;
 use self::file::DatabaseFile;
 pub(crate) use self::file::beside;
 use self::maintenance::{Maintainer, StoreWorker};
+pub(crate) use self::reader::Reader;
 pub(crate) use self::schema::{LINEAGE, Schema};
 use self::seal::Seal;
 use crate::database::Group;
@@ -71,6 +77,7 @@ impl<S: Schema> Store<S> {
     /// # Errors
     /// See [`StoreError`]. The file is left as it was.
     pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self, StoreError> {
+        restore::check_ended(&directory.join(S::NAME).with_extension("db"))?;
         let mut database = DatabaseFile::open(directory, S::NAME)?;
         let path = database.path().to_owned();
         let mut connection = connect(&path)?;
@@ -102,32 +109,9 @@ impl<S: Schema> Store<S> {
         Ok(StoreWorker::new(workers.start("store", self)?, maintenance))
     }
 
-    /// Reads rows with a query and shows each to `visit`, which returns `None` for one that makes no sense.
-    ///
-    /// # Errors
-    /// The file is damaged or cannot be read.
-    pub(crate) fn read(
-        &self,
-        query: &str,
-        mut visit: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<Option<()>>,
-    ) -> Result<(), StoreError> {
-        let mut read = || {
-            let mut statement = self.connection.prepare(query)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                if visit(row)?.is_none() {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        };
-        match read() {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                Err(StoreError::Damaged(self.path.clone(), format!("a row of `{query}` is invalid")))
-            }
-            Err(error) => Err(unreadable(&self.path, error)),
-        }
+    /// Reads what is stored.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.connection, &self.path)
     }
 
     /// Stores a group; when this returns, it is on disk, unless nothing is to be flushed.

@@ -274,17 +274,17 @@ fn run_out_of_space(name: &'static str, data: &Path, wrapper: &mut Command, make
 }
 
 /// A file system of half a megabyte.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     /// `None`: this user may not.
-    fn mount(place: &'a Path) -> Option<Self> {
+    pub(crate) fn mount(place: &'a Path) -> Option<Self> {
         let mount =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(place).output();
         mount.is_ok_and(|output| output.status.success()).then_some(Self(place))
     }
 
-    fn grow(&self) {
+    pub(crate) fn grow(&self) {
         let mount = Command::new("mount").args(["-o", "remount,size=64m"]).arg(self.0).status();
         assert!(mount.expect("it was there before").success());
     }

@@ -11,7 +11,7 @@ use super::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
 use super::cart::Cart;
 use super::rows::{CustomerRow, Loaded};
 use super::sessions::{Session, Sessions};
-use crate::store::{LINEAGE, Schema, Store, StoreError};
+use crate::store::{LINEAGE, Reader, Schema, StoreError};
 use crate::values::{Ballot, Feedback, Revision, Role};
 
 const FIRST: &str = "
@@ -154,24 +154,24 @@ impl Schema for CustomerSchema {
 ///
 /// # Errors
 /// The file is damaged or cannot be read.
-pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> Result<Loaded, StoreError> {
+pub(crate) fn load(reader: &Reader<'_>, session_timeout: Duration) -> Result<Loaded, StoreError> {
     let mut accounts = Accounts::new();
     let mut sessions = Sessions::new(session_timeout);
     let mut purchases: HashMap<u32, Vec<Purchase>> = HashMap::new();
 
     let sql = "SELECT id, username, name, password_hash, up, down, items_sold FROM sellers ORDER BY id";
-    store.read(sql, |row| {
+    reader.read(sql, |row| {
         let feedback = Feedback { up: row.get(4)?, down: row.get(5)? };
         let items_sold = count(row, 6)?;
         let seller = Seller { identity: identity(row)?, feedback, items_sold };
         Ok(accounts.load_seller(row.get(0)?, seller).then_some(()))
     })?;
     let sql = "SELECT id, username, name, password_hash, saved_cart FROM buyers ORDER BY id";
-    store.read(sql, |row| {
+    reader.read(sql, |row| {
         let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
         Ok(accounts.load_buyer(row.get(0)?, buyer).then_some(()))
     })?;
-    store.read("SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions", |row| {
+    reader.read("SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions", |row| {
         let session = Session {
             secret: u128::from_be_bytes(row.get(1)?),
             role: row.get(2)?,
@@ -182,12 +182,12 @@ pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> 
         let has_user = accounts.exists(session.role, session.user_id);
         Ok((has_user && sessions.load(count(row, 0)?, session)).then_some(()))
     })?;
-    store.read("SELECT buyer_id, item_id, vote, revision FROM votes", |row| {
+    reader.read("SELECT buyer_id, item_id, vote, revision FROM votes", |row| {
         let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
         accounts.votes.load((row.get(0)?, row.get(1)?), ballot);
         Ok(Some(()))
     })?;
-    store.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
+    reader.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
         let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
         let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
         sessions.clock.load(Time::from_millis(count(row, 2)?));
@@ -195,7 +195,7 @@ pub(crate) fn load(store: &Store<CustomerSchema>, session_timeout: Duration) -> 
         purchases.entry(buyer_id).or_default().push(purchase);
         Ok(accounts.exists(Role::Buyer, buyer_id).then_some(()))
     })?;
-    store.read("SELECT at_ms FROM clock", |row| {
+    reader.read("SELECT at_ms FROM clock", |row| {
         sessions.clock.load(Time::from_millis(count(row, 0)?));
         Ok(Some(()))
     })?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::Product;
 use super::item::{Description, Listing};
 use super::rows::ProductRow;
-use crate::store::{LINEAGE, Schema, Store, StoreError};
+use crate::store::{LINEAGE, Reader, Schema, StoreError};
 use crate::values::{Ballot, Feedback, Revision};
 
 const FIRST: &str = "
@@ -89,10 +89,10 @@ impl Schema for ProductSchema {
 ///
 /// # Errors
 /// The file is damaged or cannot be read.
-pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> {
+pub(crate) fn load(reader: &Reader<'_>) -> Result<Product, StoreError> {
     let mut product = Product::new();
     let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
-    store.read(items, |row| {
+    reader.read(items, |row| {
         let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
             return Ok(None);
         };
@@ -111,7 +111,7 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
         Ok(product.load_item(&description, listing).then_some(()))
     })?;
     product.loaded();
-    store.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
+    reader.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
         let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
         Ok(product.load_vote(row.get(0)?, row.get(1)?, ballot).then_some(()))
     })?;

@@ -33,7 +33,7 @@ pub(super) fn admit<S: Schema>(
     let found = examine::<S>(connection, path)?;
     let acknowledged = Acknowledged::read(&commits_path).map_err(io_failed)?;
     if let Acknowledged::Mark(acknowledged) = acknowledged {
-        compare(database, found, acknowledged)?;
+        compare(path, &commits_path, found, acknowledged)?;
     }
     check_pages(connection, path)?;
 
@@ -63,10 +63,18 @@ pub(super) fn admit<S: Schema>(
 
 /// Compares what was found in a database with what was acknowledged. It may be ahead: of a commit whose process ended
 /// before it was reported, and after a power cut of all whose report was not flushed.
-fn compare(database: &DatabaseFile, found: Option<Mark>, acknowledged: Mark) -> Result<(), StoreError> {
+///
+/// # Errors
+/// It is behind, or another one.
+pub(super) fn compare(
+    path: &Path,
+    commits_path: &Path,
+    found: Option<Mark>,
+    acknowledged: Mark,
+) -> Result<(), StoreError> {
     let State { commits, checksum } = acknowledged.state;
     let lost = |what| {
-        let (path, witnesses) = (database.path().to_owned(), vec![database.beside(SUFFIX)]);
+        let (path, witnesses) = (path.to_owned(), vec![commits_path.to_owned()]);
         Err(StoreError::Lost { path, what, witnesses })
     };
     let Some(found) = found else {
@@ -82,10 +90,10 @@ fn compare(database: &DatabaseFile, found: Option<Mark>, acknowledged: Mark) -> 
     }
     if found_commits == commits && found_checksum != checksum {
         let what = format!("its rows are not those of its {commits} commits");
-        return Err(StoreError::Damaged(database.path().into(), what));
+        return Err(StoreError::Damaged(path.into(), what));
     }
     if found_commits > commits {
-        let path = database.path().display();
+        let path = path.display();
         log::info!("event=commits_ahead path={path} commits={found_commits} acknowledged={commits}");
     }
     Ok(())

@@ -33,6 +33,13 @@ pub enum StoreError {
         /// The files that tell.
         witnesses: Vec<PathBuf>,
     },
+    /// It is missing, and a restore of it did not end.
+    Unfinished {
+        /// The file that is missing.
+        path: PathBuf,
+        /// What is there in place of it.
+        left: PathBuf,
+    },
     /// It was deleted or replaced while it was in use.
     Gone(PathBuf),
     /// The system or SQLite refuses.
@@ -50,13 +57,23 @@ impl fmt::Display for StoreError {
             ),
             Self::Foreign(path) => write!(f, "{} is not a file of this database", path.display()),
             Self::Damaged(path, what) => {
-                write!(f, "{} is damaged ({what}): restore it from a backup", path.display())
+                write!(
+                    f,
+                    "{} is damaged ({what}): restore it from a backup with `marketplace restore`",
+                    path.display()
+                )
             }
+            Self::Unfinished { path, left } => write!(
+                f,
+                "{} is missing, but {} is there: a restore did not end; run `marketplace restore` again",
+                path.display(),
+                left.display()
+            ),
             Self::Lost { path, what, witnesses } => {
                 let witnesses: Vec<_> = witnesses.iter().map(|path| path.display().to_string()).collect();
                 write!(
                     f,
-                    "{} does not hold all that was acknowledged ({what}): restore it from a backup, or remove {} to go on without what is missing",
+                    "{} does not hold all that was acknowledged ({what}): restore it from a backup with `marketplace restore`, or remove {} to go on without what is missing",
                     path.display(),
                     witnesses.join(" and ")
                 )
@@ -70,6 +87,19 @@ impl fmt::Display for StoreError {
 }
 
 impl Error for StoreError {}
+
+impl StoreError {
+    /// The same of another file, of which the first one is a copy.
+    pub(super) fn about(self, path: &Path) -> Self {
+        let path = path.to_owned();
+        match self {
+            Self::Damaged(_, what) => Self::Damaged(path, what),
+            Self::Foreign(_) => Self::Foreign(path),
+            Self::Newer { found, known, .. } => Self::Newer { path, found, known },
+            error => error,
+        }
+    }
+}
 
 /// What SQLite said of the file at `path`.
 pub(super) fn failure(path: &Path, error: rusqlite::Error) -> StoreError {

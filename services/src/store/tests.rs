@@ -1,6 +1,7 @@
 //! Stores in temporary directories: how they are made, opened, refused, brought up to date and written.
 
 mod acknowledged;
+mod copies;
 mod damage;
 mod files;
 mod maintenance;
@@ -76,7 +77,7 @@ fn group(number: u64, rows: &[Note]) -> Group<Note> {
 
 fn notes<S: Schema>(store: &Store<S>) -> Vec<(i64, String)> {
     let mut notes = Vec::new();
-    let read = store.read("SELECT id, text FROM notes ORDER BY id", |row| {
+    let read = store.reader().read("SELECT id, text FROM notes ORDER BY id", |row| {
         notes.push((row.get(0)?, row.get(1)?));
         Ok(Some(()))
     });
@@ -244,11 +245,13 @@ fn rows_that_make_no_sense_are_damage() {
     let store = open::<Old>(&directory());
     store.connection.execute_batch("INSERT INTO notes VALUES (-1, 'x', 0, 0)").expect("valid");
     let query = "SELECT id, text FROM notes";
-    let refused = store.read(query, |_| Ok(None)).expect_err("it was refused");
+    let refused = store.reader().read(query, |_| Ok(None)).expect_err("it was refused");
     assert!(matches!(refused, StoreError::Damaged(..)), "{refused}");
     assert!(refused.to_string().contains("restore it from a backup"), "{refused}");
-    let range = store.read(query, |row| row.get::<_, u32>(0).map(|_| Some(()))).expect_err("it is negative");
+    let range =
+        store.reader().read(query, |row| row.get::<_, u32>(0).map(|_| Some(()))).expect_err("it is negative");
     assert!(matches!(range, StoreError::Damaged(..)), "{range}");
-    let kind = store.read(query, |row| row.get::<_, u32>(1).map(|_| Some(()))).expect_err("it is text");
+    let kind =
+        store.reader().read(query, |row| row.get::<_, u32>(1).map(|_| Some(()))).expect_err("it is text");
     assert!(matches!(kind, StoreError::Damaged(..)), "{kind}");
 }

@@ -10,8 +10,8 @@ use crate::customer::{Customer, HashCost, Passwords};
 use crate::database::{Domain, Group, Outcome};
 use crate::fields::Fields;
 use crate::message::Error;
-use crate::store::Durability;
 use crate::store::forge::forge;
+use crate::store::{Durability, Store};
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const NOW: Time = Time::from_millis(1_800_000_000_123);
@@ -43,7 +43,7 @@ fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreE
         last += 1;
         last
     };
-    Ok((Customer::new(load(&store, TIMEOUT)?, Box::new(passwords), Box::new(random)), store))
+    Ok((Customer::new(load(&store.reader(), TIMEOUT)?, Box::new(passwords), Box::new(random)), store))
 }
 
 /// Requests in order; `$1` stands for the first session that is opened, `$2` for the second, and so on.

@@ -8,8 +8,8 @@ use super::*;
 use crate::database::{Domain, Group};
 use crate::fields::Fields;
 use crate::message::Error;
-use crate::store::Durability;
 use crate::store::forge::forge;
+use crate::store::{Durability, Store};
 
 /// Carries out a request; returns the JSON of its data.
 fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
@@ -28,7 +28,7 @@ fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
     let store = Store::open(root.path(), Durability::Flush)?;
-    Ok((load(&store)?, store))
+    Ok((load(&store.reader())?, store))
 }
 
 const ITEMS: [&str; 3] = [
