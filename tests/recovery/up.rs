@@ -1,7 +1,7 @@
 //! `marketplace up` and the shells, as a user runs them.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -250,12 +250,15 @@ fn a_terminal_that_is_closed_ends_nothing_where_hangups_are_ignored() {
 #[test]
 fn nothing_is_left_of_an_up_that_is_killed() {
     let place = Place::new();
-    let up = place.up();
-    up.process.signal(Signal::KILL);
-    // A service that stops listens no more a moment before it lets go of its data; its log ends with it.
-    up.process.finish();
+    let mut up = place.up();
+    up.process.kill();
     for port in PORTS {
-        assert!(TcpStream::connect((place.host, port)).is_err(), "somebody still listens on {port}");
+        wait_until("the end of a service", || TcpStream::connect((place.host, port)).is_err());
+    }
+    // A database that stops listens no more a moment before it lets go of its file.
+    for name in ["customer.db", "product.db"] {
+        let file = File::open(place.data().join(name)).unwrap();
+        wait_until("the end of a lock", || file.try_lock().is_ok());
     }
     place.up();
 }
