@@ -44,12 +44,27 @@ def pod_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
         yield from argument_faults(container, objects)
         if workload["kind"] != "Job":
             yield from probe_faults(container)
+    yield from claim_faults(pod, objects)
     if selector := workload["spec"].get("selector"):
         if not selects(selector, pod_labels(workload)):
             yield "its selector does not match its own pods"
     for spread in pod.get("topologySpreadConstraints", []):
         if not selects(spread["labelSelector"], pod_labels(workload)):
             yield "a spread constraint does not match its own pods"
+
+
+def claim_faults(pod: Object, objects: list[Object]) -> Iterator[str]:
+    """A claim is that of a StatefulSet's only pod."""
+    claims = {
+        f"{claim['metadata']['name']}-{each['metadata']['name']}-0"
+        for each in objects
+        if each["kind"] == "StatefulSet"
+        for claim in each["spec"]["volumeClaimTemplates"]
+    }
+    for volume in pod.get("volumes", []):
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if claim is not None and claim not in claims:
+            yield f"the claim {claim} is not there"
 
 
 def probe_faults(container: Object) -> Iterator[str]:

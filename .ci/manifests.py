@@ -20,9 +20,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # What is deployed, each with all that it is deployed beside.
 DEPLOYMENTS = {
-    "overlays/local": ["overlays/local", "bench"],
-    "overlays/gke": ["overlays/gke", "bench"],
-    "overlays/gke-external": ["overlays/gke-external", "bench"],
+    "overlays/local": ["overlays/local", "bench", "restore"],
+    "overlays/gke": ["overlays/gke", "bench", "restore"],
+    "overlays/gke-external": ["overlays/gke-external", "bench", "restore"],
 }
 # The pause before SIGTERM is on by default since 1.30. The newest is what kubernetes-validate knows.
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]

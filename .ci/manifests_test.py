@@ -111,6 +111,13 @@ FAULTS = [
         "there is no such Service",
     ),
     (
+        "a database to be restored",
+        "restore/db-product.yaml",
+        "claimName: data-db-product-0",
+        "claimName: db-product",
+        "the claim db-product is not there",
+    ),
+    (
         "a monitored port",
         "overlays/gke/pod-monitoring.yaml",
         "port: admin",

@@ -4,6 +4,7 @@
 //!
 //! This file only chooses the subcommand. The services themselves live in the crate `services`.
 
+mod backup;
 mod bench;
 mod children;
 mod client;
@@ -38,6 +39,10 @@ Use it:
   seller         seller's shell, or one command of it
   ping           ask a service whether it answers
 
+Look after its data:
+  backup         copy the databases, also while they run
+  restore        put a backup in their place
+
 Measure it:
   bench          the load generator
 
@@ -60,12 +65,14 @@ fn main() -> ExitCode {
         return usage_error("a subcommand is missing", USAGE);
     };
     match subcommand.as_str() {
+        "backup" => backup::backup(rest),
         "bench" => bench::run(rest),
         "up" => up::run(rest),
         "db_customer" | "db_product" | "server_buyer" | "server_seller" => serve::run(subcommand, rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
         "ping" => ping::run(rest),
+        "restore" => backup::restore(rest),
         "-h" | "--help" | "help" => print(USAGE),
         "--version" => print(concat!("marketplace ", env!("CARGO_PKG_VERSION"), "\n")),
         unknown => usage_error(&format!("no subcommand {unknown:?}"), USAGE),

@@ -99,12 +99,17 @@ impl Drop for Process {
     }
 }
 
+/// What a database says that begins anew.
+const NEW_DATABASE: &str = "event=database_created";
+
 /// Reads a log to its end, so that its writer never waits.
 fn read_log(name: &str, log: impl BufRead, listening: &Sender<String>) {
     for line in log.lines().map_while(io::Result::ok) {
         if let Some((_, address)) = line.split_once("listening on ") {
             // Only the first is waited for.
             let _ = listening.send(address.trim().to_owned());
+        } else if line.contains(NEW_DATABASE) {
+            // So it was meant.
         } else if line.contains(" WARN ") || line.contains(" ERROR ") || line.starts_with("error") {
             // If that fails, nobody is left to tell, and the benchmark goes on.
             let _ = writeln!(io::stderr(), "{name}: {line}");

@@ -6,8 +6,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Something that turns jobs into results, one at a time and in order.
 pub trait Work: Send + 'static {
@@ -16,8 +17,15 @@ pub trait Work: Send + 'static {
     /// What came of it.
     type Done: Send + 'static;
 
+    /// How long to wait for a job before [`Work::idle`] is called, each time. By default, there is nothing to call.
+    const IDLE_AFTER: Option<Duration> = None;
+
     /// Does one job. May block.
     fn run(&mut self, job: Self::Job) -> Self::Done;
+
+    /// Called again and again while there is no job, for what is to be looked at now and then. The simulator, in
+    /// which nothing happens by itself, does not call it.
+    fn idle(&mut self) {}
 
     /// Joins a job with the one that waits behind it, so that both are done as one, with one result. What cannot be
     /// joined is returned: by default, everything.
@@ -111,7 +119,7 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
         let (done_out, done) = channel();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             let mut left_over = None;
-            while let Some(mut job) = left_over.take().or_else(|| jobs_in.recv().ok()) {
+            while let Some(mut job) = left_over.take().or_else(|| next_job(&jobs_in, &mut work)) {
                 left_over = jobs_in.try_iter().find_map(|next| W::join(&mut job, next));
                 let result = work.run(job);
                 if done_out.send(result).is_err() {
@@ -121,6 +129,18 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
             }
         });
         Ok((Self { jobs, done }, thread.map_err(|error| no_thread(name, &error))?))
+    }
+}
+
+/// Waits for a job; `None` if none can come any more.
+fn next_job<W: Work>(jobs: &Receiver<W::Job>, work: &mut W) -> Option<W::Job> {
+    let Some(idle_after) = W::IDLE_AFTER else { return jobs.recv().ok() };
+    loop {
+        match jobs.recv_timeout(idle_after) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) => work.idle(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
     }
 }
 
@@ -174,6 +194,32 @@ mod tests {
         assert_eq!(worker.poll(), Some(2));
         assert_eq!(worker.poll(), Some(4));
         assert_eq!(worker.poll(), None);
+        drop(worker);
+        thread.join().expect("the thread ends with its worker");
+    }
+
+    /// Tells when it has nothing to do.
+    struct Bored(Sender<()>);
+
+    impl Work for Bored {
+        type Job = ();
+        type Done = ();
+        const IDLE_AFTER: Option<Duration> = Some(Duration::from_millis(1));
+
+        fn run(&mut self, (): ()) {}
+
+        fn idle(&mut self) {
+            // It fails when the test has heard enough.
+            let _ = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn a_worker_without_jobs_is_called_again_and_again_and_still_ends() {
+        let (idle_out, idle) = channel();
+        let waker = Waker::new(|| ());
+        let (worker, thread) = ThreadWorker::spawn("bored", Bored(idle_out), waker).expect("a thread");
+        (0..3).for_each(|_| idle.recv().expect("it has nothing to do"));
         drop(worker);
         thread.join().expect("the thread ends with its worker");
     }

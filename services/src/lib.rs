@@ -35,10 +35,15 @@ use self::database::Database;
 use self::frontend::Frontend;
 use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
-use self::store::{Schema, Store};
+use self::store::check::{check, check_load};
+use self::store::copy::Kind;
+use self::store::{Schema, Store, beside};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
+pub use self::store::backup::BackedUp;
+pub use self::store::copy::Copied;
+pub use self::store::restore::Restored;
 pub use self::store::{Durability, StoreError};
 
 /// What can be set about `db_customer`.
@@ -68,7 +73,7 @@ pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
     let store = Store::<CustomerSchema>::open(directory, durability)?;
-    let loaded = customer::sqlite::load(&store, options.session_timeout)?;
+    let loaded = customer::sqlite::load(&store.reader(), options.session_timeout)?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
     Ok(Database::new(customer, Box::new(store.start(workers)?)))
@@ -84,7 +89,7 @@ pub fn db_product<W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<W>, Box<dyn Error>> {
     let store = Store::<ProductSchema>::open(directory, durability)?;
-    let product = product::sqlite::load(&store)?;
+    let product = product::sqlite::load(&store.reader())?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
@@ -96,8 +101,29 @@ pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
         "db_product" => ProductSchema::NAME,
         _ => return Vec::new(),
     };
-    let file = |extension| directory.join(name).with_extension(extension);
-    vec![("database", file("db")), ("log", file("db-wal"))]
+    let named = directory.join(name).with_extension("db");
+    // The log is beside the file itself, whatever leads to it.
+    let file = named.canonicalize().unwrap_or(named);
+    let log = beside(&file, "-wal");
+    vec![("database", file), ("log", log)]
+}
+
+/// Copies the databases that are in the folder `data` into the folder `destination`, also while services run.
+///
+/// # Errors
+/// There is nothing to copy, a backup is there already, or it cannot be made or is not sound. Then none is left.
+pub fn backup(data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
+    store::backup::backup(&KINDS, data, destination)
+}
+
+/// Puts the databases of a backup, a folder or a single file, in the place of those in the folder `data`. What was there
+/// is kept under a name that tells the time: `now`, in seconds since 1970.
+///
+/// # Errors
+/// A service uses what would be replaced, or the backup is not whole and sound; then nothing has changed. Or a file
+/// could not be renamed; then no service starts until another restore has ended well.
+pub fn restore(source: &Path, data: &Path, now: u64) -> Result<Vec<Restored>, StoreError> {
+    store::restore::restore(&KINDS, source, data, now)
 }
 
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
@@ -111,7 +137,7 @@ pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service 
 }
 
 /// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
-/// pages in the log, and the locks.
+/// pages in the log, and what tells how many commits there were.
 pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
@@ -128,3 +154,23 @@ pub fn database_limits() -> Limits {
         ..Limits::default()
     }
 }
+
+/// The databases. Of two that are copied at almost the same moment the first is `db_product`, so that no item in the
+/// copies has a seller whose account is not in them.
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: ProductSchema::NAME,
+        application_id: ProductSchema::APPLICATION_ID,
+        check: check::<ProductSchema>,
+        load: |file| check_load::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
+    },
+    Kind {
+        name: CustomerSchema::NAME,
+        application_id: CustomerSchema::APPLICATION_ID,
+        check: check::<CustomerSchema>,
+        load: |file| {
+            let timeout = CustomerOptions::default().session_timeout;
+            check_load::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
+        },
+    },
+];

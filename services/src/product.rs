@@ -76,10 +76,11 @@ impl Product {
         }
     }
 
-    /// Takes an item from disk. Items come in order; [`Product::loaded`] must follow.
-    fn load_item(&mut self, description: &Description, listing: Listing) {
+    /// Takes an item from disk. False if it makes no sense: items come in order. [`Product::loaded`] must follow.
+    fn load_item(&mut self, description: &Description, listing: Listing) -> bool {
         let terms = self.index.intern(&description.name, &description.keywords);
-        self.items.load(description.id.category, Item::new(description, terms, listing));
+        listing.quantity <= QUANTITY_MAX
+            && self.items.load(description.id.category, Item::new(description, terms, listing))
     }
 
     /// Ends the loading of items.
@@ -101,8 +102,10 @@ impl Product {
         }
     }
 
-    fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) {
+    /// Takes a vote from disk, after the items. False if there is no such item.
+    fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) -> bool {
         self.votes.load((id, buyer_id), ballot);
+        self.items.get(id).is_some()
     }
 
     fn register(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
@@ -231,7 +234,7 @@ impl Product {
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {
-            revision.0 += 1;
+            revision.0 = revision.0.saturating_add(1);
             listing.feedback.count(vote, before.map(|ballot| ballot.vote));
             self.items.relist(id, listing);
             if let Some(buyer_id) = buyer_id {

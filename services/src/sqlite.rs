@@ -48,7 +48,7 @@ impl ToSql for Price {
 
 impl FromSql for Price {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        u64::try_from(value.as_i64()?).map(Self).map_err(|_| FromSqlError::InvalidType)
+        u64::try_from(value.as_i64()?).ok().and_then(Self::from_cents).ok_or(FromSqlError::InvalidType)
     }
 }
 

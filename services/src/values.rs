@@ -214,7 +214,8 @@ impl Feedback {
             let count = self.of(replaced);
             *count = count.saturating_sub(1);
         }
-        *self.of(vote) += 1;
+        let count = self.of(vote);
+        *count = count.saturating_add(1);
     }
 
     fn of(&mut self, vote: Vote) -> &mut u32 {

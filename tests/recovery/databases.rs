@@ -2,13 +2,14 @@
 //! acknowledged is still there.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -43,6 +44,56 @@ fn a_second_process_on_the_same_data_is_refused_and_the_first_unharmed() {
         // The lock goes with its process, however that ends.
         database.restart();
         assert_eq!(written(&mut Client::new(database.address), name), 2);
+    }
+}
+
+#[test]
+fn a_database_behind_a_symbolic_link_goes_on_and_comes_back() {
+    for name in DATABASES {
+        let (disk, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Service::database(name, disk.path()).stop();
+        symlink(file_of(name, disk.path()), file_of(name, data.path())).unwrap();
+        let mut database = Service::database(name, data.path());
+        for number in 1..=3 {
+            write(&mut Client::new(database.address), name, number);
+            write(&mut Client::new(database.address), name, number + 3);
+            // What was written is in the log only, which is beside the file that the link leads to.
+            database.restart();
+        }
+        assert_eq!(written(&mut Client::new(database.address), name), 6);
+        assert!(refusal(name, disk.path()).contains("is in use by another process"));
+    }
+}
+
+#[test]
+fn a_database_whose_file_goes_away_ends_while_it_has_nothing_to_do() {
+    for (name, gone) in [("db_customer", "customer.db"), ("db_product", "product.db-wal")] {
+        let data = tempfile::tempdir().unwrap();
+        let database = Service::database(name, data.path());
+        fs::remove_file(data.path().join(gone)).unwrap();
+        let (code, log) = database.finish();
+        assert_eq!(code, Some(1), "{log}");
+        assert!(log.contains("event=maintenance_failed") && log.contains("was deleted or replaced"), "{log}");
+    }
+}
+
+#[test]
+fn a_database_that_can_open_nothing_more_goes_on() {
+    for name in DATABASES {
+        let data = tempfile::tempdir().unwrap();
+        let mut database = Service::database(name, data.path());
+        let mut client = Client::new(database.address);
+        write(&mut client, name, 1);
+        let pid = database.process().pid();
+        let taken =
+            |number: &u64| fs::symlink_metadata(format!("/proc/{}/fd/{number}", pid.as_raw_nonzero()));
+        let free = (0..).find(|number| taken(number).is_err());
+        prlimit(Some(pid), Resource::Nofile, Rlimit { current: free, maximum: free }).unwrap();
+        // Enough to make the log longer, and to bring it into the file.
+        for number in 2..=1200 {
+            write(&mut client, name, number);
+        }
+        assert!(database.process().is_running());
     }
 }
 
@@ -126,6 +177,45 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_database_that_has_lost_acknowledged_writes_says_so_until_that_is_accepted() {
+    for name in DATABASES {
+        let data = tempfile::tempdir().unwrap();
+        let mut database = Service::database(name, data.path());
+        (1..=20).for_each(|number| write(&mut Client::new(database.address), name, number));
+        database.kill();
+        let [file, log, mark] = ["", "-wal", "-commits"].map(|suffix| {
+            let file = file_of(name, data.path());
+            data.path().join(format!("{}{suffix}", file.file_name().unwrap().display()))
+        });
+        let sound = fs::read(&log).unwrap();
+        // Each page has a header of 24 bytes there, and what follows the last one is room.
+        let middle = 10 * (4096 + 24);
+        let mut flipped = sound.clone();
+        flipped[middle] ^= 0x10;
+        for bytes in [&flipped[..], &sound[..middle], &[]] {
+            fs::write(&log, bytes).unwrap();
+            let said = refusal(name, data.path());
+            assert!(said.contains("does not hold all that was acknowledged (it has "), "{said}");
+            assert!(fs::read(&log).unwrap() == bytes, "the log was changed");
+        }
+        fs::write(&log, &sound).unwrap();
+        database.restart();
+        assert_eq!(written(&mut Client::new(database.address), name), 20);
+        database.stop();
+
+        fs::remove_file(&file).unwrap();
+        let said = refusal(name, data.path());
+        assert!(said.contains("(it is not there)") && said.contains(&*mark.to_string_lossy()), "{said}");
+        fs::remove_file(&mark).unwrap();
+        let mut database = Service::database(name, data.path());
+        assert_eq!(written(&mut Client::new(database.address), name), 0);
+        database.process().signal(Signal::TERM);
+        let (_, said) = database.finish();
+        assert!(said.contains("WARN") && said.contains("event=database_created path="), "{said}");
+    }
+}
+
+#[test]
 fn a_file_of_something_else_is_refused() {
     let data = tempfile::tempdir().unwrap();
     for name in DATABASES {
@@ -184,17 +274,17 @@ fn run_out_of_space(name: &'static str, data: &Path, wrapper: &mut Command, make
 }
 
 /// A file system of half a megabyte.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     /// `None`: this user may not.
-    fn mount(place: &'a Path) -> Option<Self> {
+    pub(crate) fn mount(place: &'a Path) -> Option<Self> {
         let mount =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(place).output();
         mount.is_ok_and(|output| output.status.success()).then_some(Self(place))
     }
 
-    fn grow(&self) {
+    pub(crate) fn grow(&self) {
         let mount = Command::new("mount").args(["-o", "remount,size=64m"]).arg(self.0).status();
         assert!(mount.expect("it was there before").success());
     }

@@ -4,6 +4,7 @@
 //! Each test has services of its own, on a loopback address of its own, which takes Linux.
 
 mod admin;
+mod backups;
 mod client;
 mod databases;
 mod descriptors;

@@ -165,11 +165,11 @@ fn a_client_that_is_idle_holds_nothing_up() {
 fn a_service_that_is_still_starting_ends_in_order() {
     for _ in 0..10 {
         let data = tempfile::tempdir().unwrap();
-        let lock = data.path().join("product.lock");
+        let file = data.path().join("product.db");
         let mut command = binary(&["db_product", "--listen=127.0.0.1:0", "--data"]);
         let database = Process::start(command.arg(data.path()));
         // The moment is short, so this does not sleep.
-        while !lock.exists() {
+        while !file.exists() {
             std::hint::spin_loop();
         }
         database.signal(Signal::TERM);

@@ -72,36 +72,36 @@ impl Accounts {
         }
     }
 
-    /// Takes a seller from disk. False if its user name, letter by letter, is another's.
+    /// Takes a seller from disk. False if it is not the next one, or its user name, letter by letter, is another's.
     pub(crate) fn load_seller(&mut self, id: u32, seller: Seller) -> bool {
         let is_own = self.load_username(Role::Seller, id, &seller.identity.username);
-        self.last_seller = self.last_seller.max(id);
+        let is_next = self.last_seller.checked_add(1) == Some(id);
+        self.last_seller = id;
         self.sellers.load(id, seller);
-        is_own
+        is_next && is_own
     }
 
-    /// Takes a buyer from disk. False if its user name, letter by letter, is another's.
+    /// Takes a buyer from disk. False if it is not the next one, or its user name, letter by letter, is another's.
     pub(crate) fn load_buyer(&mut self, id: u32, buyer: Buyer) -> bool {
         let is_own = self.load_username(Role::Buyer, id, &buyer.identity.username);
-        self.last_buyer = self.last_buyer.max(id);
+        let is_next = self.last_buyer.checked_add(1) == Some(id);
+        self.last_buyer = id;
         self.buyers.load(id, buyer);
-        is_own
+        is_next && is_own
     }
 
     /// Takes the user name of an account from disk. Those from before names were brought to the form NFC may be alike
     /// in it; then the older account keeps the name.
     fn load_username(&mut self, role: Role, id: u32, username: &str) -> bool {
         let key = (role, nfc(username.into()).into());
-        let Some(&other_id) = self.usernames.get(&key) else {
+        let Some(&owner_id) = self.usernames.get(&key) else {
             self.usernames.insert(key, id);
             return true;
         };
-        if self.identity(role, other_id).is_some_and(|other| &*other.username == username) {
+        if self.identity(role, owner_id).is_some_and(|owner| &*owner.username == username) {
             return false;
         }
-        let (owner_id, user_id) = (id.min(other_id), id.max(other_id));
-        self.usernames.insert(key, owner_id);
-        log::warn!("event=username_taken role={} user_id={user_id} owner_id={owner_id}", role.as_str());
+        log::warn!("event=username_taken role={} user_id={id} owner_id={owner_id}", role.as_str());
         true
     }
 
@@ -137,6 +137,14 @@ impl Accounts {
         }
         self.usernames.insert(key, id);
         Ok(id)
+    }
+
+    /// Whether there is such an account on disk.
+    pub(crate) fn exists(&self, role: Role, id: u32) -> bool {
+        match role {
+            Role::Seller => self.sellers.get(&id).is_some(),
+            Role::Buyer => self.buyers.get(&id).is_some(),
+        }
     }
 
     /// The number and the password hash of an account, on disk or not: a login is answered no sooner than the
@@ -224,17 +232,14 @@ mod tests {
             },
             saved_cart: Cart::default(),
         };
-        for ids in [[1, 2], [2, 1]] {
-            let mut accounts = Accounts::new();
-            for id in ids {
-                let username = if id == 1 { "Zoe\u{301}" } else { "Zo\u{e9}" };
-                assert!(accounts.load_buyer(id, buyer(username, &id.to_string())));
-            }
-            assert_eq!(accounts.find(Role::Buyer, "Zoé"), Some((1, "1".into())));
-            assert!(accounts.check_username(Role::Buyer, "Zoé").is_err());
-            assert!(accounts.buyers.get(&2).is_some());
-            assert!(!accounts.load_buyer(3, buyer("Zoe\u{301}", "")), "a name that is there twice is damage");
+        let mut accounts = Accounts::new();
+        for (id, username) in [(1, "Zoe\u{301}"), (2, "Zo\u{e9}")] {
+            assert!(accounts.load_buyer(id, buyer(username, &id.to_string())));
         }
+        assert_eq!(accounts.find(Role::Buyer, "Zoé"), Some((1, "1".into())));
+        assert!(accounts.check_username(Role::Buyer, "Zoé").is_err());
+        assert!(accounts.buyers.get(&2).is_some());
+        assert!(!accounts.load_buyer(3, buyer("Zoe\u{301}", "")), "a name that is there twice is damage");
     }
 
     #[test]

@@ -61,9 +61,17 @@ impl Cart {
 impl<'de> Deserialize<'de> for Cart {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let lines = BTreeMap::<String, u32>::deserialize(deserializer)?;
-        let parse = |(id, units): (String, u32)| ItemId::parse(&id).map(|id| (id, units));
+        if lines.len() > LINES_MAX {
+            return Err(serde::de::Error::custom("there are too many items"));
+        }
+        let parse = |(id, units): (String, u32)| {
+            let units = Some(units).filter(|units| (1..=QUANTITY_MAX).contains(units))?;
+            Some((ItemId::parse(&id)?, units))
+        };
         let lines: Option<_> = lines.into_iter().map(parse).collect();
-        lines.map(Self).ok_or_else(|| serde::de::Error::custom("an item ID is invalid"))
+        lines
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("an item is none, or has too few or too many units"))
     }
 }
 
@@ -107,6 +115,8 @@ mod tests {
     fn json_brings_a_cart_back() {
         let cart: Cart = serde_json::from_str(r#"{"1:42":2,"1:5":1}"#).expect("a cart");
         assert_eq!(serde_json::to_string(&cart).expect("JSON"), r#"{"1:5":1,"1:42":2}"#);
-        assert!(serde_json::from_str::<Cart>(r#"{"x":1}"#).is_err());
+        for json in [r#"{"x":1}"#, r#"{"1:5":0}"#, r#"{"1:5":1000000001}"#] {
+            assert!(serde_json::from_str::<Cart>(json).is_err(), "{json}");
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::values::{Role, SessionId};
 
 /// The most sessions that are remembered, live or timed out.
 const SESSIONS_MAX: usize = 1_000_000;
+/// No session comes near this number.
+const NUMBERS_END: u64 = 1 << 53;
 /// How long a session that has timed out is remembered, to say so rather than that it is unknown.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Sessions whose time is looked at in one turn.
@@ -62,8 +64,8 @@ impl Sessions {
     }
 
     /// Takes a session from disk. Activity that was not written before a crash may have gone on until one
-    /// interval later, so the session gets the benefit of the doubt.
-    pub(crate) fn load(&mut self, number: u64, mut session: Session) {
+    /// interval later, so the session gets the benefit of the doubt. False if it has a number that is never given.
+    pub(crate) fn load(&mut self, number: u64, mut session: Session) -> bool {
         self.last_number = self.last_number.max(number);
         self.clock.load(session.active_at);
         if session.active_at >= END_OF_TIME {
@@ -71,6 +73,7 @@ impl Sessions {
         }
         self.watch(number, session.active_at + self.store_interval());
         self.rows.load(number, session);
+        (1..NUMBERS_END).contains(&number)
     }
 
     /// Opens a session.
@@ -261,7 +264,7 @@ mod tests {
     fn restart(sessions: &Sessions, check: SessionCheck, stored_clock: Option<Time>) -> (Sessions, Time) {
         let mut restarted = Sessions::new(TIMEOUT);
         let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
-        restarted.load(check.session_id.number, row);
+        assert!(restarted.load(check.session_id.number, row));
         stored_clock.into_iter().for_each(|at| restarted.clock.load(at));
         let floor = restarted.clock.latest();
         (restarted, floor)
@@ -385,7 +388,7 @@ mod tests {
         let (mut sessions, check) = logged_in();
         let row = sessions.rows.get(&check.session_id.number).expect("it is on disk").clone();
         let damaged = Session { active_at: END_OF_TIME, ..row };
-        sessions.load(check.session_id.number, damaged);
+        assert!(sessions.load(check.session_id.number, damaged));
         assert_eq!(sessions.clock.latest(), Time::default());
         assert_eq!(code(sessions.check(START, check)), Code::SessionTimeout);
     }

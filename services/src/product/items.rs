@@ -22,7 +22,7 @@ pub(crate) struct Items {
 /// The items of one category.
 #[derive(Default)]
 struct Category {
-    /// Sorted by number. Numbers are given without gaps; only a file from which rows were deleted by hand has some.
+    /// In the order of their numbers, which are given without gaps.
     items: Vec<Item>,
     /// How many of the items, from the first, are on disk. The others are in their first state.
     durable_len: usize,
@@ -33,12 +33,16 @@ impl Items {
         Self { categories: HashMap::new(), listings: Changes::new(), durable_len: 0 }
     }
 
-    /// Takes an item from disk, at start. Items come in order; [`Items::loaded`] must follow.
-    pub(crate) fn load(&mut self, category: u32, item: Item) {
+    /// Takes an item from disk, at start; false if it is not the next of its category. [`Items::loaded`] must follow.
+    pub(crate) fn load(&mut self, category: u32, item: Item) -> bool {
         let category = self.categories.entry(category).or_default();
-        category.push(item);
+        if category.last_n().checked_add(1) != Some(item.n) {
+            return false;
+        }
+        category.items.push(item);
         category.durable_len += 1;
         self.durable_len += 1;
+        true
     }
 
     /// How many items are on disk.
@@ -92,7 +96,9 @@ impl Items {
     /// Adds a new item, which readers do not see before it is published.
     pub(crate) fn add(&mut self, category: u32, item: Item) {
         self.listings.put(ItemId { category, n: item.n }, item.listing);
-        self.categories.entry(category).or_default().push(item);
+        let category = self.categories.entry(category).or_default();
+        assert_eq!(category.last_n().checked_add(1), Some(item.n), "numbers are given in order");
+        category.items.push(item);
     }
 
     /// Changes the listing of an item that exists.
@@ -130,11 +136,6 @@ impl Items {
 }
 
 impl Category {
-    fn push(&mut self, item: Item) {
-        assert!(item.n > self.last_n(), "items come in order");
-        self.items.push(item);
-    }
-
     fn last_n(&self) -> u32 {
         self.items.last().map_or(0, |item| item.n)
     }
@@ -144,13 +145,9 @@ impl Category {
         Some(&self.items[place])
     }
 
-    /// Where an item lies, on disk or not: where its number says, or further to the front if there are gaps.
+    /// Where an item lies, on disk or not.
     fn place(&self, n: u32) -> Option<usize> {
-        let items = &self.items[..self.items.len().min(n as usize)];
-        match items.last() {
-            Some(last) if last.n == n => Some(items.len() - 1),
-            _ => items.binary_search_by_key(&n, |item| item.n).ok(),
-        }
+        (n as usize).checked_sub(1).filter(|place| *place < self.items.len())
     }
 }
 

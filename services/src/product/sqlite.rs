@@ -5,8 +5,41 @@ use rusqlite::{Connection, params};
 use super::Product;
 use super::item::{Description, Listing};
 use super::rows::ProductRow;
-use crate::store::{Schema, Store, StoreError};
+use crate::store::{LINEAGE, Reader, Schema, StoreError};
 use crate::values::{Ballot, Feedback, Revision};
+
+const FIRST: &str = "
+    CREATE TABLE items (
+        id          INTEGER PRIMARY KEY, -- category * 2^32 + n: a category's items lie together
+        category    INTEGER GENERATED ALWAYS AS (id >> 32) VIRTUAL,
+        n           INTEGER GENERATED ALWAYS AS (id & 4294967295) VIRTUAL,
+        seller_id   INTEGER NOT NULL,
+        name        TEXT NOT NULL,
+        keywords    TEXT NOT NULL,       -- a JSON array
+        condition   TEXT NOT NULL,
+        price_cents INTEGER NOT NULL DEFAULT 0,
+        quantity    INTEGER NOT NULL DEFAULT 0,
+        up          INTEGER NOT NULL DEFAULT 0,
+        down        INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE votes (
+        item_id  INTEGER NOT NULL,
+        buyer_id INTEGER NOT NULL,
+        vote     TEXT NOT NULL,
+        revision INTEGER NOT NULL,       -- how often the vote has changed
+        PRIMARY KEY (item_id, buyer_id)
+    ) STRICT, WITHOUT ROWID;
+";
+
+const SEALS: &str = "
+    ALTER TABLE items ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE items SET commit_number = commit_number(), checksum =
+        sealed(NULL, id, seller_id, name, keywords, condition, price_cents, quantity, up, down);
+    ALTER TABLE votes ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE votes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE votes SET commit_number = commit_number(), checksum = sealed(NULL, item_id, buyer_id, vote, revision);
+";
 
 /// The file `product.db`.
 pub(crate) struct ProductSchema;
@@ -16,34 +49,14 @@ impl Schema for ProductSchema {
 
     const NAME: &'static str = "product";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktP");
-    const MIGRATIONS: &'static [&'static str] = &["
-        CREATE TABLE items (
-            id          INTEGER PRIMARY KEY, -- category * 2^32 + n: a category's items lie together
-            category    INTEGER GENERATED ALWAYS AS (id >> 32) VIRTUAL,
-            n           INTEGER GENERATED ALWAYS AS (id & 4294967295) VIRTUAL,
-            seller_id   INTEGER NOT NULL,
-            name        TEXT NOT NULL,
-            keywords    TEXT NOT NULL,       -- a JSON array
-            condition   TEXT NOT NULL,
-            price_cents INTEGER NOT NULL DEFAULT 0,
-            quantity    INTEGER NOT NULL DEFAULT 0,
-            up          INTEGER NOT NULL DEFAULT 0,
-            down        INTEGER NOT NULL DEFAULT 0
-        ) STRICT;
-        CREATE TABLE votes (
-            item_id  INTEGER NOT NULL,
-            buyer_id INTEGER NOT NULL,
-            vote     TEXT NOT NULL,
-            revision INTEGER NOT NULL,       -- how often the vote has changed
-            PRIMARY KEY (item_id, buyer_id)
-        ) STRICT, WITHOUT ROWID;
-    "];
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, LINEAGE, SEALS];
+    const TABLES: &'static [&'static str] = &["items", "votes"];
 
     fn write(connection: &Connection, row: &ProductRow) -> rusqlite::Result<()> {
         match row {
             ProductRow::Described(item) => {
-                let sql =
-                    "INSERT INTO items (id, seller_id, name, keywords, condition) VALUES (?, ?, ?, ?, ?)";
+                let sql = "INSERT INTO items (id, seller_id, name, keywords, condition, commit_number, checksum) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), sealed(NULL, ?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0))";
                 let keywords = serde_json::to_string(&item.keywords).expect("strings are JSON");
                 connection.prepare_cached(sql)?.execute(params![
                     item.id,
@@ -54,15 +67,17 @@ impl Schema for ProductSchema {
                 ])?;
             }
             ProductRow::Listing(id, listing) => {
-                let sql = "UPDATE items SET price_cents = ?, quantity = ?, up = ?, down = ? WHERE id = ?";
+                let sql = "UPDATE items SET price_cents = ?1, quantity = ?2, up = ?3, down = ?4, \
+                    commit_number = commit_number(), checksum = \
+                    sealed(checksum, id, seller_id, name, keywords, condition, ?1, ?2, ?3, ?4) WHERE id = ?5";
                 let Listing { price, quantity, feedback: Feedback { up, down } } = *listing;
                 let changed =
                     connection.prepare_cached(sql)?.execute(params![price, quantity, up, down, id])?;
                 assert_eq!(changed, 1, "an item is described before it is listed");
             }
             ProductRow::Vote(id, buyer_id, Ballot { vote, revision }) => {
-                let sql =
-                    "INSERT OR REPLACE INTO votes (item_id, buyer_id, vote, revision) VALUES (?, ?, ?, ?)";
+                let sql = "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), sealed( \
+                    (SELECT checksum FROM votes WHERE item_id = ?1 AND buyer_id = ?2), ?1, ?2, ?3, ?4))";
                 connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote, revision.0])?;
             }
         }
@@ -74,10 +89,10 @@ impl Schema for ProductSchema {
 ///
 /// # Errors
 /// The file is damaged or cannot be read.
-pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> {
+pub(crate) fn load(reader: &Reader<'_>) -> Result<Product, StoreError> {
     let mut product = Product::new();
     let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
-    store.read(items, |row| {
+    reader.read(items, |row| {
         let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
             return Ok(None);
         };
@@ -93,14 +108,12 @@ pub(crate) fn load(store: &Store<ProductSchema>) -> Result<Product, StoreError> 
             quantity: row.get(6)?,
             feedback: Feedback { up: row.get(7)?, down: row.get(8)? },
         };
-        product.load_item(&description, listing);
-        Ok(Some(()))
+        Ok(product.load_item(&description, listing).then_some(()))
     })?;
     product.loaded();
-    store.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
+    reader.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
         let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
-        product.load_vote(row.get(0)?, row.get(1)?, ballot);
-        Ok(Some(()))
+        Ok(product.load_vote(row.get(0)?, row.get(1)?, ballot).then_some(()))
     })?;
     Ok(product)
 }

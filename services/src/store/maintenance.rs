@@ -8,16 +8,16 @@
 //! when the file grows with it. What is added are zeros, which to SQLite are no pages of the log.
 
 use std::error::Error;
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process;
+use std::time::Duration;
 
 use net::{Work, Worker};
 use rusqlite::ErrorCode;
 use rusqlite::wal::CheckpointMode;
 
-use super::{Committed, Durability, Log, SharedFile};
+use super::connection::{Files, Log, SharedFile};
+use super::{Committed, Durability};
 use crate::database::Group;
 
 /// The pages that are in the log only, at which a checkpoint is made.
@@ -32,6 +32,9 @@ pub(super) const LOG_PAGE_BYTES: u64 = 4096 + 24;
 pub(super) const EXTENSION_PAGES: u32 = 500;
 /// The file is made longer when the log has less room in it than this.
 const ROOM_PAGES_MIN: u32 = 250;
+
+/// How often the files of a database that has nothing to do are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The worker of a store: its commits on one thread, its maintenance on another.
 pub(crate) struct StoreWorker<R> {
@@ -100,12 +103,11 @@ fn is_due(log: Log) -> bool {
 pub(super) struct Maintainer {
     pub(super) connection: SharedFile,
     durability: Durability,
-    path: PathBuf,
 }
 
 impl Maintainer {
-    pub(super) fn new(connection: SharedFile, durability: Durability, path: PathBuf) -> Self {
-        Self { connection, durability, path }
+    pub(super) fn new(connection: SharedFile, durability: Durability) -> Self {
+        Self { connection, durability }
     }
 
     /// Brings what is committed into the file, without getting in the way of commits.
@@ -119,7 +121,7 @@ impl Maintainer {
         // SQLite flushes the file only after a checkpoint that has caught up. The one that does should find
         // little left to flush.
         if checkpointed < logged && self.durability == Durability::Flush {
-            self.connection.files.database.sync_data()?;
+            self.connection.files.database.file().sync_data()?;
         }
         Ok(())
     }
@@ -130,18 +132,34 @@ impl Maintainer {
         if self.durability == Durability::NoFlush {
             return Ok(());
         }
-        let mut log = OpenOptions::new().append(true).open(self.path.with_extension("db-wal"))?;
+        let Files { database, log, .. } = &*self.connection.files;
         let missing = (u64::from(pages) * LOG_PAGE_BYTES).saturating_sub(log.metadata()?.len());
-        if let Err(error) = log.write_all(&vec![0; usize::try_from(missing)?]) {
-            log::warn!("event=log_not_extended path={} error=\"{error}\"", self.path.display());
+        if let Err(error) = (&mut &*log).write_all(&vec![0; usize::try_from(missing)?]) {
+            log::warn!("event=log_not_extended path={} error=\"{error}\"", database.path().display());
         }
         Ok(log.sync_data()?)
+    }
+}
+
+impl Maintainer {
+    fn flush_commits(&self) -> Result<(), Box<dyn Error>> {
+        match self.durability {
+            Durability::Flush => Ok(self.connection.files.commits.flush()?),
+            Durability::NoFlush => Ok(()),
+        }
+    }
+
+    fn fail(&self, what: &str, error: &dyn Error) -> ! {
+        let path = self.connection.files.database.path().display();
+        log::error!("event=maintenance_failed path={path} what={what} error=\"{error}\" action=exit");
+        process::exit(1);
     }
 }
 
 impl Work for Maintainer {
     type Job = Maintenance;
     type Done = ();
+    const IDLE_AFTER: Option<Duration> = Some(WATCH_INTERVAL);
 
     /// Does what is due. A failure ends the process at once, as that of a commit does.
     fn run(&mut self, maintenance: Maintenance) {
@@ -149,12 +167,16 @@ impl Work for Maintainer {
             Maintenance::Checkpoint => self.checkpoint(),
             Maintenance::Extend { pages } => self.extend(pages),
         };
-        if let Err(error) = done {
-            let path = self.path.display();
-            log::error!(
-                "event=maintenance_failed path={path} what={maintenance:?} error=\"{error}\" action=exit"
-            );
-            process::exit(1);
+        if let Err(error) = done.and_then(|()| self.flush_commits()) {
+            self.fail(&format!("{maintenance:?}"), &*error);
+        }
+    }
+
+    /// Sees that the files are still there, also while nothing is committed.
+    fn idle(&mut self) {
+        let watched = self.connection.files.check_places().map_err(Into::into);
+        if let Err(error) = watched.and_then(|()| self.flush_commits()) {
+            self.fail("Watch", &*error);
         }
     }
 }

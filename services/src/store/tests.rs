@@ -1,11 +1,15 @@
 //! Stores in temporary directories: how they are made, opened, refused, brought up to date and written.
 
+mod acknowledged;
+mod copies;
 mod damage;
+mod files;
 mod maintenance;
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
@@ -18,10 +22,13 @@ type New = Notes<2>;
 /// A second version that cannot be reached.
 type Broken = Notes<3>;
 
-const FIRST: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;";
-const SECOND: &str = "ALTER TABLE notes ADD COLUMN stars INTEGER NOT NULL DEFAULT 3;";
+const FIRST: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL,
+    commit_number INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;";
+const SECOND: &str = "ALTER TABLE notes ADD COLUMN stars INTEGER NOT NULL DEFAULT 3;
+    UPDATE notes SET commit_number = commit_number(), checksum = sealed(checksum, id, text, stars);";
 const BROKEN: &str = "ALTER TABLE notes ADD COLUMN stars INTEGER NOT NULL DEFAULT 3; DELETE FROM nowhere;";
 
+/// A note with its text; without one, it is removed.
 type Note = (i64, &'static str);
 
 impl<const VERSION: usize> Schema for Notes<VERSION> {
@@ -30,14 +37,24 @@ impl<const VERSION: usize> Schema for Notes<VERSION> {
     const NAME: &'static str = "notes";
     const APPLICATION_ID: i32 = 7;
     const MIGRATIONS: &'static [&'static str] = match VERSION {
-        1 => &[FIRST],
-        2 => &[FIRST, SECOND],
-        _ => &[FIRST, BROKEN],
+        1 => &[FIRST, LINEAGE],
+        2 => &[FIRST, LINEAGE, SECOND],
+        _ => &[FIRST, LINEAGE, BROKEN],
     };
+    const TABLES: &'static [&'static str] = &["notes"];
 
     fn write(connection: &Connection, (id, text): &Note) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO notes (id, text) VALUES (?, ?)";
-        connection.prepare_cached(sql)?.execute((id, text)).map(|_| ())
+        if text.is_empty() {
+            let sql = "DELETE FROM notes WHERE id = ?1 AND unsealed(checksum)";
+            return connection.prepare_cached(sql)?.execute([id]).map(|_| ());
+        }
+        let (column, value) = if VERSION == 2 { (", stars", ", 3") } else { ("", "") };
+        let sql = format!(
+            "INSERT OR REPLACE INTO notes (id, text{column}, commit_number, checksum)
+             VALUES (?1, ?2{value}, commit_number(),
+             sealed((SELECT checksum FROM notes WHERE id = ?1), ?1, ?2{value}))"
+        );
+        connection.prepare_cached(&sql)?.execute((id, text)).map(|_| ())
     }
 }
 
@@ -60,7 +77,7 @@ fn group(number: u64, rows: &[Note]) -> Group<Note> {
 
 fn notes<S: Schema>(store: &Store<S>) -> Vec<(i64, String)> {
     let mut notes = Vec::new();
-    let read = store.read("SELECT id, text FROM notes ORDER BY id", |row| {
+    let read = store.reader().read("SELECT id, text FROM notes ORDER BY id", |row| {
         notes.push((row.get(0)?, row.get(1)?));
         Ok(Some(()))
     });
@@ -169,7 +186,7 @@ fn a_full_disk_is_an_error() {
     store.connection.pragma_update(None, "max_page_count", pages).expect("valid");
     let long: &str = "x".repeat(100_000).leak();
     let error = store.commit(&group(1, &[(1, long)])).expect_err("there is no room");
-    assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DiskFull), "{error}");
+    assert!(matches!(error, StoreError::Failed(..)) && error.to_string().contains("full"), "{error}");
     assert_eq!(notes(&store), []);
 }
 
@@ -189,8 +206,8 @@ fn a_newer_file_is_refused_and_left_as_it_was() {
     let root = directory();
     drop(open::<New>(&root));
     let error = refusal::<Old>(root.path());
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
-    assert!(error.to_string().contains("has version 2"), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(error.to_string().contains("has version 3"), "{error}");
     open::<New>(&root);
 
     edit(&root, "PRAGMA user_version = -1");
@@ -226,13 +243,15 @@ fn a_step_that_fails_leaves_the_older_file() {
 #[test]
 fn rows_that_make_no_sense_are_damage() {
     let store = open::<Old>(&directory());
-    store.connection.execute_batch("INSERT INTO notes VALUES (-1, 'x')").expect("valid");
+    store.connection.execute_batch("INSERT INTO notes VALUES (-1, 'x', 0, 0)").expect("valid");
     let query = "SELECT id, text FROM notes";
-    let refused = store.read(query, |_| Ok(None)).expect_err("it was refused");
+    let refused = store.reader().read(query, |_| Ok(None)).expect_err("it was refused");
     assert!(matches!(refused, StoreError::Damaged(..)), "{refused}");
     assert!(refused.to_string().contains("restore it from a backup"), "{refused}");
-    let range = store.read(query, |row| row.get::<_, u32>(0).map(|_| Some(()))).expect_err("it is negative");
+    let range =
+        store.reader().read(query, |row| row.get::<_, u32>(0).map(|_| Some(()))).expect_err("it is negative");
     assert!(matches!(range, StoreError::Damaged(..)), "{range}");
-    let kind = store.read(query, |row| row.get::<_, u32>(1).map(|_| Some(()))).expect_err("it is text");
+    let kind =
+        store.reader().read(query, |row| row.get::<_, u32>(1).map(|_| Some(()))).expect_err("it is text");
     assert!(matches!(kind, StoreError::Damaged(..)), "{kind}");
 }

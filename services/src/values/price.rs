@@ -16,7 +16,14 @@ impl Value<'_> for Price {
     const RULE: &'static str = "a number from 0 to 1000000000 with at most two decimals";
 
     fn decode(raw: &RawValue) -> Option<Self> {
-        cents(raw.get()).filter(|cents| *cents <= PRICE_MAX * 100).map(Self)
+        cents(raw.get()).and_then(Self::from_cents)
+    }
+}
+
+impl Price {
+    /// A price of so many cents, unless it is too large.
+    pub(crate) fn from_cents(cents: u64) -> Option<Self> {
+        (cents <= PRICE_MAX * 100).then_some(Self(cents))
     }
 }
 

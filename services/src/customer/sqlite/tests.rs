@@ -10,7 +10,8 @@ use crate::customer::{Customer, HashCost, Passwords};
 use crate::database::{Domain, Group, Outcome};
 use crate::fields::Fields;
 use crate::message::Error;
-use crate::store::Durability;
+use crate::store::forge::forge;
+use crate::store::{Durability, Store};
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const NOW: Time = Time::from_millis(1_800_000_000_123);
@@ -42,7 +43,7 @@ fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreE
         last += 1;
         last
     };
-    Ok((Customer::new(load(&store, TIMEOUT)?, Box::new(passwords), Box::new(random)), store))
+    Ok((Customer::new(load(&store.reader(), TIMEOUT)?, Box::new(passwords), Box::new(random)), store))
 }
 
 /// Requests in order; `$1` stands for the first session that is opened, `$2` for the second, and so on.
@@ -145,9 +146,9 @@ fn purchases_are_read_too() {
     let root = TempDir::new().expect("a temporary directory");
     filled(&root);
     let statements = r#"INSERT INTO purchases VALUES
-        (8, 1, 1800000000000, '[{"item_id":"1:1","name":"desk","quantity":2,"price":0.5}]', 100),
-        (9, 1, 1800000000001, '[]', 0)"#;
-    edit(&root, statements);
+        (8, 1, 1800000000000, '[{"item_id":"1:1","name":"desk","quantity":2,"price":0.5}]', 100, 0, 0),
+        (9, 1, 1800000000001, '[]', 0, 0, 0)"#;
+    forge::<CustomerSchema>(root.path(), statements);
     let (mut customer, _store) = load_from(&root).expect("it loads");
     let history =
         ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1, "limit": 1})).expect("a history");
@@ -175,20 +176,23 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE sessions SET cart = '[]'",
         "UPDATE votes SET vote = 'sideways'",
         "UPDATE votes SET item_id = 0 WHERE buyer_id = 1",
-        "INSERT INTO purchases VALUES (1, 1, 0, '{}', 0)",
-        "INSERT INTO purchases VALUES (1, 1, 0, '[]', -1)",
+        "INSERT INTO purchases VALUES (1, 1, 0, '{}', 0, 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, 0, '[]', -1, 0, 0)",
+        "INSERT INTO purchases VALUES (1, 3, 0, '[]', 0, 0, 0)",
+        "DELETE FROM sellers WHERE id = 1",
+        "DELETE FROM buyers WHERE id = 1",
+        "UPDATE sellers SET id = 3 WHERE id = 2",
+        "UPDATE sessions SET user_id = 3",
+        "UPDATE sessions SET number = 0 WHERE number = 1",
+        "UPDATE sessions SET number = 9223372036854775807 WHERE number = 1",
+        r#"UPDATE buyers SET saved_cart = '{"1:1":0}'"#,
+        r#"UPDATE sessions SET cart = '{"1:1":1000000001}'"#,
     ] {
         let root = TempDir::new().expect("a temporary directory");
         filled(&root);
-        edit(&root, statement);
+        assert!(forge::<CustomerSchema>(root.path(), statement) > 0, "{statement}");
         let error = load_from(&root).err().unwrap_or_else(|| panic!("{statement} is let pass"));
         assert!(matches!(error, StoreError::Damaged(..)), "{statement}: {error}");
         assert!(error.to_string().contains("customer.db is damaged ("), "{error}");
     }
-}
-
-/// Changes the file without the store.
-fn edit(root: &TempDir, statement: &str) {
-    let connection = Connection::open(root.path().join("customer.db")).expect("it opens");
-    assert!(connection.execute(statement, []).expect("a valid statement") > 0, "{statement}");
 }

@@ -21,7 +21,7 @@ fn item(id: ItemId, cents: u64) -> Item {
 
 fn loaded(ids: &[ItemId]) -> Items {
     let mut items = Items::new();
-    ids.iter().for_each(|&id| items.load(id.category, item(id, 100)));
+    ids.iter().for_each(|&id| assert!(items.load(id.category, item(id, 100)), "{id}"));
     items.loaded();
     items
 }
@@ -117,16 +117,12 @@ fn each_category_counts_for_itself_and_reads_in_any_order() {
 }
 
 #[test]
-fn numbers_of_rows_deleted_by_hand_stay_unused() {
-    let mut items = loaded(&[id(1, 2), id(1, 5), id(1, 6), id(2, u32::MAX)]);
-    let found = (0..=7).filter(|&n| items.get(id(1, n)).is_some_and(|item| item.n == n));
-    assert!(found.eq([2, 5, 6]));
-    assert_eq!(add(&mut items, 1, 100), id(1, 7));
-    items.relist(id(1, 5), at(200));
-    seal(&mut items);
-    assert_eq!(publish(&mut items), [(id(1, 5), Some(100), 200), (id(1, 7), None, 100)]);
-    assert_eq!(prices(&items, id(1, 7)), (Some(100), Some(100)));
-    assert_eq!(items.next_id(2), None, "the category is full");
+fn items_that_are_not_the_next_of_their_category_are_not_loaded() {
+    let mut items = loaded(&[id(1, 1), id(1, 2), id(2, 1)]);
+    for odd in [id(1, 2), id(1, 4), id(2, 1), id(3, 2), id(4, u32::MAX)] {
+        assert!(!items.load(odd.category, item(odd, 100)), "{odd}");
+    }
+    assert!(items.load(3, item(id(3, 1), 100)));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn overwrite(root: &TempDir, bytes: &[u8]) {
 fn damage(root: &TempDir, bytes: &[u8]) -> String {
     overwrite(root, bytes);
     let opened = Store::<Old>::open(root.path(), Durability::Flush);
-    let read = opened.and_then(|store| store.read("SELECT id, text FROM notes", |_| Ok(Some(()))));
+    let read = opened.and_then(|store| store.reader().read("SELECT id, text FROM notes", |_| Ok(Some(()))));
     let error = read.expect_err("damage is noticed");
     assert!(matches!(error, StoreError::Damaged(..)), "{error}");
     let left = fs::read(root.path().join("notes.db")).expect("it is still there");
@@ -98,4 +98,22 @@ fn a_directory_that_takes_no_files_is_named() {
     let error = refusal::<Old>(Path::new("/proc/self"));
     assert!(matches!(error, StoreError::Failed(..)), "{error}");
     assert!(error.to_string().starts_with("/proc/self/notes.db cannot be used: "), "{error}");
+}
+
+#[test]
+fn a_page_that_is_in_use_and_counted_as_free_is_damage() {
+    let root = directory();
+    written(&root);
+    let mut store = open::<Old>(&root);
+    let rows: Vec<Note> = (100..200).map(|id| (id, "")).collect();
+    store.commit(&group(2, &rows)).expect("committed");
+    drop(store);
+    let mut bytes = fs::read(root.path().join("notes.db")).expect("it is there");
+    let number = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four"));
+    let first = (number(&bytes, 32) as usize - 1) * 4096;
+    assert!(number(&bytes, first + 4) > 0, "it lists more free pages");
+    // The first of them becomes the root of the notes.
+    bytes[first + 8..first + 12].copy_from_slice(&2_u32.to_be_bytes());
+    let message = damage(&root, &bytes);
+    assert!(message.contains("2nd reference to page 2"), "{message}");
 }

@@ -9,7 +9,9 @@ use std::thread;
 use net::Worker;
 
 use super::*;
-use crate::store::maintenance::{CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, Maintenance};
+use crate::store::maintenance::{
+    CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, LOG_PAGES_MAX, Maintenance,
+};
 
 /// Commits that are reported as the test says.
 struct Commits(Rc<RefCell<VecDeque<Committed>>>);
@@ -115,12 +117,12 @@ fn a_checkpoint_brings_what_is_committed_into_the_file() {
     let mut maintainer = store.maintainer().expect("it connects");
     maintainer.run(Maintenance::Checkpoint);
     store.commit(&group(1, &[(1, "one"), (2, "two")])).expect("committed");
-    let Log { pages, checkpointed_pages } = store.log();
+    let Log { pages, checkpointed_pages } = log_of(&store.connection);
     assert!(0 < pages && checkpointed_pages == 0, "{pages}, {checkpointed_pages}");
     assert_eq!(checkpointed(&root), 0);
     maintainer.run(Maintenance::Checkpoint);
     assert_eq!(checkpointed(&root), 2);
-    assert_eq!(store.log(), Log { pages, checkpointed_pages: pages });
+    assert_eq!(log_of(&store.connection), Log { pages, checkpointed_pages: pages });
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn a_reader_holds_a_checkpoint_up_and_harms_none() {
     store.commit(&group(3, &[(3, "three")])).expect("committed");
     maintainer.run(Maintenance::Checkpoint);
     assert_eq!((count(&snapshot), count(&store.connection)), (2, 3));
-    let Log { pages, checkpointed_pages } = store.log();
+    let Log { pages, checkpointed_pages } = log_of(&store.connection);
     assert!(0 < checkpointed_pages && checkpointed_pages < pages, "{checkpointed_pages} of {pages}");
     drop(snapshot);
     maintainer.run(Maintenance::Checkpoint);

@@ -1,0 +1,58 @@
+//! Checks a copy of a database's file as a service does at its start, and leaves what is in it as it is.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::commits::Mark;
+use super::connection::connect;
+use super::error::failure;
+use super::reader::Reader;
+use super::schema::{Schema, examine, identify};
+use super::seal::{Seal, State};
+
+/// Checks each page and each row of a file that nobody uses, and makes it complete in itself. Takes next to no memory.
+/// Returns where it stands; `None` if it is of a version that did not tell.
+///
+/// # Errors
+/// It is damaged, another's, or too new.
+pub(crate) fn check<S: Schema>(path: &Path) -> Result<Option<Mark>, StoreError> {
+    let connection = connect(path)?;
+    identify::<S>(&connection, path)?;
+    check_pages(&connection, path)?;
+    // A file that says that it has a log would need one.
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
+    mode.map_err(|error| failure(path, error))?;
+    examine::<S>(&connection, path)
+}
+
+/// Has `load` read a file that was checked, as the memory of a service.
+///
+/// # Errors
+/// It is damaged.
+pub(crate) fn check_load<S: Schema>(
+    path: &Path,
+    load: impl FnOnce(&Reader<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let connection = connect(path)?;
+    let version = identify::<S>(&connection, path)?;
+    // An older file is brought up to date in a transaction that is never committed.
+    let migrate = || {
+        let seal = Seal::default();
+        seal.install(&connection)?;
+        seal.begin(State::default());
+        connection.execute_batch("BEGIN")?;
+        S::MIGRATIONS.iter().skip(version).try_for_each(|statements| connection.execute_batch(statements))
+    };
+    migrate().map_err(|error| failure(path, error))?;
+    load(&Reader::new(&connection, path))
+}
+
+fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let check = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+    match check.map_err(|error| failure(path, error))?.as_str() {
+        "ok" => Ok(()),
+        fault => Err(StoreError::Damaged(path.into(), fault.to_owned())),
+    }
+}
