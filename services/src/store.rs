@@ -117,11 +117,11 @@ impl<S: Schema> Store<S> {
     /// Stores a group; when this returns, it is on disk, unless nothing is to be flushed.
     ///
     /// # Errors
-    /// What SQLite says, or that the file is there no more. The group may or may not be on disk.
+    /// What SQLite says, or that one of the files is there no more. The group may or may not be on disk.
     pub(crate) fn commit(&mut self, group: &Group<S::Row>) -> Result<Committed, StoreError> {
         self.write(group).map_err(|error| failure(&self.path, error))?;
         let files = &self.connection.files;
-        files.check_names()?;
+        files.check_places()?;
         let state = self.seal.after(self.mark.state);
         if state != self.mark.state {
             self.mark.state = state;

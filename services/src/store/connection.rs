@@ -68,17 +68,8 @@ impl Files {
         Ok(Self { database, log, log_place, shared_place, commits, commits_place, closing: Mutex::new(()) })
     }
 
-    /// Checks that what was committed has a name: what is in a file without one is lost. It looks at open files, which
-    /// takes a microsecond, so that it can be done after each commit.
-    ///
-    /// # Errors
-    /// It has none.
-    pub(super) fn check_names(&self) -> Result<(), StoreError> {
-        self.database.place().check_name(self.database.file())?;
-        self.log_place.check_name(&self.log)
-    }
-
-    /// Checks that all files are still where they were.
+    /// Checks that all files are still where they were: what is in one that nobody finds is lost. That takes a few
+    /// microseconds, so that it can be done after each commit.
     ///
     /// # Errors
     /// One is not.

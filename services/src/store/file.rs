@@ -10,7 +10,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, makedev, statx};
+use rustix::io::Errno;
 
 use super::{StoreError, commits};
 
@@ -141,27 +142,24 @@ impl Place {
         if self.leads_there() { Ok(()) } else { Err(self.gone()) }
     }
 
-    /// Checks that the file, which is open as `file`, has a name.
-    ///
-    /// The system is asked for nothing else: whoever asks for the times of a file has the next write to it take a new
-    /// one, and some file systems flush that too, which would take each commit half as long again.
-    ///
-    /// # Errors
-    /// It has none.
-    pub(super) fn check_name(&self, file: &File) -> Result<(), StoreError> {
-        let names = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::NLINK);
-        // Where the system cannot tell, nothing is known to be wrong.
-        if names.is_ok_and(|names| names.stx_nlink == 0) { Err(self.gone()) } else { Ok(()) }
-    }
-
     /// That the file is there no more.
     fn gone(&self) -> StoreError {
         StoreError::Gone(self.path.clone())
     }
 
+    /// The system is asked for nothing else: whoever asks for the times of a file has the next write to it take a new
+    /// one, and some file systems flush that too, which would take each commit half as long again.
     fn leads_there(&self) -> bool {
-        let there = fs::metadata(&self.path);
-        there.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode))
+        match statx(CWD, &self.path, AtFlags::empty(), StatxFlags::INO) {
+            Ok(there) => {
+                let device = makedev(there.stx_dev_major, there.stx_dev_minor);
+                (device, there.stx_ino) == (self.device, self.inode)
+            }
+            // A system without `statx`.
+            Err(Errno::NOSYS) => fs::metadata(&self.path)
+                .is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode)),
+            Err(_) => false,
+        }
     }
 }
 

@@ -145,18 +145,19 @@ fn what_older_programs_lock_is_heeded_and_then_removed() {
 }
 
 #[test]
-fn nothing_is_committed_to_a_file_that_is_gone() {
-    for gone in ["notes.db", "notes.db-wal"] {
-        let root = with_a_note();
-        let path = root.path().join(gone);
-        let mut store = open::<Old>(&root);
-        store.commit(&group(2, &[(2, "two")])).expect("committed");
-        fs::remove_file(&path).expect("it is there");
-        let error = store.commit(&group(3, &[(3, "three")])).expect_err("it is gone");
-        assert!(
-            matches!(&error, StoreError::Gone(at) if *at == path.canonicalize().unwrap_or(path)),
-            "{error}"
-        );
+fn nothing_is_committed_to_a_file_that_is_gone_or_elsewhere() {
+    let remove = |path: &Path| fs::remove_file(path);
+    let rename = |path: &Path| fs::rename(path, path.with_extension("elsewhere"));
+    for gone in ["notes.db", "notes.db-wal", "notes.db-shm", "notes.db-commits"] {
+        for take_away in [remove, rename] {
+            let root = with_a_note();
+            let path = root.path().canonicalize().expect("it is there").join(gone);
+            let mut store = open::<Old>(&root);
+            store.commit(&group(2, &[(2, "two")])).expect("committed");
+            take_away(&path).expect("it is there");
+            let error = store.commit(&group(3, &[(3, "three")])).expect_err("it is gone");
+            assert!(matches!(&error, StoreError::Gone(at) if *at == path), "{error}");
+        }
     }
 }
 
