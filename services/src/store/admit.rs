@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::commits::{Acknowledged, CommitsFile, Mark, SUFFIX};
 use super::connection::{Log, configure, log_of};
-use super::error::failure;
+use super::error::{failure, unreadable};
 use super::file::DatabaseFile;
 use super::schema::{Schema, examine, identify, migrate};
 use super::seal::{Seal, State};
@@ -35,6 +35,9 @@ pub(super) fn admit<S: Schema>(
     if let Acknowledged::Mark(acknowledged) = acknowledged {
         compare(path, &commits_path, found, acknowledged)?;
     }
+    if version == 0 {
+        begin_database(path, &commits_path, acknowledged)?;
+    }
     check_pages(connection, path)?;
 
     configure(connection, path, durability)?;
@@ -44,7 +47,7 @@ pub(super) fn admit<S: Schema>(
     }
     let before = found.map_or(State::default(), |mark| mark.state);
     seal.begin(before);
-    migrate::<S>(connection, version).map_err(sql_failed)?;
+    migrate::<S>(connection, version).map_err(|error| unreadable(path, error))?;
     if found.is_some() && !matches!(acknowledged, Acknowledged::Mark(_)) {
         let (path, commits) = (path.display(), before.commits);
         log::warn!(
@@ -96,6 +99,20 @@ pub(super) fn compare(
         let path = path.display();
         log::info!("event=commits_ahead path={path} commits={found_commits} acknowledged={commits}");
     }
+    Ok(())
+}
+
+/// Says that a file without anything in it becomes a new database. A start that was killed leaves such a file, and so does
+/// who takes its log away.
+///
+/// # Errors
+/// What is beside it, though damaged, tells that there was one.
+fn begin_database(path: &Path, commits_path: &Path, acknowledged: Acknowledged) -> Result<(), StoreError> {
+    if acknowledged == Acknowledged::Unreadable {
+        let (path, what) = (path.to_owned(), "it is empty".to_owned());
+        return Err(StoreError::Lost { path, what, witnesses: vec![commits_path.to_owned()] });
+    }
+    log::warn!("event=database_created path={}", path.display());
     Ok(())
 }
 

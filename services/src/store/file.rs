@@ -46,7 +46,6 @@ impl DatabaseFile {
             if let Some(database) = Self::lock(directory, name)? {
                 if database.file.metadata().map_err(failed)?.len() == 0 {
                     refuse_remains(database.path(), "it is empty")?;
-                    log::warn!("event=database_created path={}", database.path().display());
                 }
                 return Ok(database);
             }

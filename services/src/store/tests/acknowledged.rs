@@ -203,6 +203,22 @@ fn a_process_that_ends_between_a_commit_and_its_mark_loses_nothing() {
 }
 
 #[test]
+fn a_file_whose_log_was_all_there_was_does_not_begin_anew_beside_what_is_left_of_its_mark() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    store.commit(&group(1, &[(1, "one")])).expect("committed");
+    let mut files = read(&root);
+    files.remove("notes.db-wal");
+    check("the log is deleted", &files, &Refused("(it has no commits, and there were 2)"));
+    files.get_mut("notes.db-commits").expect("it is there")[40] ^= 1;
+    check("and the mark is changed", &files, &Refused("(it is empty)"));
+    files.insert("notes.db-commits".into(), Vec::new());
+    check("and the mark is emptied", &files, &Refused("(it is empty)"));
+    files.remove("notes.db-commits");
+    check("and nothing is left that could tell", &files, &Has(0));
+}
+
+#[test]
 fn commits_that_change_nothing_or_only_remove_are_told_apart() {
     let root = directory();
     let mut store = open::<Old>(&root);
