@@ -92,6 +92,7 @@ fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     if input.is_terminal() {
         return Err("a database cannot be typed: standard input is a terminal".into());
     }
+    services::create_directory(data)?;
     let mut file = tempfile::Builder::new().prefix("standard-input-").tempfile_in(data)?;
     io::copy(&mut input, &mut file)?;
     restore_from(file.path(), data)

@@ -43,6 +43,7 @@ pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
 pub use self::store::backup::BackedUp;
 pub use self::store::copy::Copied;
+pub use self::store::file::create_directory;
 pub use self::store::restore::Restored;
 pub use self::store::{Durability, StoreError};
 

@@ -9,7 +9,7 @@ mod commits;
 mod connection;
 pub(crate) mod copy;
 mod error;
-mod file;
+pub(crate) mod file;
 #[cfg(test)]
 pub(crate) mod forge;
 mod maintenance;

@@ -202,10 +202,14 @@ fn a_single_database_goes_through_a_pipe() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     fs::write(&file, &output.stdout).unwrap();
     assert_eq!(names(&data), files, "what was there on the way is gone");
-    let restore = |file: &Path| {
-        let output = pipe("restore", &data).stdin(File::open(file).unwrap()).output().unwrap();
+    let restore_to = |data: &Path, file: &Path| {
+        let output = pipe("restore", data).stdin(File::open(file).unwrap()).output().unwrap();
         (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     };
+    let restore = |file: &Path| restore_to(&data, file);
+    let new = root.path().join("new/data");
+    must(restore_to(&new, &file));
+    assert_eq!((names(&new), items_in(&new)), (vec!["product.db".to_owned()], 500));
     assert!(must_fail(restore(&file)).contains("is in use"));
     register(database.address, 10);
     database.stop();

@@ -244,7 +244,10 @@ fn replaced(named: PathBuf) -> StoreError {
 }
 
 /// Makes a directory and those above it that are missing, so that they outlast a power cut.
-pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The system refuses, or the directory is a symbolic link to nothing.
+pub fn create_directory(directory: &Path) -> io::Result<()> {
     if directory.as_os_str().is_empty() || directory.exists() {
         return Ok(());
     }
