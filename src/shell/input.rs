@@ -155,6 +155,10 @@ impl Plain {
         if line.is_empty() {
             return Err(ReadError::End);
         }
+        if line.len() >= TYPED_BYTES_MAX {
+            // The kernel leaves out what does not fit, and says nothing.
+            return Err(ReadError::Refused(format!("the line is longer than {} bytes", TYPED_BYTES_MAX - 2)));
+        }
         decode(line).map_err(|what| ReadError::Refused(format!("the line {what}")))
     }
 }

@@ -86,7 +86,7 @@ fn a_password_can_be_typed_ahead() {
     terminal.ends_with(0);
     assert_eq!(passwords(&server), ["open sesame", "-"]);
     assert!(!terminal.shown().contains("sesame"), "{}", terminal.shown());
-    assert_eq!(history(&user), "#V2\nlogin ann\nping\n");
+    assert_eq!(history(&user), "#V2\nping\n");
 }
 
 #[test]
