@@ -14,6 +14,8 @@ use crate::values::string;
 const DEPTH_MAX: usize = 32;
 /// The most characters of a client's string that an error message or a log line repeats.
 const QUOTED_CHARS_MAX: usize = 40;
+/// The most characters of an error that a log line repeats.
+const LOGGED_CHARS_MAX: usize = 200;
 
 /// What went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +239,8 @@ impl<'a> Reply<'a> {
 }
 
 fn unexpected(error: &dyn fmt::Display) -> Error {
-    log::error!("event=unexpected_reply error=\"{error}\"");
+    // It may repeat what the database sent.
+    log::error!("event=unexpected_reply error=\"{}\"", excerpt(&error.to_string(), LOGGED_CHARS_MAX));
     Error::new(Code::Internal, "a database's reply is not of the expected form")
 }
 
