@@ -149,6 +149,16 @@ fn a_line_that_is_too_long_is_refused() {
     terminal.wait_for(ANSWER);
     typist.join().unwrap();
     assert_eq!(server.apis(), ["Ping"]);
+    // Here the kernel cuts the line, and says nothing.
+    let mut terminal = shell(&server, "dumb");
+    (0..9).for_each(|_| {
+        terminal.keys(&[b'x'; 500]);
+        terminal.wait_for(&"x".repeat(400));
+    });
+    terminal.keys(b"\rping\r");
+    terminal.wait_for("error: the line is longer than 4094 bytes");
+    terminal.wait_for(ANSWER);
+    assert_eq!(server.apis(), ["Ping", "Ping"]);
 }
 
 #[test]
