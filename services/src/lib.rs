@@ -37,7 +37,7 @@ use self::product::sqlite::ProductSchema;
 use self::seller::Seller;
 use self::store::check::{check, check_load};
 use self::store::copy::Kind;
-use self::store::{Schema, Store, beside};
+use self::store::{Schema, Store, beside, file_in};
 
 pub use self::customer::HashCost;
 pub use self::frontend::{Deadlines, backends};
@@ -102,7 +102,7 @@ pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
         "db_product" => ProductSchema::NAME,
         _ => return Vec::new(),
     };
-    let named = directory.join(name).with_extension("db");
+    let named = file_in(directory, name);
     // The log is beside the file itself, whatever leads to it.
     let file = named.canonicalize().unwrap_or(named);
     let log = beside(&file, "-wal");

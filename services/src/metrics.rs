@@ -1,7 +1,8 @@
 //! What a service counts about its requests, and the log of those that took long.
 //!
-//! A request lasts from the delivery of its line, at the time that the turn had come to then, to its answer, at which the
-//! clock is read: what is carried out within one turn may take long, too. Nothing that a client sent becomes a label or is logged, but for the names of APIs that there are.
+//! A request lasts from the delivery of its line, at the time that the turn had come to then, to its answer, at which
+//! the clock is read: what is carried out within one turn may take long, too. Nothing that a client sent becomes a label
+//! or is logged, but for the names of APIs that there are.
 
 use std::sync::Arc;
 use std::time::Duration;

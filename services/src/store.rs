@@ -31,9 +31,9 @@ use self::admit::admit;
 use self::commits::{Mark, SUFFIX};
 use self::connection::{Files, Log, SharedFile, configure, connect, log_of};
 pub use self::error::StoreError;
-use self::error::failure;
+use self::error::{failure, io_failure};
 use self::file::DatabaseFile;
-pub(crate) use self::file::beside;
+pub(crate) use self::file::{beside, file_in};
 use self::maintenance::{Maintainer, StoreWorker};
 pub(crate) use self::reader::Reader;
 pub(crate) use self::schema::{LINEAGE, Schema};
@@ -77,7 +77,7 @@ impl<S: Schema> Store<S> {
     /// # Errors
     /// See [`StoreError`]. The file is left as it was.
     pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self, StoreError> {
-        restore::check_ended(&directory.join(S::NAME).with_extension("db"))?;
+        restore::check_ended(&file_in(directory, S::NAME))?;
         let mut database = DatabaseFile::open(directory, S::NAME)?;
         let path = database.path().to_owned();
         let mut connection = connect(&path)?;
@@ -126,7 +126,7 @@ impl<S: Schema> Store<S> {
         if state != self.mark.state {
             self.mark.state = state;
             let written = files.commits.write(self.mark);
-            written.map_err(|error| StoreError::Failed(files.database.beside(SUFFIX), error.to_string()))?;
+            written.map_err(|error| io_failure(&files.database.beside(SUFFIX), error))?;
         }
         Ok(Committed { number: group.number, log: log_of(&self.connection) })
     }

@@ -67,8 +67,8 @@ impl Grid {
                 .iter()
                 .map(|row| columns.iter().map(|column| broken(false, &row[*column])).collect::<Vec<_>>()),
         );
-        let numbers = columns.iter().filter(|column| **column < self.labels).count();
-        for column in table.column_iter_mut().skip(numbers) {
+        let labels = columns.iter().filter(|column| **column < self.labels).count();
+        for column in table.column_iter_mut().skip(labels) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         format!("{table}\n")

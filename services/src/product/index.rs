@@ -1,8 +1,8 @@
 //! The search index: which items in stock have which terms, ranked and read page by page.
 //!
-//! A term is a keyword of an item or a word of its name, folded (see [`folded`]). It has one set of the items that have it as a
-//! keyword, and one of those that have it in their name only. A search with one keyword, or with a category alone,
-//! costs lookups and its page. One with several keywords combines whole sets, category by category, and looks at
+//! A term is a keyword of an item or a word of its name, folded (see [`folded`]). It has one set of the items that have
+//! it as a keyword, and one of those that have it in their name only. A search with one keyword, or with a category
+//! alone, costs lookups and its page. One with several keywords combines whole sets, category by category, and looks at
 //! single items only to fill its page. The index can't tell an item's name or terms, and it checks no request.
 
 use std::borrow::Cow;

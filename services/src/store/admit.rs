@@ -1,17 +1,15 @@
 //! Whether a file is let in: whether it is this database's, and holds all that was acknowledged. Until that is known,
 //! nothing is written to it.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::commits::{Acknowledged, CommitsFile, Mark, SUFFIX};
 use super::connection::{Log, configure, log_of};
-use super::error::{failure, unreadable};
-use super::file::DatabaseFile;
-use super::schema::{Schema, examine, identify, migrate};
+use super::error::{failure, io_failure, unreadable};
+use super::file::{DatabaseFile, sync_directory_of};
+use super::schema::{Schema, check_pages, examine, identify, migrate};
 use super::seal::{Seal, State};
 use super::{Durability, StoreError};
 
@@ -28,7 +26,7 @@ pub(super) fn admit<S: Schema>(
     let path = database.path();
     let sql_failed = |error| failure(path, error);
     let commits_path = database.beside(SUFFIX);
-    let io_failed = |error: io::Error| StoreError::Failed(commits_path.clone(), error.to_string());
+    let io_failed = |error| io_failure(&commits_path, error);
     let version = identify::<S>(connection, path)?;
     let found = examine::<S>(connection, path)?;
     let acknowledged = Acknowledged::read(&commits_path).map_err(io_failed)?;
@@ -38,7 +36,7 @@ pub(super) fn admit<S: Schema>(
     if version == 0 {
         begin_database(path, &commits_path, acknowledged)?;
     }
-    check_pages(connection, path)?;
+    check_pages(connection, path, "quick_check")?;
 
     configure(connection, path, durability)?;
     let Log { pages, .. } = log_of(connection);
@@ -59,8 +57,7 @@ pub(super) fn admit<S: Schema>(
     let mark = Mark { lineage: lineage.map_err(sql_failed)?, state: seal.after(before) };
     let commits_file = CommitsFile::create(&commits_path, mark).map_err(io_failed)?;
     // The names of the files must outlast a power cut like what is in them.
-    let directory = path.parent().expect("a file is in a directory");
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_failed)?;
+    sync_directory_of(path).map_err(io_failed)?;
     Ok((mark, commits_file))
 }
 
@@ -114,16 +111,6 @@ fn begin_database(path: &Path, commits_path: &Path, acknowledged: Acknowledged) 
     }
     log::warn!("event=database_created path={}", path.display());
     Ok(())
-}
-
-/// Checks the pages of a file, which may be damaged where nothing is read: a page that is in use could be counted among
-/// the free ones, and be overwritten later.
-fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let said = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    match said.map_err(|error| failure(path, error))? {
-        sound if sound == "ok" => Ok(()),
-        damage => Err(StoreError::Damaged(path.into(), damage.replace('\n', " "))),
-    }
 }
 
 /// Makes this another database than the one whose commits are not known any more.

@@ -11,13 +11,14 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::StoreError;
 use super::admit::compare;
 use super::commits::{Acknowledged, Mark, SUFFIX};
 use super::connection::connect;
-use super::copy::{Copied, Copy, Kind, PARTIAL, exists, failed, names, not_copied};
+use super::copy::{Copied, Copy, Kind, PARTIAL, exists, names, not_copied};
+use super::error::{failure, io_failure};
 use super::file::{beside, create_directory};
 use super::restore::check_ended;
-use super::{StoreError, failure};
 
 /// A backup that was made.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ pub(crate) fn backup(kinds: &[Kind], data: &Path, destination: &Path) -> Result<
     let sources: Vec<Source> =
         present.iter().map(|kind| Source::open(kind, data)).collect::<Result<_, _>>()?;
     let is_new = !destination.exists();
-    create_directory(destination).map_err(|error| failed(destination, error))?;
+    create_directory(destination).map_err(|error| io_failure(destination, error))?;
     let copies = copy_all(&sources, destination);
     if copies.is_err() && is_new {
         // It is empty, unless somebody else uses it.
@@ -86,9 +87,10 @@ struct Source {
 impl Source {
     fn open(kind: &Kind, data: &Path) -> Result<Self, StoreError> {
         let path = kind.file(data);
-        let real_path = fs::canonicalize(&path).map_err(|error| failed(&path, error))?;
+        let real_path = fs::canonicalize(&path).map_err(|error| io_failure(&path, error))?;
         let (log, commits_path) = (beside(&real_path, "-wal"), beside(&real_path, SUFFIX));
-        let acknowledged = Acknowledged::read(&commits_path).map_err(|error| failed(&commits_path, error))?;
+        let acknowledged =
+            Acknowledged::read(&commits_path).map_err(|error| io_failure(&commits_path, error))?;
         // SQLite makes the files of the log, if the service does not run, and removes them in the end. That takes
         // permission to write.
         let connection = connect(&path)?;

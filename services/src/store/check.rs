@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
-
 use super::StoreError;
 use super::commits::Mark;
 use super::connection::connect;
 use super::error::failure;
 use super::reader::Reader;
-use super::schema::{Schema, examine, identify};
+use super::schema::{Schema, check_pages, examine, identify};
 use super::seal::{Seal, State};
 
 /// Checks each page and each row of a file that nobody uses, and makes it complete in itself. Takes next to no memory.
@@ -20,7 +18,7 @@ use super::seal::{Seal, State};
 pub(crate) fn check<S: Schema>(path: &Path) -> Result<Option<Mark>, StoreError> {
     let connection = connect(path)?;
     identify::<S>(&connection, path)?;
-    check_pages(&connection, path)?;
+    check_pages(&connection, path, "integrity_check")?;
     // A file that says that it has a log would need one.
     let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
     mode.map_err(|error| failure(path, error))?;
@@ -47,12 +45,4 @@ pub(crate) fn check_load<S: Schema>(
     };
     migrate().map_err(|error| failure(path, error))?;
     load(&Reader::new(&connection, path))
-}
-
-fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let check = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
-    match check.map_err(|error| failure(path, error))?.as_str() {
-        "ok" => Ok(()),
-        fault => Err(StoreError::Damaged(path.into(), fault.to_owned())),
-    }
 }

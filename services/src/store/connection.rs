@@ -1,7 +1,6 @@
 //! [`SharedFile`]: a connection to a database that has others in this process, and [`Files`], what all of them need.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,9 +10,10 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OpenFlags};
 
 use super::commits::{CommitsFile, SUFFIX};
+use super::error::{failure, io_failure};
 use super::file::{DatabaseFile, Place};
 use super::maintenance::{LOG_PAGE_BYTES, LOG_PAGES_MAX};
-use super::{Durability, StoreError, failure};
+use super::{Durability, StoreError};
 
 /// How long a commit waits for another program that writes to the file, such as a database shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ impl Files {
     pub(super) fn open(database: DatabaseFile, commits: CommitsFile) -> Result<Self, StoreError> {
         let path = database.beside("-wal");
         let log = OpenOptions::new().append(true).open(&path);
-        let log = log.map_err(|error: io::Error| StoreError::Failed(path.clone(), error.to_string()))?;
+        let log = log.map_err(|error| io_failure(&path, error))?;
         let log_place = Place::of(path)?;
         let shared_place = Place::of(database.beside("-shm"))?;
         let commits_place = Place::of(database.beside(SUFFIX))?;

@@ -5,14 +5,15 @@
 //! [`restore`](super::restore).
 
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::commits::Mark;
-use super::file::beside;
+use super::error::io_failure;
+use super::file::{beside, file_in, sync_directory_of, try_lock};
 
 /// Added to the name of a backup until it is one.
 pub(super) const PARTIAL: &str = ".partial";
@@ -33,7 +34,7 @@ pub(crate) struct Kind {
 impl Kind {
     /// Its file in a directory.
     pub(super) fn file(&self, directory: &Path) -> PathBuf {
-        directory.join(self.name).with_extension("db")
+        file_in(directory, self.name)
     }
 }
 
@@ -61,12 +62,9 @@ impl Copy {
     /// Begins an empty file, readable by this user alone. One that was left behind by a process that ended is
     /// used again.
     pub(super) fn begin(path: PathBuf) -> Result<Self, StoreError> {
-        let failed = |error: io::Error| failed(&path, error);
+        let failed = |error| io_failure(&path, error);
         let file = create_private(&path).map_err(failed)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::InUse(path.clone()),
-            TryLockError::Error(error) => failed(error),
-        })?;
+        try_lock(&file, &path)?;
         file.set_len(0).map_err(failed)?;
         remove_beside(&path);
         Ok(Self { path, file, keep: false })
@@ -83,7 +81,7 @@ impl Copy {
     /// Makes an empty file of which SQLite takes note with it.
     pub(super) fn create_beside(&self, suffix: &str) -> Result<File, StoreError> {
         let path = beside(&self.path, suffix);
-        create_private(&path).map_err(|error| failed(&path, error))
+        create_private(&path).map_err(|error| io_failure(&path, error))
     }
 
     /// Gives it to the user that `owner` belongs to, if that is another one.
@@ -95,7 +93,7 @@ impl Copy {
             }
             chown(&self.path, Some(owner.uid()), Some(owner.gid()))
         };
-        give().map_err(|error| failed(&self.path, error))
+        give().map_err(|error| io_failure(&self.path, error))
     }
 
     /// Flushes it, so that it is whole under whatever name it gets.
@@ -105,7 +103,7 @@ impl Copy {
             sync_directory_of(&self.path)?;
             Ok(self.file.metadata()?.len())
         };
-        flush().map_err(|error| failed(&self.path, error))
+        flush().map_err(|error| io_failure(&self.path, error))
     }
 
     /// Gives it the name that it was made for.
@@ -143,7 +141,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     if exists(to) {
         return Err(StoreError::Failed(to.into(), "something is in its place already".into()));
     }
-    fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(|error| failed(from, error))
+    fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(|error| io_failure(from, error))
 }
 
 fn create_private(path: &Path) -> io::Result<File> {
@@ -160,21 +158,8 @@ pub(super) fn not_copied(source: &Path, copy: &Path, error: impl Display) -> Sto
     StoreError::Failed(copy.into(), format!("{} cannot be copied: {error}", source.display()))
 }
 
-pub(super) fn failed(path: &Path, error: io::Error) -> StoreError {
-    StoreError::Failed(path.into(), error.to_string())
-}
-
-/// The directory that holds a file.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// The names of the files of databases, for a message.
 pub(super) fn names(kinds: &[Kind]) -> String {
     let names: Vec<String> = kinds.iter().map(|kind| format!("{}.db", kind.name)).collect();
     names.join(" or ")
-}
-
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    File::open(directory_of(path))?.sync_all()
 }

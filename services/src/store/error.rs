@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -99,6 +100,11 @@ impl StoreError {
             error => error,
         }
     }
+}
+
+/// What the system said of the file at `path`.
+pub(super) fn io_failure(path: &Path, error: io::Error) -> StoreError {
+    StoreError::Failed(path.into(), error.to_string())
 }
 
 /// What SQLite said of the file at `path`.

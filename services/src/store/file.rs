@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, makedev, statx};
 use rustix::io::Errno;
 
+use super::error::io_failure;
 use super::{StoreError, commits};
 
 /// How often a file that is replaced while it is being locked is tried again.
@@ -39,8 +40,8 @@ impl DatabaseFile {
     /// # Errors
     /// See [`StoreError`]. Nothing that is there is changed.
     pub(crate) fn open(directory: &Path, name: &str) -> Result<Self, StoreError> {
-        let named = directory.join(name).with_extension("db");
-        let failed = |error: io::Error| StoreError::Failed(named.clone(), error.to_string());
+        let named = file_in(directory, name);
+        let failed = |error| io_failure(&named, error);
         create_directory(directory).map_err(failed)?;
         for _ in 0..ATTEMPTS_MAX {
             if let Some(database) = Self::lock(directory, name)? {
@@ -49,7 +50,7 @@ impl DatabaseFile {
                 }
                 return Ok(database);
             }
-            let path = directory.canonicalize().map_err(failed)?.join(name).with_extension("db");
+            let path = file_in(&directory.canonicalize().map_err(failed)?, name);
             refuse_remains(&path, "it is not there")?;
             let new = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
             match new {
@@ -66,11 +67,11 @@ impl DatabaseFile {
     /// # Errors
     /// See [`StoreError`].
     pub(crate) fn lock(directory: &Path, name: &str) -> Result<Option<Self>, StoreError> {
-        let named = directory.join(name).with_extension("db");
+        let named = file_in(directory, name);
         let old_lock = lock_as_before(&named)?;
         for _ in 0..ATTEMPTS_MAX {
             let Some(path) = real_path(&named)? else { return Ok(None) };
-            let failed = |error: io::Error| StoreError::Failed(named.clone(), error.to_string());
+            let failed = |error| io_failure(&named, error);
             if !fs::metadata(&path).map_err(failed)?.is_file() {
                 return Err(StoreError::Failed(named, "it is not a regular file".into()));
             }
@@ -129,7 +130,7 @@ impl Place {
     pub(super) fn of(path: PathBuf) -> Result<Self, StoreError> {
         match fs::metadata(&path) {
             Ok(metadata) => Ok(Self::new(path, &metadata)),
-            Err(error) => Err(StoreError::Failed(path, error.to_string())),
+            Err(error) => Err(io_failure(&path, error)),
         }
     }
 
@@ -160,6 +161,11 @@ impl Place {
             Err(_) => false,
         }
     }
+}
+
+/// The file of the database of this name in a directory.
+pub(crate) fn file_in(directory: &Path, name: &str) -> PathBuf {
+    directory.join(name).with_extension("db")
 }
 
 /// The name of a file that belongs to the database at `path`.
@@ -194,7 +200,7 @@ fn lock_as_before(named: &Path) -> Result<Option<(PathBuf, File)>, StoreError> {
 
 /// Where a name leads; `None` if nothing has it.
 fn real_path(named: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let failed = |error: io::Error| StoreError::Failed(named.into(), error.to_string());
+    let failed = |error| io_failure(named, error);
     let is_link = match fs::symlink_metadata(named) {
         Ok(metadata) => metadata.is_symlink(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -232,10 +238,14 @@ fn refuse_other_names(named: &Path, file: &File, metadata: &Metadata) -> Result<
     Ok(())
 }
 
-fn try_lock(file: &File, named: &Path) -> Result<(), StoreError> {
+/// Locks a file until it is closed.
+///
+/// # Errors
+/// Somebody else has locked it.
+pub(super) fn try_lock(file: &File, named: &Path) -> Result<(), StoreError> {
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StoreError::InUse(named.into()),
-        TryLockError::Error(error) => StoreError::Failed(named.into(), error.to_string()),
+        TryLockError::Error(error) => io_failure(named, error),
     })
 }
 
@@ -255,9 +265,20 @@ pub fn create_directory(directory: &Path) -> io::Result<()> {
         let what = format!("{} is a symbolic link, and nothing is there", directory.display());
         return Err(io::Error::new(ErrorKind::NotFound, what));
     }
-    let parent = directory.parent().unwrap_or(Path::new(""));
-    create_directory(parent)?;
+    create_directory(directory_of(directory))?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    File::open(parent)?.sync_all()
+    sync_directory_of(directory)
+}
+
+/// The directory that something is in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Has the name of something outlast a power cut.
+///
+/// # Errors
+/// The system refuses.
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path))?.sync_all()
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::commits::SUFFIX;
 use super::connection::connect;
-use super::file::beside;
+use super::file::{beside, file_in};
 use super::schema::Schema;
 use super::seal::{Seal, State, reseal};
 
 /// Changes the file of a schema in a directory by a statement, as if all of it had been committed like that. Returns how
 /// many rows the statement changed.
 pub(crate) fn forge<S: Schema>(directory: &Path, statement: &str) -> usize {
-    let path = directory.join(S::NAME).with_extension("db");
+    let path = file_in(directory, S::NAME);
     let connection = connect(&path).expect("it opens");
     let seal = Seal::default();
     seal.install(&connection).expect("valid functions");

@@ -139,9 +139,7 @@ impl Maintainer {
         }
         Ok(log.sync_data()?)
     }
-}
 
-impl Maintainer {
     fn flush_commits(&self) -> Result<(), Box<dyn Error>> {
         match self.durability {
             Durability::Flush => Ok(self.connection.files.commits.flush()?),

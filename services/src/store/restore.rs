@@ -23,13 +23,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, fcntl_lock};
 
+use super::StoreError;
 use super::admit::compare;
 use super::commits::{Acknowledged, Mark, SUFFIX};
-use super::copy::{
-    Copied, Copy, Kind, PARTIAL, directory_of, exists, failed, names, not_copied, remove_beside, rename,
-};
-use super::file::{DatabaseFile, beside, create_directory};
-use super::{StoreError, failure};
+use super::copy::{Copied, Copy, Kind, PARTIAL, exists, names, not_copied, remove_beside, rename};
+use super::error::{failure, io_failure};
+use super::file::{DatabaseFile, beside, create_directory, directory_of};
 
 /// Stands in the name of a file that is to be restored, before it is.
 const RESTORING: &str = "-restoring-";
@@ -62,7 +61,7 @@ pub(crate) fn restore(
 ) -> Result<Vec<Restored>, StoreError> {
     let sources = find(kinds, source, data)?;
     let stamp = stamp(now).map_err(|error| failure(data, error))?;
-    create_directory(data).map_err(|error| failed(data, error))?;
+    create_directory(data).map_err(|error| io_failure(data, error))?;
     let targets: Vec<Target> =
         sources.iter().map(|(kind, _)| Target::take(kind, data, &stamp)).collect::<Result<_, _>>()?;
     let mut copies = Vec::new();
@@ -110,7 +109,7 @@ fn restoring(file: &Path) -> Vec<PathBuf> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(&prefix) && name.ends_with(".db")
     };
-    let entries = fs::read_dir(file.parent().unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let entries = fs::read_dir(directory_of(file)).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
     found.sort();
     found
@@ -119,7 +118,7 @@ fn restoring(file: &Path) -> Vec<PathBuf> {
 /// Finds the backups that `source` stands for.
 pub(super) fn find(kinds: &[Kind], source: &Path, data: &Path) -> Result<Vec<(Kind, PathBuf)>, StoreError> {
     let refuse = |path: &Path, what: String| Err(StoreError::Failed(path.into(), what));
-    let metadata = source.metadata().map_err(|error| failed(source, error))?;
+    let metadata = source.metadata().map_err(|error| io_failure(source, error))?;
     let mut found = Vec::new();
     if metadata.is_dir() {
         for kind in kinds {
@@ -180,13 +179,13 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn take(kind: &Kind, data: &Path, stamp: &str) -> Result<Self, StoreError> {
         let named = kind.file(data);
-        let file = resolve(&named).map_err(|error| failed(&named, error))?;
+        let file = resolve(&named).map_err(|error| io_failure(&named, error))?;
         let old = if exists(&file) { lock(kind, data)? } else { None };
         let mut left = restoring(&file);
         if old.is_some() {
             // What a restore has left that changed nothing.
             for left in left.drain(..) {
-                fs::remove_file(&left).map_err(|error| failed(&left, error))?;
+                fs::remove_file(&left).map_err(|error| io_failure(&left, error))?;
                 remove_beside(&left);
             }
         }
@@ -279,7 +278,7 @@ fn lock(kind: &Kind, data: &Path) -> Result<Option<DatabaseFile>, StoreError> {
 /// taken if what else is beside it tells that the two belong together.
 fn fill(copy: &Copy, kind: &Kind, source: &Path) -> Result<Option<Mark>, StoreError> {
     let commits_path = beside(source, SUFFIX);
-    let acknowledged = Acknowledged::read(&commits_path).map_err(|error| failed(&commits_path, error))?;
+    let acknowledged = Acknowledged::read(&commits_path).map_err(|error| io_failure(&commits_path, error))?;
     let [log, journal] = ["-wal", "-journal"].map(|suffix| beside(source, suffix));
     let is_in_use = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() > 0);
     let has_log = is_in_use(&log);
@@ -287,10 +286,10 @@ fn fill(copy: &Copy, kind: &Kind, source: &Path) -> Result<Option<Mark>, StoreEr
         let what = "there is a log beside it that may be another's: it is no backup".to_owned();
         return Err(StoreError::Failed(source.into(), what));
     }
-    let file = File::open(source).map_err(|error| failed(source, error))?;
+    let file = File::open(source).map_err(|error| io_failure(source, error))?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(source.into())),
-        locked => locked.map_err(|error| failed(source, error.into()))?,
+        locked => locked.map_err(|error| io_failure(source, error.into()))?,
     }
     pour(&file, copy.file()).map_err(|error| not_copied(source, copy.path(), error))?;
     if has_log {

@@ -89,6 +89,19 @@ pub(super) fn examine<S: Schema>(connection: &Connection, path: &Path) -> Result
     mark.transpose().map_err(|what| StoreError::Damaged(path.into(), what))
 }
 
+/// Checks the pages of a file by one of SQLite's checks: it may be damaged where nothing is read. A page that is in use
+/// could be counted among the free ones, and be overwritten later.
+///
+/// # Errors
+/// It is damaged.
+pub(super) fn check_pages(connection: &Connection, path: &Path, check: &str) -> Result<(), StoreError> {
+    let said = connection.query_row(&format!("PRAGMA {check}(1)"), [], |row| row.get::<_, String>(0));
+    match said.map_err(|error| failure(path, error))? {
+        sound if sound == "ok" => Ok(()),
+        damage => Err(StoreError::Damaged(path.into(), damage.replace('\n', " "))),
+    }
+}
+
 /// Brings a file of version `found` up to date, all at once.
 ///
 /// # Errors
