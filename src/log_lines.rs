@@ -6,8 +6,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-use std::thread;
 use std::time::Duration;
+
+use net::spawn_thread;
 
 /// Lines that wait to be written.
 const LINES_MAX: usize = 1024;
@@ -42,7 +43,7 @@ impl LogLines {
         let (written_out, written) = channel();
         let dropped = Arc::new(AtomicU64::new(0));
         let lines = Lines { queue, dropped: Arc::clone(&dropped) };
-        spawn("log", move || {
+        spawn_thread("log", move || {
             write(out, &waiting, &dropped);
             drop(written_out);
         })?;
@@ -60,7 +61,7 @@ impl LogLines {
     /// The system has no thread to give.
     pub(crate) fn pass_on(&self, name: &str, from: impl Read + Send + 'static) -> io::Result<()> {
         let (lines, prefix) = (self.lines.clone(), format!("{name:NAME_CHARS$} | "));
-        spawn(name, move || read(from, |line| lines.push(&prefix, line)))
+        spawn_thread(name, move || read(from, |line| lines.push(&prefix, line))).map(drop)
     }
 
     /// Waits until all is written, once the processes have ended, but not for ever.
@@ -77,11 +78,6 @@ impl Lines {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = thread::Builder::new().name(name.into()).spawn(run);
-    thread.map_err(|error| net::no_thread(name, &error)).map(|_| ())
 }
 
 /// Shows each line, without its end, to `show`.

@@ -4,9 +4,9 @@
 //! passes on what it was told. What to do about a stop is not known here.
 
 use std::io;
-use std::thread;
 use std::time::{Duration, Instant};
 
+use net::spawn_thread;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -53,9 +53,7 @@ impl StopSignals {
                 }
             }
         };
-        let started = thread::Builder::new().name("signals".into()).spawn(watch);
-        started.map_err(|error| net::no_thread("signals", &error))?;
-        Ok(())
+        spawn_thread("signals", watch).map(drop)
     }
 }
 

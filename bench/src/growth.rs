@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use net::Limits;
 use net::reactor::Reactor;
+use net::{Limits, no_thread};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Cluster, Launch, ServiceOptions, database};
@@ -173,7 +173,9 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
     let (crowd, gathered) = Crowd::new(connections);
     let addresses = vec![cluster.buyer.clone(); connections];
     thread::scope(|scope| {
-        let crowd = scope.spawn(move || reactor.run(crowd, Limits::default(), addresses).map(|_| ()));
+        let run = move || reactor.run(crowd, Limits::default(), addresses).map(|_| ());
+        let crowd = thread::Builder::new().name("crowd".into()).spawn_scoped(scope, run);
+        let crowd = crowd.map_err(|error| failed("the load generator fails", &no_thread("crowd", &error)))?;
         let measured = (|| {
             wait_for(&gathered, interrupt)?;
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;

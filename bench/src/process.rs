@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use net::spawn_thread;
 use procfs::ProcResult;
 use procfs::process::Process as Proc;
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,9 +43,10 @@ impl Process {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
         let stderr = child.stderr.take().expect("it is piped");
-        let (listening_out, listening) = channel();
-        thread::spawn(move || read_log(name, BufReader::new(stderr), &listening_out));
         let mut process = Self { name, address: String::new(), child };
+        let (listening_out, listening) = channel();
+        let read = move || read_log(name, BufReader::new(stderr), &listening_out);
+        spawn_thread(name, read).map_err(|error| error.to_string())?;
         match listening.recv_timeout(START_MAX) {
             Ok(address) => {
                 process.address = address;

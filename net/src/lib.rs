@@ -35,4 +35,6 @@ pub use node::Node;
 pub use out::Out;
 pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
 pub use time::Time;
-pub use worker::{THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread};
+pub use worker::{
+    THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread, spawn_thread,
+};

@@ -117,7 +117,7 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
     {
         let (jobs, jobs_in) = channel::<J>();
         let (done_out, done) = channel();
-        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+        let thread = spawn_thread(name, move || {
             let mut left_over = None;
             while let Some(mut job) = left_over.take().or_else(|| next_job(&jobs_in, &mut work)) {
                 left_over = jobs_in.try_iter().find_map(|next| W::join(&mut job, next));
@@ -127,8 +127,8 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
                 }
                 waker.wake();
             }
-        });
-        Ok((Self { jobs, done }, thread.map_err(|error| no_thread(name, &error))?))
+        })?;
+        Ok((Self { jobs, done }, thread))
     }
 }
 
@@ -161,6 +161,15 @@ impl<J, D> Worker<J, D> for ThreadWorker<J, D> {
 /// What limits the threads and processes of a system.
 pub const THREAD_LIMITS: &str =
     "the user's limit is RLIMIT_NPROC (`ulimit -u`), that of a container or unit is pids.max of its cgroup";
+
+/// Starts a thread.
+///
+/// # Errors
+/// The system has none to give; see [`no_thread`].
+pub fn spawn_thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let thread = thread::Builder::new().name(name.into()).spawn(run);
+    thread.map_err(|error| no_thread(name, &error))
+}
 
 /// What is to be said if the system has no thread to give.
 pub fn no_thread(name: &str, error: &io::Error) -> io::Error {

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
+
+use net::spawn_thread;
 
 use super::terminal::Terminal;
 use crate::client::{CallError, Client};
@@ -46,14 +47,14 @@ impl Caller {
         let (sender, receiver) = mpsc::channel();
         let interrupter = sender.clone();
         terminal.on_interrupt(Some(Box::new(move || drop(interrupter.send(None)))));
-        let thread = thread::Builder::new().name("call".to_owned()).spawn(move || {
+        let thread = spawn_thread("call", move || {
             let result = calls(&mut client);
             // Nobody waits for it any more once it was given up.
             let _ = sender.send(Some((client, result)));
         });
         let ended = match thread {
             Ok(_) => receiver.recv().ok().flatten().ok_or(CallError::GivenUp),
-            Err(error) => Err(CallError::CannotConnect(format!("cannot start a thread: {error}"))),
+            Err(error) => Err(CallError::CannotConnect(error.to_string())),
         };
         terminal.on_interrupt(None);
         match ended {

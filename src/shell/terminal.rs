@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
+use net::spawn_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
@@ -61,9 +61,7 @@ impl Terminal {
         }
         let handle = signals.handle();
         let watched = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || signals.forever().for_each(|signal| watched.handle(signal)))?;
+        spawn_thread("signals", move || signals.forever().for_each(|signal| watched.handle(signal)))?;
         Ok(Terminal { shared, signals: handle })
     }
 
