@@ -39,7 +39,7 @@ impl<'a> Fill<'a> {
         Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupt, reactor }
     }
 
-    fn register_next(&mut self, now: Time, out: &mut Out) {
+    fn register_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         self.line.clear();
@@ -59,7 +59,7 @@ impl<'a> Fill<'a> {
 }
 
 impl Service for Fill<'_> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, reply) = event {
             self.ended += 1;
             let registered = reply.is_ok_and(|line| line.starts_with(OK_START));
@@ -70,7 +70,7 @@ impl Service for Fill<'_> {
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.begun < self.items.min(FILLS_MAX) {
             self.register_next(now, out);
         }
@@ -106,7 +106,7 @@ impl Crowd {
         (Self { size, begun: 0, greeted: 0, gathered: Some(gathered) }, gathered_in)
     }
 
-    fn greet_next(&mut self, now: Time, out: &mut Out) {
+    fn greet_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         out.call(Backend(number), Call(number), CALL, now + CALL_TIMEOUT);
@@ -121,7 +121,7 @@ impl Crowd {
 }
 
 impl Service for Crowd {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(call, reply) = event else { return };
         match reply {
             Ok(line) if line.starts_with(OK_START) => {}
@@ -142,7 +142,7 @@ impl Service for Crowd {
         self.tell_when_gathered();
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.begun < self.size.min(GREETINGS_MAX) {
             self.greet_next(now, out);
         }

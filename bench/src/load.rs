@@ -3,7 +3,7 @@
 //! It goes through stages: each begins for all clients at once, when the last of them has ended the one before. Times
 //! are those of the event loop's turns: a call begins with the turn in which it is written and ends with the turn that
 //! reads its reply, so the generator's own work counts as response time, and in a closed loop the response times of a
-//! client add up to the whole run. It makes no system call but to wake its reactor; what its clients say is their own
+//! client add up to the whole run. It makes no system call but to drain its reactor; what its clients say is their own
 //! knowledge.
 
 mod break_off;
@@ -144,7 +144,7 @@ impl<'a> Load<'a> {
         self.record
     }
 
-    fn begin(&mut self, now: Time, stage: Stage, out: &mut Out) {
+    fn begin(&mut self, now: Time, stage: Stage, out: &mut Out<'_>) {
         self.stage = stage;
         for slot in &mut self.slots {
             let client = &slot.client;
@@ -200,24 +200,16 @@ impl<'a> Load<'a> {
         };
         self.observer.stage(next);
         self.next = Some((next, now));
-        self.reactor.waker().wake();
     }
 
-    fn wake_after(&mut self, pause: Duration) {
-        if !self.pacing {
-            self.pacing = true;
-            self.pacer.submit(pause.min(TICK));
-        }
-    }
-
-    fn begin_next_setup(&mut self, now: Time, out: &mut Out) {
+    fn begin_next_setup(&mut self, now: Time, out: &mut Out<'_>) {
         if let Some(number) = self.waiting.pop_front() {
             self.call(now, number, now, out);
         }
     }
 
     /// Lets a client make its next call, which counts from `since`.
-    fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out) {
+    fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out<'_>) {
         let Slot { client, call, line, begun, .. } = &mut self.slots[number];
         line.clear();
         let api = match self.stage {
@@ -238,7 +230,7 @@ impl<'a> Load<'a> {
     }
 
     /// Makes a call that has lost its connection once more, over the next one. False: it cannot be repeated.
-    fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out) -> bool {
+    fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out<'_>) -> bool {
         let Slot { call, line, failures, .. } = &mut self.slots[number];
         let api = call.as_ref().expect("only what was called is lost").api;
         let harmless = match lost {
@@ -304,7 +296,7 @@ impl<'a> Load<'a> {
     }
 
     /// Goes on with a client whose call has ended.
-    fn go_on(&mut self, now: Time, number: usize, out: &mut Out) {
+    fn go_on(&mut self, now: Time, number: usize, out: &mut Out<'_>) {
         let Slot { ref client, begun, calls, .. } = self.slots[number];
         let more = if self.stage == Stage::Teardown { client.has_teardown() } else { begun < calls };
         if more {
@@ -329,7 +321,7 @@ impl<'a> Load<'a> {
     }
 
     /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
-    fn follow_schedule(&mut self, now: Time, out: &mut Out) {
+    fn follow_schedule(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(schedule) = self.schedule else { return };
         let all = schedule.calls(self.volume.calls);
         while self.due < all && schedule.due(self.due) <= now {
@@ -341,14 +333,15 @@ impl<'a> Load<'a> {
             }
             self.due += 1;
         }
-        if self.due < all {
-            self.wake_after(schedule.due(self.due).since(now));
+        if self.due < all && !self.pacing {
+            self.pacing = true;
+            self.pacer.submit(schedule.due(self.due).since(now));
         }
     }
 }
 
 impl Service for Load<'_> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(Call(number), reply) = event else { return };
         // What is in flight when a run is broken off is of no interest.
         if self.stage == Stage::Done {
@@ -371,13 +364,11 @@ impl Service for Load<'_> {
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.pacer.poll().is_some() {
             self.pacing = false;
         }
-        // A schedule begins when the pacer is free to follow it.
-        let busy = self.pacing && self.volume.rate.is_some();
-        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now && !busy) {
+        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now) {
             self.begin(now, stage, out);
         }
         self.follow_schedule(now, out);
@@ -391,9 +382,9 @@ impl Service for Load<'_> {
         if self.stage != Stage::Done && self.give_up_at.is_some_and(|at| at <= now) {
             self.end();
         }
-        if self.stage != Stage::Done {
-            self.wake_after(TICK);
-        }
+        // The next stage begins in the next turn, which is to come at once.
+        let pause = if self.next.is_some() { Duration::ZERO } else { TICK };
+        out.wake_at((self.stage != Stage::Done).then(|| now + pause));
     }
 
     fn is_drained(&self) -> bool {

@@ -9,7 +9,7 @@ use super::*;
 struct Server;
 
 impl Service for Server {
-    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, _) => {
                 out.send(conn, br#"{"type":"Response","request_id":1,"ok":true,"error":null,"data":{}}"#);
