@@ -98,7 +98,7 @@ impl Admin {
         let room = limits.admin_request_bytes_max - head.len();
         head.push(&bytes[..bytes.len().min(room)]);
         let answer = match http::parse(head.bytes()) {
-            Some(Ok(head)) => Some((self.answer(now, &head), head.method != "HEAD")),
+            Some(Ok(head)) => Some((self.answer(now, &head, limits), head.method != "HEAD")),
             Some(Err(refusal)) => Some((refusal, true)),
             None if head.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
             None => None,
@@ -147,12 +147,12 @@ impl Admin {
         }
     }
 
-    fn answer(&self, now: Time, head: &Head<'_>) -> Response {
+    fn answer(&self, now: Time, head: &Head<'_>, limits: &Limits) -> Response {
         if !matches!(head.method, "GET" | "HEAD") {
             return Response::new("405 Method Not Allowed", "GET is all there is\n");
         }
         match head.path {
-            "/livez" if self.registry.hangs(now) => {
+            "/livez" if self.registry.hangs(now, limits.hang_timeout) => {
                 Response::new("503 Service Unavailable", "an event loop hangs\n")
             }
             "/readyz" if self.is_draining => Response::new("503 Service Unavailable", "draining\n"),
@@ -180,7 +180,8 @@ mod tests {
         other.turn_begins(began);
         for (seconds, status) in [(1, "200"), (60, "503")] {
             let head = Head { method: "GET", path: "/livez" };
-            let response = admin.answer(began + Duration::from_secs(seconds), &head).encode(true);
+            let response =
+                admin.answer(began + Duration::from_secs(seconds), &head, &Limits::default()).encode(true);
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
         }
     }

@@ -53,6 +53,7 @@ pub(crate) struct Connections {
 impl Connections {
     /// Links to so many backends, none of them connected, and room for the rest.
     pub(crate) fn new(limits: Limits, backends: usize, registry: Arc<Registry>) -> Self {
+        limits.check();
         let metrics = Arc::default();
         registry.add_loop(Arc::clone(&metrics));
         let mut connections = Self {

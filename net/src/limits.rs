@@ -1,61 +1,160 @@
-//! [`Limits`]: every maximum and every patience of a node, in one place.
+//! [`Limits`]: every maximum and every patience of a node and of its reactor, in one place.
+//!
+//! A maximum that is set bounds what a node holds; what that costs in memory stands with it, or in the table.
 
 use std::time::Duration;
 
 /// The maximum of every queue and buffer of a node, and how long it is patient.
+///
+/// # Memory
+///
+/// A buffer takes up to twice what is in it, because it grows by doubling, and an outbox may hold as much again that was
+/// sent already.
+///
+/// | what | at rest | at worst | with the defaults |
+/// | --- | --- | --- | --- |
+/// | a client | 250 bytes, and twice `retained_bytes_max` | 2 (`line_bytes_max` + `read_bytes_max`) + 4 (`outbox_bytes_max` + `in_flight_max` replies) | 2.3 KiB; 1.3 MiB |
+/// | a link | twice `link_retained_bytes_max` | 4 `link_bytes_max` + 2 `reply_bytes_max` + 50 bytes × `calls_max` | 512 KiB; 81 MiB |
+/// | an HTTP connection | some 200 bytes | 2 `admin_request_bytes_max`, and twice the text of all metrics | 16 KiB, and some 60 KB |
+/// | a reactor | `read_bytes_max` + 12 bytes × `events_max` | the same, and some 100 bytes a connection in its queues | 76 KiB |
+///
+/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one: 20 GiB
+/// with the defaults, if 16 384 clients each read nothing of long replies and each send the longest line but for its end.
+/// `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections of clients. A further one is rejected.
+    /// Open connections of clients, 1 to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
+    /// enough for the memory of a small machine while most are idle.
     pub connections_max: usize,
-    /// Connections beyond that maximum that may be told so at the same time; further ones are
-    /// dropped without a word.
+    /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped without
+    /// a word. 64 by default: each is told within a round trip, so they do for some thousands a second.
     pub refusals_max: usize,
-    /// Bytes of a request line, without its end.
+    /// Bytes of a request line, without its end, at least 1. 64 KiB by default: some pages of
+    /// text. A client can make a node hold as many, and `read_bytes_max` more.
     pub line_bytes_max: usize,
-    /// Lines of a client that were delivered and not answered. With 1, the requests of a client are
-    /// carried out strictly one after another.
+    /// Lines of a client that were delivered and not answered, at least 1. With 1, the default, the requests of a client
+    /// are carried out strictly one after another.
     pub in_flight_max: usize,
-    /// Bytes that wait for a client; one that leaves more unread has no further line delivered.
+    /// Bytes that wait for a client, at least 1; one that leaves more unread has no further line delivered. What is in
+    /// flight by then is still answered, so there may be `in_flight_max` replies more. 256 KiB by default: a page of
+    /// results and a few more replies.
     pub outbox_bytes_max: usize,
-    /// Bytes of memory that each of the two buffers of a connection keeps once it is empty: little where there are many
-    /// idle clients, much where a few are always busy.
+    /// Bytes of memory that each of the two buffers of a client keeps once it is empty: little where there are many
+    /// idle clients, much where a few are always busy. 1 KiB by default, which holds most requests and replies.
     pub retained_bytes_max: usize,
-    /// Lines of one client that are delivered in one turn.
+    /// Lines of one client that are delivered in one turn, at least 1. 64 by default: enough to make a turn worth its
+    /// system calls, and few enough that others do not wait for it.
     pub lines_per_turn_max: usize,
-    /// Calls that a link has in flight or waiting.
+    /// Clients whose lines are delivered in one turn, at least 1; the others come first in the next one. 1024 by default:
+    /// as many as may be read in a turn.
+    pub clients_per_turn_max: usize,
+
+    /// Calls that a link has in flight or waiting, at least 1. 16 384 by default: one of each client. Each costs some
+    /// 50 bytes and its line.
     pub calls_max: usize,
-    /// Bytes of calls that a link has not sent.
+    /// Bytes of calls that a link has not sent, at least 1; a call is taken as long as they are fewer. 16 MiB by default: 1 KiB
+    /// of each call.
     pub link_bytes_max: usize,
-    /// Bytes of a reply line of a backend.
+    /// Bytes of a reply line of a backend, without its end, at least 1. 8 MiB by default: far more than anybody reads at once.
+    /// Only a line that arrives in parts is held.
     pub reply_bytes_max: usize,
-    /// Patience with a client that has begun a line.
+    /// Bytes of memory that each of the two buffers of a link keeps once it is empty. 256 KiB by default: there are few
+    /// links, and they are busy.
+    pub link_retained_bytes_max: usize,
+
+    /// Patience with a client that has begun a line. 30 s by default: a line fits into some packets, and even a lost one
+    /// is sent again within seconds.
     pub line_timeout: Duration,
-    /// Patience with a client that reads none of its replies.
+    /// Patience with a client that reads none of its replies. 60 s by default.
     pub stall_timeout: Duration,
-    /// Patience with a client that does not close after we did.
+    /// Patience with a client that does not close after we did. 2 s by default: it has its last reply, or the network is
+    /// gone.
     pub linger_timeout: Duration,
-    /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow.
+    /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow. 2 s by default:
+    /// about what a restart takes.
     pub waiting_timeout: Duration,
-    /// Patience with a connection to a backend that is being made, and once more until its greeting is answered.
+    /// Patience with a connection to a backend that is being made, and once more until its greeting is answered. 1 s by
+    /// default: within a data centre, and with one lost packet.
     pub connect_timeout: Duration,
-    /// Patience with a backend that answers nothing while a call is overdue.
+    /// Patience with a backend that answers nothing while a call is overdue. 5 s by default.
     pub silence_timeout: Duration,
-    /// How long a request may take before the service logs it as slow, if at all.
-    pub slow_after: Option<Duration>,
-    /// How long a drain goes on taking lines of connections that are in use.
-    pub drain_grace: Duration,
-    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use.
-    pub drain_quiet: Duration,
-    /// The shortest pause before a link connects again; it doubles up to `backoff_max`.
+    /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service that
+    /// was replaced is back at once.
     pub backoff_min: Duration,
-    /// The longest pause before a link connects again.
+    /// The longest pause before a link connects again. 200 ms by default: nobody notices it after an outage, and five
+    /// attempts a second are no load.
     pub backoff_max: Duration,
-    /// Open HTTP connections to the process's metrics and health. A further one is dropped.
+    /// How long a request may take before the service logs it as slow, if at all. By default it is not logged.
+    pub slow_after: Option<Duration>,
+
+    /// How long a drain goes on taking lines of connections that are in use. 1 s by default.
+    pub drain_grace: Duration,
+    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use. By default, no
+    /// time at all.
+    pub drain_quiet: Duration,
+    /// How long a drain may take until the reactor ends all the same. 5 s by default: longer than a call, and shorter than
+    /// whoever asked for it waits before he kills the process.
+    pub drain_timeout: Duration,
+
+    /// Open HTTP connections to the process's metrics and health. A further one is dropped. 16 by default: a few who watch,
+    /// each over a connection a question.
     pub admin_connections_max: usize,
-    /// Bytes of an HTTP request's head.
+    /// Bytes of an HTTP request's head, at least 1. 8 KiB by default, as is usual.
     pub admin_request_bytes_max: usize,
-    /// Patience with an HTTP connection, from its beginning to its end.
+    /// Patience with an HTTP connection, from its beginning to its end. 5 s by default.
     pub admin_timeout: Duration,
+    /// How long a turn may last until the process counts as one that hangs. 10 s by default: no work of a turn takes a tenth
+    /// of that.
+    pub hang_timeout: Duration,
+
+    /// Events that a reactor takes from its poll in one turn, at least 1. 1024 by default; 12 bytes each.
+    pub events_max: usize,
+    /// Sockets that a reactor reads in one turn, at least 1. 1024 by default.
+    pub reads_max: usize,
+    /// Bytes that a reactor reads from one socket in one turn, at least 1: the size of the buffer that all its sockets
+    /// share. 64 KiB by default: as much as a socket usually holds.
+    pub read_bytes_max: usize,
+    /// Connections that a reactor accepts in one turn, at least 1. 256 by default: each takes some system calls.
+    pub accepts_max: usize,
+    /// Pause before a reactor accepts again when the process has run out of descriptors, or the machine of something.
+    /// 100 ms by default.
+    pub accept_pause: Duration,
+    /// How long accepting must have gone well before it counts as over that it failed. 1 s by default.
+    pub accept_recovery: Duration,
+    /// How long a connection is idle before the kernel asks whether its peer still exists. 60 s by default.
+    pub keepalive_after: Duration,
+}
+
+/// What nobody has a reason to set, and some of which must be known before there is a node.
+impl Limits {
+    /// Connections that the kernel holds until they are accepted. It takes less where `net.core.somaxconn` is less.
+    pub const BACKLOG: u16 = 4096;
+    /// Header fields of an HTTP request that are read, to be skipped. They lie on the stack, some 2 KiB.
+    pub(crate) const ADMIN_HEADERS_MAX: usize = 64;
+
+    /// # Panics
+    /// One of the limits is out of its bounds.
+    pub(crate) fn check(&self) {
+        let counted = [self.connections_max, self.refusals_max].iter().all(|count| *count <= 1 << 31);
+        assert!(counted, "more connections than can be counted in 32 bits");
+        let at_least_1 = [
+            self.connections_max,
+            self.line_bytes_max,
+            self.in_flight_max,
+            self.outbox_bytes_max,
+            self.lines_per_turn_max,
+            self.clients_per_turn_max,
+            self.calls_max,
+            self.link_bytes_max,
+            self.reply_bytes_max,
+            self.admin_request_bytes_max,
+            self.events_max,
+            self.reads_max,
+            self.read_bytes_max,
+            self.accepts_max,
+        ];
+        assert!(at_least_1.iter().all(|max| *max > 0), "a maximum of nothing lets nothing happen: {self:?}");
+    }
 }
 
 impl Default for Limits {
@@ -68,23 +167,50 @@ impl Default for Limits {
             outbox_bytes_max: 256 * 1024,
             retained_bytes_max: 1024,
             lines_per_turn_max: 64,
+            clients_per_turn_max: 1024,
             calls_max: 16 * 1024,
             link_bytes_max: 16 * 1024 * 1024,
             reply_bytes_max: 8 * 1024 * 1024,
+            link_retained_bytes_max: 256 * 1024,
             line_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
             waiting_timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),
             silence_timeout: Duration::from_secs(5),
+            backoff_min: Duration::from_millis(10),
+            backoff_max: Duration::from_millis(200),
             slow_after: None,
             drain_grace: Duration::from_secs(1),
             drain_quiet: Duration::ZERO,
-            backoff_min: Duration::from_millis(10),
-            backoff_max: Duration::from_millis(200),
+            drain_timeout: Duration::from_secs(5),
             admin_connections_max: 16,
             admin_request_bytes_max: 8 * 1024,
             admin_timeout: Duration::from_secs(5),
+            hang_timeout: Duration::from_secs(10),
+            events_max: 1024,
+            reads_max: 1024,
+            read_bytes_max: 64 * 1024,
+            accepts_max: 256,
+            accept_pause: Duration::from_millis(100),
+            accept_recovery: Duration::from_secs(1),
+            keepalive_after: Duration::from_secs(60),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_bounds() {
+        Limits::default().check();
+    }
+
+    #[test]
+    #[should_panic(expected = "lets nothing happen")]
+    fn a_maximum_of_nothing_is_caught() {
+        Limits { in_flight_max: 0, ..Limits::default() }.check();
     }
 }

@@ -13,9 +13,6 @@ use crate::event::{Call, Lost};
 use crate::limits::Limits;
 use crate::time::Time;
 
-/// Memory that a buffer of a link keeps once it is empty. There are few links, and they are busy.
-const RETAINED_BYTES_MAX: usize = 256 * 1024;
-
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
 
@@ -97,7 +94,7 @@ impl Link {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             state: State::Down { retry_at: Time::default() },
-            channel: Channel::new(RETAINED_BYTES_MAX),
+            channel: Channel::new(limits.link_retained_bytes_max),
             in_flight: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,

@@ -15,9 +15,6 @@ use crate::time::Time;
 
 pub use self::exposition::Exposition;
 
-/// A turn that lasts so long counts as one that does not end.
-const TURN_MAX: Duration = Duration::from_secs(10);
-
 /// Metrics of a service or of a process, which can be read while they change.
 pub trait Metrics: Send + Sync {
     /// Adds the values to those that the other reactors of the process gave under the same names.
@@ -115,9 +112,9 @@ impl LoopMetrics {
         self.ended.store(true, Ordering::Release);
     }
 
-    fn hangs(&self, now: Time) -> bool {
+    fn hangs(&self, now: Time, timeout: Duration) -> bool {
         let began = self.turn_began.get();
-        began > 0 && now.since(Time::from_nanos(began)) > TURN_MAX
+        began > 0 && now.since(Time::from_nanos(began)) > timeout
     }
 
     fn expose(&self, namespace: &str, out: &mut Exposition) {
@@ -173,9 +170,9 @@ impl Registry {
         self.entries().loops.push(metrics);
     }
 
-    /// Whether one of the loops has been in the same turn for too long.
-    pub(crate) fn hangs(&self, now: Time) -> bool {
-        self.entries().loops.iter().any(|metrics| metrics.hangs(now))
+    /// Whether one of the loops has been in the same turn for longer than this.
+    pub(crate) fn hangs(&self, now: Time, timeout: Duration) -> bool {
+        self.entries().loops.iter().any(|metrics| metrics.hangs(now, timeout))
     }
 
     /// The loops that have not ended.
@@ -279,12 +276,12 @@ shop_request_seconds_count{api="Get"} 3
         let [idle, busy] = [(); 2].map(|()| Arc::new(LoopMetrics::default()));
         registry.add_loop(Arc::clone(&idle));
         registry.add_loop(Arc::clone(&busy));
-        let began = Time::from_millis(1000);
+        let (began, timeout) = (Time::from_millis(1000), Duration::from_secs(10));
         busy.turn_begins(began);
-        assert!(!registry.hangs(began + TURN_MAX));
-        assert!(registry.hangs(began + TURN_MAX + Duration::from_nanos(1)));
-        busy.turn_ends(began, began + TURN_MAX);
-        assert!(!registry.hangs(began + 2 * TURN_MAX));
+        assert!(!registry.hangs(began + timeout, timeout));
+        assert!(registry.hangs(began + timeout + Duration::from_nanos(1), timeout));
+        busy.turn_ends(began, began + timeout);
+        assert!(!registry.hangs(began + 2 * timeout, timeout));
     }
 
     #[test]

@@ -1,13 +1,5 @@
 //! [`Node`]: a service with its connections, timers and limits. It makes no system call and reads no
 //! clock of its own: a driver feeds it inputs and the time, and carries out its outputs.
-//!
-//! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
-//! [`Node::end_turn`], then [`Node::poll_output`] until there is none. Once [`Node::end_turn`] returns an error, the
-//! service cannot go on: there are no more turns, and nothing that was not written yet may be written.
-//!
-//! The driver gives all of them the time at which the turn began. A service that wants to know how far it has come by
-//! now reads the driver's clock through [`Out::read_clock`]; the turn then goes on from there, so that time never goes
-//! backwards.
 
 use core::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +16,55 @@ use crate::metrics::{LoopMetrics, Registry};
 use crate::service::{Out, Service};
 use crate::time::Time;
 
-/// Clients whose lines are delivered in one turn. The others come first in the next one.
-const CLIENTS_PER_TURN_MAX: usize = 1024;
-
 /// A service and all its connections.
+///
+/// It does nothing by itself: a driver tells it what has happened, and does what it asks for. Whoever keeps to what
+/// stands here has written a driver; [`reactor`](crate::reactor) and [`sim`](crate::sim) are two.
+///
+/// # Kinds of methods
+///
+/// 1. What has happened: [`accept`](Node::accept), [`accept_admin`](Node::accept_admin),
+///    [`handle_input`](Node::handle_input), [`handle_timeout`](Node::handle_timeout). Any number of them, in any order.
+/// 2. [`end_turn`](Node::end_turn): what all of that leads to.
+/// 3. [`poll_output`](Node::poll_output): what the driver is to do, one thing at a time, in this order.
+/// 4. Questions, which change nothing and may be asked at any time: [`poll_timeout`](Node::poll_timeout),
+///    [`outbox`](Node::outbox), [`wants_read`](Node::wants_read), [`is_drained`](Node::is_drained),
+///    [`limits`](Node::limits).
+///
+/// # A turn
+///
+/// A turn is: what has happened, with `handle_timeout` at least if the time of `poll_timeout` has come; `end_turn`, once;
+/// `poll_output`, until there is nothing more. What the driver learns while it carries outputs out (a write's
+/// [`Input::Sent`], a connection that breaks) it says at once, before it polls for the next output. The first turn comes as
+/// soon as there is a node, for it may begin with connecting to its backends. Each further one comes when something
+/// happened, and at the time of `poll_timeout` at the latest; after each turn, that time is asked for anew.
+///
+/// # Time
+///
+/// All methods of a turn are given the time at which the turn began, and no turn an earlier one than the turn before. A
+/// service that wants to know how far it has come by now reads the driver's clock through [`Out::read_clock`]; the node then
+/// goes on from there, and takes an earlier time that it is given for the one that it knows.
+///
+/// # Obligations
+///
+/// What each [`Output`] obliges the driver to stands with it, and when each [`Input`] is legal. Nothing that a peer
+/// sends makes a node panic; a driver that breaks these rules may: one that answers a write with more bytes than there were,
+/// or reports a connection to a backend that was not asked for.
+///
+/// # The end of a connection
+///
+/// A connection ends with [`Output::Close`] and not before, also one that the driver reports as failed; so the driver keeps
+/// what it knows of a peer until then. Afterwards, nothing that is said of a client or an administrator has any effect.
+/// Of a link nothing may be said until it asks to connect again, for it would be taken for its next connection.
+///
+/// # The end of a node
+///
+/// After [`Input::Drain`], clients that have nothing in flight are closed, soon or after a short grace. When `is_drained`
+/// says so after a turn, the driver may drop the node. It may at any time; that is a crash.
+///
+/// If the service cannot go on ([`Out::fail`]), the next `end_turn` returns the reason, and there are no more turns. Already
+/// before that there is no output, no byte in an outbox and no peer to be read, so that nothing leaves, whatever the
+/// driver had polled.
 pub struct Node<S> {
     service: S,
     connections: Connections,
@@ -35,6 +72,9 @@ pub struct Node<S> {
 
 impl<S: Service> Node<S> {
     /// A node with so many backends, none of them connected yet.
+    ///
+    /// # Panics
+    /// One of the limits is out of its bounds.
     pub fn new(service: S, limits: Limits, backends: usize) -> Self {
         Self::registered(service, limits, backends, Arc::new(Registry::new("net")))
     }
@@ -64,7 +104,8 @@ impl<S: Service> Node<S> {
         self.service
     }
 
-    /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so.
+    /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so. It may be
+    /// read at once.
     pub fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
         if self.has_failed() {
             return None;
@@ -75,7 +116,7 @@ impl<S: Service> Node<S> {
         Some(conn)
     }
 
-    /// Takes a new HTTP connection. `None`: drop it, there are too many.
+    /// Takes a new HTTP connection. `None`: drop it, there are too many. It may be read at once.
     pub fn accept_admin(&mut self, now: Time) -> Option<Conn> {
         if self.has_failed() {
             return None;
@@ -84,7 +125,7 @@ impl<S: Service> Node<S> {
         admin.open(now, limits, timers)
     }
 
-    /// Lets the service react to what happened.
+    /// Takes note of what happened, and lets the service react.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         if self.has_failed() {
             return;
@@ -129,10 +170,10 @@ impl<S: Service> Node<S> {
     /// service's turn.
     ///
     /// # Errors
-    /// Why the service cannot go on. The driver ends, and writes nothing more.
+    /// Why the service cannot go on. There are no more turns.
     pub fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         self.connections.advance(now);
-        for _ in 0..self.connections.ready.len().min(CLIENTS_PER_TURN_MAX) {
+        for _ in 0..self.connections.ready.len().min(self.connections.limits.clients_per_turn_max) {
             let conn = self.connections.ready.pop_front().expect("counted before the loop");
             self.deliver(conn);
         }
@@ -149,13 +190,13 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// The next thing the driver is to do.
+    /// The next thing that the driver is to do. What was asked for is not asked for again.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.has_failed() { None } else { self.connections.outputs.pop_front() }
     }
 
-    /// When to call [`Node::handle_timeout`] at the latest. [`Time::default`], long past, if work is left
-    /// for the next turn.
+    /// When the next turn is to come at the latest, with [`Node::handle_timeout`]. [`Time::default`], long past, if work
+    /// is left for it. `None`: not before something happens.
     pub fn poll_timeout(&self) -> Option<Time> {
         let Connections { ready, refused_calls, timers, wake_at, .. } = &self.connections;
         if ready.is_empty() && refused_calls.is_empty() && !self.has_failed() {
@@ -165,7 +206,7 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// The bytes that wait for the peer's socket.
+    /// The bytes that wait for the peer's socket. None if it is gone.
     pub fn outbox(&self, peer: Peer) -> &[u8] {
         if self.has_failed() {
             return &[];
@@ -173,14 +214,20 @@ impl<S: Service> Node<S> {
         self.connections.channel(peer).map_or(&[], Channel::unsent)
     }
 
-    /// Whether the driver may read from the peer.
+    /// Whether the driver may read from the peer. If not, [`Output::Resume`] says when it may again.
     pub fn wants_read(&self, peer: Peer) -> bool {
         !self.has_failed() && self.connections.wants_read(peer)
     }
 
-    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered.
+    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered. Asked
+    /// only after that.
     pub fn is_drained(&self) -> bool {
         self.service.is_drained() && self.connections.clients.iter().all(Connection::is_drained)
+    }
+
+    /// The limits that it was made with.
+    pub fn limits(&self) -> &Limits {
+        &self.connections.limits
     }
 
     /// What the driver is to tell of the loop.

@@ -3,8 +3,7 @@
 
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
-/// Header fields of a request that are read, to be skipped.
-const HEADERS_MAX: usize = 64;
+use crate::limits::Limits;
 
 /// What a client wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub(super) struct Head<'a> {
 
 /// Reads the head of a request, or says with which response it is refused. `None`: there must be more of it.
 pub(super) fn parse(bytes: &[u8]) -> Option<Result<Head<'_>, Response>> {
-    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+    let mut headers = [EMPTY_HEADER; Limits::ADMIN_HEADERS_MAX];
     let mut request = Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(Status::Partial) => None,

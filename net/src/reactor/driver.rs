@@ -12,21 +12,13 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll};
 
 use super::clock::Clock;
-use super::listener::{ACCEPTS_MAX, Listener};
+use super::listener::Listener;
 use super::lookups::Lookups;
 use super::shortage::explained;
-use super::sockets::{BACKLOG, Stream, Streams};
+use super::sockets::{Stream, Streams};
 use super::{ADMIN_LISTENER, LISTENER, RunError, WAKER};
 use crate::metrics::LoopMetrics;
-use crate::{Backend, Failure, Input, Node, Output, Peer, Registry, Service, Time};
-
-const EVENTS_MAX: usize = 1024;
-/// Sockets read in one turn.
-const READS_MAX: usize = 1024;
-/// Bytes read from one socket in one turn.
-const READ_BYTES_MAX: usize = 64 * 1024;
-/// How long a drain may take before the process ends all the same.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{Backend, Failure, Input, Limits, Node, Output, Peer, Registry, Service, Time};
 
 /// How far a driver has come on its way to the end.
 enum Phase {
@@ -55,6 +47,7 @@ pub(super) struct Driver<S> {
     readable: VecDeque<Peer>,
     buffer: Box<[u8]>,
     clock: Clock,
+    limits: Limits,
 }
 
 impl<S: Service> Driver<S> {
@@ -68,6 +61,7 @@ impl<S: Service> Driver<S> {
         lookups: Lookups,
     ) -> Self {
         let clock = Clock::start(node.clock_floor());
+        let limits = node.limits().clone();
         Self {
             metrics: Arc::clone(node.loop_metrics()),
             node: node.with_clock(move || clock.now()),
@@ -78,15 +72,16 @@ impl<S: Service> Driver<S> {
             streams: Streams::new(lookups.len()),
             lookups,
             readable: VecDeque::new(),
-            buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
+            buffer: vec![0; limits.read_bytes_max].into_boxed_slice(),
             clock,
+            limits,
         }
     }
 
     /// Runs until the node is drained, which begins once `drain` is set and the poll is woken, and gives the
     /// service back.
     pub(super) fn run(mut self, drain: &AtomicBool) -> Result<S, RunError> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut events = Events::with_capacity(self.limits.events_max);
         let mut phase = Phase::Running;
         let mut now = self.clock.now();
         self.end_turn(now)?;
@@ -135,7 +130,7 @@ impl<S: Service> Driver<S> {
         match phase {
             Phase::Running if drain.load(Ordering::Acquire) => {
                 self.accept_last(now);
-                Phase::Closed { until: now + DRAIN_TIMEOUT }
+                Phase::Closed { until: now + self.limits.drain_timeout }
             }
             Phase::Closed { until } => {
                 self.node.handle_input(now, Input::Drain);
@@ -204,7 +199,10 @@ impl<S: Service> Driver<S> {
         let Some(mut listener) = self.listener.take() else {
             return;
         };
-        for (stream, address) in listener.accept(now) {
+        for _ in 0..self.limits.accepts_max {
+            let Some((stream, address)) = listener.accept(now, &self.limits) else {
+                break;
+            };
             if let Some(conn) = self.node.accept(now, address) {
                 self.add(now, stream, Peer::Client(conn));
             }
@@ -214,7 +212,7 @@ impl<S: Service> Driver<S> {
 
     /// Accepts the connections that wait, and closes the listener: whoever has connected may have asked already.
     fn accept_last(&mut self, now: Time) {
-        for _ in 0..BACKLOG.div_ceil(ACCEPTS_MAX) {
+        for _ in 0..usize::from(Limits::BACKLOG).div_ceil(self.limits.accepts_max) {
             self.accept(now);
             if accept_at(&self.listener) != Some(now) {
                 break;
@@ -227,7 +225,10 @@ impl<S: Service> Driver<S> {
         let Some(mut listener) = self.admin.take() else {
             return;
         };
-        for (stream, _) in listener.accept(now) {
+        for _ in 0..self.limits.accepts_max {
+            let Some((stream, _)) = listener.accept(now, &self.limits) else {
+                break;
+            };
             if let Some(conn) = self.node.accept_admin(now) {
                 self.add(now, stream, Peer::Admin(conn));
             }
@@ -236,7 +237,7 @@ impl<S: Service> Driver<S> {
     }
 
     fn add(&mut self, now: Time, stream: TcpStream, peer: Peer) {
-        match Stream::register(&self.poll, stream, peer, Interest::READABLE) {
+        match self.register(stream, peer, Interest::READABLE) {
             Ok(stream) => self.streams.insert(stream),
             Err(error) => {
                 log::warn!("event=register_failed error=\"{}\"", explained(error));
@@ -245,9 +246,13 @@ impl<S: Service> Driver<S> {
         }
     }
 
+    fn register(&self, stream: TcpStream, peer: Peer, interest: Interest) -> io::Result<Stream> {
+        Stream::register(&self.poll, stream, peer, interest, self.limits.keepalive_after)
+    }
+
     /// Reads a piece from each stream that may hold bytes.
     fn read_streams(&mut self, now: Time) {
-        for _ in 0..self.readable.len().min(READS_MAX) {
+        for _ in 0..self.readable.len().min(self.limits.reads_max) {
             let peer = self.readable.pop_front().expect("counted before the loop");
             if let Some(stream) = self.streams.get(peer) {
                 stream.queued = false;
@@ -344,7 +349,7 @@ impl<S: Service> Driver<S> {
         let peer = Peer::Link(link);
         let stream = TcpStream::connect(address)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let mut stream = Stream::register(&self.poll, stream, peer, interest)?;
+        let mut stream = self.register(stream, peer, interest)?;
         stream.connecting = true;
         stream.awaits_writable = true;
         self.streams.insert(stream);

@@ -8,14 +8,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Poll, Token};
 
 use super::shortage::explained;
-use crate::Time;
-
-/// Connections accepted in one turn.
-pub(super) const ACCEPTS_MAX: usize = 256;
-/// Pause before accepting again when the process has run out of file descriptors, or the machine of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long accepting must have gone well before it counts as over that it failed.
-const RECOVERY: Duration = Duration::from_secs(1);
+use crate::{Limits, Time};
 
 /// A bound socket that accepts connections.
 pub(super) struct Listener {
@@ -42,24 +35,22 @@ impl Listener {
         self.accept_at
     }
 
-    /// The connections that wait, a bounded number of them, each with the address that it comes from.
-    pub(super) fn accept(&mut self, now: Time) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-        // If it is reached, more may be waiting, and no further edge would say so.
-        self.accept_at = Some(now);
-        (0..ACCEPTS_MAX).map_while(move |_| self.accept_one(now))
-    }
-
-    fn accept_one(&mut self, now: Time) -> Option<(TcpStream, SocketAddr)> {
+    /// A connection that waits, and the address that it comes from. `None`: there is none, or accepting fails.
+    pub(super) fn accept(&mut self, now: Time, limits: &Limits) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.socket.accept() {
-                Ok(accepted) => return Some(accepted),
+                Ok(accepted) => {
+                    // More may be waiting, and no further edge would say so.
+                    self.accept_at = Some(now);
+                    return Some(accepted);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.accept_at = self.check_recovery(now);
+                    self.accept_at = self.check_recovery(now, limits.accept_recovery);
                     return None;
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    self.failed(now, error);
+                    self.failed(error, now, limits.accept_pause);
                     return None;
                 }
             }
@@ -67,16 +58,16 @@ impl Listener {
     }
 
     /// Says once that accepting fails, however often it does until that is over.
-    fn failed(&mut self, now: Time, error: io::Error) {
+    fn failed(&mut self, error: io::Error, now: Time, pause: Duration) {
         if self.failed_at.replace(now).is_none() {
             log::warn!("event=accept_failed error=\"{}\"; connections wait", explained(error));
         }
-        self.accept_at = Some(now + ACCEPT_PAUSE);
+        self.accept_at = Some(now + pause);
     }
 
     /// All that waited are accepted. Returns when to look again whether it is over that accepting failed.
-    fn check_recovery(&mut self, now: Time) -> Option<Time> {
-        let over_at = self.failed_at? + RECOVERY;
+    fn check_recovery(&mut self, now: Time, recovery: Duration) -> Option<Time> {
+        let over_at = self.failed_at? + recovery;
         if now < over_at {
             return Some(over_at);
         }

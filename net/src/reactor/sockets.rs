@@ -8,15 +8,11 @@ use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::{Conn, Peer};
+use crate::{Conn, Limits, Peer};
 
 /// Links have the tokens from here on, HTTP connections those below from [`ADMIN`] on, clients those from 0.
 const LINKS: usize = usize::MAX / 2;
 const ADMIN: usize = usize::MAX / 4;
-/// Connections that the kernel holds until they are accepted.
-pub(super) const BACKLOG: usize = 4096;
-/// Idle time before the kernel asks whether a silent peer still exists.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// One connection's socket.
 pub(super) struct Stream {
@@ -40,9 +36,10 @@ impl Stream {
         mut stream: TcpStream,
         peer: Peer,
         interest: Interest,
+        keepalive_after: Duration,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive_after))?;
         poll.registry().register(&mut stream, Streams::token(peer), interest)?;
         Ok(Self {
             peer,
@@ -160,6 +157,6 @@ fn listen_on(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG as i32)?;
+    socket.listen(i32::from(Limits::BACKLOG))?;
     Ok(socket.into())
 }
