@@ -204,7 +204,7 @@ fn a_frontend_says_once_which_database_is_away_and_when_it_is_back() {
     let mut frontend = Service::frontend("server_seller", customer.address, absent, &[]);
     let line = frontend.process().wait_for("event=backend_down");
     let expected = format!(
-        "WARN  [services::frontend::databases] event=backend_down backend=db_product address={absent} reason=\"Connection refused"
+        "WARN  [services::engine::databases] event=backend_down backend=db_product address={absent} reason=\"Connection refused"
     );
     assert!(line.contains(&expected), "{line}");
     for _ in 0..2 {
