@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::Reply;
 
-use crate::client::Reply;
 use crate::cluster::{Cluster, Server, Setup, User};
 use crate::proxy::{Act, Proxy};
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use services::Deadlines;
+use support::Reply;
 use tempfile::TempDir;
 
-use crate::client::Reply;
 use crate::cluster::{Server, Setup, User};
 
 /// Patience of a frontend that is to run out in a test.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use services::Deadlines;
+use support::{Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::{Cluster, Server, Setup};
 use crate::proxy::{Act, Proxy};
 
