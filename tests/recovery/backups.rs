@@ -1,7 +1,6 @@
 //! `marketplace backup` and `marketplace restore`, beside services that run, are killed, and start again.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -10,13 +9,13 @@ use std::thread;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::{Value, json};
+use support::{Client, request};
 use tempfile::TempDir;
 
-use super::PASSWORD;
-use super::client::{Client, connect, read_reply};
 use super::databases::SmallDisk;
 use super::process::binary;
 use super::service::Service;
+use super::{PASSWORD, log_in};
 
 /// Runs a subcommand; returns its exit code and what it says.
 fn run(args: &[&str], paths: [&Path; 2]) -> (Option<i32>, String) {
@@ -48,13 +47,13 @@ fn must_fail((code, text): (Option<i32>, String)) -> String {
 
 /// Registers items with one write to the connection; the database shares its flushes among them.
 fn register(address: SocketAddr, count: usize) {
-    let mut connection = connect(address).unwrap();
+    let mut connection = Client::connect(address);
     let item = json!({"seller_id": 1, "name": "x".repeat(30), "category": 1, "condition": "new", "price": 1, "quantity": 1});
-    let request = format!("{}\n", json!({"api": "RegisterItem", "data": item}));
+    let request = request("RegisterItem", item);
     for chunk in (0..count).collect::<Vec<_>>().chunks(500) {
-        connection.get_mut().write_all(request.repeat(chunk.len()).as_bytes()).unwrap();
+        connection.send_bytes(request.repeat(chunk.len()).as_bytes());
         for _ in chunk {
-            assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+            assert_eq!(connection.read_json()["ok"], true);
         }
     }
 }
@@ -63,11 +62,11 @@ fn register(address: SocketAddr, count: usize) {
 #[track_caller]
 fn items(address: SocketAddr) -> u64 {
     let mut client = Client::new(address);
-    let total = client.must("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap();
+    let total = client.ok("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap();
     if total > 0 {
-        client.must("GetItem", json!({"item_id": format!("1:{total}")}));
+        client.ok("GetItem", json!({"item_id": format!("1:{total}")}));
     }
-    client.must_refuse("GetItem", json!({"item_id": format!("1:{}", total + 1)}), "NOT_FOUND");
+    client.refused("GetItem", json!({"item_id": format!("1:{}", total + 1)}), "NOT_FOUND");
     total
 }
 
@@ -163,7 +162,7 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     let (data, backup) = (root.path().join("data"), root.path().join("deep/backup"));
     let mut databases = ["db_customer", "db_product"].map(|name| Service::database(name, &data));
     let account = json!({"name": "ann", "password": PASSWORD});
-    Client::new(databases[0].address).must("CreateBuyer", account.clone());
+    Client::new(databases[0].address).ok("CreateBuyer", account.clone());
     register(databases[1].address, 1);
     let files = names(&data);
     must(run_backup(&data, &backup));
@@ -182,7 +181,7 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     let said = must(run_restore(&backup, &data));
     assert_eq!(said.matches("what was there before: ").count(), 2, "{said}");
     databases.iter_mut().for_each(Service::restart);
-    Client::new(databases[0].address).must_refuse("CreateBuyer", account, "ALREADY_EXISTS");
+    Client::new(databases[0].address).refused("CreateBuyer", account, "ALREADY_EXISTS");
     assert_eq!(items(databases[1].address), 1);
 }
 
@@ -323,18 +322,18 @@ fn services_cope_with_databases_of_different_moments() {
     let (mut buyer, mut seller) = (Client::new(buyer_service.address), Client::new(seller_service.address));
     must(run_backup(&data, &path("empty")));
 
-    let session = seller.log_in("sam");
+    let session = log_in(&mut seller, "sam");
     let item = |session: &str| json!({"session_id": session, "name": "Book", "category": 1, "condition": "new", "price": 1, "quantity": 5});
-    seller.must("RegisterItemForSale", item(&session));
-    let shopper = buyer.log_in("ann");
+    seller.ok("RegisterItemForSale", item(&session));
+    let shopper = log_in(&mut buyer, "ann");
     let with = |data: Value| {
         let Value::Object(mut fields) = data else { panic!("it is an object") };
         fields.insert("session_id".into(), json!(shopper));
         Value::Object(fields)
     };
     let one = || with(json!({"item_id": "1:1", "quantity": 1}));
-    buyer.must("AddItemToCart", one());
-    buyer.must("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
+    buyer.ok("AddItemToCart", one());
+    buyer.ok("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
     must(run_backup(&data, &path("full")));
 
     // An empty catalogue beside the accounts: there is a cart with an item that nobody sells.
@@ -342,30 +341,30 @@ fn services_cope_with_databases_of_different_moments() {
     must(run_restore(&path("empty/product.db"), &data));
     databases.iter_mut().for_each(Service::restart);
     let never = |_: &_| ();
-    assert_eq!(buyer.insist("DisplayCart", &with(json!({})), never)["cart"], json!({"1:1": 1}));
-    assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), never)["total"], 0);
-    buyer.must_refuse("AddItemToCart", one(), "NOT_FOUND");
-    buyer.must_refuse("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})), "NOT_FOUND");
+    assert_eq!(buyer.insist("DisplayCart", with(json!({})), never)["cart"], json!({"1:1": 1}));
+    assert_eq!(buyer.insist("SearchItemsForSale", json!({"category": 1}), never)["total"], 0);
+    buyer.refused("AddItemToCart", one(), "NOT_FOUND");
+    buyer.refused("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})), "NOT_FOUND");
     // The number is given again, and the vote of before counts for the seller already.
-    assert_eq!(seller.insist("RegisterItemForSale", &item(&session), never)["item_id"], "1:1");
-    buyer.must("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
-    assert_eq!(seller.must("GetSellerRating", json!({"session_id": session}))["feedback"]["up"], 1);
-    buyer.must("RemoveItemFromCart", one());
+    assert_eq!(seller.insist("RegisterItemForSale", item(&session), never)["item_id"], "1:1");
+    buyer.ok("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
+    assert_eq!(seller.ok("GetSellerRating", json!({"session_id": session}))["feedback"]["up"], 1);
+    buyer.ok("RemoveItemFromCart", one());
 
     // The catalogue without its accounts: there is an item whose seller nobody is.
     databases.iter_mut().for_each(Service::stop);
     must(run_restore(&path("empty/customer.db"), &data));
     must(run_restore(&path("full/product.db"), &data));
     databases.iter_mut().for_each(Service::restart);
-    assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), never)["total"], 1);
-    buyer.must_refuse("GetSellerRating", with(json!({"seller_id": 1})), "NOT_LOGGED_IN");
-    let shopper = buyer.log_in("bob");
+    assert_eq!(buyer.insist("SearchItemsForSale", json!({"category": 1}), never)["total"], 1);
+    buyer.refused("GetSellerRating", with(json!({"seller_id": 1})), "NOT_LOGGED_IN");
+    let shopper = log_in(&mut buyer, "bob");
     let vote = json!({"session_id": shopper, "item_id": "1:1", "vote": "down"});
-    assert_eq!(buyer.must("ProvideFeedback", vote)["feedback"], json!({"up": 0, "down": 1}));
-    buyer.must_refuse("GetSellerRating", json!({"session_id": shopper, "seller_id": 1}), "NOT_FOUND");
+    assert_eq!(buyer.ok("ProvideFeedback", vote)["feedback"], json!({"up": 0, "down": 1}));
+    buyer.refused("GetSellerRating", json!({"session_id": shopper, "seller_id": 1}), "NOT_FOUND");
 
     databases.iter_mut().for_each(Service::stop);
     must(run_restore(&path("full"), &data));
     databases.iter_mut().for_each(Service::restart);
-    assert_eq!(seller.insist("GetSellerRating", &json!({"session_id": session}), never)["feedback"]["up"], 1);
+    assert_eq!(seller.insist("GetSellerRating", json!({"session_id": session}), never)["feedback"]["up"], 1);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::client::Failure;
+use support::Failure;
 
 /// A number that one client alone changes: every value that it may have, given what was acknowledged and what
 /// has an unknown outcome.

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::client::Client;
+use support::Client;
+
 use super::process::{Process, binary};
 use super::service::{Service, own_host};
 
@@ -107,14 +108,14 @@ fn a_port_of_0_takes_a_free_one_each_time() {
     let [customer, product] = databases.each_ref().map(|database| database.address);
     for database in &databases {
         assert_ne!(database.address.port(), 0);
-        let ping = Client::new(database.address).must("Ping", serde_json::json!({}));
+        let ping = Client::new(database.address).ok("Ping", serde_json::json!({}));
         assert_eq!(ping["service"], database.name);
     }
     // Reactors of one frontend share one port.
     for name in ["server_buyer", "server_seller"] {
         let frontend = Service::frontend(name, customer, product, &["--reactors=3"]);
         for _ in 0..10 {
-            let ping = Client::new(frontend.address).must("Ping", serde_json::json!({}));
+            let ping = Client::new(frontend.address).ok("Ping", serde_json::json!({}));
             assert_eq!(ping["service"], name);
         }
     }
@@ -138,7 +139,7 @@ fn a_database_warns_only_if_it_does_not_flush() {
             let args = Service::database_args(name, data.path());
             let mut command = binary(&[name, "--listen=127.0.0.1:0"]);
             let mut database = Service::adopt(name, command.args(args).args(option));
-            Client::new(database.address).must("Ping", serde_json::json!({}));
+            Client::new(database.address).ok("Ping", serde_json::json!({}));
             database.stop();
             let (code, log) = database.finish();
             assert_eq!(code, Some(0), "{log}");

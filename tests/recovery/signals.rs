@@ -1,6 +1,6 @@
 //! Services that are asked to end: what is in flight is finished, and nothing more is waited for.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::{Client, request};
 
-use super::client::{Client, connect, read_reply};
 use super::process::{PATIENCE, Process, binary, wait_until};
 use super::service::{Service, own_host};
 
@@ -26,25 +26,25 @@ fn a_database_answers_and_stores_what_is_in_flight() {
     for signal in STOPS {
         let data = tempfile::tempdir().unwrap();
         let mut database = Service::database("db_product", data.path());
-        let mut connection = connect(database.address).unwrap();
+        let mut connection = Client::connect(database.address);
         let mut lines = request("Ping", json!({}));
         for n in 0..WRITES {
             lines += &request("RegisterItem", item(&format!("item {n}")));
         }
-        connection.get_mut().write_all(lines.as_bytes()).unwrap();
+        connection.send_bytes(lines.as_bytes());
         // All lines came at once, and the reply to the first leaves only after the turn that read them.
-        assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+        assert_eq!(connection.read_json()["ok"], true);
         database.process().signal(signal);
         for n in 1..=WRITES {
-            assert_eq!(read_reply(&mut connection).unwrap()["data"]["item_id"], format!("1:{n}"));
+            assert_eq!(connection.read_json()["data"]["item_id"], format!("1:{n}"));
         }
-        assert!(read_reply(&mut connection).is_none(), "the connection ends");
+        assert!(connection.try_read_line().is_err(), "the connection ends");
         let (code, log) = database.finish();
         assert_eq!(code, Some(0), "{log}");
         assert!(log.contains("event=stopped"), "{log}");
 
         let database = Service::database("db_product", data.path());
-        let found = Client::new(database.address).must("SearchItems", json!({"category": 1}));
+        let found = Client::new(database.address).ok("SearchItems", json!({"category": 1}));
         assert_eq!(found["total"], WRITES);
     }
 }
@@ -53,15 +53,15 @@ fn a_database_answers_and_stores_what_is_in_flight() {
 fn a_database_finishes_the_password_it_is_hashing() {
     let data = tempfile::tempdir().unwrap();
     let mut database = Service::database("db_customer", data.path());
-    let mut connection = connect(database.address).unwrap();
+    let mut connection = Client::connect(database.address);
     let account = json!({"name": "ann", "password": super::PASSWORD});
     let lines = request("Ping", json!({})) + &request("CreateBuyer", account.clone());
-    connection.get_mut().write_all(lines.as_bytes()).unwrap();
-    assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+    connection.send_bytes(lines.as_bytes());
+    assert_eq!(connection.read_json()["ok"], true);
     database.stop();
-    assert_eq!(read_reply(&mut connection).unwrap()["data"]["buyer_id"], 1);
+    assert_eq!(connection.read_json()["data"]["buyer_id"], 1);
     database.restart();
-    Client::new(database.address).must_refuse("CreateBuyer", account, "ALREADY_EXISTS");
+    Client::new(database.address).refused("CreateBuyer", account, "ALREADY_EXISTS");
 }
 
 #[test]
@@ -69,16 +69,16 @@ fn a_frontend_answers_what_is_in_flight() {
     for signal in STOPS {
         let database = SlowDatabase::start();
         let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-        let mut connection = connect(frontend.address).unwrap();
-        connection.get_mut().write_all(search().as_bytes()).unwrap();
+        let mut connection = Client::connect(frontend.address);
+        connection.send_bytes(search().as_bytes());
         let call = database.next_call();
 
         frontend.process().signal(signal);
         frontend.process().wait_for("event=draining");
         wait_until("it accepts nothing more", || TcpStream::connect(frontend.address).is_err());
         call.answer();
-        assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
-        assert_eq!(connection.read(&mut [0]).unwrap(), 0, "the connection ends");
+        assert_eq!(connection.read_json()["data"]["total"], 0);
+        connection.assert_ended();
         assert_eq!(frontend.finish().0, Some(0));
     }
 }
@@ -87,14 +87,14 @@ fn a_frontend_answers_what_is_in_flight() {
 fn a_stop_that_arrives_in_several_ways_is_one_stop() {
     let database = SlowDatabase::start();
     let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-    let mut connection = connect(frontend.address).unwrap();
-    connection.get_mut().write_all(search().as_bytes()).unwrap();
+    let mut connection = Client::connect(frontend.address);
+    connection.send_bytes(search().as_bytes());
     let call = database.next_call();
 
     STOPS.into_iter().chain(STOPS).for_each(|signal| frontend.process().signal(signal));
     frontend.process().wait_for("event=draining");
     call.answer();
-    assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
+    assert_eq!(connection.read_json()["data"]["total"], 0);
     let (code, log) = frontend.finish();
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(log.matches("event=draining").count(), 1, "{log}");
@@ -107,8 +107,8 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
         .into_iter()
         .map(|first| {
             let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-            let mut connection = connect(frontend.address).unwrap();
-            connection.get_mut().write_all(search().as_bytes()).unwrap();
+            let mut connection = Client::connect(frontend.address);
+            connection.send_bytes(search().as_bytes());
             let unanswered = database.next_call();
             frontend.process().signal(first);
             frontend.process().wait_for("event=draining");
@@ -120,7 +120,7 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
         frontend.process().signal(second);
     }
     for (frontend, mut connection, _unanswered) in services {
-        assert!(read_reply(&mut connection).is_none(), "what was in flight is given up");
+        assert!(connection.try_read_line().is_err(), "what was in flight is given up");
         // A drain that has run out of time would end with 0.
         assert_eq!(frontend.finish().0, Some(1));
     }
@@ -135,7 +135,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let mut frontend = Process::start(command.arg(format!("--listen={address}")));
     frontend.wait_for("event=ready");
     frontend.signal(Signal::HUP);
-    Client::new(address).must("Ping", json!({}));
+    Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
     let (code, log) = frontend.finish();
     assert_eq!(code, Some(0), "{log}");
@@ -146,14 +146,14 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
 fn a_client_that_is_idle_holds_nothing_up() {
     let data = tempfile::tempdir().unwrap();
     let mut database = Service::database("db_product", data.path());
-    let mut idle = connect(database.address).unwrap();
-    let mut unfinished = connect(database.address).unwrap();
-    unfinished.get_mut().write_all(b"{\"api\":").unwrap();
+    let mut idle = Client::connect(database.address);
+    let mut unfinished = Client::connect(database.address);
+    unfinished.send_bytes(b"{\"api\":");
     // Connections are accepted in their order, so the service has both.
-    Client::new(database.address).must("Ping", json!({}));
+    Client::new(database.address).ok("Ping", json!({}));
     database.process().signal(Signal::TERM);
     for connection in [&mut idle, &mut unfinished] {
-        assert!(read_reply(connection).is_none());
+        assert!(connection.try_read_line().is_err());
     }
     drop((idle, unfinished));
     let (code, log) = database.finish();
@@ -185,7 +185,7 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     command.args(["-c", r#"exec "$0" "$@" 2>/dev/full"#, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
     let frontend = Process::start(command.arg(format!("--listen={address}")));
     wait_until("it listens", || TcpStream::connect(address).is_ok());
-    Client::new(address).must("Ping", json!({}));
+    Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
     assert_eq!(frontend.finish().0, Some(0));
 }
@@ -247,10 +247,6 @@ impl SlowCall {
         // A frontend that has ended does not want to know.
         let _ = self.connection.write_all(format!("{reply}\n").as_bytes());
     }
-}
-
-fn request(api: &str, data: Value) -> String {
-    format!("{}\n", json!({"api": api, "data": data}))
 }
 
 pub(crate) fn search() -> String {

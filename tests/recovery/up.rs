@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use support::{Client, request};
 use tempfile::TempDir;
 
 use super::PASSWORD;
-use super::client::{connect, read_reply};
 use super::process::{Process, binary, processes, wait_until};
 use super::service::own_host;
 
@@ -183,21 +183,20 @@ fn a_stop_that_reaches_all_at_once_answers_what_is_in_flight() {
     let seller = place.address(6004).parse().unwrap();
     let mut connections: Vec<_> = (0..16)
         .map(|n| {
-            let mut connection = connect(seller).unwrap();
+            let mut connection = Client::connect(seller);
             let account = json!({"name": format!("seller {n}"), "password": PASSWORD});
-            let line = json!({"api": "CreateAccount", "data": account}).to_string() + "\n";
-            connection.get_mut().write_all(line.as_bytes()).unwrap();
+            connection.send_bytes(request("CreateAccount", account).as_bytes());
             connection
         })
         .collect();
     // Passwords are hashed one after another, so most are still in flight.
-    assert_eq!(read_reply(&mut connections.remove(0)).unwrap()["ok"], true);
+    assert_eq!(connections.remove(0).read_json()["ok"], true);
     for child in up.children().into_values() {
         kill_process(child, Signal::TERM).unwrap();
     }
     up.process.signal(Signal::TERM);
     for connection in &mut connections {
-        assert_eq!(read_reply(connection).expect("it is answered")["ok"], true);
+        assert_eq!(connection.read_json()["ok"], true);
     }
     let (code, log) = up.end();
     assert_eq!(code, Some(0), "{log}");

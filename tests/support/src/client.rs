@@ -180,6 +180,13 @@ impl Client {
         assert_eq!(self.read_to_end(), "");
     }
 
+    /// Checks that the service has ended the connection in order, and has sent nothing more.
+    #[track_caller]
+    pub fn assert_ended(&mut self) {
+        let end = self.stream().read(&mut [0]);
+        assert_eq!(end.expect("the end, and no reset"), 0, "something more came");
+    }
+
     /// The connection, which must be possible if there is none.
     fn stream(&mut self) -> &mut BufReader<TcpStream> {
         let address = self.address;
