@@ -15,7 +15,11 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use fake::FakeServer;
+use support::Program;
 use tempfile::TempDir;
+
+/// What is tested.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
 
 /// A user with a home of their own.
 struct User {
@@ -29,8 +33,8 @@ impl User {
 
     /// The binary, with an environment that holds nothing of the machine's.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
-        command.args(args).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
+        let mut command = PROGRAM.command(args);
+        command.env("HOME", self.home.path()).stdin(Stdio::null());
         command
     }
 
@@ -68,20 +72,6 @@ impl User {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// Checks the exit code and shows what was printed if it is another one.
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
 }
 
 /// A server's address where nobody listens.

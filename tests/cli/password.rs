@@ -5,10 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use rustix::process::{Signal, kill_process};
+use support::{assert_code, stderr, stdout};
 
+use super::User;
 use super::fake::{Act, FakeServer};
 use super::terminal::{Terminal, buyer};
-use super::{User, assert_code, stderr, stdout};
 
 const LOGGED_IN: Act = Act::Reply(r#"{"session_id":"secret-1","user_id":7,"role":"buyer"}"#);
 const PONG: Act = Act::Reply(r#"{"service":"server_buyer"}"#);

@@ -1,7 +1,9 @@
 //! `marketplace ping`.
 
+use support::{assert_code, stderr, stdout};
+
 use super::fake::{Act, FakeServer};
-use super::{User, assert_code, nobody, stderr, stdout};
+use super::{User, nobody};
 
 fn ping(act: Act) -> std::process::Output {
     let server = FakeServer::start(&[act]);

@@ -3,8 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use support::{assert_code, stderr};
+
+use super::User;
 use super::fake::{Act, FakeServer};
-use super::{User, assert_code, stderr};
 
 const ITEM: Act = Act::Reply(r#"{"item":{"item_id":"1:42"}}"#);
 

@@ -1,7 +1,9 @@
 //! What is sent for a command, and what is printed for its reply.
 
+use support::{assert_code, stderr, stdout};
+
 use super::fake::{Act, FakeServer};
-use super::{User, assert_code, nobody, stderr, stdout};
+use super::{User, nobody};
 
 const PAGE: &str = r#"{"items":[{"item_id":"1:42","name":"Intro to DS","category":1,"keywords":["book","cs"],"condition":"new","price":19.90,"quantity":5,"seller_id":3,"feedback":{"up":0,"down":0}}],"total":2,"next_cursor":"a b"}"#;
 

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use support::{assert_code, stderr, stdout};
+
+use super::User;
 use super::fake::{Act, FakeServer};
-use super::{User, assert_code, stderr, stdout};
 
 const LOGGED_IN: Act = Act::Reply(r#"{"session_id":"secret-1","user_id":7,"role":"buyer"}"#);
 

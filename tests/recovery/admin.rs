@@ -8,10 +8,9 @@ use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Client, request};
+use support::{Client, PATIENCE, Process, Service, own_host, request, wait_until};
 
-use super::process::{PATIENCE, Process, binary, wait_until};
-use super::service::{Service, own_host};
+use super::PROGRAM;
 use super::signals::{SlowDatabase, search};
 
 /// Any port of this host.
@@ -28,7 +27,7 @@ struct Watched {
 impl Watched {
     fn start(name: &str, args: &[String]) -> Self {
         let listen = format!("--listen={}:0", own_host());
-        let mut process = Process::start(binary(&[name, &listen, ADMIN]).args(args));
+        let mut process = Process::start(PROGRAM.command(&[name, &listen, ADMIN]).args(args));
         let admin = process.wait_for("event=watched");
         let ready = process.wait_for("listening on ");
         let address = |line: &str, before: &str| {
@@ -39,9 +38,7 @@ impl Watched {
     }
 
     fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
-        let mut args = vec![format!("--customer={customer}"), format!("--product={product}")];
-        args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        Self::start(name, &args)
+        Self::start(name, &Service::frontend_args(customer, product, more))
     }
 
     /// The status and the body of what is at a path.
@@ -269,7 +266,7 @@ fn systemd_is_told_when_a_service_is_ready_and_when_it_stops() {
         let length = systemd.recv(&mut message).unwrap();
         String::from_utf8(message[..length].to_vec()).unwrap()
     };
-    let mut command = binary(&["db_product", "--listen=127.0.0.1:0"]);
+    let mut command = PROGRAM.command(&["db_product", "--listen=127.0.0.1:0"]);
     command.args(Service::database_args("db_product", data.path())).env("NOTIFY_SOCKET", &path);
     let mut database = Service::adopt("db_product", &mut command);
     assert_eq!(told().trim(), "READY=1");

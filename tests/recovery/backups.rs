@@ -9,17 +9,15 @@ use std::thread;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::{Value, json};
-use support::{Client, request};
+use support::{Client, Service, request};
 use tempfile::TempDir;
 
 use super::databases::SmallDisk;
-use super::process::binary;
-use super::service::Service;
-use super::{PASSWORD, log_in};
+use super::{PASSWORD, PROGRAM, log_in};
 
 /// Runs a subcommand; returns its exit code and what it says.
 fn run(args: &[&str], paths: [&Path; 2]) -> (Option<i32>, String) {
-    let output = binary(args).arg("--data").args(paths).output().unwrap();
+    let output = PROGRAM.command(args).arg("--data").args(paths).output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.code(), text)
 }
@@ -73,7 +71,7 @@ fn items(address: SocketAddr) -> u64 {
 /// How many items the database in a folder has, according to a service that is started there.
 #[track_caller]
 fn items_in(data: &Path) -> u64 {
-    let mut service = Service::database("db_product", data);
+    let mut service = PROGRAM.database("db_product", data);
     let count = items(service.address);
     service.stop();
     count
@@ -98,7 +96,7 @@ fn names(directory: &Path) -> Vec<String> {
 fn a_restore_after_a_crash_brings_back_exactly_the_backup() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 500);
     let said = must(run_backup(&data, &backup));
     assert!(said.starts_with(&format!("{}: ", backup.join("product.db").display())), "{said}");
@@ -126,7 +124,7 @@ fn a_restore_after_a_crash_brings_back_exactly_the_backup() {
 fn a_backup_beside_writes_has_all_that_was_acknowledged_before_it_began() {
     let root = TempDir::new().unwrap();
     let data = root.path().join("data");
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     let address = database.address;
     let (stop, acknowledged, sent) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let mut bounds = Vec::new();
@@ -160,7 +158,7 @@ fn a_backup_beside_writes_has_all_that_was_acknowledged_before_it_began() {
 fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("deep/backup"));
-    let mut databases = ["db_customer", "db_product"].map(|name| Service::database(name, &data));
+    let mut databases = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, &data));
     let account = json!({"name": "ann", "password": PASSWORD});
     Client::new(databases[0].address).ok("CreateBuyer", account.clone());
     register(databases[1].address, 1);
@@ -189,11 +187,11 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
 fn a_single_database_goes_through_a_pipe() {
     let root = TempDir::new().unwrap();
     let (data, file) = (root.path().join("data"), root.path().join("file"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 500);
     let files = names(&data);
     let pipe = |subcommand: &str, data: &Path| {
-        let mut command = binary(&[subcommand, "-", "--data"]);
+        let mut command = PROGRAM.command(&[subcommand, "-", "--data"]);
         command.arg(data);
         command
     };
@@ -218,7 +216,7 @@ fn a_single_database_goes_through_a_pipe() {
     assert!(must_fail(restore(&file)).contains("standard-input-"));
     assert_eq!(items_in(&data), 500);
 
-    Service::database("db_customer", &data).stop();
+    PROGRAM.database("db_customer", &data).stop();
     let output = pipe("backup", &data).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("name a folder"));
@@ -230,7 +228,7 @@ fn a_single_database_goes_through_a_pipe() {
 fn a_database_that_another_program_has_open_is_not_replaced() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    Service::database("db_product", &data).stop();
+    PROGRAM.database("db_product", &data).stop();
     must(run_backup(&data, &backup));
     let reader = File::open(data.join("product.db")).unwrap();
     fcntl_lock(&reader, FlockOperation::LockShared).unwrap();
@@ -245,7 +243,7 @@ fn what_cannot_be_copied_leaves_no_backup() {
     let data = root.path().join("data");
     let backup = root.path().join("backup");
     assert!(must_fail(run_backup(&data, &backup)).contains("there is no product.db or customer.db in it"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 2000);
     let file = root.path().join("file");
     fs::write(&file, "precious").unwrap();
@@ -271,7 +269,7 @@ fn what_cannot_be_copied_leaves_no_backup() {
 fn a_full_disk_leaves_no_backup_and_no_half_of_a_restore() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 10_000);
     database.stop();
     must(run_backup(&data, &backup));
@@ -294,7 +292,7 @@ fn a_full_disk_leaves_no_backup_and_no_half_of_a_restore() {
 fn links_to_folders_and_files_are_followed() {
     let root = TempDir::new().unwrap();
     let path = |name: &str| root.path().join(name);
-    let mut database = Service::database("db_product", &path("disk"));
+    let mut database = PROGRAM.database("db_product", &path("disk"));
     register(database.address, 3);
     database.stop();
     fs::create_dir(path("data")).unwrap();
@@ -302,7 +300,7 @@ fn links_to_folders_and_files_are_followed() {
     symlink(path("data"), path("link")).unwrap();
     must(run_backup(&path("link"), &path("link/backup")));
     assert_eq!(names(&path("data/backup")), ["product.db"]);
-    register(Service::database("db_product", &path("disk")).address, 1);
+    register(PROGRAM.database("db_product", &path("disk")).address, 1);
     symlink(path("data/backup"), path("source")).unwrap();
     must(run_restore(&path("source"), &path("link")));
     assert!(path("data/product.db").is_symlink());
@@ -315,10 +313,10 @@ fn services_cope_with_databases_of_different_moments() {
     let root = TempDir::new().unwrap();
     let path = |name: &str| root.path().join(name);
     let data = path("data");
-    let mut databases = ["db_customer", "db_product"].map(|name| Service::database(name, &data));
+    let mut databases = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, &data));
     let [customer, product] = [databases[0].address, databases[1].address];
-    let buyer_service = Service::frontend("server_buyer", customer, product, &[]);
-    let seller_service = Service::frontend("server_seller", customer, product, &[]);
+    let buyer_service = PROGRAM.frontend("server_buyer", customer, product, &[]);
+    let seller_service = PROGRAM.frontend("server_seller", customer, product, &[]);
     let (mut buyer, mut seller) = (Client::new(buyer_service.address), Client::new(seller_service.address));
     must(run_backup(&data, &path("empty")));
 

@@ -8,21 +8,18 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
 use serde_json::json;
-use support::Client;
+use support::{Client, Process, SERVICES, Service, own_host};
 
-use super::process::{Process, binary};
-use super::service::{Service, own_host};
+use super::PROGRAM;
 
-const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
 /// What must not be taken even where clients take all they may.
 const RESERVE: usize = 4;
 
 /// The command, with so many descriptors at most.
 fn limited(descriptors: usize, name: &str, args: &[String]) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
-    command.arg(binary(&[]).get_program()).args([name, &format!("--listen={}:0", own_host())]).args(args);
-    command.env_clear();
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+    let mut command = PROGRAM.script(&script, &[name, &format!("--listen={}:0", own_host())]);
+    command.args(args);
     command
 }
 
@@ -78,7 +75,7 @@ fn clients_leave_a_service_what_it_needs_to_live() {
 #[test]
 fn a_frontend_whose_clients_take_all_they_may_finds_a_database_that_comes_back() {
     let data = tempfile::tempdir().unwrap();
-    let mut product = Service::database("db_product", data.path());
+    let mut product = PROGRAM.database("db_product", data.path());
     let databases = vec!["--customer=127.0.0.1:1".to_owned(), format!("--product={}", product.address)];
     let frontend = Service::adopt("server_buyer", &mut limited(48, "server_buyer", &databases));
     let mut first = Client::new(frontend.address);
@@ -114,7 +111,7 @@ fn a_limit_without_room_for_a_client_is_refused_with_the_least_that_would_do() {
 #[test]
 fn a_service_that_cannot_accept_says_so_once_and_goes_on_when_it_can() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_product", data.path());
+    let mut database = PROGRAM.database("db_product", data.path());
     let process = database.process();
     // The hard limit is that of this process, too.
     let none_left = Rlimit { current: Some(open(process) as u64), ..getrlimit(Resource::Nofile) };

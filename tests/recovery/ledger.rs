@@ -1,7 +1,6 @@
 //! What clients know of the state that their calls have led to, and what came of checking it.
 
 use std::collections::{BTreeMap, BTreeSet};
-
 use support::Failure;
 
 /// A number that one client alone changes: every value that it may have, given what was acknowledged and what

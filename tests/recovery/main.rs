@@ -10,17 +10,16 @@ mod descriptors;
 mod kills;
 mod ledger;
 mod load;
-mod marketplace;
 mod options;
 mod outages;
-mod process;
-mod service;
 mod signals;
 mod up;
 
 use serde_json::json;
-use support::Client;
+use support::{Client, Program};
 
+/// What is tested.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
 /// The password of all accounts.
 const PASSWORD: &str = "correct horse";
 

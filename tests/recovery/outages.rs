@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::Client;
+use support::{Client, Marketplace, PATIENCE, Service, own_host};
 
-use super::log_in;
-use super::marketplace::Marketplace;
-use super::process::{PATIENCE, binary};
-use super::service::{Service, own_host};
+use super::{PROGRAM, log_in};
 
 /// So short that a call fails while a database is away.
 const IMPATIENT: &str = "--call-timeout-ms=50";
@@ -51,7 +48,7 @@ impl Users {
 
 #[test]
 fn sessions_and_carts_go_on_over_a_new_connection_when_a_frontend_is_restarted() {
-    let mut marketplace = Marketplace::start(&[]);
+    let mut marketplace = PROGRAM.marketplace(&[]);
     let mut users = Users::new(&marketplace);
     let add = users.buying(json!({"item_id": users.item, "quantity": 2}));
     users.buyer.ok("AddItemToCart", add.clone());
@@ -76,10 +73,10 @@ fn sessions_and_carts_go_on_over_a_new_connection_when_a_frontend_is_restarted()
 
 #[test]
 fn two_frontends_serve_the_same_session() {
-    let marketplace = Marketplace::start(&[]);
+    let marketplace = PROGRAM.marketplace(&[]);
     let mut users = Users::new(&marketplace);
     let (customer, product) = (marketplace.db_customer.address, marketplace.db_product.address);
-    let replica = Service::frontend("server_buyer", customer, product, &["--reactors=2"]);
+    let replica = PROGRAM.frontend("server_buyer", customer, product, &["--reactors=2"]);
     let mut other = Client::new(replica.address);
     let add = users.buying(json!({"item_id": users.item, "quantity": 1}));
     assert_eq!(users.buyer.ok("AddItemToCart", add.clone())["quantity"], 1);
@@ -92,7 +89,7 @@ fn two_frontends_serve_the_same_session() {
 /// usual 2 s, so that the test holds on the slowest machine.
 #[test]
 fn calls_wait_for_a_database_that_restarts() {
-    let mut marketplace = Marketplace::start(&[&format!("--call-timeout-ms={}", PATIENCE.as_millis())]);
+    let mut marketplace = PROGRAM.marketplace(&[&format!("--call-timeout-ms={}", PATIENCE.as_millis())]);
     let mut users = Users::new(&marketplace);
     for place in 0..2 {
         let waiting = [
@@ -127,7 +124,7 @@ fn calls_wait_for_a_database_that_restarts() {
 
 #[test]
 fn an_outage_is_reported_and_a_frontend_recovers_by_itself() {
-    let mut marketplace = Marketplace::start(&[IMPATIENT]);
+    let mut marketplace = PROGRAM.marketplace(&[IMPATIENT]);
     let mut users = Users::new(&marketplace);
     let search = json!({"category": 1});
     let price = users.selling(json!({"price": 7}));
@@ -168,7 +165,7 @@ fn an_outage_is_reported_and_a_frontend_recovers_by_itself() {
 
 #[test]
 fn a_database_that_hangs_is_given_up_and_its_late_replies_go_to_nobody() {
-    let mut marketplace = Marketplace::start(&[IMPATIENT]);
+    let mut marketplace = PROGRAM.marketplace(&[IMPATIENT]);
     let mut users = Users::new(&marketplace);
     let units = users.selling(json!({"quantity_delta": 1}));
     marketplace.db_product.process().signal(Signal::STOP);
@@ -189,27 +186,27 @@ fn a_frontend_may_be_there_before_its_databases() {
     let data = tempfile::tempdir().unwrap();
     let port = 6001;
     let absent = (own_host(), port).into();
-    let frontend = Service::frontend("server_buyer", absent, absent, &[IMPATIENT]);
+    let frontend = PROGRAM.frontend("server_buyer", absent, absent, &[IMPATIENT]);
     let mut buyer = Client::new(frontend.address);
     buyer.ok("Ping", json!({}));
     buyer.refused("SearchItemsForSale", json!({"category": 1}), "UNAVAILABLE");
-    let _database = Service::database_at("db_product", data.path(), absent);
+    let _database = PROGRAM.database_at("db_product", data.path(), absent);
     assert_eq!(buyer.insist("SearchItemsForSale", json!({"category": 1}), |_| ())["total"], 0);
 }
 
 #[test]
 fn a_frontend_says_once_which_database_is_away_and_when_it_is_back() {
     let data = tempfile::tempdir().unwrap();
-    let customer = Service::database("db_customer", data.path());
+    let customer = PROGRAM.database("db_customer", data.path());
     let absent = (own_host(), 6002).into();
-    let mut frontend = Service::frontend("server_seller", customer.address, absent, &[]);
+    let mut frontend = PROGRAM.frontend("server_seller", customer.address, absent, &[]);
     let line = frontend.process().wait_for("event=backend_down");
     let expected = format!(
         "WARN  [services::frontend::databases] event=backend_down backend=db_product address={absent} reason=\"Connection refused"
     );
     assert!(line.contains(&expected), "{line}");
     for _ in 0..2 {
-        let mut product = Service::database_at("db_product", data.path(), absent);
+        let mut product = PROGRAM.database_at("db_product", data.path(), absent);
         let line = frontend.process().wait_for("event=backend_up backend=db_product");
         assert!(line.contains("away_ms="), "{line}");
         product.stop();
@@ -226,8 +223,8 @@ fn a_frontend_says_once_which_database_is_away_and_when_it_is_back() {
 #[test]
 fn addresses_that_are_swapped_are_found_before_any_client_is_answered() {
     let data = tempfile::tempdir().unwrap();
-    let [customer, product] = ["db_customer", "db_product"].map(|name| Service::database(name, data.path()));
-    let mut frontend = Service::frontend("server_buyer", product.address, customer.address, &[IMPATIENT]);
+    let [customer, product] = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, data.path()));
+    let mut frontend = PROGRAM.frontend("server_buyer", product.address, customer.address, &[IMPATIENT]);
     let process = frontend.process();
     let lines = [process.wait_for("event=backend_down"), process.wait_for("event=backend_down")];
     for (name, address, other) in
@@ -245,13 +242,14 @@ fn addresses_that_are_swapped_are_found_before_any_client_is_answered() {
 #[test]
 fn a_frontend_that_a_database_turns_away_says_what_it_was_told() {
     let data = tempfile::tempdir().unwrap();
-    let customer = Service::database("db_customer", data.path());
+    let customer = PROGRAM.database("db_customer", data.path());
     let mut args = Service::database_args("db_product", data.path());
     args.push("--connections-max=1".to_owned());
-    let full = Service::adopt("db_product", binary(&["db_product", "--listen=127.0.0.1:0"]).args(args));
+    let full =
+        Service::adopt("db_product", PROGRAM.command(&["db_product", "--listen=127.0.0.1:0"]).args(args));
     let mut only = Client::new(full.address);
     only.ok("Ping", json!({}));
-    let mut frontend = Service::frontend("server_buyer", customer.address, full.address, &[]);
+    let mut frontend = PROGRAM.frontend("server_buyer", customer.address, full.address, &[]);
     let line = frontend.process().wait_for("event=backend_down");
     assert!(line.contains("reason=\"it says: there are 1 connections, and there may be no more\""), "{line}");
 }

@@ -2,17 +2,15 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Client, request};
+use support::{Client, PATIENCE, Process, own_host, request, wait_until};
 
-use super::process::{PATIENCE, Process, binary, wait_until};
-use super::service::{Service, own_host};
+use super::PROGRAM;
 
 /// Writes that are in flight at once. All are delivered in the turn of the first request.
 const WRITES: usize = 50;
@@ -25,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn a_database_answers_and_stores_what_is_in_flight() {
     for signal in STOPS {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database("db_product", data.path());
+        let mut database = PROGRAM.database("db_product", data.path());
         let mut connection = Client::connect(database.address);
         let mut lines = request("Ping", json!({}));
         for n in 0..WRITES {
@@ -43,7 +41,7 @@ fn a_database_answers_and_stores_what_is_in_flight() {
         assert_eq!(code, Some(0), "{log}");
         assert!(log.contains("event=stopped"), "{log}");
 
-        let database = Service::database("db_product", data.path());
+        let database = PROGRAM.database("db_product", data.path());
         let found = Client::new(database.address).ok("SearchItems", json!({"category": 1}));
         assert_eq!(found["total"], WRITES);
     }
@@ -52,7 +50,7 @@ fn a_database_answers_and_stores_what_is_in_flight() {
 #[test]
 fn a_database_finishes_the_password_it_is_hashing() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_customer", data.path());
+    let mut database = PROGRAM.database("db_customer", data.path());
     let mut connection = Client::connect(database.address);
     let account = json!({"name": "ann", "password": super::PASSWORD});
     let lines = request("Ping", json!({})) + &request("CreateBuyer", account.clone());
@@ -68,7 +66,7 @@ fn a_database_finishes_the_password_it_is_hashing() {
 fn a_frontend_answers_what_is_in_flight() {
     for signal in STOPS {
         let database = SlowDatabase::start();
-        let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+        let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
         let mut connection = Client::connect(frontend.address);
         connection.send_bytes(search().as_bytes());
         let call = database.next_call();
@@ -86,7 +84,7 @@ fn a_frontend_answers_what_is_in_flight() {
 #[test]
 fn a_stop_that_arrives_in_several_ways_is_one_stop() {
     let database = SlowDatabase::start();
-    let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+    let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
     let mut connection = Client::connect(frontend.address);
     connection.send_bytes(search().as_bytes());
     let call = database.next_call();
@@ -106,7 +104,7 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
     let mut services: Vec<_> = STOPS
         .into_iter()
         .map(|first| {
-            let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
+            let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
             let mut connection = Client::connect(frontend.address);
             connection.send_bytes(search().as_bytes());
             let unanswered = database.next_call();
@@ -130,9 +128,8 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let address = SocketAddr::from((own_host(), 6003));
     let script = r#"trap '' HUP; exec "$0" "$@""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
-    let mut frontend = Process::start(command.arg(format!("--listen={address}")));
+    let listen = format!("--listen={address}");
+    let mut frontend = Process::start(&mut PROGRAM.script(script, &["server_buyer", &listen]));
     frontend.wait_for("event=ready");
     frontend.signal(Signal::HUP);
     Client::new(address).ok("Ping", json!({}));
@@ -145,7 +142,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn a_client_that_is_idle_holds_nothing_up() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_product", data.path());
+    let mut database = PROGRAM.database("db_product", data.path());
     let mut idle = Client::connect(database.address);
     let mut unfinished = Client::connect(database.address);
     unfinished.send_bytes(b"{\"api\":");
@@ -166,7 +163,7 @@ fn a_service_that_is_still_starting_ends_in_order() {
     for _ in 0..10 {
         let data = tempfile::tempdir().unwrap();
         let file = data.path().join("product.db");
-        let mut command = binary(&["db_product", "--listen=127.0.0.1:0", "--data"]);
+        let mut command = PROGRAM.command(&["db_product", "--listen=127.0.0.1:0", "--data"]);
         let database = Process::start(command.arg(data.path()));
         // The moment is short, so this does not sleep.
         while !file.exists() {
@@ -181,9 +178,8 @@ fn a_service_that_is_still_starting_ends_in_order() {
 #[test]
 fn a_log_that_cannot_be_written_ends_nothing() {
     let address = SocketAddr::from((own_host(), 6003));
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"exec "$0" "$@" 2>/dev/full"#, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
-    let frontend = Process::start(command.arg(format!("--listen={address}")));
+    let (script, listen) = (r#"exec "$0" "$@" 2>/dev/full"#, format!("--listen={address}"));
+    let frontend = Process::start(&mut PROGRAM.script(script, &["server_buyer", &listen]));
     wait_until("it listens", || TcpStream::connect(address).is_ok());
     Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
