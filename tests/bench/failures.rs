@@ -5,9 +5,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
-use support::{Client, Process, Service, assert_code, own_host, stderr, wait_until};
+use support::{Act, Client, FakeService, Process, Service, assert_code, own_host, stderr, wait_until};
 
-use super::fake::{Act, FakeServer};
 use super::{Folder, PROGRAM, json, running, runs};
 
 /// A benchmark that measures until it is ended. Its databases write as long as it does.
@@ -26,7 +25,7 @@ fn a_wrong_reply_is_shown_and_fails_the_benchmark() {
     for (act, shown, count) in wrong {
         // A search before the run, and a call that sets the client up.
         let script = [Act::Reply(r#"{"items":[],"total":0}"#), ping.clone(), ping.clone(), act, ping.clone()];
-        let server = FakeServer::start(&script);
+        let server = FakeService::start(&script);
         let folder = Folder::new();
         let words = "--mix Ping --clients 1+0 --runs 3 --calls 3 --warmup 0 --json out.json";
         let output = folder.run(&format!("{words} --buyer {} --seller {}", server.address, server.address));
@@ -42,7 +41,7 @@ fn a_wrong_reply_is_shown_and_fails_the_benchmark() {
 fn clients_that_cannot_be_set_up_are_not_measured() {
     let search = Act::Reply(r#"{"items":[],"total":0}"#);
     let server =
-        FakeServer::start(&[search, Act::Reply(r#"{"service":"x"}"#), Act::Error("RESOURCE_EXHAUSTED")]);
+        FakeService::start(&[search, Act::Reply(r#"{"service":"x"}"#), Act::Error("RESOURCE_EXHAUSTED")]);
     let folder = Folder::new();
     let addresses = format!("--buyer {} --seller {}", server.address, server.address);
     let output = folder.run(&format!("--clients 0+1 --runs 1 --calls 3 {addresses}"));

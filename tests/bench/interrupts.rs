@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{Marketplace, Process, assert_code, stdout, wait_until};
+use support::{Act, FakeService, Marketplace, Process, assert_code, stdout, wait_until};
 
 use super::failures::{assert_ended, start, wait_for_commits, wait_for_commits_of_child};
-use super::fake::{Act, FakeServer};
 use super::{Folder, PROGRAM, json, running, runs};
 
 /// So many runs that some are complete, and some are not, whenever it is interrupted.
@@ -95,11 +94,11 @@ fn an_interrupt_before_any_run_is_complete_leaves_files_as_they_are() {
 fn an_interrupt_ends_it_while_nobody_answers() {
     let mut script = vec![Act::Reply(r#"{"items":[],"total":0}"#), Act::Reply(r#"{"service":"x"}"#)];
     script.extend([Act::Ignore, Act::Ignore]);
-    let server = FakeServer::start(&script);
+    let server = FakeService::start(&script);
     let addresses = format!("--buyer {} --seller {}", server.address, server.address);
     let folder = Folder::new();
     let process = start(folder.command(&format!("--mix Ping --clients 1+0 {addresses}")));
-    wait_until("a call that is not answered", || server.lines().len() == 3);
+    server.wait_for_requests(3);
     process.signal(Signal::INT);
     // A call has 60 seconds, and so has this test's patience.
     assert_eq!(process.finish().0, Some(130));

@@ -4,9 +4,6 @@
 
 mod command_line;
 mod failures;
-#[allow(dead_code)] // It is shared, and not all of it is needed here.
-#[path = "../cli/fake.rs"]
-mod fake;
 mod files;
 mod growth;
 mod interrupts;

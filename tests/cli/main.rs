@@ -1,6 +1,5 @@
 //! The real binary against a scripted service: what it sends, prints and keeps, and how it ends.
 
-mod fake;
 mod help;
 mod password;
 mod ping;
@@ -14,8 +13,7 @@ mod typing;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use fake::FakeServer;
-use support::Program;
+use support::{FakeService, Program};
 use tempfile::TempDir;
 
 /// What is tested.
@@ -43,15 +41,15 @@ impl User {
     }
 
     /// Runs `words` as a command of the buyer's shell at `server`.
-    fn buyer(&self, server: &FakeServer, words: &str) -> Output {
+    fn buyer(&self, server: &FakeService, words: &str) -> Output {
         self.shell("buyer", server, words)
     }
 
-    fn seller(&self, server: &FakeServer, words: &str) -> Output {
+    fn seller(&self, server: &FakeService, words: &str) -> Output {
         self.shell("seller", server, words)
     }
 
-    fn shell(&self, role: &str, server: &FakeServer, words: &str) -> Output {
+    fn shell(&self, role: &str, server: &FakeService, words: &str) -> Output {
         let address = server.address.to_string();
         let words = shlex::split(words).unwrap();
         let words = words.iter().map(String::as_str);
@@ -59,7 +57,7 @@ impl User {
     }
 
     /// Runs the buyer's shell with `input` on its standard input.
-    fn script(&self, server: &FakeServer, args: &[&str], input: &str) -> Output {
+    fn script(&self, server: &FakeService, args: &[&str], input: &str) -> Output {
         let address = server.address.to_string();
         let args: Vec<_> = ["buyer", "--server", &address].iter().chain(args).copied().collect();
         let mut child = self

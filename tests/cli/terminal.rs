@@ -11,10 +11,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-use support::{PATIENCE, wait_until};
+use support::{FakeService, PATIENCE, wait_until};
 
 use super::User;
-use super::fake::FakeServer;
 
 /// The person's side of the terminal.
 pub(crate) struct Terminal {
@@ -27,7 +26,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// The buyer's shell at `server`, or one command of it, on a terminal of 80 columns.
-    pub(crate) fn buyer(user: &User, server: &FakeServer, words: &[&str]) -> Terminal {
+    pub(crate) fn buyer(user: &User, server: &FakeService, words: &[&str]) -> Terminal {
         Terminal::start(buyer(user, server, words), 80)
     }
 
@@ -152,7 +151,7 @@ impl Drop for Terminal {
 }
 
 /// The buyer's shell at `server`, for a terminal that can move its cursor.
-pub(crate) fn buyer(user: &User, server: &FakeServer, words: &[&str]) -> Command {
+pub(crate) fn buyer(user: &User, server: &FakeService, words: &[&str]) -> Command {
     let address = server.address.to_string();
     let args: Vec<_> = ["buyer", "--server", &address].iter().chain(words).copied().collect();
     let mut command = user.command(&args);

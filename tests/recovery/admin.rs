@@ -11,7 +11,7 @@ use serde_json::json;
 use support::{Client, PATIENCE, Process, Service, own_host, request, wait_until};
 
 use super::PROGRAM;
-use super::signals::{SlowDatabase, search};
+use super::signals::{NOTHING_FOUND, search, slow_database};
 
 /// Any port of this host.
 const ADMIN: &str = "--admin=127.0.0.1:0";
@@ -151,7 +151,7 @@ fn all_services_say_how_they_are_and_what_they_did() {
 
 #[test]
 fn a_service_that_drains_says_so_until_its_end() {
-    let database = SlowDatabase::start();
+    let database = slow_database();
     let frontend = Watched::frontend("server_buyer", database.address, database.address, &["--reactors=8"]);
     // Enough for most reactors to have one.
     let mut connections: Vec<_> = (0..32).map(|_| Client::connect(frontend.address)).collect();
@@ -171,7 +171,7 @@ fn a_service_that_drains_says_so_until_its_end() {
     // Whichever reactor has the last of them, the first one still tells.
     for (call, connection) in calls.into_iter().zip(&mut connections) {
         assert_eq!(frontend.get("/readyz"), ("503".to_owned(), "draining\n".to_owned()));
-        call.answer();
+        call.answer(NOTHING_FOUND);
         assert!(connection.try_read_line().is_ok());
     }
     assert_eq!(frontend.process.finish().0, Some(0));

@@ -1,14 +1,12 @@
 //! Services that are asked to end: what is in flight is finished, and nothing more is waited for.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Client, PATIENCE, Process, own_host, request, wait_until};
+use support::{ANY_PORT, Act, Client, FakeService, Process, own_host, request, wait_until};
 
 use super::PROGRAM;
 
@@ -16,6 +14,8 @@ use super::PROGRAM;
 const WRITES: usize = 50;
 /// The signals that ask a service to end.
 const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+/// The data of the reply to a search that has found nothing.
+pub(crate) const NOTHING_FOUND: &str = r#"{"items":[],"total":0,"next_cursor":null}"#;
 /// After so long, another signal is a second one.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -65,7 +65,7 @@ fn a_database_finishes_the_password_it_is_hashing() {
 #[test]
 fn a_frontend_answers_what_is_in_flight() {
     for signal in STOPS {
-        let database = SlowDatabase::start();
+        let database = slow_database();
         let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
         let mut connection = Client::connect(frontend.address);
         connection.send_bytes(search().as_bytes());
@@ -74,7 +74,7 @@ fn a_frontend_answers_what_is_in_flight() {
         frontend.process().signal(signal);
         frontend.process().wait_for("event=draining");
         wait_until("it accepts nothing more", || TcpStream::connect(frontend.address).is_err());
-        call.answer();
+        call.answer(NOTHING_FOUND);
         assert_eq!(connection.read_json()["data"]["total"], 0);
         connection.assert_ended();
         assert_eq!(frontend.finish().0, Some(0));
@@ -83,7 +83,7 @@ fn a_frontend_answers_what_is_in_flight() {
 
 #[test]
 fn a_stop_that_arrives_in_several_ways_is_one_stop() {
-    let database = SlowDatabase::start();
+    let database = slow_database();
     let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
     let mut connection = Client::connect(frontend.address);
     connection.send_bytes(search().as_bytes());
@@ -91,7 +91,7 @@ fn a_stop_that_arrives_in_several_ways_is_one_stop() {
 
     STOPS.into_iter().chain(STOPS).for_each(|signal| frontend.process().signal(signal));
     frontend.process().wait_for("event=draining");
-    call.answer();
+    call.answer(NOTHING_FOUND);
     assert_eq!(connection.read_json()["data"]["total"], 0);
     let (code, log) = frontend.finish();
     assert_eq!(code, Some(0), "{log}");
@@ -100,7 +100,7 @@ fn a_stop_that_arrives_in_several_ways_is_one_stop() {
 
 #[test]
 fn a_signal_a_second_later_ends_a_service_at_once() {
-    let database = SlowDatabase::start();
+    let database = slow_database();
     let mut services: Vec<_> = STOPS
         .into_iter()
         .map(|first| {
@@ -187,62 +187,8 @@ fn a_log_that_cannot_be_written_ends_nothing() {
 }
 
 /// Stands in for `db_product`, and answers a call when the test says so.
-pub(crate) struct SlowDatabase {
-    pub(crate) address: SocketAddr,
-    calls: Receiver<SlowCall>,
-}
-
-/// A call that waits for its answer.
-pub(crate) struct SlowCall {
-    connection: TcpStream,
-    request_id: Value,
-}
-
-impl SlowDatabase {
-    /// Listens until the test process ends.
-    pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (calls_in, calls) = channel();
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                let (connection, calls_in) = (connection.unwrap(), calls_in.clone());
-                thread::spawn(move || {
-                    for line in BufReader::new(&connection).lines().map_while(Result::ok) {
-                        let mut call: Value = serde_json::from_str(&line).unwrap();
-                        let connection = connection.try_clone().unwrap();
-                        let slow = SlowCall { connection, request_id: call["request_id"].take() };
-                        if call["api"] == "Ping" {
-                            slow.answer_with(json!({"service": "db_product"}));
-                        } else {
-                            // It fails when the test is over.
-                            let _ = calls_in.send(slow);
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, calls }
-    }
-
-    pub(crate) fn next_call(&self) -> SlowCall {
-        self.calls.recv_timeout(PATIENCE).expect("a frontend calls")
-    }
-}
-
-impl SlowCall {
-    /// Answers with a search that has found nothing.
-    pub(crate) fn answer(self) {
-        self.answer_with(json!({"items": [], "total": 0, "next_cursor": null}));
-    }
-
-    fn answer_with(mut self, data: Value) {
-        let id = self.request_id;
-        let reply =
-            format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#);
-        // A frontend that has ended does not want to know.
-        let _ = self.connection.write_all(format!("{reply}\n").as_bytes());
-    }
+pub(crate) fn slow_database() -> FakeService {
+    FakeService::db_product(ANY_PORT, Act::Ignore)
 }
 
 pub(crate) fn search() -> String {
