@@ -157,10 +157,12 @@ impl State {
         self.seen.lock().expect("nobody panicked")
     }
 
-    /// Takes note of a new connection; returns whether it is to be served.
+    /// Keeps a new connection, so that it can be closed; returns `false` if it is to be dropped.
     fn keep(&self, stream: &TcpStream) -> bool {
         let mut seen = self.seen();
-        seen.connections.push(stream.try_clone().expect("the system has descriptors"));
+        if !seen.is_dead {
+            seen.connections.push(stream.try_clone().expect("the system has descriptors"));
+        }
         !seen.is_dead
     }
 

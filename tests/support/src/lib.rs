@@ -10,6 +10,8 @@ mod process;
 mod program;
 mod reply;
 mod service;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use client::{Client, request};
