@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{self, Command, ExitCode};
+use std::process::{Command, ExitCode};
 
 use bench::results::Results;
 use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
@@ -20,9 +20,9 @@ use log::LevelFilter;
 use net::reactor::Reactor;
 
 use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
-use crate::stop::StopSignals;
-use crate::up::PARENT_VARIABLE;
-use crate::{descriptors, logging, serve, up};
+use crate::process::signals::StopSignals;
+use crate::process::{limits, logging, parent};
+use crate::serve;
 use outputs::{Asked, Shown};
 use signals::SignalWatch;
 
@@ -140,7 +140,7 @@ fn with_services<R>(
 ) -> Result<(Outcome<R>, SignalWatch), String> {
     // Each lost call is counted; the event loop need not report it as well.
     logging::init(LevelFilter::Error).map_err(|error| format!("cannot log: {error}"))?;
-    descriptors::raise_descriptor_limit();
+    limits::raise_descriptor_limit();
     let signals = SignalWatch::start().map_err(|error| format!("cannot catch signals: {error}"))?;
     let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let outcome = measure(&|subcommand| start(&program, subcommand), &signals.interrupt);
@@ -157,7 +157,8 @@ fn failed(code: u8, errors: &[String]) -> ExitCode {
 fn start(program: &Path, subcommand: &str) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(program);
-    command.arg(subcommand).env(PARENT_VARIABLE, process::id().to_string()).process_group(0);
+    parent::adopt(&mut command);
+    command.arg(subcommand).process_group(0);
     command
 }
 
@@ -168,7 +169,7 @@ fn read_results(path: &str) -> Result<Results, String> {
 
 /// One process of the relay that `--floor` measures. It is not for people, so the help does not name it.
 fn relay(args: &[String]) -> ExitCode {
-    up::end_with_parent();
+    parent::end_with_parent();
     let mut options = Options::new();
     options.optopt("", "listen", "", "HOST:PORT");
     options.optopt("", "customer", "", "HOST:PORT");
@@ -190,7 +191,7 @@ fn relay(args: &[String]) -> ExitCode {
 
 fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
-    descriptors::raise_descriptor_limit();
+    limits::raise_descriptor_limit();
     let signals = StopSignals::catch()?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;

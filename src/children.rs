@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::log_lines::LogLines;
-use crate::stop::{SAME_STOP, Stop};
+use crate::process::signals::{SAME_STOP, Stop};
 
 /// How often children and signals are looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(50);

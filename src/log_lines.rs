@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use net::spawn_thread;
 
+use crate::service::Service;
+
 /// Lines that wait to be written.
 const LINES_MAX: usize = 1024;
 /// A line that is longer is passed on in pieces of this length.
 const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Names are padded to the length of the longest one.
-const NAME_CHARS: usize = "server_seller".len();
+const NAME_CHARS: usize = Service::ServerSeller.name().len();
 /// How long lines are waited for at the end.
 const FINISH_MAX: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bench::Interrupt;
 
 use super::INTERRUPTED;
-use crate::stop::StopSignals;
+use crate::process::signals::StopSignals;
 
 /// So many requests are met by patience.
 const PATIENT_MAX: u32 = 2;
