@@ -17,12 +17,14 @@ use bench::results::Results;
 use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
 use getopts::Options;
 use log::LevelFilter;
+use net::Limits;
 use net::reactor::Reactor;
 
 use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
 use crate::process::signals::StopSignals;
 use crate::process::{limits, logging, parent};
 use crate::serve;
+use crate::service::Service;
 use outputs::{Asked, Shown};
 use signals::SignalWatch;
 
@@ -178,23 +180,25 @@ fn relay(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let part = match (matches.opt_str("customer"), matches.opt_str("product")) {
-        (Some(customer), Some(product)) => Part::Frontend { customer, product },
-        _ => Part::Database,
+    let (part, limits) = match (matches.opt_str("customer"), matches.opt_str("product")) {
+        (Some(customer), Some(product)) => {
+            (Part::Frontend { customer, product }, Service::ServerBuyer.limits())
+        }
+        _ => (Part::Database, Service::DbCustomer.limits()),
     };
     let listen = matches.opt_str("listen").unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    match serve_relay(&listen, part) {
+    match serve_relay(&listen, part, limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(FAILED, &[error.to_string()]),
     }
 }
 
-fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
+fn serve_relay(listen: &str, part: Part, limits: Limits) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
     limits::raise_descriptor_limit();
     let signals = StopSignals::catch()?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;
     serve::log_listening("relay", reactor.local_addr()?);
-    Ok(bench::serve_relay(reactor, part)?)
+    Ok(bench::serve_relay(reactor, part, limits)?)
 }
