@@ -2,9 +2,9 @@
 
 mod arguments;
 mod file;
+mod interrupt;
 mod outputs;
 mod shown;
-mod signals;
 
 use std::env;
 use std::error::Error;
@@ -21,12 +21,12 @@ use net::Limits;
 use net::reactor::Reactor;
 
 use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
-use crate::process::signals::StopSignals;
+use crate::process::stop::StopSignals;
 use crate::process::{limits, logging, parent};
 use crate::serve;
 use crate::service::Service;
+use interrupt::InterruptOnSignal;
 use outputs::{Asked, Shown};
-use signals::SignalWatch;
 
 /// A signal has ended the benchmark early.
 const INTERRUPTED: u8 = 130;
@@ -139,11 +139,11 @@ fn carry_out<R: Shown>(asked: Asked, measure: impl FnOnce(Launch<'_>, &Interrupt
 /// Measures, with what that takes: a way to start services, and signals that ask to end.
 fn with_services<R>(
     measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>,
-) -> Result<(Outcome<R>, SignalWatch), String> {
+) -> Result<(Outcome<R>, InterruptOnSignal), String> {
     // Each lost call is counted; the event loop need not report it as well.
     logging::init(LevelFilter::Error).map_err(|error| format!("cannot log: {error}"))?;
     limits::raise_descriptor_limit();
-    let signals = SignalWatch::start().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let signals = InterruptOnSignal::start().map_err(|error| format!("cannot catch signals: {error}"))?;
     let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let outcome = measure(&|subcommand| start(&program, subcommand), &signals.interrupt);
     Ok((outcome, signals))

@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use net::THREAD_LIMITS;
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::log_lines::LogLines;
-use crate::process::signals::{SAME_STOP, Stop};
+use crate::process::stop::{SAME_STOP, STOP_SIGNALS, Stop};
 
 /// How often children and signals are looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
@@ -135,7 +134,7 @@ fn ended(child: &mut Child) -> Option<ExitStatus> {
 
 /// Whether a child ended because it was asked to: in order, or before it could catch the signal and had begun anything.
 fn is_in_order(status: ExitStatus) -> bool {
-    status.success() || [SIGTERM, SIGINT, SIGHUP].map(Some).contains(&status.signal())
+    status.success() || status.signal().is_some_and(|signal| STOP_SIGNALS.contains(&signal))
 }
 
 /// Signals a child that is not yet reaped, so that the signal cannot hit another process.

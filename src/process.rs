@@ -6,3 +6,4 @@ pub(crate) mod logging;
 pub(crate) mod parent;
 pub(crate) mod signals;
 pub(crate) mod status;
+pub(crate) mod stop;

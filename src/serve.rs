@@ -18,7 +18,7 @@ use services::{CustomerOptions, Deadlines, Durability, HashCost};
 use crate::client::check_address;
 use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
 use crate::process::limits::{self, Needs};
-use crate::process::signals::{Stop, StopSignals};
+use crate::process::stop::{Stop, StopSignals};
 use crate::process::{logging, parent, status};
 use crate::service::{Kind, Service};
 

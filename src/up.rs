@@ -17,7 +17,7 @@ use crate::command_line::{FAILED, nothing_more, parse, report, usage_error, writ
 use crate::log_lines::LogLines;
 use crate::ping;
 use crate::process::parent;
-use crate::process::signals::StopSignals;
+use crate::process::stop::StopSignals;
 use crate::service::{Kind, Service};
 use crate::shell::{BUYER, Role, SELLER};
 

@@ -1,5 +1,8 @@
 //! The terminal's mode and the signals that come from it, while the shell reads there.
 //!
+//! They are no stop of a service: each Ctrl-C is one of its own, however soon it comes, and any other one does what it
+//! would do if nobody caught it, once the terminal is in order.
+//!
 //! However the program ends or stops, the terminal is left in the mode in which it was found. Nothing is
 //! edited or shown here.
 
@@ -8,12 +11,13 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use net::spawn_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::Handle;
 use signal_hook::low_level::emulate_default_handler;
+
+use crate::process::signals::CaughtSignals;
 
 /// What Ctrl-C, or the signal SIGINT, does.
 #[derive(Clone, Copy, PartialEq)]
@@ -55,14 +59,11 @@ impl Terminal {
         let found = tcgetattr(io::stdin())?;
         let now = Now { mode: found.clone(), question: String::new(), on_interrupt: None };
         let shared = Arc::new(Shared { found, interrupt, farewell, now: Mutex::new(now) });
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
-        if farewell.is_none() {
-            signals.add_signal(SIGTSTP)?;
-        }
-        let handle = signals.handle();
+        let stops = farewell.is_none().then_some(SIGTSTP);
+        let signals = CaughtSignals::catch([SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().chain(stops))?;
         let watched = Arc::clone(&shared);
-        spawn_thread("signals", move || signals.forever().for_each(|signal| watched.handle(signal)))?;
-        Ok(Terminal { shared, signals: handle })
+        let signals = signals.watch(move |signal| watched.handle(signal))?;
+        Ok(Terminal { shared, signals })
     }
 
     /// Switches echo off, and with it the kernel's own editing: what is typed or pasted while a command runs
