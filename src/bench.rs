@@ -3,15 +3,14 @@
 mod arguments;
 mod file;
 mod interrupt;
+mod launch;
 mod outputs;
 mod shown;
 
-use std::env;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use bench::results::Results;
 use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
@@ -144,8 +143,7 @@ fn with_services<R>(
     logging::init(LevelFilter::Error).map_err(|error| format!("cannot log: {error}"))?;
     limits::raise_descriptor_limit();
     let signals = InterruptOnSignal::start().map_err(|error| format!("cannot catch signals: {error}"))?;
-    let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let outcome = measure(&|subcommand| start(&program, subcommand), &signals.interrupt);
+    let outcome = measure(&launch::launch, &signals.interrupt);
     Ok((outcome, signals))
 }
 
@@ -153,15 +151,6 @@ fn with_services<R>(
 fn failed(code: u8, errors: &[String]) -> ExitCode {
     errors.iter().for_each(|error| report(&format!("error: {error}")));
     ExitCode::from(code)
-}
-
-/// A service that ends with this process, and that a Ctrl-C reaches through it alone.
-fn start(program: &Path, subcommand: &str) -> Command {
-    use std::os::unix::process::CommandExt;
-    let mut command = Command::new(program);
-    parent::adopt(&mut command);
-    command.arg(subcommand).process_group(0);
-    command
 }
 
 fn read_results(path: &str) -> Result<Results, String> {

@@ -2,7 +2,7 @@
 //!
 //! No process waits for whoever reads it: lines that are not taken in time are dropped, and their number is told.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -14,8 +14,6 @@ use crate::service::Service;
 
 /// Lines that wait to be written.
 const LINES_MAX: usize = 1024;
-/// A line that is longer is passed on in pieces of this length.
-const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Names are padded to the length of the longest one.
 const NAME_CHARS: usize = Service::ServerSeller.name().len();
 /// How long lines are waited for at the end.
@@ -57,13 +55,10 @@ impl LogLines {
         self.lines.push("", line.as_bytes());
     }
 
-    /// Has a thread pass on what comes from a process, until its end. What it wrote last need not be a whole line.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(crate) fn pass_on(&self, name: &str, from: impl Read + Send + 'static) -> io::Result<()> {
+    /// Where lines of another process are handed in, without their ends.
+    pub(crate) fn under(&self, name: &str) -> impl FnMut(&[u8]) + Send + use<> {
         let (lines, prefix) = (self.lines.clone(), format!("{name:NAME_CHARS$} | "));
-        spawn_thread(name, move || read(from, |line| lines.push(&prefix, line))).map(drop)
+        move |line| lines.push(&prefix, line)
     }
 
     /// Waits until all is written, once the processes have ended, but not for ever.
@@ -79,17 +74,6 @@ impl Lines {
         if self.queue.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Shows each line, without its end, to `show`.
-fn read(from: impl Read, mut show: impl FnMut(&[u8])) {
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    // A pipe that cannot be read has ended, too.
-    while let Ok(1..) = from.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line) {
-        show(line.strip_suffix(b"\n").unwrap_or(&line));
-        line.clear();
     }
 }
 
@@ -109,6 +93,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::child::read_lines;
 
     /// Notes each write, and waits before the first one until it may.
     struct Out {
@@ -138,8 +123,8 @@ mod tests {
     #[test]
     fn each_line_is_written_at_once_under_its_name() {
         let (log, writes) = log(None);
-        log.pass_on("db_product", &b"one\n\nno end"[..]).unwrap();
-        log.pass_on("server_seller", &b"two\n"[..]).unwrap();
+        read_lines(&b"one\n\nno end"[..], log.under("db_product"));
+        read_lines(&b"two\n"[..], log.under("server_seller"));
         log.say("error: three");
         log.finish();
         let mut writes = writes.lock().unwrap().clone();
@@ -152,14 +137,6 @@ mod tests {
             "server_seller | two\n",
         ];
         assert_eq!(writes, expected);
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_passed_on_in_pieces() {
-        let mut pieces = Vec::new();
-        let line = [b'x'; 2 * LINE_BYTES_MAX + 1];
-        read(&line[..], |piece| pieces.push(piece.len()));
-        assert_eq!(pieces, [LINE_BYTES_MAX, LINE_BYTES_MAX, 1]);
     }
 
     #[test]

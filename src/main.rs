@@ -6,6 +6,7 @@
 
 mod backup;
 mod bench;
+mod child;
 mod children;
 mod client;
 mod command_line;

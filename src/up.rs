@@ -2,21 +2,20 @@
 //!
 //! Databases are started before the frontends that call them, and stopped after them.
 
-use std::env;
 use std::io;
 use std::net::{IpAddr, TcpListener};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use getopts::Options;
 
+use crate::child::{START_MAX, STOP_MAX, this_program};
 use crate::children::{Children, End, POLL};
 use crate::command_line::{FAILED, nothing_more, parse, report, usage_error, write_out};
 use crate::log_lines::LogLines;
 use crate::ping;
-use crate::process::parent;
 use crate::process::stop::StopSignals;
 use crate::service::{Kind, Service};
 use crate::shell::{BUYER, Role, SELLER};
@@ -27,10 +26,6 @@ Usage: marketplace up [OPTION]…
 Starts all four services on this machine, on the ports 6001 to 6004. Ctrl-C stops them in order;
 another one, a second later or more, kills them. If one of them ends by itself, the others are stopped.";
 
-/// How long a service may take until it answers.
-const START_MAX: Duration = Duration::from_secs(60);
-/// How long a service may take to stop. It gives itself five seconds.
-const STOP_MAX: Duration = Duration::from_secs(6);
 const PROBE_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the subcommand.
@@ -168,12 +163,8 @@ fn up(place: &Place, log: &LogLines) -> Result<(), String> {
 
 /// Starts the services one by one, each when those before it answer.
 fn start(place: &Place, children: &mut Children<'_>) -> Result<(), End> {
-    let program =
-        env::current_exe().map_err(|error| End::Failed(format!("cannot find this program: {error}")))?;
     for service in Service::ALL {
-        let mut command = Command::new(&program);
-        command.args(place.service_args(service));
-        parent::adopt(&mut command);
+        let command = this_program(place.service_args(service)).map_err(End::Failed)?;
         children.start(service.name(), command)?;
         let give_up_at = Instant::now() + START_MAX;
         while ping::probe(&place.connect_address(service), PROBE_MAX).is_err() {

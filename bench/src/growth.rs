@@ -22,6 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
+use crate::process::Usage;
 use crate::record::{Record, new_times};
 use crate::results::{Percentiles, percentiles};
 use crate::runner::{Runner, Target, count_matches};
@@ -152,7 +153,7 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> R
         database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
     let reactor = reactor()?;
     let fill = Fill::new(items, interrupt, reactor.handle());
-    let fill = reactor.run(fill, Limits::default(), vec![process.address.clone()]);
+    let fill = reactor.run(fill, Limits::default(), vec![process.address().to_owned()]);
     let fill = fill.map_err(|error| failed("the load generator fails", &error))?;
     if interrupt.is_asked() {
         return Err(Failure::Interrupted);
@@ -242,7 +243,7 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
 
 fn memory_bytes(cluster: &Cluster, name: &str) -> Result<u64, Failure> {
     let process = cluster.process(name).expect("it was started");
-    process.usage().map(|usage| usage.memory_bytes).map_err(Failure::Failed)
+    Usage::of(process).map(|usage| usage.memory_bytes).map_err(Failure::Failed)
 }
 
 fn reactor() -> Result<Reactor, Failure> {

@@ -38,5 +38,6 @@ pub use interrupt::Interrupt;
 pub use mix::Mix;
 pub use outcome::{Failure, Outcome};
 pub use plan::{Plan, Scenario};
+pub use process::Process;
 pub use relay::{Part, serve as serve_relay};
 pub use run::run;
