@@ -47,7 +47,13 @@ impl Usage {
         // The time of each thread in nanoseconds; that of the process as a whole is counted in ticks.
         let mut cpu = Duration::ZERO;
         for task in process.tasks()? {
-            cpu += Duration::from_nanos(task?.schedstat()?.sum_exec_runtime);
+            let task = task?;
+            match task.schedstat() {
+                Ok(times) => cpu += Duration::from_nanos(times.sum_exec_runtime),
+                // Other threads may end between two looks; the first one lasts as long as the process.
+                Err(error) if task.tid == task.pid => return Err(error),
+                Err(_) => {}
+            }
         }
         let status = process.status()?;
         let bytes = |kib: Option<u64>| kib.unwrap_or(0) * 1024;
