@@ -16,7 +16,7 @@ use net::reactor::Handle;
 use net::{Backend, Call, Event, Lost, Out, Service, Time, Worker};
 
 use crate::api::Api;
-use crate::client::{Client, Mistake, Use, World};
+use crate::client::{Client, ReplyError, Use, World};
 use crate::pace::Schedule;
 use crate::record::Record;
 use crate::relay;
@@ -278,7 +278,7 @@ impl<'a> Load<'a> {
             Some(reply_bytes) => {
                 slot.client.carried_out(api);
                 let right = api.hops().is_empty() || line.len() == reply_bytes[api as usize];
-                if right { Ok(Use::Something) } else { Err(Mistake::Wrong) }
+                if right { Ok(Use::Something) } else { Err(ReplyError::Wrong) }
             }
         };
         match result {
@@ -288,8 +288,8 @@ impl<'a> Load<'a> {
                 }
                 return true;
             }
-            Err(Mistake::Failed(code)) => self.record.failed(code),
-            Err(Mistake::Wrong) => self.record.wrong += 1,
+            Err(ReplyError::Failed(code)) => self.record.failed(code),
+            Err(ReplyError::Wrong) => self.record.wrong += 1,
         }
         self.record.keep_wrong(api, line);
         false
