@@ -21,10 +21,10 @@ impl Load<'_> {
         self.stage = Stage::Teardown;
         self.busy = 0;
         for number in 0..self.slots.len() {
-            let Slot { client, call, begun, .. } = &mut self.slots[number];
+            let Slot { client, in_flight, begun, .. } = &mut self.slots[number];
             *begun = 0;
-            let begins = call.is_none() && client.has_teardown();
-            self.busy += usize::from(begins || (call.is_some() && client.is_seller()));
+            let begins = in_flight.is_none() && client.has_teardown();
+            self.busy += usize::from(begins || (in_flight.is_some() && client.is_seller()));
             if begins {
                 self.call(now, number, now, out);
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use net::Lost;
 
+use super::call::{CONSECUTIVE_FAILURES_MAX, lost_code};
 use super::*;
 use world::{Answer, Run, buyers, sellers};
 
@@ -173,7 +174,7 @@ fn no_call_is_made_again_for_ever() {
     let mut run = Run::new(buyers("Ping", 1), Volume { retry: true, ..closed(5, 0) });
     run.answer = Box::new(|_, _, count| if count > 2 { Answer::Break } else { Answer::Right });
     let done = run.finish();
-    assert_eq!(done.record.repeated, FAILURES_IN_A_ROW_MAX as u64 - 1);
+    assert_eq!(done.record.repeated, CONSECUTIVE_FAILURES_MAX as u64 - 1);
     assert_eq!(done.record.errors["CONNECTION_LOST"], 1);
     assert_eq!(done.stages.last(), Some(&Stage::Done));
 }
@@ -185,7 +186,7 @@ fn a_run_is_broken_off_where_nobody_answers_any_more() {
         Box::new(|number, _, count| if number == 1 && count >= 10 { Answer::Gone } else { Answer::Right });
     let done = run.finish();
     let errors: Vec<_> = done.record.errors.iter().map(|(code, count)| (code.as_str(), *count)).collect();
-    assert_eq!(errors, [("CANNOT_CONNECT", FAILURES_IN_A_ROW_MAX as u64 - 1), ("CONNECTION_LOST", 1)]);
+    assert_eq!(errors, [("CANNOT_CONNECT", CONSECUTIVE_FAILURES_MAX as u64 - 1), ("CONNECTION_LOST", 1)]);
     assert_eq!(done.stages, [Stage::Warmup, Stage::Measure, Stage::Done]);
 }
 

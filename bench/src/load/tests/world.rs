@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use net::reactor::Reactor;
-use net::{Input, Limits, Node, Output, Peer};
+use net::{Backend, Input, Limits, Node, Output, Peer};
 use serde_json::{Value, json};
 
 use super::*;
