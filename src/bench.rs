@@ -5,7 +5,7 @@ mod file;
 mod interrupt;
 mod launch;
 mod outputs;
-mod shown;
+mod render;
 
 use std::error::Error;
 use std::fs;
@@ -25,7 +25,7 @@ use crate::process::{limits, logging, parent};
 use crate::serve;
 use crate::service::Service;
 use interrupt::InterruptOnSignal;
-use outputs::{Asked, Shown};
+use outputs::{OutputOptions, Render};
 
 /// A signal has ended the benchmark early.
 const INTERRUPTED: u8 = 130;
@@ -69,11 +69,11 @@ fn measure(args: &[String]) -> ExitCode {
     };
     let read = || -> Result<_, String> {
         let (plan, services) = (arguments::plan(&matches)?, arguments::services(&matches)?);
-        Ok((plan, services, Asked::read(&matches, "scenarios")?))
+        Ok((plan, services, OutputOptions::read(&matches, "scenarios")?))
     };
     match read() {
-        Ok((plan, services, asked)) => {
-            carry_out(asked, |launch, interrupt| bench::run(&plan, &services, launch, interrupt))
+        Ok((plan, services, outputs)) => {
+            carry_out(outputs, |launch, interrupt| bench::run(&plan, &services, launch, interrupt))
         }
         Err(message) => usage_error(&message, BRIEF),
     }
@@ -84,10 +84,11 @@ fn growth(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let read =
-        || -> Result<_, String> { Ok((arguments::growth_plan(&matches)?, Asked::read(&matches, "growth")?)) };
+    let read = || -> Result<_, String> {
+        Ok((arguments::growth_plan(&matches)?, OutputOptions::read(&matches, "growth")?))
+    };
     match read() {
-        Ok((plan, asked)) => carry_out(asked, |launch, interrupt| bench::grow(&plan, launch, interrupt)),
+        Ok((plan, outputs)) => carry_out(outputs, |launch, interrupt| bench::grow(&plan, launch, interrupt)),
         Err(message) => usage_error(&message, GROWTH_BRIEF),
     }
 }
@@ -111,8 +112,11 @@ fn compare(args: &[String]) -> ExitCode {
 }
 
 /// Measures, and shows and keeps what has come of it, as long as anything has.
-fn carry_out<R: Shown>(asked: Asked, measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>) -> ExitCode {
-    let outputs = match asked.probe() {
+fn carry_out<R: Render>(
+    outputs: OutputOptions,
+    measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>,
+) -> ExitCode {
+    let outputs = match outputs.probe() {
         Ok(outputs) => outputs,
         Err(errors) => return failed(FAILED, &errors),
     };

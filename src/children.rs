@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::child::ChildProcess;
-use crate::log_lines::LogLines;
+use crate::combined_log::CombinedLog;
 use crate::process::stop::{SAME_STOP, STOP_SIGNALS, Stop};
 
 /// How often children and signals are looked at.
@@ -19,7 +19,7 @@ pub(crate) struct Children<'a> {
     stop_max: Duration,
     /// Requests to end this process.
     stops: &'a Receiver<Stop>,
-    log: &'a LogLines,
+    log: &'a CombinedLog,
 }
 
 /// Why the children should not go on.
@@ -33,13 +33,13 @@ pub(crate) enum End {
 
 impl<'a> Children<'a> {
     /// No children yet. Each is given `stop_max` to end once it is asked to.
-    pub(crate) fn new(stop_max: Duration, stops: &'a Receiver<Stop>, log: &'a LogLines) -> Self {
+    pub(crate) fn new(stop_max: Duration, stops: &'a Receiver<Stop>, log: &'a CombinedLog) -> Self {
         Self { running: Vec::new(), stop_max, stops, log }
     }
 
     /// Starts `command` under a name for messages.
     pub(crate) fn start(&mut self, name: &str, command: Command) -> Result<(), End> {
-        self.running.push(ChildProcess::start(name, command, self.log.under(name)).map_err(End::Failed)?);
+        self.running.push(ChildProcess::start(name, command, self.log.writer(name)).map_err(End::Failed)?);
         Ok(())
     }
 
@@ -69,12 +69,12 @@ impl<'a> Children<'a> {
         let give_up_at = Instant::now() + self.stop_max;
         for child in self.running.iter_mut().filter(|child| belongs(child.name())) {
             if let Err(error) = child.ask_to_end() {
-                self.log.say(&format!("error: cannot signal process {}: {error}", child.id()));
+                self.log.line(&format!("error: cannot signal process {}: {error}", child.id()));
             }
         }
         while self.running.iter_mut().any(|child| belongs(child.name()) && child.ended().is_none()) {
             if self.stops.try_recv() == Ok(Stop::AtOnce) {
-                self.log.say("error: killing all services on a second signal");
+                self.log.line("error: killing all services on a second signal");
                 self.kill(|_| true);
                 return false;
             }
@@ -87,7 +87,7 @@ impl<'a> Children<'a> {
         let mut clean = true;
         for mut child in stopped {
             if let Some(status) = child.ended().filter(|status| !is_in_order(*status)) {
-                self.log.say(&format!("error: {} did not stop as it should: {status}", child.name()));
+                self.log.line(&format!("error: {} did not stop as it should: {status}", child.name()));
                 clean = false;
             }
         }
@@ -118,13 +118,13 @@ mod tests {
     struct Parent {
         stop: Sender<Stop>,
         stops: Receiver<Stop>,
-        log: LogLines,
+        log: CombinedLog,
     }
 
     impl Parent {
         fn new() -> Self {
             let (stop, stops) = channel();
-            Self { stop, stops, log: LogLines::start(io::sink()).unwrap() }
+            Self { stop, stops, log: CombinedLog::start(io::sink()).unwrap() }
         }
 
         fn children(&self, stop_max: Duration) -> Children<'_> {

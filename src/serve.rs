@@ -16,7 +16,7 @@ use net::{Limits, Threads, no_thread};
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
 
 use crate::client::check_address;
-use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
+use crate::command_line::{FAILED, given, number, parse, reject_arguments, report, usage_error};
 use crate::process::limits::{self, Needs};
 use crate::process::stop::{Stop, StopSignals};
 use crate::process::{logging, parent, status};
@@ -108,7 +108,7 @@ fn options(service: Service) -> Options {
                 options.optopt("", option, &help, "HOST:PORT");
             }
             options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
-            options.optopt("", "call-timeout-ms", "patience with a database (2000)", "MS");
+            options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
         }
     }
     if service == Service::DbCustomer {
@@ -128,7 +128,7 @@ fn options(service: Service) -> Options {
 
 impl Settings {
     fn read(service: Service, matches: &Matches) -> Result<Self, String> {
-        nothing_more(matches)?;
+        reject_arguments(matches)?;
         let listen = address(matches, "listen", service)?;
         let customer_address = address(matches, "customer", Service::DbCustomer)?;
         let product_address = address(matches, "product", Service::DbProduct)?;

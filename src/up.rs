@@ -13,8 +13,8 @@ use getopts::Options;
 
 use crate::child::{START_MAX, STOP_MAX, this_program};
 use crate::children::{Children, End, POLL};
-use crate::command_line::{FAILED, nothing_more, parse, report, usage_error, write_out};
-use crate::log_lines::LogLines;
+use crate::combined_log::CombinedLog;
+use crate::command_line::{FAILED, parse, reject_arguments, report, usage_error, write_out};
 use crate::ping;
 use crate::process::stop::StopSignals;
 use crate::service::{Kind, Service};
@@ -37,37 +37,37 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    if let Err(message) = nothing_more(&matches) {
+    if let Err(message) = reject_arguments(&matches) {
         return usage_error(&message, BRIEF);
     }
     let host = matches.opt_str("host").unwrap_or_else(|| "127.0.0.1".to_owned());
-    let place = Place {
+    let deployment = Deployment {
         host: host.trim_matches(['[', ']']).to_owned(),
         data: matches.opt_str("data").unwrap_or_else(|| "./data".to_owned()),
     };
-    let log = match LogLines::start(io::stderr()) {
+    let log = match CombinedLog::start(io::stderr()) {
         Ok(log) => log,
         Err(error) => {
             report(&format!("error: cannot log: {error}"));
             return ExitCode::from(FAILED);
         }
     };
-    let result = up(&place, &log);
+    let result = up(&deployment, &log);
     if let Err(message) = &result {
-        log.say(&format!("error: {message}"));
+        log.line(&format!("error: {message}"));
     }
     log.finish();
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 /// Where the services run.
-struct Place {
+struct Deployment {
     /// A host name or address, without brackets.
     host: String,
     data: String,
 }
 
-impl Place {
+impl Deployment {
     fn listen_address(&self, service: Service) -> String {
         address(&self.host, service.default_port())
     }
@@ -133,24 +133,24 @@ fn is_frontend(name: &str) -> bool {
     Service::from_name(name).is_some_and(|service| service.kind() == Kind::Frontend)
 }
 
-fn up(place: &Place, log: &LogLines) -> Result<(), String> {
+fn up(deployment: &Deployment, log: &CombinedLog) -> Result<(), String> {
     let (stops_in, stops) = channel();
     // It fails when nobody waits for a stop any more.
     let caught =
         StopSignals::catch().and_then(|signals| signals.watch(move |stop, _| _ = stops_in.send(stop)));
     caught.map_err(|error| format!("cannot catch signals: {error}"))?;
-    place.check_ports()?;
+    deployment.check_ports()?;
     let mut children = Children::new(STOP_MAX, &stops, log);
-    let end = match start(place, &mut children) {
+    let end = match start(deployment, &mut children) {
         Ok(()) => {
             // The services are there, whether or not anybody reads this.
-            let _ = write_out(&place.summary());
+            let _ = write_out(&deployment.summary());
             watch(&mut children)
         }
         Err(end) => end,
     };
     if let End::Failed(message) = &end {
-        log.say(&format!("error: {message}"));
+        log.line(&format!("error: {message}"));
     }
     let frontends_stopped = children.stop(is_frontend);
     let databases_stopped = children.stop(|_| true);
@@ -162,12 +162,12 @@ fn up(place: &Place, log: &LogLines) -> Result<(), String> {
 }
 
 /// Starts the services one by one, each when those before it answer.
-fn start(place: &Place, children: &mut Children<'_>) -> Result<(), End> {
+fn start(deployment: &Deployment, children: &mut Children<'_>) -> Result<(), End> {
     for service in Service::ALL {
-        let command = this_program(place.service_args(service)).map_err(End::Failed)?;
+        let command = this_program(deployment.service_args(service)).map_err(End::Failed)?;
         children.start(service.name(), command)?;
         let give_up_at = Instant::now() + START_MAX;
-        while ping::probe(&place.connect_address(service), PROBE_MAX).is_err() {
+        while ping::probe(&deployment.connect_address(service), PROBE_MAX).is_err() {
             children.check()?;
             if Instant::now() > give_up_at {
                 return Err(End::Failed(format!(
@@ -194,29 +194,29 @@ fn watch(children: &mut Children<'_>) -> End {
 mod tests {
     use super::*;
 
-    fn place(host: &str) -> Place {
-        Place { host: host.to_owned(), data: "d".to_owned() }
+    fn deployment(host: &str) -> Deployment {
+        Deployment { host: host.to_owned(), data: "d".to_owned() }
     }
 
     #[test]
     fn databases_get_the_data_and_frontends_the_databases() {
         assert_eq!(
-            place("127.0.0.1").service_args(Service::DbProduct),
+            deployment("127.0.0.1").service_args(Service::DbProduct),
             ["db_product", "--listen", "127.0.0.1:6002", "--data", "d"]
         );
         assert_eq!(
-            place("0.0.0.0").service_args(Service::ServerBuyer).join(" "),
+            deployment("0.0.0.0").service_args(Service::ServerBuyer).join(" "),
             "server_buyer --listen 0.0.0.0:6003 --customer 127.0.0.1:6001 --product 127.0.0.1:6002"
         );
         assert_eq!(
-            place("::").service_args(Service::ServerSeller).join(" "),
+            deployment("::").service_args(Service::ServerSeller).join(" "),
             "server_seller --listen [::]:6004 --customer [::1]:6001 --product [::1]:6002"
         );
     }
 
     #[test]
     fn the_hint_names_the_server_where_it_is_not_the_default() {
-        assert!(place("0.0.0.0").summary().contains("  marketplace seller\n  marketplace buyer\n"));
-        assert!(place("10.0.0.7").summary().contains("marketplace seller --server 10.0.0.7:6004\n"));
+        assert!(deployment("0.0.0.0").summary().contains("  marketplace seller\n  marketplace buyer\n"));
+        assert!(deployment("10.0.0.7").summary().contains("marketplace seller --server 10.0.0.7:6004\n"));
     }
 }

@@ -9,9 +9,9 @@
 mod api;
 mod client;
 mod cluster;
-mod crowd;
 mod descriptors;
 mod diagnosis;
+mod fixture;
 mod growth;
 mod host;
 mod interrupt;

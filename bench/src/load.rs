@@ -23,7 +23,7 @@ use crate::record::Record;
 use call::InFlight;
 
 pub(crate) use call::{CANNOT_CONNECT, CONNECTION_LOST};
-pub(crate) use stage::{Observer, Stage, Verdict, Volume};
+pub(crate) use stage::{Observer, Stage, Verdict, Workload};
 
 /// Clients that are set up at the same time. Hashing a password is slow on purpose, and frontends refuse a flood.
 const SETUPS_MAX: usize = 64;
@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Load<'a> {
     slots: Vec<Slot>,
     world: World,
-    volume: Volume,
+    workload: Workload,
     /// Reply lengths by API, if the clients call a relay.
     relay: Option<[usize; Api::COUNT]>,
     stage: Stage,
@@ -78,7 +78,7 @@ impl<'a> Load<'a> {
     pub(crate) fn new(
         clients: Vec<Client>,
         matches: u64,
-        volume: Volume,
+        workload: Workload,
         pacer: Box<dyn Worker<Duration, ()>>,
         observer: &'a mut dyn Observer,
         reactor: Handle,
@@ -89,7 +89,7 @@ impl<'a> Load<'a> {
         Self {
             slots: clients.into_iter().map(slot).collect(),
             world: World { items: Vec::new(), matches },
-            volume,
+            workload,
             relay: None,
             stage: Stage::Setup,
             busy: 0,
@@ -139,8 +139,8 @@ impl<'a> Load<'a> {
                 // The relay needs no accounts, but connections.
                 Stage::Setup if self.relay.is_some() => 1,
                 Stage::Setup => client.setup().len(),
-                Stage::Warmup if client.takes_part() => self.volume.warmup,
-                Stage::Measure if client.takes_part() => self.volume.calls,
+                Stage::Warmup if client.takes_part() => self.workload.warmup,
+                Stage::Measure if client.takes_part() => self.workload.calls,
                 // Each client goes on until nothing is left to do.
                 Stage::Teardown => usize::from(self.relay.is_none() && client.has_teardown()),
                 Stage::Warmup | Stage::Measure | Stage::Done => 0,
@@ -159,7 +159,7 @@ impl<'a> Load<'a> {
             }
             Stage::Measure => {
                 (self.record.started_at, self.record.ended_at) = (now, now);
-                match self.volume.rate {
+                match self.workload.rate {
                     Some(rate) => self.schedule = Some(Schedule::new(now, rate, self.busy)),
                     None => taking_part.into_iter().for_each(|number| self.call(now, number, now, out)),
                 }
@@ -233,7 +233,7 @@ impl<'a> Load<'a> {
         assert!(self.schedule.is_none() || self.stage == Stage::Measure, "only measured calls are scheduled");
         let sets_up = matches!(self.stage, Stage::Setup | Stage::Done);
         assert!(self.waiting.is_empty() || sets_up, "clients wait for their setup only");
-        assert!(self.measured <= self.slots.len() * self.volume.calls, "so many calls were asked for");
+        assert!(self.measured <= self.slots.len() * self.workload.calls, "so many calls were asked for");
         let in_flight = || self.slots.iter().filter(|slot| slot.in_flight.is_some()).count();
         let is_regular = self.stage != Stage::Done && self.give_up_at.is_none();
         debug_assert!(!is_regular || in_flight() <= self.busy, "who has a call in flight is busy");
@@ -242,7 +242,7 @@ impl<'a> Load<'a> {
     /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
     fn follow_schedule(&mut self, now: Time, out: &mut Out) {
         let Some(schedule) = self.schedule else { return };
-        let all = schedule.calls(self.volume.calls);
+        let all = schedule.calls(self.workload.calls);
         while self.due < all && schedule.due(self.due) <= now {
             let (number, since) = (schedule.client(self.due), schedule.due(self.due));
             let slot = &self.slots[number];
@@ -288,7 +288,7 @@ impl Service for Load<'_> {
             self.pacing = false;
         }
         // A schedule begins when the pacer is free to follow it.
-        let busy = self.pacing && self.volume.rate.is_some();
+        let busy = self.pacing && self.workload.rate.is_some();
         if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now && !busy) {
             self.begin(now, stage, out);
         }

@@ -20,8 +20,7 @@ pub(super) fn parse_reply(
     line: &[u8],
     request_id: &str,
 ) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
-    let malformed =
-        |error: serde_json::Error| CallError::Malformed(format!("the reply makes no sense: {error}"));
+    let malformed = |error: serde_json::Error| CallError::Malformed(format!("malformed reply: {error}"));
     let reply: Reply<'_> = serde_json::from_slice(line).map_err(malformed)?;
     // A request that the service could not read, or a connection that it does not take, is answered without an ID.
     let is_its_own = reply.request_id.as_deref().map_or(!reply.ok, |id| id == request_id);

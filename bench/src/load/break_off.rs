@@ -11,8 +11,8 @@ impl Load<'_> {
         if self.give_up_at.is_some() {
             return;
         }
-        self.give_up_at = Some(now + self.volume.cleanup_max);
-        if self.relay.is_some() || self.volume.cleanup_max.is_zero() {
+        self.give_up_at = Some(now + self.workload.cleanup_max);
+        if self.relay.is_some() || self.workload.cleanup_max.is_zero() {
             return self.end();
         }
         self.next = None;

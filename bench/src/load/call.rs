@@ -58,7 +58,7 @@ impl Load<'_> {
             Lost::Unanswered => api.may_be_repeated(),
             Lost::Overloaded => false,
         };
-        if !self.volume.retry || !harmless || *failures + 1 >= CONSECUTIVE_FAILURES_MAX {
+        if !self.workload.retry || !harmless || *failures + 1 >= CONSECUTIVE_FAILURES_MAX {
             return false;
         }
         *failures += 1;

@@ -20,58 +20,58 @@ const NAME_CHARS: usize = Service::ServerSeller.name().len();
 const FINISH_MAX: Duration = Duration::from_secs(1);
 
 /// Where lines are handed in.
-pub(crate) struct LogLines {
-    lines: Lines,
+pub(crate) struct CombinedLog {
+    queue: Queue,
     /// Disconnected once the last line is written.
     written: Receiver<()>,
 }
 
 /// The way to the thread that writes.
 #[derive(Clone)]
-struct Lines {
-    queue: SyncSender<Vec<u8>>,
+struct Queue {
+    lines: SyncSender<Vec<u8>>,
     dropped: Arc<AtomicU64>,
 }
 
-impl LogLines {
+impl CombinedLog {
     /// Has a thread write to `out`, with one write for each line.
     ///
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (queue, waiting) = sync_channel(LINES_MAX);
+        let (lines, waiting) = sync_channel(LINES_MAX);
         let (written_out, written) = channel();
         let dropped = Arc::new(AtomicU64::new(0));
-        let lines = Lines { queue, dropped: Arc::clone(&dropped) };
+        let queue = Queue { lines, dropped: Arc::clone(&dropped) };
         spawn_thread("log", move || {
             write(out, &waiting, &dropped);
             drop(written_out);
         })?;
-        Ok(Self { lines, written })
+        Ok(Self { queue, written })
     }
 
     /// Hands in a line of this process.
-    pub(crate) fn say(&self, line: &str) {
-        self.lines.push("", line.as_bytes());
+    pub(crate) fn line(&self, line: &str) {
+        self.queue.push("", line.as_bytes());
     }
 
     /// Where lines of another process are handed in, without their ends.
-    pub(crate) fn under(&self, name: &str) -> impl FnMut(&[u8]) + Send + use<> {
-        let (lines, prefix) = (self.lines.clone(), format!("{name:NAME_CHARS$} | "));
-        move |line| lines.push(&prefix, line)
+    pub(crate) fn writer(&self, name: &str) -> impl FnMut(&[u8]) + Send + use<> {
+        let (queue, prefix) = (self.queue.clone(), format!("{name:NAME_CHARS$} | "));
+        move |line| queue.push(&prefix, line)
     }
 
     /// Waits until all is written, once the processes have ended, but not for ever.
     pub(crate) fn finish(self) {
-        drop(self.lines);
+        drop(self.queue);
         // Nothing is sent, so it ends in an error either way.
         let _ = self.written.recv_timeout(FINISH_MAX);
     }
 }
 
-impl Lines {
+impl Queue {
     fn push(&self, prefix: &str, line: &[u8]) {
-        if self.queue.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
+        if self.lines.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -115,17 +115,17 @@ mod tests {
         }
     }
 
-    fn log(gate: Option<Receiver<()>>) -> (LogLines, Arc<Mutex<Vec<String>>>) {
+    fn log(gate: Option<Receiver<()>>) -> (CombinedLog, Arc<Mutex<Vec<String>>>) {
         let writes = Arc::default();
-        (LogLines::start(Out { writes: Arc::clone(&writes), gate }).unwrap(), writes)
+        (CombinedLog::start(Out { writes: Arc::clone(&writes), gate }).unwrap(), writes)
     }
 
     #[test]
     fn each_line_is_written_at_once_under_its_name() {
         let (log, writes) = log(None);
-        read_lines(&b"one\n\nno end"[..], log.under("db_product"));
-        read_lines(&b"two\n"[..], log.under("server_seller"));
-        log.say("error: three");
+        read_lines(&b"one\n\nno end"[..], log.writer("db_product"));
+        read_lines(&b"two\n"[..], log.writer("server_seller"));
+        log.line("error: three");
         log.finish();
         let mut writes = writes.lock().unwrap().clone();
         writes.sort();
@@ -144,7 +144,7 @@ mod tests {
         let (open, gate) = channel();
         let (log, writes) = log(Some(gate));
         let lines = 2 * LINES_MAX;
-        (0..lines).for_each(|n| log.say(&n.to_string()));
+        (0..lines).for_each(|n| log.line(&n.to_string()));
         open.send(()).unwrap();
         log.finish();
         let writes = writes.lock().unwrap();
