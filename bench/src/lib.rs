@@ -2,7 +2,7 @@
 //! checks each reply, and compares what it finds with a bare relay of the same bytes over the same hops.
 //!
 //! It runs on the event loop that the services run on, so that one thread drives hundreds of clients. It parses no
-//! command line, and does not know how a marketplace is started: its caller says how.
+//! command line, and knows services from outside only: its caller starts them.
 
 #![forbid(unsafe_code)]
 
