@@ -1,4 +1,4 @@
-//! [`Process`]: the binary under test as a child, which never outlives its test.
+//! [`Process`]: the program under test as a child, which never outlives its test.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -6,32 +6,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long anything that must happen may take, on the slowest machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// The pause between two looks at something that cannot be waited for.
-pub(crate) const POLL: Duration = Duration::from_millis(5);
+use crate::wait::{PATIENCE, wait_until};
 
 /// A running child. Dropped, it is killed.
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     lines: Receiver<String>,
     /// The lines of standard error that were taken so far.
     log: String,
 }
 
-/// The binary under test, with an environment that holds nothing of the machine's.
-pub(crate) fn binary(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
-    command.args(args).env_clear();
-    command
-}
-
 /// The processes that run, each with the folder in which the system describes it.
-pub(crate) fn processes() -> impl Iterator<Item = (PathBuf, Pid)> {
+pub fn processes() -> impl Iterator<Item = (PathBuf, Pid)> {
     let dirs =
         fs::read_dir("/proc").expect("the system has it").map_while(Result::ok).map(|entry| entry.path());
     dirs.filter_map(|dir| {
@@ -40,19 +30,9 @@ pub(crate) fn processes() -> impl Iterator<Item = (PathBuf, Pid)> {
     })
 }
 
-/// Looks at `condition` until it holds.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let give_up_at = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < give_up_at, "in vain: {what}");
-        thread::sleep(POLL);
-    }
-}
-
 impl Process {
     /// Starts `command`. Its standard error is read from now on.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = child.stderr.take().expect("it is piped");
@@ -69,22 +49,23 @@ impl Process {
 
     /// Runs `command` to its end; returns its exit code and what it wrote to standard error.
     #[track_caller]
-    pub(crate) fn run(command: &mut Command) -> (Option<i32>, String) {
+    pub fn run(command: &mut Command) -> (Option<i32>, String) {
         Self::start(command).finish()
     }
 
-    pub(crate) fn pid(&self) -> Pid {
+    /// Its ID.
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     /// The folder in which the system describes it.
-    pub(crate) fn dir(&self) -> PathBuf {
+    pub fn dir(&self) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string())
     }
 
     /// Reads standard error until a line holds `text`, and returns that line.
     #[track_caller]
-    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+    pub fn wait_for(&mut self, text: &str) -> String {
         let give_up_at = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(give_up_at.saturating_duration_since(Instant::now())) {
@@ -100,23 +81,24 @@ impl Process {
         }
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("it was not waited for yet");
     }
 
     /// Ends it by SIGKILL.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("it was not waited for yet");
         self.child.wait().expect("it is our child");
     }
 
     /// The processes that it has started and that run: the first argument of each, and its ID.
-    pub(crate) fn children(&self) -> Vec<(String, Pid)> {
+    pub fn children(&self) -> Vec<(String, Pid)> {
         self.child_commands().filter_map(|(command, pid)| Some((command.get(1)?.clone(), pid))).collect()
     }
 
     /// The command line of each process that it has started and that runs.
-    pub(crate) fn child_commands(&self) -> impl Iterator<Item = (Vec<String>, Pid)> {
+    pub fn child_commands(&self) -> impl Iterator<Item = (Vec<String>, Pid)> {
         let parent = format!("PPid:\t{}\n", self.pid().as_raw_nonzero());
         processes().filter_map(move |(dir, pid)| {
             let status = fs::read_to_string(dir.join("status")).ok()?;
@@ -125,14 +107,15 @@ impl Process {
         })
     }
 
-    pub(crate) fn is_running(&mut self) -> bool {
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
         self.status().is_none()
     }
 
     /// Waits for its end, and that of all processes that write to its standard error; returns the exit code
     /// and the whole log.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
+    pub fn finish(mut self) -> (Option<i32>, String) {
         let give_up_at = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(give_up_at.saturating_duration_since(Instant::now())) {
