@@ -39,7 +39,7 @@ impl<'a> CatalogueFill<'a> {
         Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupt, reactor }
     }
 
-    fn register_next(&mut self, now: Time, out: &mut Out) {
+    fn register_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         self.line.clear();
@@ -59,7 +59,7 @@ impl<'a> CatalogueFill<'a> {
 }
 
 impl Service for CatalogueFill<'_> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, reply) = event {
             self.ended += 1;
             let registered = reply.is_ok_and(|line| line.starts_with(OK_START));
@@ -70,7 +70,7 @@ impl Service for CatalogueFill<'_> {
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.begun < self.items.min(FILLS_MAX) {
             self.register_next(now, out);
         }
@@ -106,7 +106,7 @@ impl IdleConnections {
         (Self { size, begun: 0, connected: 0, ready: Some(ready) }, ready_in)
     }
 
-    fn connect_next(&mut self, now: Time, out: &mut Out) {
+    fn connect_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         out.call(Backend(number), Call(number), CALL, now + CALL_TIMEOUT);
@@ -121,7 +121,7 @@ impl IdleConnections {
 }
 
 impl Service for IdleConnections {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(call, reply) = event else { return };
         match reply {
             Ok(line) if line.starts_with(OK_START) => {}
@@ -142,7 +142,7 @@ impl Service for IdleConnections {
         self.report_when_ready();
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.begun < self.size.min(CONNECTING_MAX) {
             self.connect_next(now, out);
         }

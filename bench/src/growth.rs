@@ -3,7 +3,7 @@
 //! A catalogue is registered through `db_product` itself, which is then started again, so that what is measured is a
 //! database after its start. Each catalogue has the same page for the search that is timed: a hundred items.
 
-use std::io;
+use std::error::Error;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -249,6 +249,6 @@ fn reactor() -> Result<Reactor, Failure> {
     Reactor::without_listener().map_err(|error| failed("the load generator fails", &error))
 }
 
-fn failed(what: &str, error: &io::Error) -> Failure {
+fn failed(what: &str, error: &dyn Error) -> Failure {
     Failure::Failed(format!("{what}: {error}"))
 }

@@ -3,7 +3,7 @@
 //! It goes through stages: each begins for all clients at once, when the last of them has ended the one before. Times
 //! are those of the event loop's turns: a call begins with the turn in which it is written and ends with the turn that
 //! reads its reply, so the generator's own work counts as response time, and in a closed loop the response times of a
-//! client add up to the whole run. It makes no system call but to wake its reactor; what its clients say is their own
+//! client add up to the whole run. It makes no system call but to drain its reactor; what its clients say is their own
 //! knowledge.
 
 mod break_off;
@@ -130,7 +130,7 @@ impl<'a> Load<'a> {
         self.record
     }
 
-    fn begin(&mut self, now: Time, stage: Stage, out: &mut Out) {
+    fn begin(&mut self, now: Time, stage: Stage, out: &mut Out<'_>) {
         self.stage = stage;
         for slot in &mut self.slots {
             let client = &slot.client;
@@ -186,24 +186,16 @@ impl<'a> Load<'a> {
         };
         self.observer.stage(next);
         self.next = Some((next, now));
-        self.reactor.waker().wake();
     }
 
-    fn wake_after(&mut self, pause: Duration) {
-        if !self.pacing {
-            self.pacing = true;
-            self.pacer.submit(pause.min(TICK));
-        }
-    }
-
-    fn begin_next_setup(&mut self, now: Time, out: &mut Out) {
+    fn begin_next_setup(&mut self, now: Time, out: &mut Out<'_>) {
         if let Some(number) = self.waiting.pop_front() {
             self.call(now, number, now, out);
         }
     }
 
     /// Goes on with a client whose call has ended.
-    fn go_on(&mut self, now: Time, number: usize, out: &mut Out) {
+    fn go_on(&mut self, now: Time, number: usize, out: &mut Out<'_>) {
         let Slot { ref client, begun, calls, .. } = self.slots[number];
         let more = if self.stage == Stage::Teardown { client.has_teardown() } else { begun < calls };
         if more {
@@ -240,7 +232,7 @@ impl<'a> Load<'a> {
     }
 
     /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
-    fn follow_schedule(&mut self, now: Time, out: &mut Out) {
+    fn follow_schedule(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(schedule) = self.schedule else { return };
         let all = schedule.calls(self.workload.calls);
         while self.due < all && schedule.due(self.due) <= now {
@@ -252,14 +244,15 @@ impl<'a> Load<'a> {
             }
             self.due += 1;
         }
-        if self.due < all {
-            self.wake_after(schedule.due(self.due).since(now));
+        if self.due < all && !self.pacing {
+            self.pacing = true;
+            self.pacer.submit(schedule.due(self.due).since(now));
         }
     }
 }
 
 impl Service for Load<'_> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(Call(number), reply) = event else { return };
         // What is in flight when a run is broken off is of no interest.
         if self.stage == Stage::Done {
@@ -283,13 +276,11 @@ impl Service for Load<'_> {
         self.invariants();
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.pacer.poll().is_some() {
             self.pacing = false;
         }
-        // A schedule begins when the pacer is free to follow it.
-        let busy = self.pacing && self.workload.rate.is_some();
-        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now && !busy) {
+        if let Some((stage, _)) = self.next.take_if(|(_, told_at)| *told_at < now) {
             self.begin(now, stage, out);
         }
         self.follow_schedule(now, out);
@@ -303,9 +294,9 @@ impl Service for Load<'_> {
         if self.stage != Stage::Done && self.give_up_at.is_some_and(|at| at <= now) {
             self.end();
         }
-        if self.stage != Stage::Done {
-            self.wake_after(TICK);
-        }
+        // The next stage begins in the next turn, which is to come at once.
+        let pause = if self.next.is_some() { Duration::ZERO } else { TICK };
+        out.wake_at((self.stage != Stage::Done).then(|| now + pause));
         self.invariants();
     }
 

@@ -7,10 +7,9 @@
 //! digits, as in `C000095 P000110 .`; what follows the dot fills the line up. A frontend sends each database in turn
 //! the line from its token on, and its client the last reply.
 
-use std::io;
 use std::time::Duration;
 
-use net::reactor::Reactor;
+use net::reactor::{Reactor, RunError};
 use net::{Backend, Call, Conn, Event, Limits, Out, Service, Time};
 use slab::Slab;
 
@@ -42,7 +41,7 @@ pub enum Part {
 ///
 /// # Errors
 /// As [`Reactor::run`].
-pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> io::Result<()> {
+pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
     match part {
         Part::Frontend { customer, product } => {
             reactor.run(RelayFrontend::default(), limits, vec![customer, product]).map(drop)
@@ -76,7 +75,7 @@ struct Parked {
 
 impl RelayFrontend {
     /// Sends a request to its next hop, or the reply of the last one to the client.
-    fn forward(&mut self, now: Time, mut parked: Parked, reply: &[u8], out: &mut Out) {
+    fn forward(&mut self, now: Time, mut parked: Parked, reply: &[u8], out: &mut Out<'_>) {
         let backend = match parked.line.get(parked.next) {
             Some(b'C') => Backend(0),
             Some(b'P') => Backend(1),
@@ -90,7 +89,7 @@ impl RelayFrontend {
 }
 
 impl Service for RelayFrontend {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 // A line without hops is answered as it is, like a `Ping`.
@@ -104,7 +103,8 @@ impl Service for RelayFrontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 
@@ -125,7 +125,7 @@ impl Default for RelayDatabase {
 }
 
 impl Service for RelayDatabase {
-    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 let digits = line.get(1..TOKEN_BYTES - 1).and_then(|digits| std::str::from_utf8(digits).ok());
@@ -134,7 +134,7 @@ impl Service for RelayDatabase {
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => {}
-            Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Closed(_) | Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 

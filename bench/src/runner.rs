@@ -1,5 +1,6 @@
 //! [`Runner`]: a single run of a scenario against a cluster, from setting the clients up to what was recorded.
 
+use std::error::Error;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -86,10 +87,10 @@ impl<'a> Runner<'a> {
         // What its own services have for sale goes away with them.
         let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
         let workload = Workload { calls, warmup, rate, retry, cleanup_max };
-        let failed = |error: io::Error| Failure::Failed(format!("the load generator fails: {error}"));
-        let reactor = Reactor::without_listener().map_err(failed)?;
+        let reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
         let handle = reactor.handle();
-        let (pacer, _) = ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(failed)?;
+        let (pacer, _) =
+            ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(|error| failed(&error))?;
         let load = match target {
             Target::Marketplace { matches } => {
                 Load::new(clients, matches, workload, Box::new(pacer), &mut watch, handle)
@@ -99,7 +100,8 @@ impl<'a> Runner<'a> {
             }
         };
         self.progress.begin_run();
-        let record = reactor.run(load, Limits::default(), addresses).map_err(failed)?.into_record();
+        let load = reactor.run(load, Limits::default(), addresses).map_err(|error| failed(&error))?;
+        let record = load.into_record();
         self.progress.end_run();
         let Watch { samples, failure, .. } = watch;
         if record.left_for_sale > 0 && !cluster.is_own() {
@@ -183,6 +185,10 @@ impl Observer for Watch<'_> {
             Verdict::GoOn
         }
     }
+}
+
+fn failed(error: &dyn Error) -> Failure {
+    Failure::Failed(format!("the load generator fails: {error}"))
 }
 
 /// What remains to be said of a run whose items could not all be taken off the market.

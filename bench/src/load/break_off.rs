@@ -7,7 +7,7 @@ use super::{Load, Slot, Stage};
 impl Load<'_> {
     /// Ends what is measured, whatever is left of it. The sellers still take their items off the market, each with one
     /// attempt for each item and as long as none fails, once what they have called is answered.
-    pub(super) fn break_off(&mut self, now: Time, out: &mut Out) {
+    pub(super) fn break_off(&mut self, now: Time, out: &mut Out<'_>) {
         if self.give_up_at.is_some() {
             return;
         }
@@ -36,7 +36,7 @@ impl Load<'_> {
     }
 
     /// Goes on with the teardown of a run that was broken off, with a client whose call has ended.
-    pub(super) fn clean_up(&mut self, now: Time, number: usize, right: bool, out: &mut Out) {
+    pub(super) fn clean_up(&mut self, now: Time, number: usize, right: bool, out: &mut Out<'_>) {
         let Slot { client, begun, .. } = &self.slots[number];
         let first = *begun == 0;
         if client.has_teardown() && (right || first) {

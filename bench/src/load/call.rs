@@ -29,7 +29,7 @@ pub(super) struct InFlight {
 
 impl Load<'_> {
     /// Lets a client make its next call, which counts from `since`.
-    pub(super) fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out) {
+    pub(super) fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out<'_>) {
         let Slot { client, in_flight, line, begun, .. } = &mut self.slots[number];
         line.clear();
         let api = match self.stage {
@@ -50,7 +50,7 @@ impl Load<'_> {
     }
 
     /// Makes a call that has lost its connection once more, over the next one. False: it cannot be repeated.
-    pub(super) fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out) -> bool {
+    pub(super) fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out<'_>) -> bool {
         let Slot { in_flight, line, failures, .. } = &mut self.slots[number];
         let api = in_flight.as_ref().expect("only what was called is lost").api;
         let harmless = match lost {

@@ -17,7 +17,7 @@ struct Watched {
 }
 
 impl Service for Watched {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Line(_, line) = event {
             self.log.borrow_mut().push((self.name, line.to_vec()));
         }
@@ -36,7 +36,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn call_next(&mut self, now: Time, out: &mut Out) {
+    fn call_next(&mut self, now: Time, out: &mut Out<'_>) {
         if let Some(line) = self.lines.pop() {
             out.call(Backend(0), Call(0), &line, now + CALL_TIMEOUT);
         }
@@ -44,14 +44,14 @@ impl Caller {
 }
 
 impl Service for Caller {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, reply) = event {
             self.log.borrow_mut().push(("reply", reply.expect("the network breaks nothing").to_vec()));
             self.call_next(now, out);
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         if self.log.borrow().is_empty() {
             self.log.borrow_mut().push(("begin", Vec::new()));
             self.call_next(now, out);
