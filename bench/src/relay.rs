@@ -7,12 +7,10 @@
 //! digits, as in `C000095 P000110 .`; what follows the dot fills the line up. A frontend sends each database in turn
 //! the line from its token on, and its client the last reply.
 
-use std::io;
 use std::time::Duration;
 
-use net::reactor::Reactor;
+use net::reactor::{Reactor, RunError};
 use net::{Backend, Call, Conn, Event, Limits, Out, Service, Time};
-use services::database_limits;
 use slab::Slab;
 
 use crate::api::Hops;
@@ -39,17 +37,16 @@ pub enum Part {
     Database,
 }
 
-/// Runs a part of the relay until its reactor is drained.
+/// Runs a part of the relay until its reactor is drained, within the limits of the service that it stands in for.
 ///
 /// # Errors
 /// As [`Reactor::run`].
-pub fn serve(reactor: Reactor, part: Part) -> io::Result<()> {
+pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
     match part {
         Part::Frontend { customer, product } => {
-            let backends = vec![customer, product];
-            reactor.run(RelayFrontend::default(), Limits::default(), backends).map(|_| ())
+            reactor.run(RelayFrontend::default(), limits, vec![customer, product]).map(drop)
         }
-        Part::Database => reactor.run(RelayDatabase::default(), database_limits(), Vec::new()).map(|_| ()),
+        Part::Database => reactor.run(RelayDatabase::default(), limits, Vec::new()).map(drop),
     }
 }
 
@@ -78,7 +75,7 @@ struct Parked {
 
 impl RelayFrontend {
     /// Sends a request to its next hop, or the reply of the last one to the client.
-    fn forward(&mut self, now: Time, mut parked: Parked, reply: &[u8], out: &mut Out) {
+    fn forward(&mut self, now: Time, mut parked: Parked, reply: &[u8], out: &mut Out<'_>) {
         let backend = match parked.line.get(parked.next) {
             Some(b'C') => Backend(0),
             Some(b'P') => Backend(1),
@@ -92,7 +89,7 @@ impl RelayFrontend {
 }
 
 impl Service for RelayFrontend {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 // A line without hops is answered as it is, like a `Ping`.
@@ -106,7 +103,8 @@ impl Service for RelayFrontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 
@@ -127,7 +125,7 @@ impl Default for RelayDatabase {
 }
 
 impl Service for RelayDatabase {
-    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 let digits = line.get(1..TOKEN_BYTES - 1).and_then(|digits| std::str::from_utf8(digits).ok());
@@ -136,7 +134,7 @@ impl Service for RelayDatabase {
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => {}
-            Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Closed(_) | Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! [`Runner`]: a single run of a scenario against a cluster, from setting the clients up to what was recorded.
 
+use std::error::Error;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +14,7 @@ use crate::client::Client;
 use crate::cluster::{Cluster, Sample};
 use crate::diagnosis::{unreachable, with_problems};
 use crate::interrupt::Interrupt;
-use crate::load::{Load, Observer, Stage, Verdict, Volume};
+use crate::load::{Load, Observer, Stage, Verdict, Workload};
 use crate::outcome::Failure;
 use crate::pace::Pacer;
 use crate::plan::{Plan, Scenario};
@@ -85,21 +86,22 @@ impl<'a> Runner<'a> {
         let Plan { calls, warmup, rate, retry, .. } = *self.plan;
         // What its own services have for sale goes away with them.
         let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
-        let volume = Volume { calls, warmup, rate, retry, cleanup_max };
-        let failed = |error: io::Error| Failure::Failed(format!("the load generator fails: {error}"));
-        let reactor = Reactor::without_listener().map_err(failed)?;
+        let workload = Workload { calls, warmup, rate, retry, cleanup_max };
+        let reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
         let handle = reactor.handle();
-        let (pacer, _) = ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(failed)?;
+        let (pacer, _) =
+            ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(|error| failed(&error))?;
         let load = match target {
             Target::Marketplace { matches } => {
-                Load::new(clients, matches, volume, Box::new(pacer), &mut watch, handle)
+                Load::new(clients, matches, workload, Box::new(pacer), &mut watch, handle)
             }
             Target::Relay { reply_bytes } => {
-                Load::new(clients, 0, volume, Box::new(pacer), &mut watch, handle).for_relay(reply_bytes)
+                Load::new(clients, 0, workload, Box::new(pacer), &mut watch, handle).for_relay(reply_bytes)
             }
         };
         self.progress.begin_run();
-        let record = reactor.run(load, Limits::default(), addresses).map_err(failed)?.into_record();
+        let load = reactor.run(load, Limits::default(), addresses).map_err(|error| failed(&error))?;
+        let record = load.into_record();
         self.progress.end_run();
         let Watch { samples, failure, .. } = watch;
         if record.left_for_sale > 0 && !cluster.is_own() {
@@ -183,6 +185,10 @@ impl Observer for Watch<'_> {
             Verdict::GoOn
         }
     }
+}
+
+fn failed(error: &dyn Error) -> Failure {
+    Failure::Failed(format!("the load generator fails: {error}"))
 }
 
 /// What remains to be said of a run whose items could not all be taken off the market.

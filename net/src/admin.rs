@@ -16,10 +16,12 @@ use std::sync::Arc;
 use slab::Slab;
 
 use self::http::{Head, Response};
-use crate::buffer::{Outbox, Transmit};
+use crate::buffer::{Outbox, Transmit, after_write};
+use crate::event::Conn;
+use crate::io::{Output, Peer};
+use crate::limits::Limits;
 use crate::metrics::Registry;
-use crate::out::after_write;
-use crate::{Conn, Limits, Output, Peer, Time};
+use crate::time::Time;
 
 /// The HTTP connections of a node.
 pub(crate) struct Admin {

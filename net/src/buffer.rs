@@ -25,6 +25,10 @@ pub(crate) enum Transmit {
     Blocked,
 }
 
+pub(crate) fn after_write(all_taken: bool) -> Transmit {
+    if all_taken { Transmit::Idle } else { Transmit::Blocked }
+}
+
 impl Outbox {
     pub(crate) fn new(retained_bytes_max: usize) -> Self {
         Self { bytes: Vec::new(), sent: 0, retained_bytes_max }

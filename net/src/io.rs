@@ -1,6 +1,6 @@
 //! What passes between a [`Node`](crate::Node) and its driver.
 
-use crate::{Backend, Conn};
+use crate::event::{Backend, Conn};
 
 /// The other end of one of the node's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,8 @@
 
 mod admin;
 mod buffer;
+mod connections;
+mod event;
 mod foreign;
 mod io;
 mod limits;
@@ -19,7 +21,6 @@ mod lines;
 mod link;
 mod metrics;
 mod node;
-mod out;
 pub mod reactor;
 mod service;
 mod session;
@@ -28,12 +29,12 @@ mod time;
 mod timers;
 mod worker;
 
+pub use event::{Backend, Call, Conn, Event, Failure, Lost, Reject};
 pub use io::{Input, Output, Peer};
 pub use limits::Limits;
 pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
-pub use out::Out;
-pub use service::{Backend, Call, Conn, Event, Lost, Reject, Service};
+pub use service::{Out, Service};
 pub use time::Time;
 pub use worker::{
     THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread, spawn_thread,

@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::buffer::{Outbox, Transmit};
+use crate::event::{Call, Lost};
+use crate::limits::Limits;
 use crate::lines::LineBuffer;
+use crate::time::Time;
 use crate::timers::Alarm;
-use crate::{Call, Limits, Lost, Time};
 
 /// Memory that a buffer of a link keeps once it is empty. There are few links, and they are busy.
 const RETAINED_BYTES_MAX: usize = 256 * 1024;

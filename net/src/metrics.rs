@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::Time;
+use crate::event::Reject;
+use crate::time::Time;
 
 pub use self::exposition::Exposition;
 
@@ -92,8 +93,8 @@ impl Histogram {
 #[derive(Debug, Default)]
 pub(crate) struct LoopMetrics {
     pub(crate) connections: Gauge,
-    /// Clients that were turned away, by [`Reject::reason`](crate::Reject).
-    pub(crate) rejects: [Counter; crate::Reject::REASONS.len()],
+    /// Clients that were turned away, by [`Reject::reason`].
+    pub(crate) rejects: [Counter; Reject::REASONS.len()],
     busy_nanos: Counter,
     /// When the turn that is under way began, in nanoseconds; 0 between turns.
     turn_began: Gauge,
@@ -124,7 +125,7 @@ impl LoopMetrics {
         let help = "Connections of clients that are open.";
         out.gauge(&format!("{namespace}_connections"), help, &[], self.connections.get());
         let name = format!("{namespace}_rejected_total");
-        for (reason, count) in crate::Reject::REASONS.iter().zip(&self.rejects) {
+        for (reason, count) in Reject::REASONS.iter().zip(&self.rejects) {
             out.counter(&name, "Clients that were turned away.", &[("reason", reason)], count.get());
         }
         let help = "Time that the event loops did not spend waiting.";

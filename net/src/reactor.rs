@@ -10,10 +10,11 @@ mod lookups;
 mod shortage;
 mod sockets;
 
-use std::io;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 
 use mio::{Poll, Token};
 
@@ -21,7 +22,7 @@ use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
 use self::sockets::{listen_on_any, listen_on_set};
-use crate::{Limits, Node, Registry, Service, Waker};
+use crate::{Failure, Limits, Node, Registry, Service, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -35,6 +36,45 @@ pub struct Reactor {
     admin: Option<Listener>,
     registry: Arc<Registry>,
     handle: Handle,
+}
+
+/// Why a reactor ended without having been drained.
+#[derive(Debug)]
+pub enum RunError {
+    /// Polling failed, or there is no thread for looking up names.
+    Driver(io::Error),
+    /// The service cannot go on: it called [`Out::fail`](crate::Out::fail) with this error.
+    Service(Failure),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver(error) => error.fmt(out),
+            Self::Service(error) => error.fmt(out),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Driver(error) => error.source(),
+            Self::Service(error) => error.source(),
+        }
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<Failure> for RunError {
+    fn from(error: Failure) -> Self {
+        Self::Service(error)
+    }
 }
 
 /// Reaches a running reactor from other threads.
@@ -143,8 +183,9 @@ impl Reactor {
     /// backends; names are looked up again at every connect.
     ///
     /// # Errors
-    /// Polling fails, or there is no thread for looking up names.
-    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> io::Result<S> {
+    /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
+    /// was sent from that moment on.
+    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> Result<S, RunError> {
         let Self { poll, listener, admin, registry, handle } = self;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
         let lookups = Lookups::new(backends, handle.waker())?;

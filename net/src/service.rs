@@ -1,106 +1,23 @@
-//! What a service sees: the events that reach it, and [`Out`], through which it answers.
+//! [`Service`]: a state machine that answers lines, and [`Out`], through which it acts. What it is told, `event.rs` says.
 
+use core::net::SocketAddr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Metrics, Out, Time};
-
-/// A client's connection. The generation keeps a late reply away from a newer connection that
-/// was given the same slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Conn {
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
-}
-
-impl Conn {
-    /// The slot in the node's table of sessions: small, dense, and reused after the connection
-    /// is gone. A service may index its own state of a connection by it.
-    pub fn slot(self) -> usize {
-        self.slot as usize
-    }
-}
-
-/// A backend, by its place in the list of addresses that the node was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Backend(pub usize);
-
-/// A call to a backend, under a number that the service chose; it comes back with the reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Call(pub usize);
-
-/// Why a call has no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// The deadline passed before a connection stood. The backend has not seen the call.
-    Unsent,
-    /// The deadline passed, or the connection broke or carried something else than its reply, after the call
-    /// had been handed to the connection. The backend may have carried it out, or still will.
-    Unanswered,
-    /// As many calls as a link may have are under way. The backend has not seen the call.
-    Overloaded,
-}
-
-/// Why the node turns a connection away. The node closes it once the service's answer has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reject {
-    /// As many sessions as the limit allows are open.
-    ConnectionsMax(usize),
-    /// A line is longer than so many bytes: where the next one begins is unknown.
-    LineTooLong(usize),
-    /// A line was begun and not ended within so many milliseconds.
-    LineTimeout(u64),
-    /// The client speaks another protocol, which has this name for people.
-    OtherProtocol(&'static str),
-}
-
-impl Reject {
-    /// The names of the reasons, as metrics have them.
-    pub(crate) const REASONS: [&str; 4] =
-        ["connections_max", "line_too_long", "line_timeout", "other_protocol"];
-
-    /// The place of the reason in [`Reject::REASONS`].
-    pub(crate) fn reason(self) -> usize {
-        match self {
-            Self::ConnectionsMax(_) => 0,
-            Self::LineTooLong(_) => 1,
-            Self::LineTimeout(_) => 2,
-            Self::OtherProtocol(_) => 3,
-        }
-    }
-}
-
-/// What happens to a service.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A request: one line of a client, without its end. The service owes it exactly one
-    /// [`Out::send`], now or later.
-    Line(Conn, &'a [u8]),
-    /// A connection is turned away; the service owes it exactly one [`Out::send`] that says why. It comes
-    /// when every earlier line is answered, so that the replies stay in order.
-    Reject(Conn, Reject),
-    /// The reply to a call, or why there is none. Each call gets exactly one.
-    Reply(Call, Result<&'a [u8], Lost>),
-    /// The connection to a backend stands, and its greeting, if it has one, was answered as it must be.
-    Up(Backend),
-    /// The connection to a backend is gone or could not be made, and why, for people. The node tries again.
-    Down(Backend, &'a str),
-    /// A client's connection is gone. What is sent to it from now on is dropped.
-    Closed(Conn),
-    /// A worker of the service has finished something, or nothing: a wake may be in vain.
-    Wake,
-    /// The process is asked to end: finish what is in flight, begin nothing new.
-    Drain,
-}
+use crate::connections::Connections;
+use crate::event::{Backend, Call, Conn, Event, Failure};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::time::Time;
 
 /// A state machine that answers lines. It reads no clock, socket, file or random source.
 pub trait Service {
     /// Reacts to an event. Must not panic on anything that came from the network.
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out);
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>);
 
     /// Called once after the events of a turn: the place for work that is shared between them. Connections
     /// that break while the turn's output is written are reported after it, and belong to the next turn.
-    fn end_turn(&mut self, _now: Time, _out: &mut Out) {}
+    fn end_turn(&mut self, _now: Time, _out: &mut Out<'_>) {}
 
     /// A time that has been: the driver starts at no earlier one, whatever the wall clock says. Asked once, at the
     /// start. It is for a service that has stored times, none of which may lie in the future.
@@ -136,4 +53,76 @@ pub trait Service {
 
     /// Whether nothing is in flight any more. Asked only after [`Event::Drain`].
     fn is_drained(&self) -> bool;
+}
+
+/// The connections of a node, as its service may use them. It has no state of its own.
+pub struct Out<'a> {
+    connections: &'a mut Connections,
+}
+
+impl<'a> Out<'a> {
+    pub(crate) fn new(connections: &'a mut Connections) -> Self {
+        Self { connections }
+    }
+
+    /// Sends a line, without its end, to a client: the answer to one line of its. Dropped if the client
+    /// is gone.
+    ///
+    /// # Panics
+    /// Every line of the client was answered before.
+    pub fn send(&mut self, conn: Conn, line: &[u8]) {
+        self.connections.send(conn, &[line]);
+    }
+
+    /// Sends a line that lies in several parts.
+    ///
+    /// # Panics
+    /// Every line of the client was answered before.
+    pub fn send_vectored(&mut self, conn: Conn, parts: &[&[u8]]) {
+        self.connections.send(conn, parts);
+    }
+
+    /// Delivers no further line of this client, and closes the connection once everything owed is sent.
+    pub fn close(&mut self, conn: Conn) {
+        self.connections.close(conn);
+    }
+
+    /// Sends a line, without its end, to a backend. Exactly one [`Event::Reply`] with the number of the call follows,
+    /// at the deadline at the latest, and not before this returns.
+    pub fn call(&mut self, backend: Backend, call: Call, line: &[u8], deadline: Time) {
+        self.connections.call(backend, call, line, deadline);
+    }
+
+    /// Where a client connects from; nowhere once it is gone.
+    pub fn peer_address(&self, conn: Conn) -> Option<SocketAddr> {
+        self.connections.peer_address(conn)
+    }
+
+    /// The time of the turn, as far as it is known to have come.
+    pub fn now(&self) -> Time {
+        self.connections.now
+    }
+
+    /// The time as it is by now, from which the turn goes on. For what follows work that may have taken long: a turn
+    /// does not know by itself how long it has lasted.
+    pub fn read_clock(&mut self) -> Time {
+        self.connections.read_clock()
+    }
+
+    /// Asks for an [`Event::Timer`] at this time, or as soon as possible if it is past, in place of what was asked for
+    /// before. It comes once.
+    pub fn wake_at(&mut self, at: Option<Time>) {
+        self.connections.wake_at = at;
+    }
+
+    /// The service cannot go on. It is told of nothing more, and nothing more is sent, not even a reply that it has
+    /// given already and that was not yet written. The driver ends, with this error. Of several, the first one counts.
+    pub fn fail(&mut self, error: impl Into<Failure>) {
+        self.connections.fail(error.into());
+    }
+
+    /// The limits of the node.
+    pub fn limits(&self) -> &Limits {
+        &self.connections.limits
+    }
 }

@@ -1,9 +1,13 @@
 //! [`Session`]: one client connection, from the first byte to the last. No syscalls, no clock.
 
+use core::net::SocketAddr;
+
 use crate::buffer::{Outbox, Transmit};
+use crate::event::Reject;
+use crate::limits::Limits;
 use crate::lines::LineBuffer;
+use crate::time::Time;
 use crate::timers::Alarm;
-use crate::{Limits, Reject, Time};
 
 /// How far a session has come on its way to the end.
 ///
@@ -33,6 +37,8 @@ pub(crate) enum Expiry {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) generation: u32,
+    /// Where the client connects from.
+    pub(crate) address: SocketAddr,
     pub(crate) state: State,
     pub(crate) lines: LineBuffer,
     /// No line was delivered yet: the first one may show that the client speaks another protocol.
@@ -65,9 +71,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(generation: u32, limits: &Limits) -> Self {
+    pub(crate) fn new(generation: u32, address: SocketAddr, limits: &Limits) -> Self {
         Self {
             generation,
+            address,
             state: State::Open,
             lines: LineBuffer::new(limits.retained_bytes_max),
             is_new: true,

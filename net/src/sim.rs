@@ -10,6 +10,7 @@ mod schedule;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use self::connection::{Connection, Side};
 use self::host::Host;
 use self::schedule::{Happening, Schedule};
 pub use self::worker::{SimWorker, SimWorkers};
-use crate::{Backend, Input, Node, Output, Peer, Service, Time, Waker};
+use crate::{Backend, Failure, Input, Node, Output, Peer, Service, Time, Waker};
 
 /// How rough the simulated network is.
 #[derive(Clone, Debug)]
@@ -99,6 +100,18 @@ impl Sim {
         for (id, side) in self.hosts[number].crash().into_values() {
             self.close_side(id, side, true);
         }
+    }
+
+    /// Why the service on a host could not go on, if that has come to pass and was not asked before. The host crashed
+    /// then.
+    pub fn take_failure(&mut self, host: HostId) -> Option<Failure> {
+        self.hosts[host.0].failure.take()
+    }
+
+    /// The address that the connections of a host come from. The simulator itself finds hosts by their IDs.
+    pub fn address(&self, host: HostId) -> Ipv4Addr {
+        let number = u32::try_from(host.0).expect("there are few hosts");
+        Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 0).to_bits() + number)
     }
 
     /// Asks a node to drain. It takes no further connection.
@@ -208,7 +221,9 @@ impl Sim {
         self.hosts[host].connecting.remove(&link);
         let peer = Peer::Link(link);
         let HostId(target) = self.hosts[host].backends[link];
-        let Some(conn) = self.hosts[target].accept(self.now) else {
+        // As if the source had used each port for one connection after another.
+        let address = SocketAddr::from((self.address(HostId(host)), id as u16));
+        let Some(conn) = self.hosts[target].accept(self.now, address) else {
             self.input(host, Input::NotConnected(Backend(link), "nobody listens there"));
             return self.end_turn(host);
         };
@@ -244,7 +259,10 @@ impl Sim {
         let Some(node) = &mut self.hosts[host].node else {
             return;
         };
-        node.end_turn(self.now);
+        if let Err(failure) = node.end_turn(self.now) {
+            self.hosts[host].failure = Some(failure);
+            return self.crash(HostId(host));
+        }
         while let Some(output) = self.hosts[host].node.as_mut().and_then(|node| node.poll_output()) {
             self.carry_out(host, output);
         }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::Time;
+use crate::time::Time;
 
 /// A queue of deadlines, each under a key.
 ///

@@ -2,6 +2,8 @@
 //! so that a reply that came to the wrong call is seen.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ struct Client {
 }
 
 impl Client {
-    fn call(&mut self, now: Time, out: &mut Out) {
+    fn call(&mut self, now: Time, out: &mut Out<'_>) {
         if self.next < CALLS {
             let line = format!("{:0>width$}", self.next, width = 4 + self.next % 50);
             let deadline = now + Duration::from_secs(30);
@@ -32,7 +34,7 @@ impl Client {
 }
 
 impl Service for Client {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(Call(number), reply) = event {
             let text = reply.map(|line| String::from_utf8_lossy(line).into_owned());
             self.outcomes.borrow_mut().push((number, text));
@@ -40,7 +42,7 @@ impl Service for Client {
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.next < 30 {
             self.call(now, out);
         }
@@ -58,7 +60,7 @@ struct Frontend {
 }
 
 impl Service for Frontend {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 let call = Call(self.callers.len());
@@ -73,7 +75,8 @@ impl Service for Frontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Wake | Event::Drain => {}
+            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 
@@ -100,7 +103,7 @@ struct Database {
 }
 
 impl Service for Database {
-    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => self.worker.submit((conn, line.to_vec())),
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
@@ -109,7 +112,8 @@ impl Service for Database {
                     out.send(conn, &line);
                 }
             }
-            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Closed(_) | Event::Drain => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Timer | Event::Drain => {}
         }
     }
 
@@ -265,18 +269,82 @@ fn a_frontend_that_drains_answers_what_is_in_flight_and_the_rest_fails_cleanly()
     }
 }
 
+/// Notes where each line comes from. It may fail at a certain one, whose answer it has given already.
+#[derive(Default)]
+struct Doorkeeper {
+    addresses: Rc<RefCell<Vec<SocketAddr>>>,
+    fails_at: Option<&'static [u8]>,
+}
+
+impl Service for Doorkeeper {
+    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        if let Event::Line(conn, line) = event {
+            self.addresses.borrow_mut().extend(out.peer_address(conn));
+            out.send(conn, line);
+            if self.fails_at.is_some_and(|end| line.ends_with(end)) {
+                out.fail("the door has fallen shut");
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+/// A client of a doorkeeper, its host and what became of its calls.
+fn guest(sim: &mut Sim, door: HostId) -> (HostId, Outcomes) {
+    let (host, outcomes) = (sim.add_host(&[door; LINKS]), Outcomes::default());
+    let client = Client { next: 0, outcomes: Rc::clone(&outcomes) };
+    sim.start(host, Node::new(client, Limits::default(), LINKS));
+    (host, outcomes)
+}
+
+#[test]
+fn each_host_has_an_address_of_its_own_and_each_connection_a_port() {
+    let mut sim = Sim::new(1, Time::from_millis(1_000_000), Faults::default());
+    let (door, doorkeeper) = (sim.add_host(&[]), Doorkeeper::default());
+    let addresses = Rc::clone(&doorkeeper.addresses);
+    sim.start(door, Node::new(doorkeeper, Limits::default(), 0));
+    let guests = [guest(&mut sim, door).0, guest(&mut sim, door).0];
+    sim.run_until(sim.now() + Duration::from_secs(1));
+    let seen: BTreeSet<_> = addresses.borrow().iter().copied().collect();
+    assert_eq!(seen.len(), guests.len() * LINKS, "{seen:?}");
+    let hosts: BTreeSet<_> = seen.iter().map(SocketAddr::ip).collect();
+    assert_eq!(hosts, guests.map(|guest| IpAddr::V4(sim.address(guest))).into());
+}
+
+#[test]
+fn a_service_that_cannot_go_on_crashes_its_host_and_leaves_the_reason() {
+    for seed in 0..20 {
+        let mut sim = Sim::new(seed, Time::from_millis(1_000_000), Faults::default());
+        let door = sim.add_host(&[]);
+        let doorkeeper = Doorkeeper { fails_at: Some(b"0009"), ..Doorkeeper::default() };
+        sim.start(door, Node::new(doorkeeper, Limits::default(), 0));
+        let (_, outcomes) = guest(&mut sim, door);
+        sim.run_until(sim.now() + Duration::from_secs(100));
+        let failure = sim.take_failure(door).expect("it has failed");
+        assert_eq!(failure.to_string(), "the door has fallen shut", "seed {seed}");
+        assert!(sim.take_failure(door).is_none(), "seed {seed}: once");
+        let ninth = outcomes.borrow().iter().find(|(number, _)| *number == 9).cloned();
+        assert_eq!(ninth, Some((9, Err(Lost::Unanswered))), "seed {seed}: its answer has not left");
+        // Nobody is there; another may begin.
+        sim.start(door, Node::new(Doorkeeper::default(), Limits::default(), 0));
+    }
+}
+
 /// One call with a line that the frontend does not take, and much of it.
 struct Shouter(Outcomes);
 
 impl Service for Shouter {
-    fn handle(&mut self, _now: Time, event: Event<'_>, _out: &mut Out) {
+    fn handle(&mut self, _now: Time, event: Event<'_>, _out: &mut Out<'_>) {
         if let Event::Reply(Call(number), reply) = event {
             let text = reply.map(|line| String::from_utf8_lossy(line).into_owned());
             self.0.borrow_mut().push((number, text));
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         if now == Time::default() {
             let line = vec![b'x'; 200_000];
             out.call(Backend(0), Call(1), &line, now + Duration::from_secs(30));

@@ -1,10 +1,13 @@
 //! How often a request asks for memory on its way through a frontend: a handful of times, whatever the length of its
 //! reply. Measured with the first requests over, when buffers that are kept have grown.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Service, Time};
 use services::{Deadlines, backends, server_buyer, server_seller};
 
 const NOW: Time = Time::from_millis(1_000_000);
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 const WARM_UP: usize = 10;
 
 /// A frontend whose databases stand, with one client.
@@ -21,7 +24,7 @@ impl<S: Service> Frontend<S> {
         let mut node = Node::new(make(Deadlines::default(), &links), Limits::default(), links.len());
         node.handle_timeout(NOW);
         while node.poll_output().is_some() {}
-        let client = node.accept(NOW).expect("there is room");
+        let client = node.accept(NOW, CLIENT).expect("there is room");
         let mut frontend = Self { node, client, last_number: 0 };
         for (link, database) in links.iter().enumerate() {
             frontend.node.handle_input(NOW, Input::Connected(Backend(link)));
@@ -64,7 +67,7 @@ impl<S: Service> Frontend<S> {
 
     /// Ends the turn, and takes what one peer is sent.
     fn transmit(&mut self) -> Peer {
-        self.node.end_turn(NOW);
+        self.node.end_turn(NOW).expect("the service goes on");
         let mut outputs = std::iter::from_fn(|| self.node.poll_output());
         let sent = outputs.find_map(|output| match output {
             Output::Transmit(peer) => Some(peer),

@@ -81,7 +81,7 @@ impl<U: User> Client<U> {
         (Self { user, count: 0, asked_at: None, done: Rc::clone(&done) }, done)
     }
 
-    fn ask(&mut self, now: Time, out: &mut Out) {
+    fn ask(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(Request { api, data }) = self.user.next(now) else {
             return self.done.set(true);
         };
@@ -93,7 +93,7 @@ impl<U: User> Client<U> {
 }
 
 impl<U: User> Service for Client<U> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(_, result) = event else { return };
         let outcome = match result {
             Ok(line) => Outcome::read(line, self.count),
@@ -105,7 +105,7 @@ impl<U: User> Service for Client<U> {
         self.ask(now, out);
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         if self.asked_at.is_none() && !self.done.get() {
             self.ask(now, out);
         }

@@ -17,7 +17,7 @@ struct Watched {
 }
 
 impl Service for Watched {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Line(_, line) = event {
             self.log.borrow_mut().push((self.name, line.to_vec()));
         }
@@ -36,7 +36,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn call_next(&mut self, now: Time, out: &mut Out) {
+    fn call_next(&mut self, now: Time, out: &mut Out<'_>) {
         if let Some(line) = self.lines.pop() {
             out.call(Backend(0), Call(0), &line, now + CALL_TIMEOUT);
         }
@@ -44,14 +44,14 @@ impl Caller {
 }
 
 impl Service for Caller {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, reply) = event {
             self.log.borrow_mut().push(("reply", reply.expect("the network breaks nothing").to_vec()));
             self.call_next(now, out);
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         if self.log.borrow().is_empty() {
             self.log.borrow_mut().push(("begin", Vec::new()));
             self.call_next(now, out);
@@ -71,7 +71,7 @@ fn relay(seed: u64, mut lines: Vec<Vec<u8>>) -> Vec<(&'static str, Vec<u8>)> {
     let databases = ["C", "P"].map(|name| {
         let host = sim.add_host(&[]);
         let service = Watched { name, log: Rc::clone(&log), database: RelayDatabase::default() };
-        sim.start(host, Node::new(service, database_limits(), 0));
+        sim.start(host, Node::new(service, Limits::default(), 0));
         host
     });
     let frontend = sim.add_host(&databases);

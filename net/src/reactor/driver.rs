@@ -16,9 +16,9 @@ use super::listener::{ACCEPTS_MAX, Listener};
 use super::lookups::Lookups;
 use super::shortage::explained;
 use super::sockets::{BACKLOG, Stream, Streams};
-use super::{ADMIN_LISTENER, LISTENER, WAKER};
+use super::{ADMIN_LISTENER, LISTENER, RunError, WAKER};
 use crate::metrics::LoopMetrics;
-use crate::{Backend, Input, Node, Output, Peer, Registry, Service, Time};
+use crate::{Backend, Failure, Input, Node, Output, Peer, Registry, Service, Time};
 
 const EVENTS_MAX: usize = 1024;
 /// Sockets read in one turn.
@@ -85,11 +85,11 @@ impl<S: Service> Driver<S> {
 
     /// Runs until the node is drained, which begins once `drain` is set and the poll is woken, and gives the
     /// service back.
-    pub(super) fn run(mut self, drain: &AtomicBool) -> io::Result<S> {
+    pub(super) fn run(mut self, drain: &AtomicBool) -> Result<S, RunError> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut phase = Phase::Running;
         let mut now = self.clock.now();
-        self.end_turn(now);
+        self.end_turn(now)?;
         loop {
             let before_poll = self.clock.now();
             self.metrics.turn_ends(now, before_poll);
@@ -111,7 +111,7 @@ impl<S: Service> Driver<S> {
             }
             self.read_streams(now);
             phase = self.next_phase(phase, now, drain);
-            self.end_turn(now);
+            self.end_turn(now)?;
             if let Phase::Draining { until } = phase {
                 if self.node.is_drained() && !self.is_needed() {
                     return Ok(self.node.into_service());
@@ -158,12 +158,13 @@ impl<S: Service> Driver<S> {
         Some(next.since(now))
     }
 
-    fn end_turn(&mut self, now: Time) {
+    fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         self.node.handle_timeout(now);
-        self.node.end_turn(now);
+        self.node.end_turn(now)?;
         while let Some(output) = self.node.poll_output() {
             self.carry_out(now, output);
         }
+        Ok(())
     }
 
     fn handle_event(&mut self, now: Time, event: &Event) {
@@ -203,8 +204,8 @@ impl<S: Service> Driver<S> {
         let Some(mut listener) = self.listener.take() else {
             return;
         };
-        for stream in listener.accept(now) {
-            if let Some(conn) = self.node.accept(now) {
+        for (stream, address) in listener.accept(now) {
+            if let Some(conn) = self.node.accept(now, address) {
                 self.add(now, stream, Peer::Session(conn));
             }
         }
@@ -226,7 +227,7 @@ impl<S: Service> Driver<S> {
         let Some(mut listener) = self.admin.take() else {
             return;
         };
-        for stream in listener.accept(now) {
+        for (stream, _) in listener.accept(now) {
             if let Some(conn) = self.node.accept_admin(now) {
                 self.add(now, stream, Peer::Admin(conn));
             }

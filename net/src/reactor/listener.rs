@@ -42,17 +42,17 @@ impl Listener {
         self.accept_at
     }
 
-    /// The connections that wait, a bounded number of them.
-    pub(super) fn accept(&mut self, now: Time) -> impl Iterator<Item = TcpStream> {
+    /// The connections that wait, a bounded number of them, each with the address that it comes from.
+    pub(super) fn accept(&mut self, now: Time) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
         // If it is reached, more may be waiting, and no further edge would say so.
         self.accept_at = Some(now);
         (0..ACCEPTS_MAX).map_while(move |_| self.accept_one(now))
     }
 
-    fn accept_one(&mut self, now: Time) -> Option<TcpStream> {
+    fn accept_one(&mut self, now: Time) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.socket.accept() {
-                Ok((stream, _)) => return Some(stream),
+                Ok(accepted) => return Some(accepted),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.accept_at = self.check_recovery(now);
                     return None;

@@ -1,12 +1,13 @@
 //! [`Host`]: an address of the simulated network, and the node that runs there, if one does.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::HostId;
 use super::connection::Side;
-use crate::{Conn, Input, Node, Output, Peer, Service, Time};
+use crate::{Conn, Failure, Input, Node, Output, Peer, Service, Time};
 
 pub(super) struct Host {
     pub(super) node: Option<Box<dyn Machine>>,
@@ -21,6 +22,8 @@ pub(super) struct Host {
     pub(super) connecting: BTreeMap<usize, u64>,
     pub(super) woken: Arc<AtomicBool>,
     pub(super) timer_at: Option<Time>,
+    /// Why the last service could not go on, if nobody has asked.
+    pub(super) failure: Option<Failure>,
 }
 
 impl Host {
@@ -34,6 +37,7 @@ impl Host {
             connecting: BTreeMap::new(),
             woken: Arc::new(AtomicBool::new(false)),
             timer_at: None,
+            failure: None,
         }
     }
 
@@ -55,16 +59,16 @@ impl Host {
     }
 
     /// A connection comes in. `None`: it is refused.
-    pub(super) fn accept(&mut self, now: Time) -> Option<Conn> {
-        self.node.as_mut().filter(|_| self.listening)?.accept(now)
+    pub(super) fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
+        self.node.as_mut().filter(|_| self.listening)?.accept(now, address)
     }
 }
 
 /// What a driver needs of a node, whatever its service is.
 pub(super) trait Machine {
-    fn accept(&mut self, now: Time) -> Option<Conn>;
+    fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn>;
     fn handle_input(&mut self, now: Time, input: Input<'_>);
-    fn end_turn(&mut self, now: Time);
+    fn end_turn(&mut self, now: Time) -> Result<(), Failure>;
     fn poll_output(&mut self) -> Option<Output>;
     fn poll_timeout(&self) -> Option<Time>;
     fn outbox(&self, peer: Peer) -> &[u8];
@@ -72,17 +76,17 @@ pub(super) trait Machine {
 }
 
 impl<S: Service> Machine for Node<S> {
-    fn accept(&mut self, now: Time) -> Option<Conn> {
-        Node::accept(self, now)
+    fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
+        Node::accept(self, now, address)
     }
 
     fn handle_input(&mut self, now: Time, input: Input<'_>) {
         Node::handle_input(self, now, input);
     }
 
-    fn end_turn(&mut self, now: Time) {
+    fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         Node::handle_timeout(self, now);
-        Node::end_turn(self, now);
+        Node::end_turn(self, now)
     }
 
     fn poll_output(&mut self) -> Option<Output> {

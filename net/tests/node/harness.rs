@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) enum Seen {
     Reject(Conn, Reject),
     Reply(usize, Result<String, Lost>),
     Closed(Conn),
+    Timer,
     Drain,
 }
 
@@ -25,6 +27,7 @@ enum Act {
     Send(Conn, String),
     Close(Conn),
     Call(Backend, Call, String, Time),
+    Fail(&'static str),
 }
 
 #[derive(Default)]
@@ -45,7 +48,7 @@ struct Notes {
 pub(crate) struct Puppet(Rc<RefCell<Notes>>);
 
 impl Service for Puppet {
-    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let mut notes = self.0.borrow_mut();
         let seen = match event {
             Event::Line(conn, line) => {
@@ -60,6 +63,7 @@ impl Service for Puppet {
             }
             Event::Reply(Call(call), reply) => Seen::Reply(call, reply.map(text)),
             Event::Closed(conn) => Seen::Closed(conn),
+            Event::Timer => Seen::Timer,
             Event::Drain => Seen::Drain,
             Event::Up(_) => return notes.changes.push("up".into()),
             Event::Down(_, reason) => return notes.changes.push(reason.into()),
@@ -71,6 +75,7 @@ impl Service for Puppet {
                         Act::Call(backend, call, line, deadline) => {
                             out.call(backend, call, line.as_bytes(), deadline);
                         }
+                        Act::Fail(error) => out.fail(error),
                     }
                 }
                 return;
@@ -147,7 +152,7 @@ impl World {
     }
 
     pub(crate) fn accept(&mut self) -> Conn {
-        self.node.accept(self.now).expect("there is room for it")
+        self.node.accept(self.now, CLIENT).expect("there is room for it")
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) {
@@ -169,7 +174,7 @@ impl World {
     /// Ends the turn and carries out what the node asks for.
     pub(crate) fn turn(&mut self) -> Vec<Output> {
         self.node.handle_timeout(self.now);
-        self.node.end_turn(self.now);
+        self.node.end_turn(self.now).expect("the service goes on");
         let mut outputs = Vec::new();
         while let Some(output) = self.node.poll_output() {
             if let Output::Transmit(peer) = output {
@@ -178,6 +183,12 @@ impl World {
             outputs.push(output);
         }
         outputs
+    }
+
+    /// Ends the turn and carries nothing out; returns why the service cannot go on, if it cannot.
+    pub(crate) fn end(&mut self) -> Option<String> {
+        self.node.handle_timeout(self.now);
+        self.node.end_turn(self.now).err().map(|failure| failure.to_string())
     }
 
     /// Turns until the node waits for the world.
@@ -219,6 +230,12 @@ impl World {
         self.act(Act::Call(Backend(0), Call(call), line.into(), deadline))
     }
 
+    /// The service says that it cannot go on, before the turn ends.
+    pub(crate) fn fail(&mut self, error: &'static str) {
+        self.notes.borrow_mut().acts.push(Act::Fail(error));
+        self.input(Input::Wake);
+    }
+
     pub(crate) fn set_busy(&mut self, busy: bool) {
         self.notes.borrow_mut().busy = busy;
     }
@@ -258,6 +275,9 @@ impl World {
 
 /// The connection to the first backend.
 pub(crate) const LINK: Peer = Peer::Link(0);
+
+/// Where all clients connect from.
+pub(crate) const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 50_000);
 
 /// Long enough for any call of a test that is not about deadlines.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3600);

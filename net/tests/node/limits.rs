@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use net::{Input, Limits, Output, Peer, Reject};
 
-use crate::harness::{SECOND, Seen, World, line};
+use crate::harness::{CLIENT, SECOND, Seen, World, line};
 
 fn limits() -> Limits {
     Limits {
@@ -167,7 +167,7 @@ fn a_session_too_many_is_told_so_and_then_dropped() {
     assert_eq!(world.taken(Peer::Session(three)), "rejected\n");
     assert!(outputs.contains(&Output::Finish(Peer::Session(three))), "{outputs:?}");
 
-    let refused = (0..1000).map_while(|_| world.node.accept(world.now));
+    let refused = (0..1000).map_while(|_| world.node.accept(world.now, CLIENT));
     let refused = refused.count();
     assert!(refused < 100, "{refused} were told, the rest not even that");
 

@@ -292,7 +292,7 @@ fn every_call_comes_back_exactly_once() {
 struct Stubborn(Vec<Lost>);
 
 impl Service for Stubborn {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, Err(why)) = event {
             self.0.push(why);
             assert!(self.0.len() < 1000, "the turn does not end");
@@ -312,7 +312,7 @@ fn a_service_that_calls_again_at_once_does_not_keep_the_turn_from_ending() {
     node.handle_input(now, Input::Wake);
     for _ in 0..10 {
         node.handle_timeout(now);
-        node.end_turn(now);
+        node.end_turn(now).expect("the service goes on");
         let next = node.poll_timeout().expect("a call is overdue");
         assert!(next <= now, "the next turn comes at once");
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod drain;
+mod failure;
 mod framing;
 mod greetings;
 mod harness;

@@ -1,8 +1,12 @@
 //! Sessions: the order of replies, backpressure, bounded turns, half-close, generations.
 
-use net::{Input, Limits, Output, Peer};
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
 
-use crate::harness::{Seen, World, line};
+use net::{Conn, Event, Input, Limits, Node, Out, Output, Peer, Service, Time};
+
+use crate::harness::{CLIENT, Seen, World, line};
 
 fn limits(in_flight_max: usize) -> Limits {
     Limits { in_flight_max, ..Limits::default() }
@@ -219,6 +223,50 @@ fn a_session_that_the_service_closes_is_answered_lingers_and_discards() {
     assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
     world.input(Input::Finished(peer));
     assert_eq!(world.turn(), [Output::Close(peer)]);
+}
+
+/// Tells each client where it connects from, and remembers those who have asked.
+#[derive(Default)]
+struct Mirror(Rc<RefCell<Vec<Conn>>>);
+
+impl Service for Mirror {
+    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
+        match event {
+            Event::Line(conn, _) => {
+                self.0.borrow_mut().push(conn);
+                let address = out.peer_address(conn).expect("it is there");
+                out.send(conn, address.to_string().as_bytes());
+            }
+            Event::Closed(conn) => assert_eq!(out.peer_address(conn), None, "it is gone"),
+            _ => {
+                let asked = self.0.borrow();
+                let known: Vec<_> = asked.iter().map(|conn| out.peer_address(*conn)).collect();
+                assert_eq!(known, [None, Some(CLIENT)], "the newer one in the slot is another");
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_service_knows_where_each_client_connects_from_until_it_is_gone() {
+    let now = Time::from_millis(1_000_000);
+    let mut node = Node::new(Mirror::default(), Limits::default(), 0);
+    let ask = |node: &mut Node<Mirror>, address: SocketAddr| {
+        let conn = node.accept(now, address).expect("there is room");
+        node.handle_input(now, Input::Received(Peer::Session(conn), b"where?\n"));
+        node.end_turn(now).expect("the service goes on");
+        assert_eq!(node.outbox(Peer::Session(conn)), format!("{address}\n").as_bytes());
+        conn
+    };
+    let first = ask(&mut node, "[2001:db8::1]:6000".parse().expect("an address"));
+    node.handle_input(now, Input::Failed(Peer::Session(first)));
+    let second = ask(&mut node, CLIENT);
+    assert_eq!(first.slot(), second.slot(), "the test needs the slot reused");
+    node.handle_input(now, Input::Wake);
 }
 
 #[test]

@@ -19,7 +19,7 @@ struct Relay {
 }
 
 impl Service for Relay {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 let patience = match line {
@@ -107,7 +107,7 @@ fn a_backend_that_ends_while_it_is_being_connected_to_is_noticed() {
     let mut wait = Some(wait);
     // The service keeps the reactor from polling while the backend accepts, speaks and ends, so that the
     // reactor learns of all that at once.
-    let service = move |_: Time, event: Event<'_>, _: &mut Out| {
+    let service = move |_: Time, event: Event<'_>, _: &mut Out<'_>| {
         if let (Event::Wake, Some(wait)) = (event, wait.take()) {
             wait.recv_timeout(PATIENCE).expect("the test lets it go on");
         }

@@ -1,11 +1,11 @@
 //! Reactors on threads of their own, on free ports, and a client.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use net::reactor::{Handle, Reactor};
+use net::reactor::{Handle, Reactor, RunError};
 use net::{Conn, Event, Limits, Out, Service, Time};
 
 /// No test waits this long unless it fails.
@@ -15,7 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) handle: Handle,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    thread: Option<JoinHandle<Result<(), RunError>>>,
 }
 
 impl Server {
@@ -51,10 +51,15 @@ impl Server {
 
     /// Waits for the reactor to return.
     pub(crate) fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let result = thread.join().expect("the reactor does not panic");
-            result.expect("the reactor runs");
+        if self.thread.is_some() {
+            self.result().expect("the reactor runs");
         }
+    }
+
+    /// Waits for the reactor to return, whatever it returns.
+    pub(crate) fn result(&mut self) -> Result<(), RunError> {
+        let thread = self.thread.take().expect("nobody has waited for it");
+        thread.join().expect("the reactor does not panic")
     }
 }
 
@@ -117,7 +122,7 @@ impl Client {
 pub(crate) struct Echo;
 
 impl Service for Echo {
-    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => out.send(conn, line),
             Event::Reject(conn, reject) => out.send(conn, format!("{reject:?}").as_bytes()),
@@ -133,8 +138,8 @@ impl Service for Echo {
 /// What a test's service does, as a function.
 pub(crate) struct Handler<F>(pub(crate) F);
 
-impl<F: FnMut(Time, Event<'_>, &mut Out)> Service for Handler<F> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+impl<F: FnMut(Time, Event<'_>, &mut Out<'_>)> Service for Handler<F> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         (self.0)(now, event, out);
     }
 

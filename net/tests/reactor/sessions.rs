@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use net::reactor::Reactor;
+use net::reactor::{Reactor, RunError};
 use net::{Event, Limits, Out, ThreadWorker, Time, Work, Worker};
 use socket2::SockRef;
 
@@ -39,7 +39,7 @@ fn a_client_that_does_not_read_holds_up_only_itself_and_loses_nothing() {
     const REPLY_BYTES: usize = 100_000;
     let delivered = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&delivered);
-    let long_reply = move |_: Time, event: Event<'_>, out: &mut Out| {
+    let long_reply = move |_: Time, event: Event<'_>, out: &mut Out<'_>| {
         if let Event::Line(conn, line) = event {
             if line == b"ping" {
                 return out.send(conn, b"pong");
@@ -98,7 +98,7 @@ fn a_session_too_many_is_told_so() {
 #[test]
 fn connections_that_are_dropped_or_reset_are_forgotten() {
     let (closed_out, closed) = channel();
-    let service = move |_: Time, event: Event<'_>, out: &mut Out| match event {
+    let service = move |_: Time, event: Event<'_>, out: &mut Out<'_>| match event {
         Event::Line(conn, line) => out.send(conn, line),
         Event::Closed(_) => closed_out.send(()).expect("the test listens"),
         _ => {}
@@ -140,7 +140,7 @@ impl Work for Gate {
 fn gated(gate: Receiver<()>) -> Server {
     let make = move |handle: &net::reactor::Handle| {
         let (mut worker, _) = ThreadWorker::spawn("gate", Gate(gate), handle.waker()).expect("a thread");
-        Handler(move |_: Time, event: Event<'_>, out: &mut Out| match event {
+        Handler(move |_: Time, event: Event<'_>, out: &mut Out<'_>| match event {
             Event::Line(conn, b"slow") => worker.submit((conn, b"slow".to_vec())),
             Event::Line(conn, line) => out.send(conn, line),
             Event::Wake => {
@@ -184,13 +184,71 @@ fn a_drain_closes_what_is_idle_answers_what_is_in_flight_and_ends() {
 }
 
 #[test]
+fn a_service_that_cannot_go_on_ends_its_reactor_without_another_word() {
+    let service = |_: Time, event: Event<'_>, out: &mut Out<'_>| {
+        if let Event::Line(conn, line) = event {
+            out.send(conn, line);
+            if line == b"fail" {
+                out.fail("the disk is gone");
+            }
+        }
+    };
+    let mut server = Server::start(move |_| Handler(service), Limits::default(), &[]);
+    let (mut witness, mut culprit) = (Client::connect(server.addr), Client::connect(server.addr));
+    assert_eq!(witness.ask("hello"), "hello");
+    culprit.send("fail\n");
+    match server.result() {
+        Err(RunError::Service(error)) => assert_eq!(error.to_string(), "the disk is gone"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(culprit.rest(), "", "the reply was given and never sent");
+    assert_eq!(witness.rest(), "");
+    TcpStream::connect(server.addr).expect_err("nobody listens");
+}
+
+#[test]
+fn a_service_learns_where_its_clients_connect_from() {
+    let service = |_: Time, event: Event<'_>, out: &mut Out<'_>| {
+        if let Event::Line(conn, _) = event {
+            let address = out.peer_address(conn).expect("it is there");
+            out.send(conn, address.to_string().as_bytes());
+        }
+    };
+    let server = Server::start(move |_| Handler(service), Limits::default(), &[]);
+    for _ in 0..3 {
+        let mut client = Client::connect(server.addr);
+        let address = client.stream().local_addr().expect("it is connected");
+        assert_eq!(client.ask("where?"), address.to_string());
+    }
+}
+
+#[test]
+fn a_service_is_woken_at_the_time_that_it_asked_for_though_nothing_else_happens() {
+    let (woken_out, woken) = channel();
+    let start = Instant::now();
+    let service = move |now: Time, event: Event<'_>, out: &mut Out<'_>| match event {
+        Event::Line(conn, line) => {
+            out.wake_at(Some(now + Duration::from_millis(50)));
+            out.send(conn, line);
+        }
+        Event::Timer => woken_out.send(start.elapsed()).expect("the test listens"),
+        _ => {}
+    };
+    let server = Server::start(|_| Handler(service), Limits::default(), &[]);
+    let asked_after = start.elapsed();
+    assert_eq!(Client::connect(server.addr).ask("later"), "later");
+    let woken_after = woken.recv_timeout(PATIENCE).expect("it is woken");
+    assert!(woken_after >= asked_after + Duration::from_millis(50), "{asked_after:?}, {woken_after:?}");
+}
+
+#[test]
 fn a_set_of_reactors_shares_one_address() {
     let set = Reactor::bind_set("127.0.0.1:0", 3).expect("a free port");
     let servers: Vec<_> = set
         .into_iter()
         .enumerate()
         .map(|(number, reactor)| {
-            let name = move |_: Time, event: Event<'_>, out: &mut Out| {
+            let name = move |_: Time, event: Event<'_>, out: &mut Out<'_>| {
                 if let Event::Line(conn, _) = event {
                     out.send(conn, number.to_string().as_bytes());
                 }

@@ -77,8 +77,8 @@ pub(crate) trait Domain {
     /// is counted anew for it.
     fn holdings(&self) -> impl Iterator<Item = usize>;
 
-    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do, if nothing
-    /// happens before.
+    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
+    /// a turn then.
     fn end_turn(&mut self, _now: Time) -> Option<Time> {
         None
     }
@@ -178,7 +178,7 @@ impl<D: Domain> Database<D> {
 
     /// Carries out the request of a line that was delivered `at` this time, or queues it behind what it must not
     /// overtake.
-    fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out) {
+    fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out<'_>) {
         let request = Request::parse(line);
         if !may_run::<D>(queue, &request) {
             queue.push_back(Pending::Request { line: line.into(), at });
@@ -228,7 +228,14 @@ impl<D: Domain> Database<D> {
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
-    fn reply(&mut self, conn: Conn, queue: &mut Queue, group: u64, answer: Option<Answer>, out: &mut Out) {
+    fn reply(
+        &mut self,
+        conn: Conn,
+        queue: &mut Queue,
+        group: u64,
+        answer: Option<Answer>,
+        out: &mut Out<'_>,
+    ) {
         if group <= self.durable && queue.is_empty() {
             out.send(conn, &self.line);
             self.count(answer, out);
@@ -238,7 +245,7 @@ impl<D: Domain> Database<D> {
     }
 
     /// Takes note of a reply that has left.
-    fn count(&mut self, answer: Option<Answer>, out: &mut Out) {
+    fn count(&mut self, answer: Option<Answer>, out: &mut Out<'_>) {
         if let Some(Answer { started, error }) = answer {
             self.requests.answered(started, error, out);
         }
@@ -250,7 +257,7 @@ impl<D: Domain> Database<D> {
     }
 
     /// Takes what the workers have finished, and releases what waited for it.
-    fn poll_workers(&mut self, now: Time, out: &mut Out) {
+    fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
         while let Some(number) = self.store.poll() {
             assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
             self.count_commit(now, number);
@@ -304,7 +311,7 @@ impl<D: Domain> Database<D> {
     }
 
     /// Sends the replies of a connection that may leave, and carries out the requests that waited for them.
-    fn release(&mut self, now: Time, conn: Conn, out: &mut Out) {
+    fn release(&mut self, now: Time, conn: Conn, out: &mut Out<'_>) {
         let mut queue = Queue::new();
         for pending in self.queues.remove(&conn).into_iter().flatten() {
             match pending {
@@ -327,7 +334,7 @@ impl<D: Domain> Database<D> {
 }
 
 impl<D: Domain> Service for Database<D> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
@@ -345,6 +352,8 @@ impl<D: Domain> Service for Database<D> {
             Event::Closed(conn) => {
                 self.queues.remove(&conn);
             }
+            // What it was asked for is done at the end of the turn, as in any other.
+            Event::Timer => {}
             Event::Drain => self.domain.drain(now),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
@@ -352,7 +361,7 @@ impl<D: Domain> Service for Database<D> {
 
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
     /// committed the groups before.
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         let wake_at = self.domain.end_turn(now);
         out.wake_at(wake_at);
         if self.domain.is_dirty() {

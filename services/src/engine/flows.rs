@@ -144,7 +144,7 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    fn start(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out) {
+    fn start(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out<'_>) {
         let request = match Request::parse(line) {
             Ok(request) => request,
             Err(malformed) => {
@@ -166,7 +166,7 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out) {
+    fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out<'_>) {
         let mut parked = self.parked.remove(key);
         self.count_calls(parked.call.lane, |calls| calls - 1);
         let reply = match result {
@@ -188,7 +188,7 @@ impl<F: Flow> Frontend<F> {
     }
 
     /// Takes a step of a request; `reply` is what the step may relay.
-    fn take(&mut self, asked: Asked, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out) {
+    fn take(&mut self, asked: Asked, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
         match step {
             Step::Call(call, _)
                 if call.lane == Lane::CustomerPasswords
@@ -221,7 +221,7 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    fn call(&mut self, mut parked: Parked<F>, out: &mut Out) {
+    fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
         self.last_number += 1;
         parked.number = self.last_number;
         let Parked { call, number, deadline, .. } = &parked;
@@ -233,12 +233,12 @@ impl<F: Flow> Frontend<F> {
         out.call(Backend(lane as usize), Call(key), &self.line, deadline);
     }
 
-    fn fail(&mut self, asked: &Asked, error: &Error, out: &mut Out) {
+    fn fail(&mut self, asked: &Asked, error: &Error, out: &mut Out<'_>) {
         self.refuse(asked.conn, &asked.id, error, out);
         self.requests.answered(asked.started, Some(error.code), out);
     }
 
-    fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out) {
+    fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out<'_>) {
         self.line.clear();
         envelope::encode_error(&mut self.line, id, error);
         out.send(conn, &self.line);
@@ -265,7 +265,7 @@ fn begin<F: Flow>(place: Option<usize>, api: &str, fields: Fields<'_>) -> Result
 }
 
 impl<F: Flow> Service for Frontend<F> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
             Event::Line(conn, line) => self.start(now, conn, line, out),
             Event::Reply(Call(key), result) => self.resume(now, key, result, out),
@@ -277,7 +277,7 @@ impl<F: Flow> Service for Frontend<F> {
             Event::Down(Backend(lane), reason) => {
                 self.databases.lane_is_down(now, Lane::ALL[lane], reason);
             }
-            Event::Wake | Event::Drain => {}
+            Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 

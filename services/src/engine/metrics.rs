@@ -123,7 +123,7 @@ impl Requests {
     }
 
     /// Takes note of an answer; `error` is its code, if it is one.
-    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &mut Out) {
+    pub(crate) fn answered(&mut self, started: Started, error: Option<Code>, out: &mut Out<'_>) {
         let ApiNumber(api) = started.api;
         let counts = &self.metrics.counts[usize::from(api)];
         error.map_or(&counts.ok, |code| &counts.errors[code as usize]).add(1);

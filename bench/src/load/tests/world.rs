@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use net::reactor::Reactor;
-use net::{Input, Limits, Node, Output, Peer};
+use net::{Backend, Input, Limits, Node, Output, Peer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -38,7 +38,7 @@ type ChooseDelay = Box<dyn Fn(usize, usize) -> Duration>;
 /// A run that has not begun.
 pub(super) struct Run {
     clients: Vec<Client>,
-    volume: Volume,
+    workload: Workload,
     relay: Option<[usize; Api::COUNT]>,
     /// Matches of the search before the run.
     pub(super) matches: u64,
@@ -94,10 +94,10 @@ fn clients(role: Role, mix: &str, count: usize) -> Vec<Client> {
 }
 
 impl Run {
-    pub(super) fn new(clients: Vec<Client>, volume: Volume) -> Self {
+    pub(super) fn new(clients: Vec<Client>, workload: Workload) -> Self {
         Self {
             clients,
-            volume,
+            workload,
             relay: None,
             matches: MATCHES,
             answer: Box::new(|_, _, _| Answer::Right),
@@ -114,7 +114,7 @@ impl Run {
 
     /// Carries it out.
     pub(super) fn finish(self) -> Done {
-        let Self { clients, volume, relay, matches, answer, delay, after_replies, after } = self;
+        let Self { clients, workload, relay, matches, answer, delay, after_replies, after } = self;
         let shared = Rc::new(RefCell::new(Shared::default()));
         let mut observer = Watch { shared: Rc::clone(&shared), after_replies, after };
         let pacer = Box::new(Pacer(Rc::clone(&shared)));
@@ -122,7 +122,7 @@ impl Run {
         let reactor = Reactor::without_listener().expect("the system has a poll to give");
         let (count, sellers) =
             (clients.len(), clients.iter().filter(|client| client.setup().len() == 4).count());
-        let mut load = Load::new(clients, matches, volume, pacer, &mut observer, reactor.handle());
+        let mut load = Load::new(clients, matches, workload, pacer, &mut observer, reactor.handle());
         if let Some(reply_bytes) = relay {
             load = load.for_relay(reply_bytes);
         }
@@ -201,17 +201,13 @@ struct World<'a> {
 
 impl World<'_> {
     fn run(mut self) -> Done {
-        let (mut now, mut told_stages) = (START, 0);
+        let mut now = START;
         loop {
             self.turn(now);
             if self.node.is_drained() {
                 break;
             }
-            let soon = now + Duration::from_nanos(1);
-            // Who is told of a stage has the reactor woken; `Handle` reaches no test.
-            let stages = self.shared.borrow().stages.len();
-            let told = stages > std::mem::replace(&mut told_stages, stages);
-            now = if told { soon } else { self.next_moment().max(soon) };
+            now = self.next_moment().max(now + Duration::from_nanos(1));
             assert!(now < START + END, "the run does not end");
             self.shared.borrow_mut().elapsed = now.since(START);
             self.happen(now);
@@ -227,7 +223,7 @@ impl World<'_> {
 
     fn turn(&mut self, now: Time) {
         self.node.handle_timeout(now);
-        self.node.end_turn(now);
+        self.node.end_turn(now).expect("the load goes on");
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Connect(Backend(link)) if self.gone[link] => {

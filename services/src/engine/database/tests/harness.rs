@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::iter;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::engine::metrics::Holding;
 use crate::engine::table::Table;
 
 const START: Time = Time::from_millis(1_000_000);
+/// Where all clients connect from.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 /// What [`Api::Ponder`] takes of a turn.
 pub(super) const PONDERING: Duration = Duration::from_millis(20);
@@ -178,7 +181,7 @@ impl Harness {
     }
 
     pub(super) fn connect(&mut self) -> Conn {
-        self.node.accept(self.now.get()).expect("there is room")
+        self.node.accept(self.now.get(), CLIENT).expect("there is room")
     }
 
     /// The client's connection breaks.
@@ -204,7 +207,7 @@ impl Harness {
     }
 
     pub(super) fn end_turn(&mut self) {
-        self.node.end_turn(self.now.get());
+        self.node.end_turn(self.now.get()).expect("the service goes on");
     }
 
     /// A turn in which nothing happens but a wake.

@@ -1,6 +1,7 @@
 //! A frontend on a node whose clock and connections the tests drive by hand.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::frontend::seller::Seller;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 const GREETING: &str = r#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
+
+/// Where all clients connect from.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 /// A session ID of the right form.
 pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
@@ -46,7 +50,7 @@ impl<F: Flow> Harness<F> {
         let frontend = Frontend::new(Deadlines::default(), &lanes);
         let mut node = Node::registered(frontend, Limits::default(), lanes.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
-        let client = node.accept(now).expect("there is room");
+        let client = node.accept(now, CLIENT).expect("there is room");
         let (numbers, lines) = Default::default();
         let mut harness = Self { node, registry, numbers, lines, now, client };
         harness.end_turn();
@@ -56,7 +60,7 @@ impl<F: Flow> Harness<F> {
 
     /// Lets another client connect, which asks from now on.
     pub(super) fn connect(&mut self) -> Conn {
-        self.client = self.node.accept(self.now).expect("there is room");
+        self.client = self.node.accept(self.now, CLIENT).expect("there is room");
         self.client
     }
 
@@ -196,7 +200,7 @@ impl<F: Flow> Harness<F> {
 
     fn end_turn(&mut self) {
         self.node.handle_timeout(self.now);
-        self.node.end_turn(self.now);
+        self.node.end_turn(self.now).expect("the service goes on");
         while let Some(output) = self.node.poll_output() {
             // Lanes are made and mended by the tests alone.
             assert!(!matches!(output, Output::Finish(_)), "nobody is turned away");

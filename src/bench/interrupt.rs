@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bench::Interrupt;
 
 use super::INTERRUPTED;
-use crate::stop::StopSignals;
+use crate::process::stop::StopSignals;
 
-/// So many requests are met by patience.
-const PATIENT_MAX: u32 = 2;
+/// So many requests to end are followed in order; the next one ends the process at once.
+const ORDERLY_MAX: u32 = 2;
 
-/// Signals that are turned into requests to end.
-pub(super) struct SignalWatch {
+/// Turns each signal into a request to end.
+pub(super) struct InterruptOnSignal {
     pub(super) interrupt: Arc<Interrupt>,
     measured: Arc<AtomicBool>,
 }
 
-impl SignalWatch {
+impl InterruptOnSignal {
     /// Catches the signals from now on.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl SignalWatch {
         let watch = Self { interrupt: Arc::default(), measured: Arc::default() };
         let (interrupt, measured) = (Arc::clone(&watch.interrupt), Arc::clone(&watch.measured));
         StopSignals::catch()?.watch(move |_, _| {
-            if interrupt.ask() > PATIENT_MAX || measured.load(Ordering::Relaxed) {
+            if interrupt.ask() > ORDERLY_MAX || measured.load(Ordering::Relaxed) {
                 process::exit(i32::from(INTERRUPTED));
             }
         })?;

@@ -1,19 +1,24 @@
-//! [`Out`]: a node's connections, as a service sees them: it sends, closes and calls. No syscalls, no clock.
+//! [`Connections`]: all connections of a node, and what follows a change of one of them. No syscalls, no clock.
 
+use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use slab::Slab;
 
-use crate::buffer::Transmit;
+use crate::buffer::{Transmit, after_write};
+use crate::event::{Backend, Call, Conn, Failure, Reject};
+use crate::io::{Output, Peer};
+use crate::limits::Limits;
 use crate::link::Link;
 use crate::metrics::LoopMetrics;
 use crate::session::{Expiry, Session, State};
+use crate::time::Time;
 use crate::timers::Timers;
-use crate::{Backend, Call, Conn, Limits, Output, Peer, Reject, Time};
 
-/// The connections of a node: what a service answers through.
-pub struct Out {
+/// The connections of a node, and what is to be done about them: by its driver (`outputs`), and by the node itself,
+/// which is to tell its service.
+pub(crate) struct Connections {
     pub(crate) now: Time,
     /// Where the driver takes the time from. Without it, time stands still within a turn.
     pub(crate) clock: Option<Box<dyn Fn() -> Time>>,
@@ -21,7 +26,7 @@ pub struct Out {
     pub(crate) sessions: Slab<Session>,
     pub(crate) links: Vec<Link>,
     pub(crate) timers: Timers<Peer>,
-    /// When the service wants a turn, whatever happens.
+    /// When the service wants to be told that it is this time.
     pub(crate) wake_at: Option<Time>,
     /// Sessions that hold lines which may be delivered. Edge-triggered polling does not report bytes that
     /// were read already, so nothing else would come back to them.
@@ -33,21 +38,17 @@ pub struct Out {
     pub(crate) closed: VecDeque<Conn>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
+    /// Why the service cannot go on, if that is so. It is told of nothing more then.
+    pub(crate) failure: Option<Failure>,
     pub(crate) metrics: Arc<LoopMetrics>,
     /// While the node drains: until when it goes on with sessions that are in use.
     grace_until: Option<Time>,
     generation: u32,
 }
 
-impl Out {
-    /// Sends a line, without its end, to a client: the answer to one line of its. Dropped if the client
-    /// is gone.
-    pub fn send(&mut self, conn: Conn, line: &[u8]) {
-        self.send_vectored(conn, &[line]);
-    }
-
-    /// Sends a line that lies in several parts.
-    pub fn send_vectored(&mut self, conn: Conn, parts: &[&[u8]]) {
+impl Connections {
+    /// Answers one line of a client. Dropped if the client is gone.
+    pub(crate) fn send(&mut self, conn: Conn, parts: &[&[u8]]) {
         let now = self.now;
         let Some(session) = self.session(conn) else {
             return;
@@ -64,16 +65,15 @@ impl Out {
     }
 
     /// Delivers no further line of this client, and closes the connection once everything owed is sent.
-    pub fn close(&mut self, conn: Conn) {
+    pub(crate) fn close(&mut self, conn: Conn) {
         if let Some(session) = self.session(conn) {
             session.close();
             self.settle(conn, false);
         }
     }
 
-    /// Sends a line, without its end, to a backend. Exactly one [`Event::Reply`](crate::Event::Reply) with
-    /// the number of the call follows, at the deadline at the latest, and not before this returns.
-    pub fn call(&mut self, backend: Backend, call: Call, line: &[u8], deadline: Time) {
+    /// Hands a call to its link. If that has no room for it, the node is to say so.
+    pub(crate) fn call(&mut self, backend: Backend, call: Call, line: &[u8], deadline: Time) {
         let Backend(number) = backend;
         let link = &mut self.links[number];
         match link.call(self.now, call, line, deadline, &self.limits) {
@@ -85,22 +85,10 @@ impl Out {
         }
     }
 
-    /// The time of the turn, as far as it is known to have come.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// The time as it is by now, from which the turn goes on. For what follows work that may have taken long: a turn
-    /// does not know by itself how long it has lasted.
-    pub fn read_clock(&mut self) -> Time {
+    /// The time as it is by now, from which the turn goes on.
+    pub(crate) fn read_clock(&mut self) -> Time {
         let now = self.clock.as_ref().map_or(self.now, |clock| clock());
         self.advance(now)
-    }
-
-    /// Asks for a turn at this time, in place of the time that was asked for before. It ends with
-    /// [`Service::end_turn`](crate::Service::end_turn) like any other, and need not begin with an event.
-    pub fn wake_at(&mut self, at: Option<Time>) {
-        self.wake_at = at;
     }
 
     /// Lets the turn go on at `now`, or where it is if it has come further.
@@ -109,9 +97,9 @@ impl Out {
         self.now
     }
 
-    /// The limits of the node.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// Ends everything. What waits to be sent stays where it is.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
     }
 
     /// Delivers no further line of this client, lets the service say why once it has answered the earlier
@@ -138,15 +126,16 @@ impl Out {
             rejected: VecDeque::new(),
             closed: VecDeque::new(),
             refused_calls: Vec::new(),
+            failure: None,
             metrics: Arc::default(),
             grace_until: None,
             generation: 0,
         }
     }
 
-    pub(crate) fn open_session(&mut self) -> Conn {
+    pub(crate) fn open_session(&mut self, address: SocketAddr) -> Conn {
         self.generation = self.generation.wrapping_add(1);
-        let slot = self.sessions.insert(Session::new(self.generation, &self.limits));
+        let slot = self.sessions.insert(Session::new(self.generation, address, &self.limits));
         self.count_sessions();
         Conn {
             slot: u32::try_from(slot).expect("connections_max fits in 32 bits"),
@@ -157,6 +146,11 @@ impl Out {
     pub(crate) fn session(&mut self, conn: Conn) -> Option<&mut Session> {
         let session = self.sessions.get_mut(conn.slot())?;
         (session.generation == conn.generation).then_some(session)
+    }
+
+    pub(crate) fn peer_address(&self, conn: Conn) -> Option<SocketAddr> {
+        let session = self.sessions.get(conn.slot())?;
+        (session.generation == conn.generation).then_some(session.address)
     }
 
     /// The session, if its next line may be delivered.
@@ -283,6 +277,11 @@ impl Out {
         self.arm_link(link);
     }
 
+    /// The oldest call of a link is answered.
+    pub(crate) fn answered(&mut self, link: usize) {
+        self.links[link].answered(&self.limits);
+    }
+
     /// Ends every session as soon as it is not in use, and all that still are when the grace is over as soon as what
     /// is in flight is answered.
     pub(crate) fn drain(&mut self) {
@@ -315,8 +314,4 @@ impl Out {
             self.outputs.push_back(Output::Transmit(Peer::Link(number)));
         }
     }
-}
-
-pub(crate) fn after_write(all_taken: bool) -> Transmit {
-    if all_taken { Transmit::Idle } else { Transmit::Blocked }
 }

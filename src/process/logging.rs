@@ -30,13 +30,13 @@ pub(crate) fn init(level: LevelFilter) -> Result<(), SetLoggerError> {
     }));
     let logger = SimpleLogger::new().with_level(level).with_utc_timestamps();
     log::set_max_level(logger.max_level());
-    log::set_boxed_logger(Box::new(Forgiving(logger)))
+    log::set_boxed_logger(Box::new(BestEffort(logger)))
 }
 
 /// A logger whose lines are dropped if they cannot be written.
-struct Forgiving(SimpleLogger);
+struct BestEffort(SimpleLogger);
 
-impl Log for Forgiving {
+impl Log for BestEffort {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.0.enabled(metadata)
     }

@@ -4,9 +4,9 @@ use bench::results::Results;
 use bench::{Growth, show};
 use serde::Serialize;
 
-use super::outputs::Shown;
+use super::outputs::Render;
 
-impl Shown for Results {
+impl Render for Results {
     fn is_empty(&self) -> bool {
         self.scenarios.is_empty()
     }
@@ -37,7 +37,7 @@ impl Shown for Results {
     }
 }
 
-impl Shown for Growth {
+impl Render for Growth {
     fn is_empty(&self) -> bool {
         self.catalogues.is_empty() && self.idle.is_empty()
     }

@@ -1,5 +1,5 @@
-//! Services that put a marketplace into a state rather than measure it: [`Fill`] registers items, [`Crowd`] holds
-//! connections that do nothing.
+//! Services that put a marketplace into a state rather than measure it: [`CatalogueFill`] registers items,
+//! [`IdleConnections`] holds connections that do nothing.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,10 +19,10 @@ const CATEGORIES: u64 = 10;
 /// Words that names are made of, beside those that all have: about as many as an educated person knows.
 const WORDS: u64 = 20_011;
 /// Connections that are made at the same time.
-const GREETINGS_MAX: usize = 256;
+const CONNECTING_MAX: usize = 256;
 
 /// Registers items at `db_product`, its only backend. It ends early where one cannot be registered.
-pub(crate) struct Fill<'a> {
+pub(crate) struct CatalogueFill<'a> {
     items: u64,
     begun: u64,
     ended: u64,
@@ -33,13 +33,13 @@ pub(crate) struct Fill<'a> {
     reactor: Handle,
 }
 
-impl<'a> Fill<'a> {
+impl<'a> CatalogueFill<'a> {
     /// The reactor is drained when so many items are registered, or once it is interrupted.
     pub(crate) fn new(items: u64, interrupt: &'a Interrupt, reactor: Handle) -> Self {
         Self { items, begun: 0, ended: 0, failures: 0, line: Vec::new(), interrupt, reactor }
     }
 
-    fn register_next(&mut self, now: Time, out: &mut Out) {
+    fn register_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         self.line.clear();
@@ -58,8 +58,8 @@ impl<'a> Fill<'a> {
     }
 }
 
-impl Service for Fill<'_> {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+impl Service for CatalogueFill<'_> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         if let Event::Reply(_, reply) = event {
             self.ended += 1;
             let registered = reply.is_ok_and(|line| line.starts_with(OK_START));
@@ -70,7 +70,7 @@ impl Service for Fill<'_> {
         }
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while self.begun < self.items.min(FILLS_MAX) {
             self.register_next(now, out);
         }
@@ -86,47 +86,47 @@ impl Service for Fill<'_> {
 
 const OK_START: &[u8] = br#"{"type":"Response","request_id":1,"ok":true,"#;
 
-/// What each connection of a crowd asks for once.
+/// What each idle connection asks for once.
 const CALL: &[u8] =
     br#"{"request_id":1,"api":"SearchItemsForSale","data":{"category":1,"keywords":["book"]}}"#;
 
 /// Makes one call over each of its connections, and then keeps silent.
-pub(crate) struct Crowd {
+pub(crate) struct IdleConnections {
     size: usize,
     begun: usize,
-    greeted: usize,
+    connected: usize,
     /// `None`: a connection was turned away, so all will never stand.
-    gathered: Option<Sender<()>>,
+    ready: Option<Sender<()>>,
 }
 
-impl Crowd {
+impl IdleConnections {
     /// What is received says that all connections stand and were answered. If the other end is gone, they never will.
     pub(crate) fn new(size: usize) -> (Self, Receiver<()>) {
-        let (gathered, gathered_in) = channel();
-        (Self { size, begun: 0, greeted: 0, gathered: Some(gathered) }, gathered_in)
+        let (ready, ready_in) = channel();
+        (Self { size, begun: 0, connected: 0, ready: Some(ready) }, ready_in)
     }
 
-    fn greet_next(&mut self, now: Time, out: &mut Out) {
+    fn connect_next(&mut self, now: Time, out: &mut Out<'_>) {
         let number = self.begun;
         self.begun += 1;
         out.call(Backend(number), Call(number), CALL, now + CALL_TIMEOUT);
     }
 
-    fn tell_when_gathered(&self) {
-        if let Some(gathered) = self.gathered.as_ref().filter(|_| self.greeted == self.size) {
+    fn report_when_ready(&self) {
+        if let Some(ready) = self.ready.as_ref().filter(|_| self.connected == self.size) {
             // Whoever no longer waits for it does not need it.
-            let _ = gathered.send(());
+            let _ = ready.send(());
         }
     }
 }
 
-impl Service for Crowd {
-    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out) {
+impl Service for IdleConnections {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         let Event::Reply(call, reply) = event else { return };
         match reply {
             Ok(line) if line.starts_with(OK_START) => {}
             Ok(_) => {
-                self.gathered = None;
+                self.ready = None;
                 return;
             }
             // The connection was not made in time; it is tried again.
@@ -135,19 +135,19 @@ impl Service for Crowd {
                 return;
             }
         }
-        self.greeted += 1;
+        self.connected += 1;
         if self.begun < self.size {
-            self.greet_next(now, out);
+            self.connect_next(now, out);
         }
-        self.tell_when_gathered();
+        self.report_when_ready();
     }
 
-    fn end_turn(&mut self, now: Time, out: &mut Out) {
-        while self.begun < self.size.min(GREETINGS_MAX) {
-            self.greet_next(now, out);
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        while self.begun < self.size.min(CONNECTING_MAX) {
+            self.connect_next(now, out);
         }
         if self.size == 0 {
-            self.tell_when_gathered();
+            self.report_when_ready();
         }
     }
 

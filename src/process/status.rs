@@ -11,17 +11,19 @@ use procfs::process::Process as Proc;
 use rustix::process::{Resource, getrlimit};
 use sd_notify::NotifyState;
 
+use crate::service::Service;
+
 /// The label that tells the metrics of the four services apart. Whoever scrapes gives labels, too, and `service` is
 /// among those that are common.
 const SERVICE_LABEL: &str = "marketplace_service";
 
 /// A registry of the process's metrics, with those in it that all its reactors share. `data` is where a database keeps
 /// its files.
-pub(crate) fn registry(service: &str, data: &Path) -> Arc<Registry> {
+pub(crate) fn registry(service: Service, data: &Path) -> Arc<Registry> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start_nanos = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
-    let registry = Arc::new(Registry::labelled("marketplace", SERVICE_LABEL, service.to_owned()));
-    registry.add(Arc::new(Process { start_nanos, files: services::files(service, data) }));
+    let registry = Arc::new(Registry::labelled("marketplace", SERVICE_LABEL, service.name().to_owned()));
+    registry.add(Arc::new(Process { start_nanos, files: services::files(service.name(), data) }));
     registry
 }
 

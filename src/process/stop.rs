@@ -6,10 +6,13 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use net::spawn_thread;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+
+use super::signals::CaughtSignals;
+
+/// The signals that ask a process to end.
+pub(crate) const STOP_SIGNALS: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
 
 /// Signals that come so soon after the first are the same stop. A little less than the second after which somebody is
 /// taken to have lost patience, because the first one may have been noticed late.
@@ -24,18 +27,17 @@ pub(crate) enum Stop {
     AtOnce,
 }
 
-/// Signals that are caught and that nobody has looked at yet.
-pub(crate) struct StopSignals(Signals);
+/// Requests to end that are caught, and those of them that nobody has looked at yet.
+pub(crate) struct StopSignals(CaughtSignals);
 
 impl StopSignals {
-    /// Catches SIGTERM, SIGINT and SIGHUP from now on. SIGHUP stays ignored if it was when the process was started, as
-    /// by `nohup`.
+    /// Catches [`STOP_SIGNALS`] from now on. SIGHUP stays ignored if it was when the process was started, as by `nohup`.
     ///
     /// # Errors
     /// The system refuses.
     pub(crate) fn catch() -> io::Result<Self> {
-        let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-        Signals::new([SIGTERM, SIGINT].into_iter().chain(hangup)).map(Self)
+        let signals = STOP_SIGNALS.into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(SIGHUP));
+        CaughtSignals::catch(signals).map(Self)
     }
 
     /// Has a thread tell `on_stop` of each request from now on, those that were caught before with them, and of the
@@ -44,16 +46,14 @@ impl StopSignals {
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn watch(self, mut on_stop: impl FnMut(Stop, i32) + Send + 'static) -> io::Result<()> {
-        let Self(mut signals) = self;
-        let watch = move || {
-            let mut first_at = None;
-            for signal in signals.forever() {
-                if let Some(stop) = meaning(&mut first_at, Instant::now()) {
-                    on_stop(stop, signal);
-                }
+        let Self(signals) = self;
+        let mut first_at = None;
+        let watch = signals.watch(move |signal| {
+            if let Some(stop) = meaning(&mut first_at, Instant::now()) {
+                on_stop(stop, signal);
             }
-        };
-        spawn_thread("signals", watch).map(drop)
+        });
+        watch.map(drop)
     }
 }
 

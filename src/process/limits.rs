@@ -1,11 +1,13 @@
-//! The descriptors that the process may have open (`RLIMIT_NOFILE`): what a service needs to live is set aside, and
-//! clients share the rest. It opens nothing itself.
+//! The limit of the system on this process, the descriptors that it may have open (`RLIMIT_NOFILE`): what a service
+//! needs to live is set aside, and clients share the rest. It opens nothing itself.
 
 use std::fs;
 
 use net::Limits;
 use net::reactor::Reactor;
 use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::service::Service;
 
 /// The standard streams, and what signals come through: open where the system does not tell what is.
 const OPEN_AT_START: usize = 6;
@@ -44,7 +46,7 @@ pub(crate) fn raise_descriptor_limit() {
 ///
 /// # Errors
 /// It has not even room for one client.
-pub(crate) fn fit_connections(service: &str, limits: &mut Limits, needs: Needs) -> Result<(), String> {
+pub(crate) fn fit_connections(service: Service, limits: &mut Limits, needs: Needs) -> Result<(), String> {
     let Some(available) = getrlimit(Resource::Nofile).current else { return Ok(()) };
     // Reading the folder opens it.
     let open =

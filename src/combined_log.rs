@@ -2,7 +2,7 @@
 //!
 //! No process waits for whoever reads it: lines that are not taken in time are dropped, and their number is told.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -10,84 +10,70 @@ use std::time::Duration;
 
 use net::spawn_thread;
 
+use crate::service::Service;
+
 /// Lines that wait to be written.
 const LINES_MAX: usize = 1024;
-/// A line that is longer is passed on in pieces of this length.
-const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Names are padded to the length of the longest one.
-const NAME_CHARS: usize = "server_seller".len();
+const NAME_CHARS: usize = Service::ServerSeller.name().len();
 /// How long lines are waited for at the end.
 const FINISH_MAX: Duration = Duration::from_secs(1);
 
 /// Where lines are handed in.
-pub(crate) struct LogLines {
-    lines: Lines,
+pub(crate) struct CombinedLog {
+    queue: Queue,
     /// Disconnected once the last line is written.
     written: Receiver<()>,
 }
 
 /// The way to the thread that writes.
 #[derive(Clone)]
-struct Lines {
-    queue: SyncSender<Vec<u8>>,
+struct Queue {
+    lines: SyncSender<Vec<u8>>,
     dropped: Arc<AtomicU64>,
 }
 
-impl LogLines {
+impl CombinedLog {
     /// Has a thread write to `out`, with one write for each line.
     ///
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (queue, waiting) = sync_channel(LINES_MAX);
+        let (lines, waiting) = sync_channel(LINES_MAX);
         let (written_out, written) = channel();
         let dropped = Arc::new(AtomicU64::new(0));
-        let lines = Lines { queue, dropped: Arc::clone(&dropped) };
+        let queue = Queue { lines, dropped: Arc::clone(&dropped) };
         spawn_thread("log", move || {
             write(out, &waiting, &dropped);
             drop(written_out);
         })?;
-        Ok(Self { lines, written })
+        Ok(Self { queue, written })
     }
 
     /// Hands in a line of this process.
-    pub(crate) fn say(&self, line: &str) {
-        self.lines.push("", line.as_bytes());
+    pub(crate) fn line(&self, line: &str) {
+        self.queue.push("", line.as_bytes());
     }
 
-    /// Has a thread pass on what comes from a process, until its end. What it wrote last need not be a whole line.
-    ///
-    /// # Errors
-    /// The system has no thread to give.
-    pub(crate) fn pass_on(&self, name: &str, from: impl Read + Send + 'static) -> io::Result<()> {
-        let (lines, prefix) = (self.lines.clone(), format!("{name:NAME_CHARS$} | "));
-        spawn_thread(name, move || read(from, |line| lines.push(&prefix, line))).map(drop)
+    /// Where lines of another process are handed in, without their ends.
+    pub(crate) fn writer(&self, name: &str) -> impl FnMut(&[u8]) + Send + use<> {
+        let (queue, prefix) = (self.queue.clone(), format!("{name:NAME_CHARS$} | "));
+        move |line| queue.push(&prefix, line)
     }
 
     /// Waits until all is written, once the processes have ended, but not for ever.
     pub(crate) fn finish(self) {
-        drop(self.lines);
+        drop(self.queue);
         // Nothing is sent, so it ends in an error either way.
         let _ = self.written.recv_timeout(FINISH_MAX);
     }
 }
 
-impl Lines {
+impl Queue {
     fn push(&self, prefix: &str, line: &[u8]) {
-        if self.queue.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
+        if self.lines.try_send([prefix.as_bytes(), line, b"\n"].concat()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Shows each line, without its end, to `show`.
-fn read(from: impl Read, mut show: impl FnMut(&[u8])) {
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    // A pipe that cannot be read has ended, too.
-    while let Ok(1..) = from.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line) {
-        show(line.strip_suffix(b"\n").unwrap_or(&line));
-        line.clear();
     }
 }
 
@@ -107,6 +93,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::child::read_lines;
 
     /// Notes each write, and waits before the first one until it may.
     struct Out {
@@ -128,17 +115,17 @@ mod tests {
         }
     }
 
-    fn log(gate: Option<Receiver<()>>) -> (LogLines, Arc<Mutex<Vec<String>>>) {
+    fn log(gate: Option<Receiver<()>>) -> (CombinedLog, Arc<Mutex<Vec<String>>>) {
         let writes = Arc::default();
-        (LogLines::start(Out { writes: Arc::clone(&writes), gate }).unwrap(), writes)
+        (CombinedLog::start(Out { writes: Arc::clone(&writes), gate }).unwrap(), writes)
     }
 
     #[test]
     fn each_line_is_written_at_once_under_its_name() {
         let (log, writes) = log(None);
-        log.pass_on("db_product", &b"one\n\nno end"[..]).unwrap();
-        log.pass_on("server_seller", &b"two\n"[..]).unwrap();
-        log.say("error: three");
+        read_lines(&b"one\n\nno end"[..], log.writer("db_product"));
+        read_lines(&b"two\n"[..], log.writer("server_seller"));
+        log.line("error: three");
         log.finish();
         let mut writes = writes.lock().unwrap().clone();
         writes.sort();
@@ -153,19 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_passed_on_in_pieces() {
-        let mut pieces = Vec::new();
-        let line = [b'x'; 2 * LINE_BYTES_MAX + 1];
-        read(&line[..], |piece| pieces.push(piece.len()));
-        assert_eq!(pieces, [LINE_BYTES_MAX, LINE_BYTES_MAX, 1]);
-    }
-
-    #[test]
     fn nobody_waits_for_a_reader_that_does_not_read() {
         let (open, gate) = channel();
         let (log, writes) = log(Some(gate));
         let lines = 2 * LINES_MAX;
-        (0..lines).for_each(|n| log.say(&n.to_string()));
+        (0..lines).for_each(|n| log.line(&n.to_string()));
         open.send(()).unwrap();
         log.finish();
         let writes = writes.lock().unwrap();
