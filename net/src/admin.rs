@@ -1,4 +1,4 @@
-//! [`Admin`]: the HTTP connections through which a process is watched. They are sessions beside those of clients: no
+//! [`Admin`]: the HTTP connections through which a process is watched. They stand beside those of clients: no
 //! system calls, no clock. Each asks once, is answered, and ends; all of it within one deadline.
 //!
 //! | path | says |
@@ -13,31 +13,27 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use slab::Slab;
-
 use self::http::{Head, Response};
-use crate::buffer::{Outbox, Transmit, after_write};
+use crate::channel::Channel;
 use crate::event::Conn;
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
 use crate::metrics::Registry;
+use crate::slots::Slots;
 use crate::time::Time;
+use crate::timers::Timers;
 
 /// The HTTP connections of a node.
 pub(crate) struct Admin {
     registry: Arc<Registry>,
-    connections: Slab<Connection>,
-    generation: u32,
+    connections: Slots<Connection>,
     is_draining: bool,
 }
 
 struct Connection {
-    generation: u32,
     state: State,
-    /// What arrived of the request's head.
-    head: Vec<u8>,
-    outbox: Outbox,
-    transmit: Transmit,
+    /// What has arrived is the request's head, or a part of it.
+    channel: Channel,
     /// The client has shut its side.
     peer_finished: bool,
 }
@@ -53,32 +49,39 @@ enum State {
 
 impl Admin {
     pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, connections: Slab::new(), generation: 0, is_draining: false }
+        Self { registry, connections: Slots::new(), is_draining: false }
     }
 
-    /// Takes a new connection. `None`: drop it, there are too many. The node is to call [`Admin::close`] when the
-    /// connection's time is over.
-    pub(crate) fn open(&mut self, limits: &Limits) -> Option<Conn> {
+    /// Takes a new connection, which is to be forgotten when its only deadline comes. `None`: there are too many.
+    pub(crate) fn open(&mut self, now: Time, limits: &Limits, timers: &mut Timers<Peer>) -> Option<Conn> {
         if self.connections.len() >= limits.admin_connections_max {
             return None;
         }
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        let slot = self.connections.insert(Connection {
-            generation,
-            state: State::Asking,
-            head: Vec::new(),
-            outbox: Outbox::new(0),
-            transmit: Transmit::Idle,
-            peer_finished: false,
-        });
-        Some(Conn { slot: u32::try_from(slot).expect("the maximum fits in 32 bits"), generation })
+        let channel = Channel::new(0);
+        let conn =
+            self.connections.insert(Connection { state: State::Asking, channel, peer_finished: false });
+        let channel = &mut self.connections.get_mut(conn)?.channel;
+        channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
+        Some(conn)
     }
 
     pub(crate) fn drain(&mut self) {
         self.is_draining = true;
     }
 
+    pub(crate) fn channel(&self, conn: Conn) -> Option<&Channel> {
+        self.connections.get(conn).map(|connection| &connection.channel)
+    }
+
+    pub(crate) fn channel_mut(&mut self, conn: Conn) -> Option<&mut Channel> {
+        self.connections.get_mut(conn).map(|connection| &mut connection.channel)
+    }
+
+    pub(crate) fn wants_read(&self, conn: Conn) -> bool {
+        self.connections.get(conn).is_some_and(|connection| !connection.peer_finished)
+    }
+
+    /// Answers a request once its head is whole.
     pub(crate) fn received(
         &mut self,
         now: Time,
@@ -87,81 +90,61 @@ impl Admin {
         limits: &Limits,
         outputs: &mut VecDeque<Output>,
     ) {
-        let Some(connection) = self.connection(conn).filter(|connection| connection.state == State::Asking)
-        else {
+        let is_asking = |connection: &&mut Connection| connection.state == State::Asking;
+        let Some(connection) = self.connections.get_mut(conn).filter(is_asking) else {
             return;
         };
-        let room = limits.admin_request_bytes_max - connection.head.len();
-        connection.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let head = mem::take(&mut connection.head);
-        let (response, with_body) = match http::parse(&head) {
-            Some(Ok(head)) => (self.answer(now, &head), head.method != "HEAD"),
-            Some(Err(refusal)) => (refusal, true),
-            None if head.len() >= limits.admin_request_bytes_max => (Response::TOO_LONG, true),
-            None => {
-                self.connections[conn.slot()].head = head;
-                return;
-            }
+        let mut head = mem::take(&mut connection.channel.lines);
+        let room = limits.admin_request_bytes_max - head.len();
+        head.push(&bytes[..bytes.len().min(room)]);
+        let answer = match http::parse(head.bytes()) {
+            Some(Ok(head)) => Some((self.answer(now, &head), head.method != "HEAD")),
+            Some(Err(refusal)) => Some((refusal, true)),
+            None if head.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
+            None => None,
         };
-        let connection = &mut self.connections[conn.slot()];
-        connection.state = State::Answered;
-        connection.outbox.append(response.encode(with_body).as_bytes());
-        connection.transmit = Transmit::Queued;
-        outputs.push_back(Output::Transmit(Peer::Admin(conn)));
+        let connection = self.connections.get_mut(conn).expect("it was there");
+        match answer {
+            None => connection.channel.lines = head,
+            Some((response, with_body)) => {
+                connection.state = State::Answered;
+                if connection.channel.send(response.encode(with_body).as_bytes()) {
+                    outputs.push_back(Output::Transmit(Peer::Admin(conn)));
+                }
+            }
+        }
     }
 
-    pub(crate) fn sent(&mut self, conn: Conn, count: usize, outputs: &mut VecDeque<Output>) {
-        let Some(connection) = self.connection(conn) else {
+    /// Follows up on a write: once the response has left, the connection ends as soon as the client agrees.
+    pub(crate) fn settle(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.outbox.advance(count);
-        connection.transmit = after_write(connection.outbox.is_empty());
-        if !connection.outbox.is_empty() {
+        if connection.state != State::Answered || !connection.channel.unsent().is_empty() {
             return;
         }
         if connection.peer_finished {
-            return self.close(conn, outputs);
+            return self.forget(conn, outputs);
         }
         connection.state = State::Lingering;
         outputs.push_back(Output::Finish(Peer::Admin(conn)));
     }
 
-    pub(crate) fn writable(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
-        if let Some(connection) = self.connection(conn)
-            && connection.transmit == Transmit::Blocked
-        {
-            connection.transmit = Transmit::Queued;
-            outputs.push_back(Output::Transmit(Peer::Admin(conn)));
-        }
-    }
-
     /// The client has shut its side. If it asked before, it is still answered.
     pub(crate) fn peer_finished(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
-        if let Some(connection) = self.connection(conn) {
+        if let Some(connection) = self.connections.get_mut(conn) {
             connection.peer_finished = true;
             if connection.state != State::Answered {
-                self.close(conn, outputs);
+                self.forget(conn, outputs);
             }
         }
     }
 
-    /// Forgets a connection at once, if it is still there.
-    pub(crate) fn close(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
-        if self.connection(conn).is_some() {
-            self.connections.remove(conn.slot());
+    /// Closes a connection at once, if it is still there.
+    pub(crate) fn forget(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
+        if self.connections.remove(conn).is_some() {
             outputs.push_back(Output::Close(Peer::Admin(conn)));
         }
-    }
-
-    pub(crate) fn outbox(&self, conn: Conn) -> &[u8] {
-        match self.connections.get(conn.slot()) {
-            Some(connection) if connection.generation == conn.generation => connection.outbox.unsent(),
-            _ => &[],
-        }
-    }
-
-    pub(crate) fn wants_read(&mut self, conn: Conn) -> bool {
-        self.connection(conn).is_some_and(|connection| !connection.peer_finished)
     }
 
     fn answer(&self, now: Time, head: &Head<'_>) -> Response {
@@ -177,11 +160,6 @@ impl Admin {
             "/metrics" => Response::metrics(self.registry.text()),
             _ => Response::new("404 Not Found", "there are /livez, /readyz and /metrics\n"),
         }
-    }
-
-    fn connection(&mut self, conn: Conn) -> Option<&mut Connection> {
-        let connection = self.connections.get_mut(conn.slot())?;
-        (connection.generation == conn.generation).then_some(connection)
     }
 }
 

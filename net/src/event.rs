@@ -12,7 +12,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// The slot in the node's table of sessions: small, dense, and reused after the connection
+    /// The slot in the node's table of connections: small, dense, and reused after the connection
     /// is gone. A service may index its own state of a connection by it.
     pub fn slot(self) -> usize {
         self.slot as usize
@@ -42,7 +42,7 @@ pub enum Lost {
 /// Why the node turns a connection away. The node closes it once the service's answer has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// As many sessions as the limit allows are open.
+    /// As many connections as the limit allows are open.
     ConnectionsMax(usize),
     /// A line is longer than so many bytes: where the next one begins is unknown.
     LineTooLong(usize),

@@ -6,7 +6,7 @@ use crate::event::{Backend, Conn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// A client.
-    Session(Conn),
+    Client(Conn),
     /// A backend, by its number.
     Link(usize),
     /// Somebody who asks over HTTP how the process is.

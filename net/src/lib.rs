@@ -1,4 +1,4 @@
-//! The event loop: sessions of clients, links to backends, timers and limits, for services that
+//! The event loop: connections of clients, links to backends, timers and limits, for services that
 //! exchange lines over TCP, and the HTTP side through which they are watched.
 //!
 //! A service is a state machine without side effects of its own ([`Service`]). A [`Node`] puts
@@ -11,7 +11,8 @@
 #![forbid(unsafe_code)]
 
 mod admin;
-mod buffer;
+mod channel;
+mod connection;
 mod connections;
 mod event;
 mod foreign;
@@ -21,10 +22,11 @@ mod lines;
 mod link;
 mod metrics;
 mod node;
+mod outbox;
 pub mod reactor;
 mod service;
-mod session;
 pub mod sim;
+mod slots;
 mod time;
 mod timers;
 mod worker;

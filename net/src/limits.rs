@@ -5,22 +5,22 @@ use std::time::Duration;
 /// The maximum of every queue and buffer of a node, and how long it is patient.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open sessions. A further connection is rejected.
+    /// Open connections of clients. A further one is rejected.
     pub connections_max: usize,
-    /// Connections beyond the maximum of sessions that may be told so at the same time; further ones are
+    /// Connections beyond that maximum that may be told so at the same time; further ones are
     /// dropped without a word.
     pub refusals_max: usize,
     /// Bytes of a request line, without its end.
     pub line_bytes_max: usize,
-    /// Lines of a session that were delivered and not answered. With 1, the requests of a session are
+    /// Lines of a client that were delivered and not answered. With 1, the requests of a client are
     /// carried out strictly one after another.
     pub in_flight_max: usize,
-    /// Bytes that wait for a client; a session that holds more delivers no further line.
+    /// Bytes that wait for a client; one that leaves more unread has no further line delivered.
     pub outbox_bytes_max: usize,
-    /// Bytes of memory that each of the two buffers of a session keeps once it is empty: little where there are many
+    /// Bytes of memory that each of the two buffers of a connection keeps once it is empty: little where there are many
     /// idle clients, much where a few are always busy.
     pub retained_bytes_max: usize,
-    /// Lines of one session that are delivered in one turn.
+    /// Lines of one client that are delivered in one turn.
     pub lines_per_turn_max: usize,
     /// Calls that a link has in flight or waiting.
     pub calls_max: usize,

@@ -57,6 +57,11 @@ impl LineBuffer {
         }
     }
 
+    /// What is buffered, as it arrived.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
     /// What is buffered from the next line on that is not empty, whole or not.
     pub(crate) fn peek(&mut self) -> &[u8] {
         while let [b'\n', ..] | [b'\r', b'\n', ..] = &self.bytes[self.start..] {

@@ -8,12 +8,10 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::buffer::{Outbox, Transmit};
+use crate::channel::Channel;
 use crate::event::{Call, Lost};
 use crate::limits::Limits;
-use crate::lines::LineBuffer;
 use crate::time::Time;
-use crate::timers::Alarm;
 
 /// Memory that a buffer of a link keeps once it is empty. There are few links, and they are busy.
 const RETAINED_BYTES_MAX: usize = 256 * 1024;
@@ -81,10 +79,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Link {
     state: State,
-    pub(crate) lines: LineBuffer,
-    pub(crate) outbox: Outbox,
-    pub(crate) transmit: Transmit,
-    pub(crate) alarm: Alarm,
+    pub(crate) channel: Channel,
     in_flight: VecDeque<InFlight>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -102,10 +97,7 @@ impl Link {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             state: State::Down { retry_at: Time::default() },
-            lines: LineBuffer::new(RETAINED_BYTES_MAX),
-            outbox: Outbox::new(RETAINED_BYTES_MAX),
-            transmit: Transmit::Idle,
-            alarm: Alarm::default(),
+            channel: Channel::new(RETAINED_BYTES_MAX),
             in_flight: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -130,7 +122,10 @@ impl Link {
         matches!(self.state, State::Down { .. })
     }
 
-    /// Takes a call: into the outbox if the connection stands, else it waits for it.
+    /// Takes a call: it leaves if the connection stands, else it waits for it. True: the driver is to be told to write.
+    ///
+    /// # Errors
+    /// There is no room for it.
     pub(crate) fn call(
         &mut self,
         now: Time,
@@ -138,47 +133,54 @@ impl Link {
         line: &[u8],
         deadline: Time,
         limits: &Limits,
-    ) -> Result<(), Lost> {
+    ) -> Result<bool, Lost> {
         let calls = self.in_flight.len() + self.waiting.len();
-        let bytes = self.outbox.len() + self.waiting_bytes;
+        let bytes = self.channel.unsent().len() + self.waiting_bytes;
         if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
             return Err(Lost::Overloaded);
         }
-        let due = if self.is_up() {
-            self.hand_over(now, call, line, deadline);
-            deadline
+        let (due, is_to_write) = if self.is_up() {
+            (deadline, self.hand_over(now, call, line, deadline))
         } else {
             let waits_until = deadline.min(now + limits.waiting_timeout);
             self.waiting_bytes += line.len();
             self.waiting.push_back(Waiting { call, waits_until, deadline, line: line.to_vec() });
-            waits_until
+            (waits_until, false)
         };
         self.earliest = Some(self.earliest.map_or(due, |at| at.min(due)));
-        Ok(())
+        Ok(is_to_write)
     }
 
-    /// The connection stands. It begins with `greeting`, a line that the backend is to answer, or is up at once.
-    pub(crate) fn connected(&mut self, now: Time, greeting: Option<&[u8]>, limits: &Limits) {
+    /// The connection stands. It begins with `greeting`, a line that the backend is to answer, or is up at once. True:
+    /// the driver is to be told to write.
+    ///
+    /// # Panics
+    /// The link has not asked for a connection.
+    #[must_use]
+    pub(crate) fn connected(&mut self, now: Time, greeting: Option<&[u8]>, limits: &Limits) -> bool {
         assert!(
             matches!(self.state, State::Connecting { .. }),
             "a driver connected a link that did not ask for it"
         );
         match greeting {
             Some(line) => {
-                self.outbox.push(line);
                 self.state = State::Greeting { give_up_at: now + limits.connect_timeout };
+                self.channel.send_line(&[line])
             }
             None => self.go_up(now),
         }
     }
 
-    /// The backend is the right one: what waited for it leaves.
-    pub(crate) fn go_up(&mut self, now: Time) {
+    /// The backend is the right one: what waited for it leaves. True: the driver is to be told to write.
+    #[must_use]
+    pub(crate) fn go_up(&mut self, now: Time) -> bool {
         self.state = State::Up;
+        let mut is_to_write = false;
         while let Some(waiting) = self.waiting.pop_front() {
-            self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
+            is_to_write |= self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
         }
         self.waiting_bytes = 0;
+        is_to_write
     }
 
     /// Something arrived: the backend is alive.
@@ -208,9 +210,7 @@ impl Link {
     pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) {
         self.state = State::Down { retry_at: now + self.backoff };
         self.backoff = (self.backoff * 2).min(limits.backoff_max);
-        self.lines.clear();
-        self.outbox.clear();
-        self.transmit = Transmit::Idle;
+        self.channel.reset();
         let calls = self.in_flight.drain(..);
         lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
     }
@@ -248,12 +248,12 @@ impl Link {
         }
     }
 
-    fn hand_over(&mut self, now: Time, call: Call, line: &[u8], deadline: Time) {
+    fn hand_over(&mut self, now: Time, call: Call, line: &[u8], deadline: Time) -> bool {
         if self.in_flight.is_empty() {
             self.silent_since = now;
         }
-        self.outbox.push(line);
         self.in_flight.push_back(InFlight { call: Some(call), deadline });
+        self.channel.send_line(&[line])
     }
 
     fn expire_calls(&mut self, now: Time, lost: &mut LostCalls) {

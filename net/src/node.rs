@@ -1,37 +1,36 @@
-//! [`Node`]: a service with its sessions, links, timers and limits. It makes no system call and reads no
+//! [`Node`]: a service with its connections, timers and limits. It makes no system call and reads no
 //! clock of its own: a driver feeds it inputs and the time, and carries out its outputs.
 //!
 //! A turn of a driver is: any number of [`Node::handle_input`], [`Node::handle_timeout`], one
 //! [`Node::end_turn`], then [`Node::poll_output`] until there is none. Once [`Node::end_turn`] returns an error, the
-//! service cannot go on: there are no more turns, and nothing that was not written yet may be written. The driver gives all of them the time at which
-//! the turn began. A service that wants to know how far it has come by now reads the driver's clock through
-//! [`Out::read_clock`]; the turn then goes on from there, so that time never goes backwards.
+//! service cannot go on: there are no more turns, and nothing that was not written yet may be written.
+//!
+//! The driver gives all of them the time at which the turn began. A service that wants to know how far it has come by
+//! now reads the driver's clock through [`Out::read_clock`]; the turn then goes on from there, so that time never goes
+//! backwards.
 
 use core::net::SocketAddr;
 use std::sync::Arc;
 use std::{iter, mem};
 
-use crate::admin::Admin;
+use crate::channel::Channel;
+use crate::connection::Connection;
 use crate::connections::Connections;
-use crate::event::{Backend, Conn, Event, Failure, Lost, Reject};
-use crate::foreign;
+use crate::event::{Backend, Conn, Event, Failure, Lost};
 use crate::io::{Input, Output, Peer};
 use crate::limits::Limits;
-use crate::link::{Action, Expected, LostCalls, Reason};
+use crate::link::{Expected, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::service::{Out, Service};
-use crate::session::{Expiry, State};
 use crate::time::Time;
-use crate::timers::Alarm;
 
-/// Sessions whose lines are delivered in one turn. The others come first in the next one.
-const SESSIONS_PER_TURN_MAX: usize = 1024;
+/// Clients whose lines are delivered in one turn. The others come first in the next one.
+const CLIENTS_PER_TURN_MAX: usize = 1024;
 
 /// A service and all its connections.
 pub struct Node<S> {
     service: S,
     connections: Connections,
-    admin: Admin,
 }
 
 impl<S: Service> Node<S> {
@@ -42,11 +41,9 @@ impl<S: Service> Node<S> {
 
     /// The same, whose metrics are found through `registry`.
     pub fn registered(service: S, limits: Limits, backends: usize, registry: Arc<Registry>) -> Self {
-        let mut connections = Connections::new(limits, backends);
-        (0..backends).for_each(|backend| connections.arm_link(backend));
-        registry.add_loop(Arc::clone(&connections.metrics));
+        let connections = Connections::new(limits, backends, Arc::clone(&registry));
         service.metrics().into_iter().for_each(|metrics| registry.add(metrics));
-        Self { service, connections, admin: Admin::new(registry) }
+        Self { service, connections }
     }
 
     /// The same node, whose service can read this clock within a turn. It is the one that the driver's own times come
@@ -69,17 +66,12 @@ impl<S: Service> Node<S> {
 
     /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so.
     pub fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
-        self.connections.advance(now);
-        let Limits { connections_max, refusals_max, .. } = self.connections.limits;
-        let full = self.connections.sessions.len() >= connections_max;
-        if self.has_failed() || self.connections.sessions.len() >= connections_max + refusals_max {
+        if self.has_failed() {
             return None;
         }
-        let conn = self.connections.open_session(address);
-        if full {
-            self.connections.reject(conn, Reject::ConnectionsMax(connections_max));
-            self.report();
-        }
+        self.connections.advance(now);
+        let conn = self.connections.open(address)?;
+        self.report();
         Some(conn)
     }
 
@@ -88,11 +80,8 @@ impl<S: Service> Node<S> {
         if self.has_failed() {
             return None;
         }
-        let conn = self.admin.open(&self.connections.limits)?;
-        // Its one deadline is never moved, so nobody needs to remember that it is armed.
-        let deadline = now + self.connections.limits.admin_timeout;
-        self.connections.timers.arm(&mut Alarm::default(), deadline, Peer::Admin(conn));
-        Some(conn)
+        let Connections { admin, limits, timers, .. } = &mut self.connections;
+        admin.open(now, limits, timers)
     }
 
     /// Lets the service react to what happened.
@@ -100,38 +89,17 @@ impl<S: Service> Node<S> {
         if self.has_failed() {
             return;
         }
-        let now = self.connections.advance(now);
+        self.connections.advance(now);
         match input {
-            Input::Received(Peer::Session(conn), bytes) => self.received(conn, bytes),
-            Input::Received(Peer::Link(link), bytes) => self.answered(link, bytes),
-            Input::Received(Peer::Admin(conn), bytes) => {
-                self.admin.received(
-                    now,
-                    conn,
-                    bytes,
-                    &self.connections.limits,
-                    &mut self.connections.outputs,
-                );
-            }
-            Input::Sent(Peer::Admin(conn), count) => {
-                self.admin.sent(conn, count, &mut self.connections.outputs)
-            }
+            Input::Received(peer, bytes) => self.received(peer, bytes),
             Input::Sent(peer, count) => self.connections.sent(peer, count),
-            Input::Writable(Peer::Admin(conn)) => self.admin.writable(conn, &mut self.connections.outputs),
             Input::Writable(peer) => self.connections.writable(peer),
-            Input::Finished(Peer::Admin(conn)) => {
-                self.admin.peer_finished(conn, &mut self.connections.outputs)
-            }
-            Input::Failed(Peer::Admin(conn)) => self.admin.close(conn, &mut self.connections.outputs),
-            Input::Finished(Peer::Session(conn)) => self.connections.peer_finished(conn),
-            Input::Failed(Peer::Session(conn)) => self.connections.close_session(conn),
-            Input::Finished(Peer::Link(link)) => self.disconnect(link, "it closed the connection"),
-            Input::Failed(Peer::Link(link)) => self.disconnect(link, "the connection broke"),
+            Input::Finished(peer) => self.finished(peer),
+            Input::Failed(peer) => self.failed(peer),
             Input::Connected(backend) => self.connected(backend),
             Input::NotConnected(Backend(link), reason) => self.disconnect(link, reason),
             Input::Wake => self.tell(Event::Wake),
             Input::Drain => {
-                self.admin.drain();
                 self.connections.drain();
                 self.tell(Event::Drain);
             }
@@ -149,27 +117,24 @@ impl<S: Service> Node<S> {
         let due: Vec<_> = iter::from_fn(|| self.connections.timers.pop_due(now)).collect();
         for (at, peer) in due {
             match peer {
-                Peer::Session(conn) => self.session_alarm(at, conn),
-                Peer::Link(link) => self.link_alarm(at, link),
-                Peer::Admin(conn) => self.admin.close(conn, &mut self.connections.outputs),
+                Peer::Client(conn) => self.connections.expire(at, conn),
+                Peer::Link(link) => self.expire_link(at, link),
+                Peer::Admin(_) => self.failed(peer),
             }
         }
         self.report();
     }
 
-    /// Goes on with the sessions that hold undelivered lines, a bounded number of lines each, and ends the
+    /// Goes on with the clients that have sent undelivered lines, a bounded number of lines each, and ends the
     /// service's turn.
     ///
     /// # Errors
     /// Why the service cannot go on. The driver ends, and writes nothing more.
     pub fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         self.connections.advance(now);
-        for _ in 0..self.connections.ready.len().min(SESSIONS_PER_TURN_MAX) {
+        for _ in 0..self.connections.ready.len().min(CLIENTS_PER_TURN_MAX) {
             let conn = self.connections.ready.pop_front().expect("counted before the loop");
-            if let Some(session) = self.connections.session(conn) {
-                session.ready = false;
-                self.deliver(conn);
-            }
+            self.deliver(conn);
         }
         for call in mem::take(&mut self.connections.refused_calls) {
             self.tell(Event::Reply(call, Err(Lost::Overloaded)));
@@ -205,31 +170,17 @@ impl<S: Service> Node<S> {
         if self.has_failed() {
             return &[];
         }
-        match peer {
-            Peer::Session(conn) => match self.connections.sessions.get(conn.slot()) {
-                Some(session) if session.generation == conn.generation => session.outbox.unsent(),
-                _ => &[],
-            },
-            Peer::Link(link) => self.connections.links[link].outbox.unsent(),
-            Peer::Admin(conn) => self.admin.outbox(conn),
-        }
+        self.connections.channel(peer).map_or(&[], Channel::unsent)
     }
 
     /// Whether the driver may read from the peer.
-    pub fn wants_read(&mut self, peer: Peer) -> bool {
-        match peer {
-            _ if self.has_failed() => false,
-            Peer::Session(conn) => self.connections.session(conn).is_some_and(|session| session.reading),
-            Peer::Link(link) => self.connections.links[link].is_connected(),
-            Peer::Admin(conn) => self.admin.wants_read(conn),
-        }
+    pub fn wants_read(&self, peer: Peer) -> bool {
+        !self.has_failed() && self.connections.wants_read(peer)
     }
 
     /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered.
     pub fn is_drained(&self) -> bool {
-        let mut sessions = self.connections.sessions.iter();
-        self.service.is_drained()
-            && sessions.all(|(_, session)| session.is_answered() && !session.takes_lines())
+        self.service.is_drained() && self.connections.clients.iter().all(Connection::is_drained)
     }
 
     /// What the driver is to tell of the loop.
@@ -248,63 +199,57 @@ impl<S: Service> Node<S> {
         }
     }
 
-    fn received(&mut self, conn: Conn, bytes: &[u8]) {
-        let Some(session) = self.connections.session(conn) else {
-            return;
-        };
-        if session.state == State::Open {
-            session.lines.push(bytes);
-            session.starved = false;
-            self.connections.settle(conn, false);
+    fn received(&mut self, peer: Peer, bytes: &[u8]) {
+        match peer {
+            Peer::Client(conn) => self.connections.received(conn, bytes),
+            Peer::Link(link) => self.answered(link, bytes),
+            Peer::Admin(conn) => {
+                let Connections { admin, now, limits, outputs, .. } = &mut self.connections;
+                admin.received(*now, conn, bytes, limits, outputs);
+            }
         }
     }
 
-    /// Delivers lines of a session until there is none, a limit is reached, or its turn is over.
+    fn finished(&mut self, peer: Peer) {
+        match peer {
+            Peer::Client(conn) => self.connections.peer_finished(conn),
+            Peer::Link(link) => self.disconnect(link, "it closed the connection"),
+            Peer::Admin(conn) => {
+                let Connections { admin, outputs, .. } = &mut self.connections;
+                admin.peer_finished(conn, outputs);
+            }
+        }
+    }
+
+    fn failed(&mut self, peer: Peer) {
+        match peer {
+            Peer::Client(conn) => self.connections.forget(conn),
+            Peer::Link(link) => self.disconnect(link, "the connection broke"),
+            Peer::Admin(conn) => {
+                let Connections { admin, outputs, .. } = &mut self.connections;
+                admin.forget(conn, outputs);
+            }
+        }
+    }
+
+    /// Delivers lines of a client until there is none, a limit is reached, or its turn is over.
     fn deliver(&mut self, conn: Conn) {
-        let Some(session) = self.connections.session(conn) else {
+        // The lines are lent out of the connection, so that the service can be given both a line and the node.
+        let Some(mut lines) = self.connections.begin_delivery(conn) else {
             return;
         };
-        // The lines are lent out of the session, so that the service can be given both a line and the node.
-        let mut lines = mem::take(&mut session.lines);
-        session.delivering = true;
         let mut rejected = None;
-        let line_bytes_max = self.connections.limits.line_bytes_max;
         for _ in 0..self.connections.limits.lines_per_turn_max {
-            let Some(session) = self.connections.deliverable(conn) else {
-                break;
-            };
-            if session.is_new
-                && let Some(protocol) = foreign::recognise(lines.peek())
-            {
-                rejected = Some(Reject::OtherProtocol(protocol));
-                break;
-            }
-            match lines.next(line_bytes_max) {
-                None => {
-                    session.starved = true;
-                    break;
-                }
-                Some(Ok(line)) => {
-                    session.line_ended();
-                    session.in_flight += 1;
-                    self.tell(Event::Line(conn, line));
-                }
-                Some(Err(_)) => {
-                    rejected = Some(Reject::LineTooLong(line_bytes_max));
+            match self.connections.next_line(conn, &mut lines) {
+                None => break,
+                Some(Ok(line)) => self.tell(Event::Line(conn, line)),
+                Some(Err(reject)) => {
+                    rejected = Some(reject);
                     break;
                 }
             }
         }
-        if let Some(session) = self.connections.session(conn) {
-            session.delivering = false;
-            if matches!(session.state, State::Open | State::HalfClosed) {
-                session.lines = lines;
-            }
-            match rejected {
-                Some(reject) => self.connections.reject(conn, reject),
-                None => self.connections.settle(conn, false),
-            }
-        }
+        self.connections.end_delivery(conn, lines, rejected);
     }
 
     fn connected(&mut self, backend: Backend) {
@@ -324,19 +269,22 @@ impl<S: Service> Node<S> {
         }
         let reply_bytes_max = limits.reply_bytes_max;
         links[link].heard(*now);
-        let mut lines = mem::take(&mut links[link].lines);
-        while let Some(line) = lines.next_of(&mut bytes, reply_bytes_max)
+        // As above, the lines are lent out.
+        let mut lines = mem::take(&mut links[link].channel.lines);
+        let mut taken = Ok(());
+        while taken.is_ok()
             && !self.has_failed()
+            && let Some(line) = lines.next_of(&mut bytes, reply_bytes_max)
         {
-            let taken = match line {
+            taken = match line {
                 Ok(line) => self.take_reply(link, line),
                 Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
             };
-            if let Err(reason) = taken {
-                return self.disconnect(link, &reason);
-            }
         }
-        self.connections.links[link].lines = lines;
+        self.connections.links[link].channel.lines = lines;
+        if let Err(reason) = taken {
+            self.disconnect(link, &reason);
+        }
     }
 
     /// Hands a line of a backend to the service, if it is what it must be.
@@ -362,39 +310,17 @@ impl<S: Service> Node<S> {
     }
 
     fn disconnect(&mut self, link: usize, reason: &str) {
-        let Connections { links, limits, now, .. } = &mut self.connections;
-        if links[link].is_down() {
-            return;
-        }
-        let (now, mut lost) = (*now, LostCalls::new());
-        links[link].disconnected(now, limits, &mut lost);
-        self.connections.outputs.push_back(Output::Close(Peer::Link(link)));
-        self.connections.arm_link(link);
-        self.tell(Event::Down(Backend(link), reason));
-        self.report_lost(lost);
-    }
-
-    fn session_alarm(&mut self, at: Time, conn: Conn) {
-        match self.connections.session_expiry(at, conn) {
-            Some(Expiry::Reject(reject)) => self.connections.reject(conn, reject),
-            Some(Expiry::Close) => self.connections.close_session(conn),
-            None => {}
+        if let Some(lost) = self.connections.disconnect(link) {
+            self.tell(Event::Down(Backend(link), reason));
+            self.report_lost(lost);
         }
     }
 
-    fn link_alarm(&mut self, at: Time, link: usize) {
-        let Connections { links, limits, now, .. } = &mut self.connections;
-        if !links[link].alarm.ring(at) {
-            return;
+    fn expire_link(&mut self, at: Time, link: usize) {
+        let (lost, reason) = self.connections.expire_link(at, link);
+        if let Some(reason) = reason {
+            self.disconnect(link, &reason);
         }
-        let mut lost = LostCalls::new();
-        let action = links[link].expire(*now, limits, &mut lost);
-        match action {
-            Some(Action::Connect) => self.connections.outputs.push_back(Output::Connect(Backend(link))),
-            Some(Action::Close(reason)) => self.disconnect(link, &reason),
-            None => {}
-        }
-        self.connections.arm_link(link);
         self.report_lost(lost);
     }
 
@@ -404,10 +330,10 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// Tells the service of sessions that were turned away and of those that are gone.
+    /// Tells the service of clients that were turned away and of those that are gone.
     fn report(&mut self) {
         while let Some((conn, reject)) = self.connections.rejected.pop_front() {
-            if self.connections.session(conn).is_some() {
+            if self.connections.clients.get(conn).is_some() {
                 self.tell(Event::Reject(conn, reject));
             }
         }

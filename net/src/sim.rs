@@ -227,10 +227,10 @@ impl Sim {
             self.input(host, Input::NotConnected(Backend(link), "nobody listens there"));
             return self.end_turn(host);
         };
-        let ends = [(host, peer), (target, Peer::Session(conn))];
+        let ends = [(host, peer), (target, Peer::Client(conn))];
         self.connections.insert(id, Connection::new(ends));
         self.hosts[host].peers.insert(peer, (id, Side::Client));
-        self.hosts[target].peers.insert(Peer::Session(conn), (id, Side::Server));
+        self.hosts[target].peers.insert(Peer::Client(conn), (id, Side::Server));
         self.input(host, Input::Connected(Backend(link)));
         self.end_turn(host);
         self.end_turn(target);

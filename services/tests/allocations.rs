@@ -55,7 +55,7 @@ impl<S: Service> Frontend<S> {
     }
 
     fn run(&mut self, request: &[u8], replies: &[String]) {
-        let client = Peer::Session(self.client);
+        let client = Peer::Client(self.client);
         self.node.handle_input(NOW, Input::Received(client, request));
         for reply in replies {
             let database = self.transmit();

@@ -206,7 +206,7 @@ impl<S: Service> Driver<S> {
         };
         for (stream, address) in listener.accept(now) {
             if let Some(conn) = self.node.accept(now, address) {
-                self.add(now, stream, Peer::Session(conn));
+                self.add(now, stream, Peer::Client(conn));
             }
         }
         self.listener = Some(listener);

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::{Conn, Peer};
 
-/// Links have the tokens from here on, HTTP connections those below from [`ADMIN`] on, sessions those from 0.
+/// Links have the tokens from here on, HTTP connections those below from [`ADMIN`] on, clients those from 0.
 const LINKS: usize = usize::MAX / 2;
 const ADMIN: usize = usize::MAX / 4;
 /// Connections that the kernel holds until they are accepted.
@@ -58,19 +58,19 @@ impl Stream {
 
 /// All streams of a reactor. Dropping a stream closes its socket.
 pub(super) struct Streams {
-    sessions: Vec<Option<Stream>>,
+    clients: Vec<Option<Stream>>,
     links: Vec<Option<Stream>>,
     admin: Vec<Option<Stream>>,
 }
 
 impl Streams {
     pub(super) fn new(links: usize) -> Self {
-        Self { sessions: Vec::new(), links: (0..links).map(|_| None).collect(), admin: Vec::new() }
+        Self { clients: Vec::new(), links: (0..links).map(|_| None).collect(), admin: Vec::new() }
     }
 
     pub(super) fn token(peer: Peer) -> Token {
         match peer {
-            Peer::Session(conn) => Token(conn.slot()),
+            Peer::Client(conn) => Token(conn.slot()),
             Peer::Link(link) => Token(LINKS + link),
             Peer::Admin(conn) => Token(ADMIN + conn.slot()),
         }
@@ -82,7 +82,7 @@ impl Streams {
         if token >= LINKS {
             return Some(Peer::Link(token - LINKS));
         }
-        let stream = if token >= ADMIN { self.admin.get(token - ADMIN) } else { self.sessions.get(token) };
+        let stream = if token >= ADMIN { self.admin.get(token - ADMIN) } else { self.clients.get(token) };
         stream?.as_ref().map(|stream| stream.peer)
     }
 
@@ -93,7 +93,7 @@ impl Streams {
 
     pub(super) fn insert(&mut self, stream: Stream) {
         match stream.peer {
-            Peer::Session(conn) => make_room(&mut self.sessions, conn),
+            Peer::Client(conn) => make_room(&mut self.clients, conn),
             Peer::Admin(conn) => make_room(&mut self.admin, conn),
             Peer::Link(_) => {}
         }
@@ -107,7 +107,7 @@ impl Streams {
 
     fn slot(&mut self, peer: Peer) -> Option<&mut Option<Stream>> {
         match peer {
-            Peer::Session(conn) => self.sessions.get_mut(conn.slot()),
+            Peer::Client(conn) => self.clients.get_mut(conn.slot()),
             Peer::Link(link) => self.links.get_mut(link),
             Peer::Admin(conn) => self.admin.get_mut(conn.slot()),
         }

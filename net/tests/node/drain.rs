@@ -10,7 +10,7 @@ use crate::harness::{SECOND, Seen, World, line};
 const QUIET: Duration = Duration::from_millis(200);
 
 fn finish(conn: Conn) -> Output {
-    Output::Finish(Peer::Session(conn))
+    Output::Finish(Peer::Client(conn))
 }
 
 fn patient() -> Limits {
@@ -35,14 +35,14 @@ fn lines_that_came_before_are_answered_and_what_is_idle_ends() {
     assert_eq!(world.seen(), [line(busy, "b")]);
     assert!(!world.node.is_drained(), "another reply is owed");
 
-    world.set_room(Peer::Session(busy), 1);
+    world.set_room(Peer::Client(busy), 1);
     world.send(busy, "B");
     world.turns();
     assert!(!world.node.is_drained(), "the reply has not left");
-    world.set_room(Peer::Session(busy), 1);
-    world.input(Input::Writable(Peer::Session(busy)));
+    world.set_room(Peer::Client(busy), 1);
+    world.input(Input::Writable(Peer::Client(busy)));
     assert!(world.turns().contains(&finish(busy)));
-    assert_eq!(world.taken(Peer::Session(busy)), "A\nB\n");
+    assert_eq!(world.taken(Peer::Client(busy)), "A\nB\n");
     assert!(world.node.is_drained());
 }
 
@@ -50,10 +50,10 @@ fn lines_that_came_before_are_answered_and_what_is_idle_ends() {
 fn lines_that_were_read_and_not_looked_at_are_answered() {
     let mut world = World::echo(Limits::default());
     let conn = world.accept();
-    world.input(Input::Received(Peer::Session(conn), b"a\nb\n"));
+    world.input(Input::Received(Peer::Client(conn), b"a\nb\n"));
     world.input(Input::Drain);
     assert!(world.turns().contains(&finish(conn)));
-    assert_eq!(world.taken(Peer::Session(conn)), "a\nb\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "a\nb\n");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn whoever_goes_on_and_on_is_ended_after_the_grace() {
     world.pass(SECOND / 2);
     assert!(!world.node.is_drained(), "what was begun is answered all the same");
     world.send(conn, "B");
-    assert_eq!(world.taken(Peer::Session(conn)), "A\nB\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "A\nB\n");
     assert_eq!(world.seen(), [], "the third line is not begun");
     assert!(world.node.is_drained());
 }
@@ -84,7 +84,7 @@ fn a_connection_is_served_until_it_has_been_quiet_for_a_while() {
     assert_eq!(world.turn(), []);
     world.pass(QUIET / 2);
     world.receive(used, "a\n");
-    assert_eq!(world.taken(Peer::Session(used)), "a\n", "what comes now is carried out");
+    assert_eq!(world.taken(Peer::Client(used)), "a\n", "what comes now is carried out");
     assert_eq!(world.pass(QUIET / 2), [finish(idle)]);
     assert!(!world.node.is_drained());
     assert_eq!(world.pass(QUIET / 2), [finish(used)]);
@@ -98,7 +98,7 @@ fn a_drain_ends_when_all_clients_have() {
     world.input(Input::Drain);
     world.turn();
     assert!(!world.node.is_drained());
-    world.input(Input::Finished(Peer::Session(conn)));
+    world.input(Input::Finished(Peer::Client(conn)));
     world.turn();
     assert!(world.node.is_drained());
 }

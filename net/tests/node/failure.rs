@@ -9,13 +9,13 @@ fn a_reply_that_was_given_and_not_written_does_not_leave() {
     let mut world = World::echo(Limits::default());
     let conn = world.accept();
     world.receive(conn, "before\n");
-    world.input(Input::Received(Peer::Session(conn), b"within\n"));
+    world.input(Input::Received(Peer::Client(conn), b"within\n"));
     world.fail("the disk is gone");
     assert_eq!(world.end().as_deref(), Some("the disk is gone"));
     assert_eq!(world.seen(), [line(conn, "before")]);
     assert_eq!(world.node.poll_output(), None);
-    assert_eq!(world.node.outbox(Peer::Session(conn)), b"");
-    assert_eq!(world.taken(Peer::Session(conn)), "before\n");
+    assert_eq!(world.node.outbox(Peer::Client(conn)), b"");
+    assert_eq!(world.taken(Peer::Client(conn)), "before\n");
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_service_that_fails_while_output_is_written_ends_with_the_next_turn_and_writ
     let mut world = World::echo(Limits::default());
     let (one, two) = (world.accept(), world.accept());
     for conn in [one, two] {
-        world.input(Input::Received(Peer::Session(conn), b"a\n"));
+        world.input(Input::Received(Peer::Client(conn), b"a\n"));
     }
     assert_eq!(world.end(), None);
     assert!(world.node.poll_output().is_some(), "the first of two");
@@ -42,7 +42,7 @@ fn whatever_happens_afterwards_nobody_is_told_and_nothing_is_asked_for() {
     world.call(1, "call", SECOND);
     world.seen();
     world.fail("the disk is gone");
-    let client = Peer::Session(conn);
+    let client = Peer::Client(conn);
     assert!(!world.node.wants_read(client) && !world.node.wants_read(LINK));
     assert!(world.node.accept(world.now, CLIENT).is_none());
     assert!(world.node.accept_admin(world.now).is_none());

@@ -14,7 +14,7 @@ fn other(conn: net::Conn, protocol: &'static str) -> Seen {
 fn another_protocol_is_told_so_once_and_nothing_of_it_is_carried_out() {
     let mut world = World::echo(Limits::default());
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     let outputs = world.receive(conn, REQUEST);
     assert_eq!(world.seen(), [other(conn, "HTTP")]);
     assert_eq!(world.taken(peer), "rejected\n");
@@ -75,7 +75,7 @@ fn a_last_line_needs_no_end() {
     for last in ["last", "last\r", "last\n", "last\r\n"] {
         let mut world = World::echo(Limits::default());
         let conn = world.accept();
-        let peer = Peer::Session(conn);
+        let peer = Peer::Client(conn);
         world.input(Input::Received(peer, format!("first\n{last}").as_bytes()));
         world.input(Input::Finished(peer));
         let outputs = world.turns();
@@ -89,7 +89,7 @@ fn a_last_line_needs_no_end() {
 fn a_last_line_without_an_end_waits_for_the_replies_before_it() {
     let mut world = World::new(Limits::default(), 0);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.receive(conn, "first\nla");
     world.receive(conn, "st");
     world.input(Input::Finished(peer));
@@ -112,7 +112,7 @@ fn a_last_line_without_an_end_is_bound_by_what_holds_for_any() {
     ] {
         let mut world = World::echo(limits.clone());
         let conn = world.accept();
-        let peer = Peer::Session(conn);
+        let peer = Peer::Client(conn);
         world.input(Input::Received(peer, last.as_bytes()));
         world.input(Input::Finished(peer));
         let outputs = world.turns();
@@ -128,7 +128,7 @@ fn nothing_left_is_no_line() {
     for nothing in ["", "\r", "\n", "\r\n\r"] {
         let mut world = World::echo(Limits::default());
         let conn = world.accept();
-        let peer = Peer::Session(conn);
+        let peer = Peer::Client(conn);
         world.input(Input::Received(peer, nothing.as_bytes()));
         world.input(Input::Finished(peer));
         assert_eq!(world.turns(), [Output::Close(peer)], "{nothing:?}");

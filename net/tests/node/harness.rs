@@ -161,7 +161,7 @@ impl World {
 
     /// Bytes of a client arrive, and the turn ends.
     pub(crate) fn receive(&mut self, conn: Conn, bytes: &str) -> Vec<Output> {
-        self.input(Input::Received(Peer::Session(conn), bytes.as_bytes()));
+        self.input(Input::Received(Peer::Client(conn), bytes.as_bytes()));
         self.turn()
     }
 

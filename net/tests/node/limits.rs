@@ -1,4 +1,4 @@
-//! Limits: lines that are too long or never end, clients that never read, too many sessions.
+//! Limits: lines that are too long or never end, clients that never read, too many connections.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ fn line_timeout() -> Reject {
 fn a_line_that_is_too_long_is_answered_and_the_connection_closed_gently() {
     let mut world = World::echo(limits());
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     let outputs = world.receive(conn, "ok\n123456789\nnever\n");
     let reject = Seen::Reject(conn, Reject::LineTooLong(8));
     assert_eq!(world.seen(), [line(conn, "ok"), reject]);
     assert_eq!(world.taken(peer), "ok\nrejected\n");
-    assert!(outputs.contains(&Output::Finish(Peer::Session(conn))), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Client(conn))), "{outputs:?}");
     assert!(!outputs.contains(&Output::Close(peer)), "not with a reset");
 
     assert!(world.node.wants_read(peer), "what comes is discarded");
@@ -60,7 +60,7 @@ fn a_rejection_does_not_overtake_the_replies_to_earlier_lines() {
     world.send(conn, "B");
     let reject = Seen::Reject(conn, Reject::LineTooLong(8));
     assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b"), reject]);
-    assert_eq!(world.taken(Peer::Session(conn)), "A\nB\nrejected\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "A\nB\nrejected\n");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_client_that_does_not_close_after_us_is_closed_in_the_end() {
     world.receive(conn, "123456789\n");
     assert_eq!(world.pass(SECOND), []);
     world.receive(conn, "still here\n");
-    assert_eq!(world.pass(SECOND), [Output::Close(Peer::Session(conn))]);
+    assert_eq!(world.pass(SECOND), [Output::Close(Peer::Client(conn))]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn half_a_line_and_then_silence_is_rejected() {
     assert_eq!(world.seen(), [line(conn, "whole")]);
     world.pass(SECOND);
     assert_eq!(world.seen(), [Seen::Reject(conn, line_timeout())]);
-    assert_eq!(world.taken(Peer::Session(conn)), "WHOLE\nrejected\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "WHOLE\nrejected\n");
 }
 
 #[test]
@@ -127,14 +127,14 @@ fn an_idle_client_may_stay() {
     let conn = world.accept();
     world.receive(conn, "a\n");
     assert_eq!(world.pass(Duration::from_secs(1_000_000)), []);
-    assert!(world.node.wants_read(Peer::Session(conn)));
+    assert!(world.node.wants_read(Peer::Client(conn)));
 }
 
 #[test]
 fn a_client_that_never_reads_is_closed() {
     let mut world = World::echo(limits());
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.set_room(peer, 0);
     world.receive(conn, "a\n");
     assert_eq!(world.pass(59 * SECOND), []);
@@ -146,7 +146,7 @@ fn a_client_that_never_reads_is_closed() {
 fn a_client_that_reads_slowly_stays() {
     let mut world = World::echo(limits());
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.set_room(peer, 0);
     world.receive(conn, "abcdef\n");
     for _ in 0..6 {
@@ -159,13 +159,13 @@ fn a_client_that_reads_slowly_stays() {
 }
 
 #[test]
-fn a_session_too_many_is_told_so_and_then_dropped() {
+fn a_connection_too_many_is_told_so_and_then_dropped() {
     let mut world = World::new(limits(), 0);
     let (one, _two, three) = (world.accept(), world.accept(), world.accept());
     let outputs = world.turn();
     assert_eq!(world.seen(), [Seen::Reject(three, Reject::ConnectionsMax(2))]);
-    assert_eq!(world.taken(Peer::Session(three)), "rejected\n");
-    assert!(outputs.contains(&Output::Finish(Peer::Session(three))), "{outputs:?}");
+    assert_eq!(world.taken(Peer::Client(three)), "rejected\n");
+    assert!(outputs.contains(&Output::Finish(Peer::Client(three))), "{outputs:?}");
 
     let refused = (0..1000).map_while(|_| world.node.accept(world.now, CLIENT));
     let refused = refused.count();
@@ -173,7 +173,7 @@ fn a_session_too_many_is_told_so_and_then_dropped() {
 
     world.turn();
     world.pass(2 * SECOND);
-    world.input(Input::Failed(Peer::Session(one)));
+    world.input(Input::Failed(Peer::Client(one)));
     world.seen();
     let four = world.accept();
     world.receive(four, "a\n");
@@ -181,7 +181,7 @@ fn a_session_too_many_is_told_so_and_then_dropped() {
 }
 
 #[test]
-fn a_session_too_many_is_told_so_after_a_long_silence() {
+fn a_connection_too_many_is_told_so_after_a_long_silence() {
     let mut world = World::new(limits(), 0);
     world.accept();
     world.accept();
@@ -189,5 +189,5 @@ fn a_session_too_many_is_told_so_after_a_long_silence() {
     world.now = world.now + 1000 * SECOND;
     let three = world.accept();
     world.turn();
-    assert_eq!(world.taken(Peer::Session(three)), "rejected\n");
+    assert_eq!(world.taken(Peer::Client(three)), "rejected\n");
 }

@@ -1,6 +1,7 @@
-//! A node driven by hand, without sockets and without a clock: what sessions, links and limits promise.
+//! A node driven by hand, without sockets and without a clock: what it promises to clients, of links and of limits.
 
 mod admin;
+mod clients;
 mod drain;
 mod failure;
 mod framing;
@@ -10,5 +11,4 @@ mod limits;
 mod links;
 mod noise;
 mod purity;
-mod sessions;
 mod time;

@@ -27,7 +27,7 @@ fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
             opened += 1;
         }
         let conn = conns[random.usize(..conns.len())];
-        let peer = Peer::Session(conn);
+        let peer = Peer::Client(conn);
         match random.u8(0..10) {
             0..6 => {
                 let bytes: Vec<u8> = (0..random.usize(0..40))
@@ -46,7 +46,7 @@ fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
             _ => world.now = world.now + SECOND / 50,
         }
         for output in world.turn() {
-            if let Output::Close(Peer::Session(gone)) = output {
+            if let Output::Close(Peer::Client(gone)) = output {
                 conns.retain(|conn| *conn != gone);
             }
         }

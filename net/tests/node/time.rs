@@ -45,7 +45,7 @@ fn a_turn_goes_on_from_the_time_that_was_read_and_never_backwards() {
     let limits = Limits { stall_timeout: 10 * SECOND, ..Limits::default() };
     let mut node = Node::new(service, limits, 0).with_clock(move || drivers_clock.get());
     let conn = node.accept(start, CLIENT).expect("there is room for it");
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     node.handle_input(start, Input::Received(peer, b"a\nb\n"));
     node.end_turn(start).expect("the service goes on");
     assert_eq!(node.poll_output(), Some(Output::Transmit(peer)));

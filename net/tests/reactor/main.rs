@@ -1,6 +1,6 @@
 //! The reactor over real sockets of this machine.
 
 mod backends;
+mod clients;
 mod harness;
 mod listeners;
-mod sessions;

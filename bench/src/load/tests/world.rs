@@ -232,7 +232,7 @@ impl World<'_> {
                 Output::Connect(backend) => self.node.handle_input(now, Input::Connected(backend)),
                 Output::Transmit(Peer::Link(link)) => self.transmit(now, link),
                 Output::Close(Peer::Link(_)) => {}
-                other => panic!("{other:?} is nothing that a node without sessions asks for"),
+                other => panic!("{other:?} is nothing that a node without clients asks for"),
             }
         }
     }

@@ -186,7 +186,7 @@ impl Harness {
 
     /// The client's connection breaks.
     pub(super) fn disconnect(&mut self, conn: Conn) {
-        self.node.handle_input(self.now.get(), Input::Failed(Peer::Session(conn)));
+        self.node.handle_input(self.now.get(), Input::Failed(Peer::Client(conn)));
         self.end_turn();
     }
 
@@ -203,7 +203,7 @@ impl Harness {
 
     pub(super) fn line(&mut self, conn: Conn, line: &str) {
         let line = format!("{line}\n");
-        self.node.handle_input(self.now.get(), Input::Received(Peer::Session(conn), line.as_bytes()));
+        self.node.handle_input(self.now.get(), Input::Received(Peer::Client(conn), line.as_bytes()));
     }
 
     pub(super) fn end_turn(&mut self) {
@@ -267,7 +267,7 @@ impl Harness {
 
     /// Takes the replies that have left for a client: each its ID, and its data or the code of its error.
     pub(super) fn replies(&mut self, conn: Conn) -> Vec<String> {
-        let peer = Peer::Session(conn);
+        let peer = Peer::Client(conn);
         while let Some(output) = self.node.poll_output() {
             assert!(!matches!(output, Output::Connect(_)), "a database calls nobody");
         }

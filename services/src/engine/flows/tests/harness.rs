@@ -70,7 +70,7 @@ impl<F: Flow> Harness<F> {
 
     /// The client's connection breaks.
     pub(super) fn disconnect(&mut self) {
-        self.input(Input::Failed(Peer::Session(self.client)));
+        self.input(Input::Failed(Peer::Client(self.client)));
     }
 
     /// Sends a request; its ID and data are JSON.
@@ -80,7 +80,7 @@ impl<F: Flow> Harness<F> {
 
     pub(super) fn ask_as(&mut self, client: Conn, id: &str, api: &str, data: &str) {
         let line = format!("{{\"request_id\":{id},\"api\":\"{api}\",\"data\":{data}}}\n");
-        self.input(Input::Received(Peer::Session(client), line.as_bytes()));
+        self.input(Input::Received(Peer::Client(client), line.as_bytes()));
     }
 
     /// Takes the calls that have left, in the order of the lanes, each with `#` in place of its number.
@@ -162,7 +162,7 @@ impl<F: Flow> Harness<F> {
     }
 
     pub(super) fn replies_to(&mut self, client: Conn) -> Vec<String> {
-        self.take(Peer::Session(client))
+        self.take(Peer::Client(client))
     }
 
     /// Takes the only reply, which must be a refusal; returns its code and its message.

@@ -13,34 +13,13 @@ pub(crate) struct Outbox {
     retained_bytes_max: usize,
 }
 
-/// Where a connection stands with writing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Transmit {
-    /// Nothing to write.
-    #[default]
-    Idle,
-    /// The driver was told to write.
-    Queued,
-    /// The socket took less than it was given; the driver says when it takes more.
-    Blocked,
-}
-
-pub(crate) fn after_write(all_taken: bool) -> Transmit {
-    if all_taken { Transmit::Idle } else { Transmit::Blocked }
-}
-
 impl Outbox {
     pub(crate) fn new(retained_bytes_max: usize) -> Self {
         Self { bytes: Vec::new(), sent: 0, retained_bytes_max }
     }
 
-    /// Appends a line and its end.
-    pub(crate) fn push(&mut self, line: &[u8]) {
-        self.push_vectored(&[line]);
-    }
-
     /// Appends a line that lies in several parts, and its end.
-    pub(crate) fn push_vectored(&mut self, parts: &[&[u8]]) {
+    pub(crate) fn push(&mut self, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         self.bytes.reserve(length + 1);
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
@@ -96,11 +75,11 @@ mod tests {
     #[test]
     fn keeps_what_the_socket_did_not_take() {
         let mut outbox = Outbox::new(RETAINED);
-        outbox.push(b"one");
-        outbox.push(b"two");
+        outbox.push(&[b"one"]);
+        outbox.push(&[b"two"]);
         outbox.advance(5);
         assert_eq!(outbox.unsent(), b"wo\n");
-        outbox.push(b"three");
+        outbox.push(&[b"three"]);
         assert_eq!(outbox.unsent(), b"wo\nthree\n");
         outbox.advance(9);
         assert!(outbox.is_empty());
@@ -110,8 +89,8 @@ mod tests {
     fn compacts_and_gives_memory_back() {
         let mut outbox = Outbox::new(RETAINED);
         let line = vec![b'x'; COMPACT_BYTES];
-        outbox.push(&line);
-        outbox.push(b"tail");
+        outbox.push(&[&line]);
+        outbox.push(&[b"tail"]);
         outbox.advance(COMPACT_BYTES + 1);
         assert_eq!(outbox.unsent(), b"tail\n");
         assert_eq!(outbox.sent, 0, "the sent front must be gone");

@@ -1,4 +1,4 @@
-//! Sessions: the order of replies, backpressure, bounded turns, half-close, generations.
+//! Clients: the order of replies, backpressure, bounded turns, half-close, generations.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ fn requests_are_carried_out_one_after_another_and_answered_in_order() {
         assert_eq!(world.seen(), [line(conn, request)], "one at a time");
         world.send(conn, reply);
     }
-    assert_eq!(world.taken(Peer::Session(conn)), "A\nB\nC\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "A\nB\nC\n");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn lines_are_the_same_whichever_way_the_bytes_are_cut() {
     world.turns();
     let lines = ["one", "two", "three"].map(|text| line(conn, text));
     assert_eq!(world.seen(), lines, "and empty lines are ignored");
-    assert_eq!(world.taken(Peer::Session(conn)), "one\ntwo\nthree\n");
+    assert_eq!(world.taken(Peer::Client(conn)), "one\ntwo\nthree\n");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_thousand_pipelined_lines_are_delivered_from_the_ready_queue() {
     let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
     world.receive(conn, &lines);
     world.turns();
-    assert_eq!(world.taken(Peer::Session(conn)), lines);
+    assert_eq!(world.taken(Peer::Client(conn)), lines);
 }
 
 #[test]
@@ -54,17 +54,17 @@ fn lines_in_the_buffer_wait_for_the_reply_and_then_go_on_without_new_input() {
     world.receive(conn, "a\nb\nc\nd\n");
     assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
     assert!(!world.wants_turn(), "nothing can be done until a reply");
-    assert!(!world.node.wants_read(Peer::Session(conn)), "the buffer holds lines");
+    assert!(!world.node.wants_read(Peer::Client(conn)), "the buffer holds lines");
     world.send(conn, "A");
     assert_eq!(world.seen(), [line(conn, "c")]);
 }
 
 #[test]
-fn a_turn_delivers_at_most_so_many_lines_of_a_session() {
+fn a_turn_delivers_at_most_so_many_lines_of_a_client() {
     let limits = Limits { lines_per_turn_max: 10, ..limits(1000) };
     let mut world = World::echo(limits);
     let (busy, quiet) = (world.accept(), world.accept());
-    world.input(Input::Received(Peer::Session(busy), "x\n".repeat(25).as_bytes()));
+    world.input(Input::Received(Peer::Client(busy), "x\n".repeat(25).as_bytes()));
     world.receive(quiet, "y\n");
     let seen = world.seen();
     assert_eq!(seen.len(), 11, "ten of one, and the other is not kept waiting");
@@ -77,11 +77,11 @@ fn a_turn_delivers_at_most_so_many_lines_of_a_session() {
 }
 
 #[test]
-fn a_turn_delivers_the_lines_of_at_most_so_many_sessions() {
+fn a_turn_delivers_the_lines_of_at_most_so_many_clients() {
     let mut world = World::echo(limits(1));
     let conns: Vec<_> = (0..3000).map(|_| world.accept()).collect();
     for conn in &conns {
-        world.input(Input::Received(Peer::Session(*conn), b"x\n"));
+        world.input(Input::Received(Peer::Client(*conn), b"x\n"));
     }
     world.turn();
     let first = world.seen().len();
@@ -91,11 +91,11 @@ fn a_turn_delivers_the_lines_of_at_most_so_many_sessions() {
 }
 
 #[test]
-fn a_session_whose_client_does_not_read_is_not_read_until_it_does() {
+fn a_client_that_does_not_read_is_not_read_until_it_does() {
     let limits = Limits { outbox_bytes_max: 8, ..limits(1) };
     let mut world = World::echo(limits);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.set_room(peer, 0);
     world.receive(conn, "aaa\nbbb\nccc\nddd\n");
     world.turns();
@@ -114,7 +114,7 @@ fn a_session_whose_client_does_not_read_is_not_read_until_it_does() {
 fn what_is_read_ahead_is_bounded() {
     let mut world = World::new(limits(1), 0);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.receive(conn, "a\n");
     assert!(world.node.wants_read(peer), "one piece may be read ahead");
     world.receive(conn, "b\n");
@@ -127,20 +127,20 @@ fn what_is_read_ahead_is_bounded() {
 fn replies_of_a_turn_leave_in_one_write() {
     let mut world = World::echo(limits(100));
     let (one, two) = (world.accept(), world.accept());
-    world.input(Input::Received(Peer::Session(one), b"a\nb\nc\n"));
-    world.input(Input::Received(Peer::Session(two), b"d\ne\n"));
+    world.input(Input::Received(Peer::Client(one), b"a\nb\nc\n"));
+    world.input(Input::Received(Peer::Client(two), b"d\ne\n"));
     let mut transmits = world.turn();
     transmits.retain(|output| matches!(output, Output::Transmit(_)));
-    let expected = [one, two].map(|conn| Output::Transmit(Peer::Session(conn)));
+    let expected = [one, two].map(|conn| Output::Transmit(Peer::Client(conn)));
     assert_eq!(transmits, expected);
-    assert_eq!(world.taken(Peer::Session(one)), "a\nb\nc\n");
+    assert_eq!(world.taken(Peer::Client(one)), "a\nb\nc\n");
 }
 
 #[test]
 fn a_socket_that_is_full_is_written_to_again_only_when_it_takes_more() {
     let mut world = World::new(limits(100), 0);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.receive(conn, "1\n2\n3\n");
     world.set_room(peer, 2);
     world.send(conn, "one");
@@ -159,7 +159,7 @@ fn a_socket_that_is_full_is_written_to_again_only_when_it_takes_more() {
 fn a_client_that_shuts_its_side_is_answered_and_then_closed() {
     let mut world = World::new(limits(1), 0);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.input(Input::Received(peer, b"a\nb\n"));
     world.input(Input::Finished(peer));
     world.turn();
@@ -180,8 +180,8 @@ fn a_client_that_shuts_its_side_is_answered_and_then_closed() {
 fn a_client_that_says_nothing_and_shuts_its_side_is_closed_at_once() {
     let mut world = World::new(limits(1), 0);
     let conn = world.accept();
-    world.input(Input::Finished(Peer::Session(conn)));
-    assert_eq!(world.turn(), [Output::Close(Peer::Session(conn))]);
+    world.input(Input::Finished(Peer::Client(conn)));
+    assert_eq!(world.turn(), [Output::Close(Peer::Client(conn))]);
     assert_eq!(world.seen(), [Seen::Closed(conn)]);
 }
 
@@ -190,7 +190,7 @@ fn a_late_reply_does_not_reach_a_newer_connection_in_the_same_slot() {
     let mut world = World::new(limits(1), 0);
     let old = world.accept();
     world.receive(old, "a\n");
-    world.input(Input::Failed(Peer::Session(old)));
+    world.input(Input::Failed(Peer::Client(old)));
     let new = world.accept();
     assert_eq!(old.slot(), new.slot(), "the test needs the slot reused");
     assert_ne!(old, new);
@@ -199,25 +199,25 @@ fn a_late_reply_does_not_reach_a_newer_connection_in_the_same_slot() {
 
     world.send(old, "A");
     world.close(old);
-    world.input(Input::Received(Peer::Session(old), b"late\n"));
-    world.input(Input::Finished(Peer::Session(old)));
+    world.input(Input::Received(Peer::Client(old), b"late\n"));
+    world.input(Input::Finished(Peer::Client(old)));
     world.turn();
     assert_eq!(world.seen(), [], "the newer connection is untouched");
-    assert_eq!(world.taken(Peer::Session(new)), "");
+    assert_eq!(world.taken(Peer::Client(new)), "");
     world.send(new, "B");
-    assert_eq!(world.taken(Peer::Session(new)), "B\n");
+    assert_eq!(world.taken(Peer::Client(new)), "B\n");
 }
 
 #[test]
-fn a_session_that_the_service_closes_is_answered_lingers_and_discards() {
+fn a_connection_that_the_service_closes_is_answered_lingers_and_discards() {
     let mut world = World::new(limits(2), 0);
     let conn = world.accept();
-    let peer = Peer::Session(conn);
+    let peer = Peer::Client(conn);
     world.receive(conn, "a\nb\nc\n");
     world.close(conn);
     world.send(conn, "A");
     let outputs = world.send(conn, "B");
-    assert!(outputs.contains(&Output::Finish(Peer::Session(conn))), "{outputs:?}");
+    assert!(outputs.contains(&Output::Finish(Peer::Client(conn))), "{outputs:?}");
     assert_eq!(world.taken(peer), "A\nB\n");
     world.receive(conn, "d\n");
     assert_eq!(world.seen(), [line(conn, "a"), line(conn, "b")]);
@@ -257,13 +257,13 @@ fn a_service_knows_where_each_client_connects_from_until_it_is_gone() {
     let mut node = Node::new(Mirror::default(), Limits::default(), 0);
     let ask = |node: &mut Node<Mirror>, address: SocketAddr| {
         let conn = node.accept(now, address).expect("there is room");
-        node.handle_input(now, Input::Received(Peer::Session(conn), b"where?\n"));
+        node.handle_input(now, Input::Received(Peer::Client(conn), b"where?\n"));
         node.end_turn(now).expect("the service goes on");
-        assert_eq!(node.outbox(Peer::Session(conn)), format!("{address}\n").as_bytes());
+        assert_eq!(node.outbox(Peer::Client(conn)), format!("{address}\n").as_bytes());
         conn
     };
     let first = ask(&mut node, "[2001:db8::1]:6000".parse().expect("an address"));
-    node.handle_input(now, Input::Failed(Peer::Session(first)));
+    node.handle_input(now, Input::Failed(Peer::Client(first)));
     let second = ask(&mut node, CLIENT);
     assert_eq!(first.slot(), second.slot(), "the test needs the slot reused");
     node.handle_input(now, Input::Wake);

@@ -1,0 +1,336 @@
+//! [`Connection`]: one client's connection, from the first byte to the last. No syscalls, no clock.
+
+use core::net::SocketAddr;
+use std::mem;
+
+use crate::channel::Channel;
+use crate::event::Reject;
+use crate::foreign;
+use crate::limits::Limits;
+use crate::lines::LineBuffer;
+use crate::time::Time;
+
+/// What the passing of a deadline means for a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// Tell the client why, then close.
+    Reject(Reject),
+    /// Close at once.
+    Close,
+}
+
+/// How far a connection has come on its way to the end.
+///
+/// `Open → HalfClosed → gone` when the client ends first, `Open → Closing → Lingering → gone` when we do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Lines are read and delivered.
+    Open,
+    /// The client has sent all it wants to send. What it sent is still answered.
+    HalfClosed,
+    /// No further line is delivered. What is owed is answered; what arrives is discarded.
+    Closing,
+    /// Everything is sent and our side is shut. What arrives is discarded until the client closes too:
+    /// closing a socket with unread bytes would reset it, and take our last reply with it.
+    Lingering,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Where the client connects from.
+    address: SocketAddr,
+    pub(crate) channel: Channel,
+    state: State,
+    /// No line was delivered yet: the first one may show that the client speaks another protocol.
+    is_new: bool,
+    /// Lines that were delivered and not answered.
+    in_flight: usize,
+    /// When a line was last answered. It counts from the beginning of a drain at the earliest.
+    used_at: Time,
+    /// The buffer holds no whole line: delivering must wait for more bytes.
+    starved: bool,
+    /// The connection stands in the node's ready queue.
+    ready: bool,
+    /// The buffer is out on loan while its lines are delivered.
+    delivering: bool,
+    /// The driver may read from the socket.
+    reading: bool,
+    /// The client has shut its side.
+    peer_finished: bool,
+    /// Why the client is turned away, as long as the service was not told: it is when it has answered every
+    /// earlier line, so that replies stay in order.
+    rejected: Option<Reject>,
+    /// Since when the client owes the rest of a line.
+    partial_since: Option<Time>,
+    /// Since when the client has taken none of the bytes that wait for it.
+    stalled_since: Option<Time>,
+    lingering_since: Option<Time>,
+}
+
+impl Connection {
+    pub(crate) fn new(address: SocketAddr, limits: &Limits) -> Self {
+        Self {
+            address,
+            channel: Channel::new(limits.retained_bytes_max),
+            state: State::Open,
+            is_new: true,
+            in_flight: 0,
+            used_at: Time::default(),
+            starved: true,
+            ready: false,
+            delivering: false,
+            reading: true,
+            peer_finished: false,
+            rejected: None,
+            partial_since: None,
+            stalled_since: None,
+            lingering_since: None,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes bytes of the client. Those of one that is being closed are discarded.
+    pub(crate) fn received(&mut self, bytes: &[u8]) {
+        if self.state == State::Open {
+            self.channel.lines.push(bytes);
+            self.starved = false;
+        }
+    }
+
+    /// Takes note that the client will send nothing more. What is left is a line, though its end is missing.
+    pub(crate) fn peer_finished(&mut self) {
+        self.peer_finished = true;
+        if self.state == State::Open {
+            self.state = State::HalfClosed;
+            self.channel.lines.finish();
+            self.starved = self.channel.lines.is_empty();
+        }
+    }
+
+    /// Begins to deliver lines: lends out the buffer that holds them, until [`Connection::end_delivery`].
+    pub(crate) fn begin_delivery(&mut self) -> LineBuffer {
+        self.ready = false;
+        self.delivering = true;
+        mem::take(&mut self.channel.lines)
+    }
+
+    /// The next line of the buffer that was lent out, which is delivered now. None: no further one may be, or there is
+    /// none.
+    ///
+    /// # Errors
+    /// Why the client is to be turned away.
+    pub(crate) fn next_line<'a>(
+        &mut self,
+        lines: &'a mut LineBuffer,
+        limits: &Limits,
+    ) -> Option<Result<&'a [u8], Reject>> {
+        if !self.may_deliver(limits) {
+            return None;
+        }
+        if self.is_new
+            && let Some(protocol) = foreign::recognise(lines.peek())
+        {
+            return Some(Err(Reject::OtherProtocol(protocol)));
+        }
+        match lines.next(limits.line_bytes_max) {
+            None => {
+                self.starved = true;
+                None
+            }
+            Some(Ok(line)) => {
+                self.is_new = false;
+                // What follows the line in the buffer belongs to another one.
+                self.partial_since = None;
+                self.in_flight += 1;
+                Some(Ok(line))
+            }
+            Some(Err(_)) => Some(Err(Reject::LineTooLong(limits.line_bytes_max))),
+        }
+    }
+
+    /// Takes the buffer back.
+    pub(crate) fn end_delivery(&mut self, lines: LineBuffer) {
+        self.delivering = false;
+        if self.takes_lines() {
+            self.channel.lines = lines;
+        }
+    }
+
+    /// Takes the answer to one of its lines. True: the driver is to be told to write.
+    ///
+    /// # Panics
+    /// All of them are answered.
+    #[must_use]
+    pub(crate) fn answer(&mut self, now: Time, parts: &[&[u8]]) -> bool {
+        assert!(self.in_flight > 0, "a service answered a line twice");
+        self.in_flight -= 1;
+        self.used_at = now;
+        self.channel.send_line(parts)
+    }
+
+    /// Stops delivering lines; the connection ends when everything owed is sent.
+    pub(crate) fn close(&mut self) {
+        if self.takes_lines() {
+            self.state = State::Closing;
+            self.channel.lines.clear();
+        }
+    }
+
+    /// Stops delivering lines, and owes the client the reason.
+    pub(crate) fn reject(&mut self, reject: Reject) {
+        self.rejected = Some(reject);
+        self.close();
+    }
+
+    /// The node drains: from now on, only what is answered later shows that the connection is in use.
+    pub(crate) fn begin_drain(&mut self, now: Time) {
+        self.used_at = now;
+    }
+
+    /// Why the client is turned away, if it is time to tell the service, which owes an answer to that as to a line.
+    pub(crate) fn take_reject(&mut self) -> Option<Reject> {
+        let reject = self.rejected.take_if(|_| self.in_flight == 0)?;
+        self.in_flight = 1;
+        Some(reject)
+    }
+
+    /// Shuts our side, if nothing is owed any more and it is still open. True: the driver is to do so.
+    #[must_use]
+    pub(crate) fn begins_to_linger(&mut self, now: Time) -> bool {
+        let lingers = self.state == State::Closing && self.is_answered();
+        if lingers {
+            self.state = State::Lingering;
+            self.lingering_since = Some(now);
+        }
+        lingers
+    }
+
+    /// True if lines may be delivered from now on: the connection belongs into the ready queue.
+    #[must_use]
+    pub(crate) fn becomes_ready(&mut self, limits: &Limits) -> bool {
+        let becomes_ready = !self.starved && !self.ready && self.may_deliver(limits);
+        self.ready |= becomes_ready;
+        becomes_ready
+    }
+
+    /// Decides anew whether the driver may read. True: it may again.
+    #[must_use]
+    pub(crate) fn resumes_reading(&mut self, limits: &Limits) -> bool {
+        let wants_read = self.wants_read(limits);
+        let read_before = mem::replace(&mut self.reading, wants_read);
+        wants_read && !read_before
+    }
+
+    /// Brings the clocks of what the client owes in line with the connection's state. `progress`: the
+    /// socket has just taken bytes.
+    pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
+        if !self.ready || self.state != State::Open {
+            let owes_bytes =
+                self.state == State::Open && self.reading && self.starved && !self.channel.lines.is_empty();
+            restart(&mut self.partial_since, now, owes_bytes, false);
+        }
+        let owes_reading = !self.channel.unsent().is_empty();
+        restart(&mut self.stalled_since, now, owes_reading, progress);
+    }
+
+    /// Whether its buffer is out on loan, so that whatever follows from a change must wait.
+    pub(crate) fn is_delivering(&self) -> bool {
+        self.delivering
+    }
+
+    /// Whether the driver may read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading
+    }
+
+    /// Whether the connection is over, so that its socket can be closed.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.state {
+            State::Open => false,
+            State::HalfClosed => self.starved && self.is_answered(),
+            State::Closing => self.peer_finished && self.is_answered(),
+            State::Lingering => self.peer_finished,
+        }
+    }
+
+    /// Whether a drain need not wait for it: nothing is owed to the client, and nothing more is taken from it.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.is_answered() && !self.takes_lines()
+    }
+
+    /// When a drain whose grace ends then ends the connection, unless it is ending already: once it holds no whole line
+    /// and has had nothing in flight for long enough.
+    pub(crate) fn drain_due(&self, grace_until: Time, limits: &Limits) -> Option<Time> {
+        let in_use = self.in_flight > 0 || !self.starved;
+        let quiet_at = if in_use { grace_until } else { self.used_at + limits.drain_quiet };
+        self.takes_lines().then(|| quiet_at.min(grace_until))
+    }
+
+    /// When the client's time runs out, if it owes anything.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
+        let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
+        let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
+        [self.line_due(limits), stall_due, linger_due].into_iter().flatten().min()
+    }
+
+    /// What to do if the deadline has come.
+    pub(crate) fn expiry(&self, now: Time, limits: &Limits) -> Option<Expiry> {
+        if self.deadline(limits)? > now {
+            return None;
+        }
+        Some(if self.line_due(limits).is_some_and(|due| due <= now) {
+            let timeout_ms = u64::try_from(limits.line_timeout.as_millis()).unwrap_or(u64::MAX);
+            Expiry::Reject(Reject::LineTimeout(timeout_ms))
+        } else {
+            Expiry::Close
+        })
+    }
+
+    /// When a line that was begun must have ended. Bytes that no one has looked at yet may hold its end.
+    fn line_due(&self, limits: &Limits) -> Option<Time> {
+        let since = self.partial_since.filter(|_| !self.ready)?;
+        Some(since + limits.line_timeout)
+    }
+
+    /// Whether the next line may be delivered, if there is one.
+    fn may_deliver(&self, limits: &Limits) -> bool {
+        self.takes_lines()
+            && self.in_flight < limits.in_flight_max
+            && self.channel.unsent().len() < limits.outbox_bytes_max
+    }
+
+    /// Whether bytes may be read from the socket. An open connection reads ahead only until it holds bytes
+    /// that it may not deliver yet.
+    fn wants_read(&self, limits: &Limits) -> bool {
+        match self.state {
+            State::Open => {
+                self.channel.unsent().len() < limits.outbox_bytes_max
+                    && (self.channel.lines.is_empty() || (self.starved && self.may_deliver(limits)))
+            }
+            State::HalfClosed => false,
+            State::Closing | State::Lingering => !self.peer_finished,
+        }
+    }
+
+    /// Whether nothing is owed to the client any more.
+    fn is_answered(&self) -> bool {
+        self.in_flight == 0 && self.rejected.is_none() && self.channel.unsent().is_empty()
+    }
+
+    /// Whether lines are still delivered.
+    fn takes_lines(&self) -> bool {
+        matches!(self.state, State::Open | State::HalfClosed)
+    }
+}
+
+/// Starts, restarts or stops a clock.
+fn restart(since: &mut Option<Time>, now: Time, runs: bool, anew: bool) {
+    *since = match (runs, *since) {
+        (false, _) => None,
+        (true, Some(since)) if !anew => Some(since),
+        (true, _) => Some(now),
+    };
+}
