@@ -74,7 +74,7 @@ pub(crate) fn restore(args: &[String]) -> ExitCode {
 fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
     let mut output = io::stdout().lock();
     if output.is_terminal() {
-        return Err("a database is nothing to look at: standard output is a terminal".into());
+        return Err("standard output is a terminal: redirect it to a file".into());
     }
     let folder = tempfile::Builder::new().prefix("backup-").tempdir_in(data)?;
     let done = services::backup(data, folder.path())?;
@@ -90,7 +90,7 @@ fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
 fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     let mut input = io::stdin().lock();
     if input.is_terminal() {
-        return Err("a database cannot be typed: standard input is a terminal".into());
+        return Err("standard input is a terminal: redirect it from a file".into());
     }
     services::create_directory(data)?;
     let mut file = tempfile::Builder::new().prefix("standard-input-").tempfile_in(data)?;
@@ -114,7 +114,7 @@ fn arguments(brief: &str, word: &str, args: &[String]) -> Result<(String, String
     let data = given(&matches, "data").unwrap_or_else(|| "./data".to_owned());
     match matches.free.as_slice() {
         [path] if !path.is_empty() => Ok((path.clone(), data)),
-        _ => Err(usage_error(&format!("one {word} is needed"), brief)),
+        _ => Err(usage_error(&format!("expected one {word}"), brief)),
     }
 }
 

@@ -2,29 +2,30 @@
 
 mod arguments;
 mod file;
+mod interrupt;
+mod launch;
 mod outputs;
-mod shown;
-mod signals;
+mod render;
 
-use std::env;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::process::{self, Command, ExitCode};
+use std::process::ExitCode;
 
 use bench::results::Results;
 use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
 use getopts::Options;
 use log::LevelFilter;
+use net::Limits;
 use net::reactor::Reactor;
 
 use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
-use crate::stop::StopSignals;
-use crate::up::PARENT_VARIABLE;
-use crate::{descriptors, logging, serve, up};
-use outputs::{Asked, Shown};
-use signals::SignalWatch;
+use crate::process::stop::StopSignals;
+use crate::process::{limits, logging, parent};
+use crate::serve;
+use crate::service::Service;
+use interrupt::InterruptOnSignal;
+use outputs::{OutputOptions, Render};
 
 /// A signal has ended the benchmark early.
 const INTERRUPTED: u8 = 130;
@@ -68,11 +69,11 @@ fn measure(args: &[String]) -> ExitCode {
     };
     let read = || -> Result<_, String> {
         let (plan, services) = (arguments::plan(&matches)?, arguments::services(&matches)?);
-        Ok((plan, services, Asked::read(&matches, "scenarios")?))
+        Ok((plan, services, OutputOptions::read(&matches, "scenarios")?))
     };
     match read() {
-        Ok((plan, services, asked)) => {
-            carry_out(asked, |launch, interrupt| bench::run(&plan, &services, launch, interrupt))
+        Ok((plan, services, outputs)) => {
+            carry_out(outputs, |launch, interrupt| bench::run(&plan, &services, launch, interrupt))
         }
         Err(message) => usage_error(&message, BRIEF),
     }
@@ -83,10 +84,11 @@ fn growth(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let read =
-        || -> Result<_, String> { Ok((arguments::growth_plan(&matches)?, Asked::read(&matches, "growth")?)) };
+    let read = || -> Result<_, String> {
+        Ok((arguments::growth_plan(&matches)?, OutputOptions::read(&matches, "growth")?))
+    };
     match read() {
-        Ok((plan, asked)) => carry_out(asked, |launch, interrupt| bench::grow(&plan, launch, interrupt)),
+        Ok((plan, outputs)) => carry_out(outputs, |launch, interrupt| bench::grow(&plan, launch, interrupt)),
         Err(message) => usage_error(&message, GROWTH_BRIEF),
     }
 }
@@ -110,8 +112,11 @@ fn compare(args: &[String]) -> ExitCode {
 }
 
 /// Measures, and shows and keeps what has come of it, as long as anything has.
-fn carry_out<R: Shown>(asked: Asked, measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>) -> ExitCode {
-    let outputs = match asked.probe() {
+fn carry_out<R: Render>(
+    outputs: OutputOptions,
+    measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>,
+) -> ExitCode {
+    let outputs = match outputs.probe() {
         Ok(outputs) => outputs,
         Err(errors) => return failed(FAILED, &errors),
     };
@@ -137,13 +142,12 @@ fn carry_out<R: Shown>(asked: Asked, measure: impl FnOnce(Launch<'_>, &Interrupt
 /// Measures, with what that takes: a way to start services, and signals that ask to end.
 fn with_services<R>(
     measure: impl FnOnce(Launch<'_>, &Interrupt) -> Outcome<R>,
-) -> Result<(Outcome<R>, SignalWatch), String> {
+) -> Result<(Outcome<R>, InterruptOnSignal), String> {
     // Each lost call is counted; the event loop need not report it as well.
     logging::init(LevelFilter::Error).map_err(|error| format!("cannot log: {error}"))?;
-    descriptors::raise_descriptor_limit();
-    let signals = SignalWatch::start().map_err(|error| format!("cannot catch signals: {error}"))?;
-    let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let outcome = measure(&|subcommand| start(&program, subcommand), &signals.interrupt);
+    limits::raise_descriptor_limit();
+    let signals = InterruptOnSignal::start().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let outcome = measure(&launch::launch, &signals.interrupt);
     Ok((outcome, signals))
 }
 
@@ -153,14 +157,6 @@ fn failed(code: u8, errors: &[String]) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// A service that ends with this process, and that a Ctrl-C reaches through it alone.
-fn start(program: &Path, subcommand: &str) -> Command {
-    use std::os::unix::process::CommandExt;
-    let mut command = Command::new(program);
-    command.arg(subcommand).env(PARENT_VARIABLE, process::id().to_string()).process_group(0);
-    command
-}
-
 fn read_results(path: &str) -> Result<Results, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
     serde_json::from_str(&text).map_err(|error| format!("{path} holds no results: {error}"))
@@ -168,7 +164,7 @@ fn read_results(path: &str) -> Result<Results, String> {
 
 /// One process of the relay that `--floor` measures. It is not for people, so the help does not name it.
 fn relay(args: &[String]) -> ExitCode {
-    up::end_with_parent();
+    parent::end_with_parent();
     let mut options = Options::new();
     options.optopt("", "listen", "", "HOST:PORT");
     options.optopt("", "customer", "", "HOST:PORT");
@@ -177,23 +173,25 @@ fn relay(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let part = match (matches.opt_str("customer"), matches.opt_str("product")) {
-        (Some(customer), Some(product)) => Part::Frontend { customer, product },
-        _ => Part::Database,
+    let (part, limits) = match (matches.opt_str("customer"), matches.opt_str("product")) {
+        (Some(customer), Some(product)) => {
+            (Part::Frontend { customer, product }, Service::ServerBuyer.limits())
+        }
+        _ => (Part::Database, Service::DbCustomer.limits()),
     };
     let listen = matches.opt_str("listen").unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    match serve_relay(&listen, part) {
+    match serve_relay(&listen, part, limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(FAILED, &[error.to_string()]),
     }
 }
 
-fn serve_relay(listen: &str, part: Part) -> Result<(), Box<dyn Error>> {
+fn serve_relay(listen: &str, part: Part, limits: Limits) -> Result<(), Box<dyn Error>> {
     logging::init(LevelFilter::Info)?;
-    descriptors::raise_descriptor_limit();
+    limits::raise_descriptor_limit();
     let signals = StopSignals::catch()?;
     let reactor = Reactor::bind(listen)?;
     serve::drain_on_signal(signals, vec![reactor.handle()])?;
     serve::log_listening("relay", reactor.local_addr()?);
-    Ok(bench::serve_relay(reactor, part)?)
+    Ok(bench::serve_relay(reactor, part, limits)?)
 }

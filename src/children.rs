@@ -1,32 +1,25 @@
-//! Child processes that are watched and stopped together.
-//!
-//! A child has a process group of its own, so that a Ctrl-C meant for the parent does not reach
-//! it, and what it writes goes into the parent's log. What the children do is not known here.
+//! Child processes that are watched and stopped together, and whose log is one. What they do is not known here.
 
-use std::io::{self, ErrorKind};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use net::THREAD_LIMITS;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-use crate::log_lines::LogLines;
-use crate::stop::{SAME_STOP, Stop};
+use crate::child::ChildProcess;
+use crate::combined_log::CombinedLog;
+use crate::process::stop::{SAME_STOP, STOP_SIGNALS, Stop};
 
 /// How often children and signals are looked at.
 pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// Processes started one after another.
 pub(crate) struct Children<'a> {
-    running: Vec<(String, Child)>,
+    running: Vec<ChildProcess>,
     stop_max: Duration,
     /// Requests to end this process.
     stops: &'a Receiver<Stop>,
-    log: &'a LogLines,
+    log: &'a CombinedLog,
 }
 
 /// Why the children should not go on.
@@ -40,15 +33,13 @@ pub(crate) enum End {
 
 impl<'a> Children<'a> {
     /// No children yet. Each is given `stop_max` to end once it is asked to.
-    pub(crate) fn new(stop_max: Duration, stops: &'a Receiver<Stop>, log: &'a LogLines) -> Self {
+    pub(crate) fn new(stop_max: Duration, stops: &'a Receiver<Stop>, log: &'a CombinedLog) -> Self {
         Self { running: Vec::new(), stop_max, stops, log }
     }
 
     /// Starts `command` under a name for messages.
-    pub(crate) fn start(&mut self, name: &str, mut command: Command) -> Result<(), End> {
-        let child = self.spawn(name, &mut command);
-        let child = child.map_err(|error| End::Failed(format!("cannot start {name}: {error}")))?;
-        self.running.push((name.to_owned(), child));
+    pub(crate) fn start(&mut self, name: &str, command: Command) -> Result<(), End> {
+        self.running.push(ChildProcess::start(name, command, self.log.writer(name)).map_err(End::Failed)?);
         Ok(())
     }
 
@@ -57,15 +48,15 @@ impl<'a> Children<'a> {
         if self.stops.try_recv().is_ok() {
             return Err(End::Signalled);
         }
-        let dead = self.running.iter_mut().position(|(_, child)| ended(child).is_some());
-        if let Some(position) = dead {
-            let (name, mut child) = self.running.remove(position);
-            let status = ended(&mut child).expect("this child has ended");
+        let mut running = self.running.iter_mut().enumerate();
+        let ended = running.find_map(|(place, child)| child.ended().map(|status| (place, status)));
+        if let Some((place, status)) = ended {
+            let child = self.running.remove(place);
             // Whoever asked it to end may be about to ask this process.
             if is_in_order(status) && self.stops.recv_timeout(SAME_STOP).is_ok() {
                 return Err(End::Signalled);
             }
-            return Err(End::Failed(format!("{name} has ended: {status}")));
+            return Err(End::Failed(format!("{} has ended: {status}", child.name())));
         }
         Ok(())
     }
@@ -76,14 +67,14 @@ impl<'a> Children<'a> {
     /// those picked ended by itself and without an error.
     pub(crate) fn stop(&mut self, belongs: impl Fn(&str) -> bool) -> bool {
         let give_up_at = Instant::now() + self.stop_max;
-        for (_, child) in self.running.iter_mut().filter(|(name, _)| belongs(name)) {
-            if let Err(error) = ask_to_end(child) {
-                self.log.say(&format!("error: cannot signal process {}: {error}", child.id()));
+        for child in self.running.iter_mut().filter(|child| belongs(child.name())) {
+            if let Err(error) = child.ask_to_end() {
+                self.log.line(&format!("error: cannot signal process {}: {error}", child.id()));
             }
         }
-        while self.running.iter_mut().any(|(name, child)| belongs(name) && ended(child).is_none()) {
+        while self.running.iter_mut().any(|child| belongs(child.name()) && child.ended().is_none()) {
             if self.stops.try_recv() == Ok(Stop::AtOnce) {
-                self.log.say("error: killing all services on a second signal");
+                self.log.line("error: killing all services on a second signal");
                 self.kill(|_| true);
                 return false;
             }
@@ -92,63 +83,32 @@ impl<'a> Children<'a> {
             }
             thread::sleep(POLL);
         }
-        let stopped = self.running.extract_if(.., |(name, _)| belongs(name));
+        let stopped = self.running.extract_if(.., |child| belongs(child.name()));
         let mut clean = true;
-        for (name, mut child) in stopped {
-            if let Some(status) = ended(&mut child).filter(|status| !is_in_order(*status)) {
-                self.log.say(&format!("error: {name} did not stop as it should: {status}"));
+        for mut child in stopped {
+            if let Some(status) = child.ended().filter(|status| !is_in_order(*status)) {
+                self.log.line(&format!("error: {} did not stop as it should: {status}", child.name()));
                 clean = false;
             }
         }
         clean
     }
 
-    /// `command` holds an end of the log, which lasts until the last one is closed.
-    fn spawn(&self, name: &str, command: &mut Command) -> io::Result<Child> {
-        let (log, log_in) = io::pipe()?;
-        self.log.pass_on(name, log)?;
-        let command =
-            command.stdin(Stdio::null()).stdout(log_in.try_clone()?).stderr(log_in).process_group(0);
-        command.spawn().map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => io::Error::new(error.kind(), format!("{error}; {THREAD_LIMITS}")),
-            _ => error,
-        })
-    }
-
     /// Kills those that `belongs` picks, and waits for them.
     fn kill(&mut self, belongs: impl Fn(&str) -> bool) {
-        for (name, child) in &mut self.running {
-            if belongs(name) {
-                // Both fail only for a child that has ended, which is what is wanted.
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
+        self.running.iter_mut().filter(|child| belongs(child.name())).for_each(ChildProcess::kill);
     }
-}
-
-/// The status of a child that has ended. That its status cannot be read is a broken invariant:
-/// nobody else waits for our children.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
-    child.try_wait().expect("only this process waits for its children")
 }
 
 /// Whether a child ended because it was asked to: in order, or before it could catch the signal and had begun anything.
 fn is_in_order(status: ExitStatus) -> bool {
-    status.success() || [SIGTERM, SIGINT, SIGHUP].map(Some).contains(&status.signal())
-}
-
-/// Signals a child that is not yet reaped, so that the signal cannot hit another process.
-fn ask_to_end(child: &mut Child) -> io::Result<()> {
-    if ended(child).is_none() {
-        kill_process(Pid::from_child(child), Signal::TERM)?;
-    }
-    Ok(())
+    status.success() || status.signal().is_some_and(|signal| STOP_SIGNALS.contains(&signal))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io;
     use std::path::Path;
     use std::sync::mpsc::{Sender, channel};
 
@@ -158,13 +118,13 @@ mod tests {
     struct Parent {
         stop: Sender<Stop>,
         stops: Receiver<Stop>,
-        log: LogLines,
+        log: CombinedLog,
     }
 
     impl Parent {
         fn new() -> Self {
             let (stop, stops) = channel();
-            Self { stop, stops, log: LogLines::start(io::sink()).unwrap() }
+            Self { stop, stops, log: CombinedLog::start(io::sink()).unwrap() }
         }
 
         fn children(&self, stop_max: Duration) -> Children<'_> {
@@ -241,8 +201,10 @@ mod tests {
         let mut children = parent.children(Duration::from_secs(60));
         start_obedient(&mut children, "told", &dir.path().join("log"));
         start_obedient(&mut children, "other", &dir.path().join("log"));
-        ask_to_end(&mut children.running[0].1).unwrap();
-        children.running[0].1.wait().unwrap();
+        children.running[0].ask_to_end().unwrap();
+        while children.running[0].ended().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
         let stop = parent.stop.clone();
         thread::spawn(move || {
             thread::sleep(Duration::from_millis(20));

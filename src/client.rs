@@ -4,22 +4,20 @@
 //! a request that may have been carried out unless its caller says that repeating is harmless.
 //! It does not know what any API means, and keeps no session.
 
+mod connection;
+mod message;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The longest reply line that is read, in bytes.
-const REPLY_BYTES_MAX: usize = 8 << 20;
-/// How long one address may take to accept a connection, unless the reply is due earlier.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+use connection::Connection;
+
 /// How long a call is tried again while a service restarts.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// How many requests of one kind are sent before the first reply is read.
@@ -185,9 +183,7 @@ impl Client {
         for data in all {
             let request_id = self.next_request_id.to_string();
             self.next_request_id += 1;
-            let request = Request { r#type: "Request", request_id: &request_id, api, data };
-            serde_json::to_writer(&mut lines, &request).expect("a request of JSON texts is JSON");
-            lines.push(b'\n');
+            message::write_request(&mut lines, &request_id, api, data);
         }
         if self.given_up.load(Ordering::Relaxed) {
             return Err(CallError::GivenUp);
@@ -195,7 +191,8 @@ impl Client {
         let connection = self.connection.as_mut().expect("connect() succeeded");
         connection.send(&lines, self.reply_timeout)?;
         let ids = first_id..self.next_request_id;
-        ids.map(|id| parse_reply(&connection.receive(self.reply_timeout)?, &id.to_string())).collect()
+        ids.map(|id| message::parse_reply(&connection.receive(self.reply_timeout)?, &id.to_string()))
+            .collect()
     }
 }
 
@@ -207,135 +204,9 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
     }
 }
 
-#[derive(Serialize)]
-struct Request<'a> {
-    r#type: &'static str,
-    request_id: &'a str,
-    api: &'a str,
-    data: &'a Data,
-}
-
-#[derive(Deserialize)]
-struct Reply<'a> {
-    request_id: Option<String>,
-    ok: bool,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct ReplyError {
-    code: String,
-    message: String,
-}
-
-fn parse_reply(line: &[u8], request_id: &str) -> Result<Result<Box<RawValue>, ServiceError>, CallError> {
-    let malformed =
-        |error: serde_json::Error| CallError::Malformed(format!("the reply makes no sense: {error}"));
-    let reply: Reply<'_> = serde_json::from_slice(line).map_err(malformed)?;
-    // A request that the service could not read, or a connection that it does not take, is answered without an ID.
-    let is_its_own = reply.request_id.as_deref().map_or(!reply.ok, |id| id == request_id);
-    if !is_its_own {
-        return Err(CallError::Malformed("the reply belongs to another request".to_owned()));
-    }
-    match (reply.ok, reply.data, reply.error) {
-        (true, Some(data), _) => Ok(Ok(data.to_owned())),
-        (false, _, Some(json)) => {
-            let ReplyError { code, message } = serde_json::from_str(json.get()).map_err(malformed)?;
-            Ok(Err(ServiceError { code, message, json: json.to_owned() }))
-        }
-        _ => Err(CallError::Malformed("the reply has neither data nor an error".to_owned())),
-    }
-}
-
-struct Connection {
-    stream: TcpStream,
-    /// What was received beyond the replies taken so far.
-    received: Vec<u8>,
-}
-
-impl Connection {
-    /// Tries all addresses of `server` in turn and reports the last failure.
-    fn open(server: &str, reply_timeout: Duration) -> Result<Connection, CallError> {
-        let failed =
-            |error: io::Error| CallError::CannotConnect(format!("cannot connect to {server}: {error}"));
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in server.to_socket_addrs().map_err(failed)? {
-            match TcpStream::connect_timeout(&address, CONNECT_MAX.min(reply_timeout)) {
-                Ok(stream) => {
-                    stream.set_nodelay(true).map_err(failed)?;
-                    return Ok(Connection { stream, received: Vec::new() });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(failed(last))
-    }
-
-    /// Whether the connection can carry another request, as far as this side can know.
-    ///
-    /// A service that has gone shows as an end of stream here, before anything is sent that might
-    /// not be repeated. Bytes nobody asked for count as broken too.
-    fn is_alive(&self) -> bool {
-        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let blocking_again = self.stream.set_nonblocking(false).is_ok();
-        let silent = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        silent && blocking_again && self.received.is_empty()
-    }
-
-    fn send(&mut self, lines: &[u8], timeout: Duration) -> Result<(), CallError> {
-        let written =
-            self.stream.set_write_timeout(Some(timeout)).and_then(|()| self.stream.write_all(lines));
-        written.map_err(|error| lost(&error, timeout))
-    }
-
-    /// The next line.
-    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, CallError> {
-        let deadline = Instant::now() + timeout;
-        let lost = |error: io::Error| lost(&error, timeout);
-        let mut chunk = [0; 16 << 10];
-        let mut searched = 0;
-        loop {
-            if let Some(end) = self.received[searched..].iter().position(|&byte| byte == b'\n') {
-                let rest = self.received.split_off(searched + end + 1);
-                return Ok(std::mem::replace(&mut self.received, rest));
-            }
-            searched = self.received.len();
-            if self.received.len() > REPLY_BYTES_MAX {
-                return Err(CallError::Malformed(format!(
-                    "the reply is longer than {REPLY_BYTES_MAX} bytes"
-                )));
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(lost(io::ErrorKind::TimedOut.into()));
-            }
-            self.stream.set_read_timeout(Some(left)).map_err(lost)?;
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
-                Ok(length) => self.received.extend_from_slice(&chunk[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(lost(error)),
-            }
-        }
-    }
-}
-
-/// What it means that nothing more was sent or received.
-fn lost(error: &io::Error, timeout: Duration) -> CallError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            CallError::TimedOut(format!("no answer within {} ms", timeout.as_millis()))
-        }
-        _ => CallError::Broken(format!("the connection broke: {error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
     use super::*;
@@ -389,17 +260,6 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_ok());
         assert!(listener.accept().is_err(), "there was a second attempt");
-    }
-
-    #[test]
-    fn only_a_refusal_may_lack_the_id_of_the_request() {
-        let reply = |id, rest| parse_reply(format!("{{\"request_id\":{id},{rest}}}").as_bytes(), "7");
-        let (data, error) = (r#""ok":true,"data":{}"#, r#""ok":false,"error":{"code":"X","message":"x"}"#);
-        assert!(reply("\"7\"", data).unwrap().is_ok());
-        assert!(reply("null", error).unwrap().is_err());
-        for (id, rest) in [("\"8\"", data), ("\"8\"", error), ("null", data)] {
-            assert!(matches!(reply(id, rest), Err(CallError::Malformed(_))), "{id} {rest}");
-        }
     }
 
     #[test]

@@ -31,13 +31,13 @@ pub(crate) fn parse(options: &mut Options, brief: &str, args: &[String]) -> Resu
     }
 }
 
-/// Checks that only options were given.
+/// Checks that no arguments were given beside options.
 ///
 /// # Errors
-/// There is a word beside them.
-pub(crate) fn nothing_more(matches: &Matches) -> Result<(), String> {
+/// There is one.
+pub(crate) fn reject_arguments(matches: &Matches) -> Result<(), String> {
     match matches.free.first() {
-        Some(word) => Err(format!("{word:?} is one word too many")),
+        Some(word) => Err(format!("unexpected argument {word:?}")),
         None => Ok(()),
     }
 }

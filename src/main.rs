@@ -6,34 +6,34 @@
 
 mod backup;
 mod bench;
+mod child;
 mod children;
 mod client;
+mod combined_log;
 mod command_line;
-mod descriptors;
-mod log_lines;
-mod logging;
 mod ping;
+mod process;
 mod serve;
+mod service;
 mod shell;
-mod status;
-mod stop;
 mod text;
 mod up;
 
 use std::process::ExitCode;
 
 use command_line::{print, usage_error};
+use service::Service;
 
-const USAGE: &str = "\
+/// Above the list of services.
+const USAGE_START: &str = "\
 Usage: marketplace SUBCOMMAND [OPTION]…
 
 Start the marketplace:
   up             all four services on this machine, until Ctrl-C
-  db_customer    the database of accounts, sessions, carts and purchases
-  db_product     the database of items, stock and feedback
-  server_buyer   the service that buyers connect to
-  server_seller  the service that sellers connect to
+";
 
+/// Below it.
+const USAGE_END: &str = "
 Use it:
   buyer          buyer's shell, or one command of it
   seller         seller's shell, or one command of it
@@ -58,23 +58,30 @@ fn main() -> ExitCode {
     for arg in std::env::args_os().skip(1) {
         match arg.into_string() {
             Ok(arg) => args.push(arg),
-            Err(arg) => return usage_error(&format!("not UTF-8: {}", arg.display()), USAGE),
+            Err(arg) => return usage_error(&format!("not UTF-8: {}", arg.display()), &usage()),
         }
     }
     let Some((subcommand, rest)) = args.split_first() else {
-        return usage_error("a subcommand is missing", USAGE);
+        return usage_error("a subcommand is missing", &usage());
     };
     match subcommand.as_str() {
         "backup" => backup::backup(rest),
         "bench" => bench::run(rest),
         "up" => up::run(rest),
-        "db_customer" | "db_product" | "server_buyer" | "server_seller" => serve::run(subcommand, rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
         "ping" => ping::run(rest),
         "restore" => backup::restore(rest),
-        "-h" | "--help" | "help" => print(USAGE),
+        "-h" | "--help" | "help" => print(&usage()),
         "--version" => print(concat!("marketplace ", env!("CARGO_PKG_VERSION"), "\n")),
-        unknown => usage_error(&format!("no subcommand {unknown:?}"), USAGE),
+        name => match Service::from_name(name) {
+            Some(service) => serve::run(service, rest),
+            None => usage_error(&format!("no subcommand {name:?}"), &usage()),
+        },
     }
+}
+
+fn usage() -> String {
+    let services = Service::ALL.map(|service| format!("  {service:14} {}\n", service.summary()));
+    [USAGE_START, &services.concat(), USAGE_END].concat()
 }

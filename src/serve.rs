@@ -12,21 +12,22 @@ use std::time::Duration;
 use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::reactor::{Handle, Reactor};
-use net::{Limits, Service, Threads, no_thread};
+use net::{Limits, Threads, no_thread};
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
 
 use crate::client::check_address;
-use crate::command_line::{FAILED, given, nothing_more, number, parse, report, usage_error};
-use crate::descriptors::{self, Needs};
-use crate::stop::{Stop, StopSignals};
-use crate::{logging, status, up};
+use crate::command_line::{FAILED, given, number, parse, reject_arguments, report, usage_error};
+use crate::process::limits::{self, Needs};
+use crate::process::stop::{Stop, StopSignals};
+use crate::process::{logging, parent, status};
+use crate::service::{Kind, Service};
 
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
 
 /// Runs `service` until a signal asks it to end.
-pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
-    up::end_with_parent();
+pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
+    parent::end_with_parent();
     // From the start, so that a signal to a service that is not yet ready ends it in order as well.
     let signals = match StopSignals::catch() {
         Ok(signals) => signals,
@@ -48,18 +49,17 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }
-    descriptors::raise_descriptor_limit();
+    limits::raise_descriptor_limit();
     let needs = settings.needs();
-    if let Err(error) = descriptors::fit_connections(service, &mut settings.limits, needs) {
+    if let Err(error) = limits::fit_connections(service, &mut settings.limits, needs) {
         log::error!("event=failed service={service} error=\"{error}\"");
         return ExitCode::from(FAILED);
     }
     let served = match service {
-        "db_customer" => serve_customer(&settings, signals),
-        "db_product" => serve_product(&settings, signals),
-        "server_buyer" => serve_frontend(&settings, signals, services::server_buyer),
-        "server_seller" => serve_frontend(&settings, signals, services::server_seller),
-        unknown => unreachable!("{unknown} is no service"),
+        Service::DbCustomer => serve_customer(&settings, signals),
+        Service::DbProduct => serve_product(&settings, signals),
+        Service::ServerBuyer => serve_frontend(&settings, signals, services::server_buyer),
+        Service::ServerSeller => serve_frontend(&settings, signals, services::server_seller),
     };
     match served {
         Ok(()) => {
@@ -75,7 +75,7 @@ pub(crate) fn run(service: &str, args: &[String]) -> ExitCode {
 
 /// What a service was asked to be.
 struct Settings {
-    service: String,
+    service: Service,
     listen: String,
     /// Where the process is watched, if it is.
     admin: Option<String>,
@@ -92,28 +92,32 @@ struct Settings {
     reactors: usize,
 }
 
-fn options(service: &str) -> Options {
-    let port = default_port(service);
+fn options(service: Service) -> Options {
     let mut options = Options::new();
-    let listen = format!("the address to listen on, port 0 for a free one (127.0.0.1:{port})");
+    let listen = format!("the address to listen on, port 0 for a free one ({})", service.default_address());
     options.optopt("", "listen", &listen, "HOST:PORT");
-    if is_database(service) {
-        options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
-        let help = "for measurement only: do not flush commits, so that a power cut may lose them";
-        options.optflag("", "unsafe-no-flush", help);
-    } else {
-        options.optopt("", "customer", "where db_customer listens (127.0.0.1:6001)", "HOST:PORT");
-        options.optopt("", "product", "where db_product listens (127.0.0.1:6002)", "HOST:PORT");
-        options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
-        options.optopt("", "call-timeout-ms", "patience with a database (2000)", "MS");
+    match service.kind() {
+        Kind::Database => {
+            options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+            let help = "for measurement only: do not flush commits, so that a power cut may lose them";
+            options.optflag("", "unsafe-no-flush", help);
+        }
+        Kind::Frontend => {
+            for (option, database) in [("customer", Service::DbCustomer), ("product", Service::DbProduct)] {
+                let help = format!("where {database} listens ({})", database.default_address());
+                options.optopt("", option, &help, "HOST:PORT");
+            }
+            options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
+            options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
+        }
     }
-    if service == "db_customer" {
+    if service == Service::DbCustomer {
         options.optopt("", "session-timeout", "how long a session may be idle (300)", "SECONDS");
         options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
-    let line = format!("the longest request line ({})", limits(service).line_bytes_max);
+    let line = format!("the longest request line ({})", service.limits().line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
     let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
     options.optopt("", "admin", admin, "HOST:PORT");
@@ -123,16 +127,16 @@ fn options(service: &str) -> Options {
 }
 
 impl Settings {
-    fn read(service: &str, matches: &Matches) -> Result<Self, String> {
-        nothing_more(matches)?;
-        let listen = address(matches, "listen", default_port(service))?;
-        let customer_address = address(matches, "customer", 6001)?;
-        let product_address = address(matches, "product", 6002)?;
+    fn read(service: Service, matches: &Matches) -> Result<Self, String> {
+        reject_arguments(matches)?;
+        let listen = address(matches, "listen", service)?;
+        let customer_address = address(matches, "customer", Service::DbCustomer)?;
+        let product_address = address(matches, "product", Service::DbProduct)?;
 
-        let mut limits = limits(service);
+        let mut limits = service.limits();
         limits.connections_max = number(matches, "connections-max", limits.connections_max, 1, 1 << 24)?;
         limits.line_bytes_max =
-            number(matches, "line-bytes-max", limits.line_bytes_max, 128, line_bytes_max(service))?;
+            number(matches, "line-bytes-max", limits.line_bytes_max, 128, service.line_bytes_max())?;
 
         let admin = given(matches, "admin");
         if let Some(admin) = &admin {
@@ -155,13 +159,13 @@ impl Settings {
         let call_timeout = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
         limits.waiting_timeout = call_timeout;
         Ok(Self {
-            service: service.to_owned(),
+            service,
             listen,
             admin,
             limits,
             log_level: log_level(matches)?,
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
-            durability: durability(service, matches),
+            durability: durability(matches),
             customer,
             backends: services::backends(&customer_address, &product_address),
             deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
@@ -171,13 +175,11 @@ impl Settings {
 
     /// The descriptors that the service will need.
     fn needs(&self) -> Needs {
-        let is_database = is_database(&self.service);
-        Needs {
-            reactors: self.reactors,
-            backends: if is_database { 0 } else { self.backends.len() },
-            files: if is_database { services::DATABASE_DESCRIPTORS } else { 0 },
-            is_watched: self.admin.is_some(),
-        }
+        let (backends, files) = match self.service.kind() {
+            Kind::Database => (0, services::DATABASE_DESCRIPTORS),
+            Kind::Frontend => (self.backends.len(), 0),
+        };
+        Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
     }
 }
 
@@ -203,17 +205,17 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
 fn serve_database(
     settings: &Settings,
     reactor: Reactor,
-    service: impl Service,
+    service: impl net::Service,
     threads: Threads,
 ) -> Result<(), Box<dyn Error>> {
-    log_listening(&settings.service, reactor.local_addr()?);
+    log_listening(settings.service.name(), reactor.local_addr()?);
     reactor.run(service, settings.limits.clone(), Vec::new())?;
     // The last commit is on disk before the process ends.
     threads.join();
     Ok(())
 }
 
-fn serve_frontend<S: Service>(
+fn serve_frontend<S: net::Service>(
     settings: &Settings,
     signals: StopSignals,
     service: impl Fn(Deadlines, &[String]) -> S + Sync,
@@ -221,7 +223,7 @@ fn serve_frontend<S: Service>(
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
-    log_listening(&settings.service, reactors[0].local_addr()?);
+    log_listening(settings.service.name(), reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines, &settings.backends);
@@ -249,7 +251,7 @@ fn serve_frontend<S: Service>(
 
 /// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
 fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
-    let registry = status::registry(&settings.service, &settings.data);
+    let registry = status::registry(settings.service, &settings.data);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;
@@ -267,7 +269,7 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
             status::stopping();
             handles.iter().for_each(Handle::drain);
         }
-        Stop::AtOnce if up::has_parent() => log::info!("event=still_draining signal={signal}"),
+        Stop::AtOnce if parent::has_parent() => log::info!("event=still_draining signal={signal}"),
         Stop::AtOnce => {
             log::warn!("event=killed signal={signal}");
             process::exit(i32::from(FAILED));
@@ -287,32 +289,15 @@ fn random() -> u128 {
     u128::from_ne_bytes(bytes)
 }
 
-fn limits(service: &str) -> Limits {
-    if is_database(service) { services::database_limits() } else { Limits::default() }
-}
-
-/// What a client sends must fit into a request to a database.
-fn line_bytes_max(service: &str) -> usize {
-    if is_database(service) { 1 << 30 } else { services::database_limits().line_bytes_max / 2 }
-}
-
-fn is_database(service: &str) -> bool {
-    service.starts_with("db_")
-}
-
-fn default_port(service: &str) -> u16 {
-    let ports = [("db_customer", 6001), ("db_product", 6002), ("server_buyer", 6003)];
-    ports.into_iter().find(|(name, _)| *name == service).map_or(6004, |(_, port)| port)
-}
-
-fn address(matches: &Matches, option: &str, port: u16) -> Result<String, String> {
-    let address = given(matches, option).unwrap_or_else(|| format!("127.0.0.1:{port}"));
+/// The address of `service` that an option was given, or the default.
+fn address(matches: &Matches, option: &str, service: Service) -> Result<String, String> {
+    let address = given(matches, option).unwrap_or_else(|| service.default_address());
     check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
     Ok(address)
 }
 
-fn durability(service: &str, matches: &Matches) -> Durability {
-    let unflushed = is_database(service) && matches.opt_present("unsafe-no-flush");
+fn durability(matches: &Matches) -> Durability {
+    let unflushed = matches.opt_defined("unsafe-no-flush") && matches.opt_present("unsafe-no-flush");
     if unflushed { Durability::NoFlush } else { Durability::Flush }
 }
 

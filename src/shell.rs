@@ -30,7 +30,7 @@ use getopts::{Options, ParsingStyle};
 
 pub(crate) use buyer::BUYER;
 use call::Caller;
-use command::Role;
+pub(crate) use command::Role;
 use editor::Editor;
 use engine::{Engine, SESSION_VARIABLE, given_session};
 use input::{Input, Plain, ReadError};
@@ -48,7 +48,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     let mut options = Options::new();
     options.parsing_style(ParsingStyle::StopAtFirstFree);
-    options.optopt("", "server", &format!("the service to use ({})", role.default_server), "HOST:PORT");
+    let default_server = role.service.default_address();
+    options.optopt("", "server", &format!("the service to use ({default_server})"), "HOST:PORT");
     options.optopt(
         "",
         "session",
@@ -61,7 +62,7 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let server = matches.opt_str("server").unwrap_or_else(|| role.default_server.to_owned());
+    let server = matches.opt_str("server").unwrap_or(default_server);
     if let Err(message) = check_address(&server) {
         return usage_error(&message, &brief);
     }

@@ -111,8 +111,9 @@ impl Api {
         !matches!(self, Ping | CreateAccount | Login | SearchItemsForSale | GetItem)
     }
 
-    /// Whether a second call changes nothing that the first has not. That is harmless here, because nobody else changes
-    /// the item, the cart or the votes of a client of the benchmark meanwhile.
+    /// Whether a second call changes nothing that the first has not: all but those that the documentation says act each
+    /// time. That is harmless here, because nobody else changes the item, the cart or the votes of a client of the
+    /// benchmark meanwhile.
     pub(crate) fn may_be_repeated(self) -> bool {
         use Api::{
             AddItemToCart, CreateAccount, RegisterItemForSale, RemoveItemFromCart, UpdateUnitsForSale,
@@ -145,5 +146,21 @@ mod tests {
             assert_eq!(Api::from_name(api.name()), Some(api));
         }
         assert_eq!(Api::from_name("MakeTea"), None);
+    }
+
+    #[test]
+    fn the_documentation_allows_what_is_repeated() {
+        let documentation = include_str!("../../services/README.md");
+        let (_, section) =
+            documentation.split_once("### When the outcome is not known\n").expect("there is such a section");
+        let section = section.split("\n#").next().expect("a split has a first part");
+        let points: Vec<&str> = section.split("\n- ").skip(1).collect();
+        // The first that names an API is about it; a later one may name it as a place to look.
+        let names = |point: &str, api: Api| point.contains(&format!("`{}`", api.name()));
+        for api in Api::all() {
+            let point = points.iter().find(|point| names(point, api));
+            let point = point.unwrap_or_else(|| panic!("nothing is said of {}", api.name()));
+            assert_eq!(api.may_be_repeated(), !point.contains("act each time"), "{}", api.name());
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! [`Cluster`]: the four processes that the clients of a benchmark call, started for it or running elsewhere.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -11,8 +11,9 @@ use crate::probe::Probe;
 use crate::process::{Process, Usage};
 use crate::results::ServiceRun;
 
-/// Makes the command line of a subcommand of the program that holds the services, without further arguments.
-pub type Launch<'a> = &'a dyn Fn(&str) -> Command;
+/// Starts the program that holds the services with these arguments, under a name for messages, and returns when it
+/// listens.
+pub type Launch<'a> = &'a dyn Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String>;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -44,7 +45,7 @@ pub(crate) struct Cluster {
     pub(crate) buyer: String,
     pub(crate) seller: String,
     /// Frontends first, so that they end first and find no database missing.
-    processes: Vec<Process>,
+    processes: Vec<Box<dyn Process>>,
     _data: Option<TempDir>,
 }
 
@@ -88,11 +89,11 @@ impl Cluster {
     pub(crate) fn on(data: &Path, options: &ServiceOptions, launch: Launch<'_>) -> Result<Self, String> {
         let customer = database("db_customer", data, options, launch)?;
         let product = database("db_product", data, options, launch)?;
+        let databases = ["--customer", customer.address(), "--product", product.address()];
         let frontend = |name| {
-            let mut command = launch(name);
-            command.args(["--listen", ANY_PORT, "--customer", &customer.address]);
-            command.args(["--product", &product.address]).args(&options.frontends);
-            Process::start(name, &mut command)
+            let listen = [name, "--listen", ANY_PORT].into_iter();
+            let further = options.frontends.iter().map(String::as_str);
+            launch(name, &listen.chain(databases).chain(further).map(OsString::from).collect::<Vec<_>>())
         };
         let (buyer, seller) = (frontend("server_buyer")?, frontend("server_seller")?);
         Ok(Self::of_processes([buyer, seller, customer, product]))
@@ -104,11 +105,11 @@ impl Cluster {
     /// A process cannot be started.
     pub(crate) fn relay(launch: Launch<'_>) -> Result<Self, String> {
         let start = |name, args: &[&str]| {
-            let mut command = launch("bench");
-            Process::start(name, command.args(["relay", "--listen", ANY_PORT]).args(args))
+            let args = ["bench", "relay", "--listen", ANY_PORT].iter().chain(args);
+            launch(name, &args.map(OsString::from).collect::<Vec<_>>())
         };
         let (customer, product) = (start("relay C", &[])?, start("relay P", &[])?);
-        let databases = ["--customer", &customer.address, "--product", &product.address];
+        let databases = ["--customer", customer.address(), "--product", product.address()];
         let (buyer, seller) = (start("relay buyer", &databases)?, start("relay seller", &databases)?);
         Ok(Self::of_processes([buyer, seller, customer, product]))
     }
@@ -119,13 +120,13 @@ impl Cluster {
     }
 
     /// The process of this name, if it was started.
-    pub(crate) fn process(&self, name: &str) -> Option<&Process> {
-        self.processes.iter().find(|process| process.name == name)
+    pub(crate) fn process(&self, name: &str) -> Option<&dyn Process> {
+        self.processes.iter().map(Box::as_ref).find(|process| process.name() == name)
     }
 
-    fn of_processes(processes: [Process; 4]) -> Self {
+    fn of_processes(processes: [Box<dyn Process>; 4]) -> Self {
         let [buyer, seller, ..] = &processes;
-        let (buyer, seller) = (buyer.address.clone(), seller.address.clone());
+        let (buyer, seller) = (buyer.address().to_owned(), seller.address().to_owned());
         Self { buyer, seller, processes: processes.into(), _data: None }
     }
 
@@ -136,9 +137,9 @@ impl Cluster {
     pub(crate) fn sample(&self) -> Result<Sample, String> {
         let at = Instant::now();
         let mut services = Vec::new();
-        for process in &self.processes {
-            let commits = process.name.starts_with("db_").then(|| commits(process)).transpose()?;
-            services.push(ServiceSample::new(process.name, process.usage()?, commits));
+        for process in self.processes.iter().map(Box::as_ref) {
+            let commits = process.name().starts_with("db_").then(|| commits(process)).transpose()?;
+            services.push(ServiceSample::new(process.name(), Usage::of(process)?, commits));
         }
         services.push(ServiceSample::new("load generator", Usage::of_this()?, None));
         Ok(Sample { at, services })
@@ -161,10 +162,11 @@ pub(crate) fn database(
     data: &Path,
     options: &ServiceOptions,
     launch: Launch<'_>,
-) -> Result<Process, String> {
-    let mut command = launch(name);
-    command.args(["--listen", ANY_PORT, "--data"]).arg(data).args(&options.databases);
-    Process::start(name, &mut command)
+) -> Result<Box<dyn Process>, String> {
+    let mut args: Vec<OsString> = [name, "--listen", ANY_PORT, "--data"].map(OsString::from).into();
+    args.push(data.into());
+    args.extend(options.databases.iter().map(OsString::from));
+    launch(name, &args)
 }
 
 impl Sample {
@@ -185,8 +187,105 @@ impl Sample {
     }
 }
 
-fn commits(process: &Process) -> Result<u64, String> {
-    let failed = |error: io::Error| format!("cannot ask {}: {error}", process.name);
-    let mut probe = Probe::connect(&process.address).map_err(failed)?;
+fn commits(process: &dyn Process) -> Result<u64, String> {
+    let failed = |error: io::Error| format!("cannot ask {}: {error}", process.name());
+    let mut probe = Probe::connect(process.address()).map_err(failed)?;
     probe.number("Ping", "{}", "commits").map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// What was started, with its arguments, and what has ended, in order.
+    type Log = Rc<RefCell<Vec<String>>>;
+
+    /// A service that only says when it ends.
+    struct Fake {
+        name: &'static str,
+        address: String,
+        log: Log,
+    }
+
+    impl Process for Fake {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn address(&self) -> &str {
+            &self.address
+        }
+
+        fn id(&self) -> u32 {
+            unreachable!("nobody asks what it costs")
+        }
+    }
+
+    impl Drop for Fake {
+        fn drop(&mut self) {
+            self.log.borrow_mut().push(format!("end {}", self.name));
+        }
+    }
+
+    /// A way to start fakes, each of which listens at its own name.
+    fn launch(log: &Log) -> impl Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String> {
+        move |name, args| {
+            let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+            log.borrow_mut().push(args.join(" "));
+            Ok(Box::new(Fake { name, address: format!("at.{name}"), log: Rc::clone(log) }))
+        }
+    }
+
+    const ENDS: [&str; 4] = ["end server_buyer", "end server_seller", "end db_customer", "end db_product"];
+
+    #[test]
+    fn databases_are_started_before_frontends_and_end_after_them() {
+        let log = Log::default();
+        let options = ServiceOptions {
+            databases: vec!["--unsafe-no-flush".to_owned()],
+            frontends: vec!["--reactors".to_owned(), "2".to_owned()],
+        };
+        let cluster = Cluster::on(Path::new("d"), &options, &launch(&log)).expect("it starts");
+        assert_eq!(
+            (cluster.buyer.as_str(), cluster.seller.as_str()),
+            ("at.server_buyer", "at.server_seller")
+        );
+        let databases = "--customer at.db_customer --product at.db_product --reactors 2";
+        let starts = [
+            "db_customer --listen 127.0.0.1:0 --data d --unsafe-no-flush".to_owned(),
+            "db_product --listen 127.0.0.1:0 --data d --unsafe-no-flush".to_owned(),
+            format!("server_buyer --listen 127.0.0.1:0 {databases}"),
+            format!("server_seller --listen 127.0.0.1:0 {databases}"),
+        ];
+        assert_eq!(log.take(), starts);
+        drop(cluster);
+        assert_eq!(log.take(), ENDS);
+    }
+
+    #[test]
+    fn the_relay_has_the_same_shape() {
+        let log = Log::default();
+        let cluster = Cluster::relay(&launch(&log)).expect("it starts");
+        assert_eq!((cluster.buyer.as_str(), cluster.seller.as_str()), ("at.relay buyer", "at.relay seller"));
+        let relay = "bench relay --listen 127.0.0.1:0";
+        let frontend = format!("{relay} --customer at.relay C --product at.relay P");
+        assert_eq!(log.take(), [relay, relay, &frontend, &frontend]);
+    }
+
+    #[test]
+    fn where_a_service_cannot_be_started_the_others_end() {
+        let log = Log::default();
+        let start = launch(&log);
+        let failing = |name, args: &[OsString]| match name {
+            "server_seller" => Err("no".to_owned()),
+            name => start(name, args),
+        };
+        let cluster = Cluster::on(Path::new("d"), &ServiceOptions::default(), &failing);
+        assert_eq!(cluster.err().as_deref(), Some("no"));
+        let ends = log.borrow().iter().filter(|line| ENDS.contains(&line.as_str())).count();
+        assert_eq!(ends, 3);
+    }
 }

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, getrlimit};
 
 /// What the load generator needs beside its connections: the event loop, pipes from services, streams and files.
-const OTHERS: u64 = 64;
+const OTHER_DESCRIPTORS: u64 = 64;
 
 /// Whether this process can have so many connections, which `what` asks for.
 ///
@@ -14,7 +14,7 @@ pub(crate) fn check(connections: usize, what: &str) -> Result<(), String> {
 }
 
 fn check_limit(connections: usize, what: &str, limit: Option<u64>) -> Result<(), String> {
-    let needed = connections as u64 + OTHERS;
+    let needed = connections as u64 + OTHER_DESCRIPTORS;
     match limit.filter(|limit| *limit < needed) {
         None => Ok(()),
         Some(limit) => Err(format!(

@@ -14,14 +14,15 @@ use net::{Limits, no_thread};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Cluster, Launch, ServiceOptions, database};
-use crate::crowd::{Crowd, Fill};
 use crate::descriptors;
 use crate::diagnosis::with_problems;
+use crate::fixture::{CatalogueFill, IdleConnections};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
+use crate::process::Usage;
 use crate::record::{Record, new_times};
 use crate::results::{Percentiles, percentiles};
 use crate::runner::{Runner, Target, count_matches};
@@ -151,8 +152,8 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> R
     let process =
         database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
     let reactor = reactor()?;
-    let fill = Fill::new(items, interrupt, reactor.handle());
-    let fill = reactor.run(fill, Limits::default(), vec![process.address.clone()]);
+    let fill = CatalogueFill::new(items, interrupt, reactor.handle());
+    let fill = reactor.run(fill, Limits::default(), vec![process.address().to_owned()]);
     let fill = fill.map_err(|error| failed("the load generator fails", &error))?;
     if interrupt.is_asked() {
         return Err(Failure::Interrupted);
@@ -170,14 +171,14 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
     let before = memory_bytes(&cluster, "server_buyer")?;
     let reactor = reactor()?;
     let handle = reactor.handle();
-    let (crowd, gathered) = Crowd::new(connections);
+    let (idle, ready) = IdleConnections::new(connections);
     let addresses = vec![cluster.buyer.clone(); connections];
     thread::scope(|scope| {
-        let run = move || reactor.run(crowd, Limits::default(), addresses).map(|_| ());
-        let crowd = thread::Builder::new().name("crowd".into()).spawn_scoped(scope, run);
-        let crowd = crowd.map_err(|error| failed("the load generator fails", &no_thread("crowd", &error)))?;
+        let run = move || reactor.run(idle, Limits::default(), addresses).map(|_| ());
+        let idle = thread::Builder::new().name("idle".into()).spawn_scoped(scope, run);
+        let idle = idle.map_err(|error| failed("the load generator fails", &no_thread("idle", &error)))?;
         let measured = (|| {
-            wait_for(&gathered, interrupt)?;
+            wait_for(&ready, interrupt)?;
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
             let mut runner = Runner::new(&plan, interrupt);
@@ -194,18 +195,17 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
             })
         })();
         handle.drain();
-        crowd
-            .join()
-            .expect("the crowd does not panic")
+        idle.join()
+            .expect("its thread does not panic")
             .map_err(|error| failed("the load generator fails", &error))?;
         measured
     })
 }
 
-/// Waits until a crowd has gathered.
-fn wait_for(gathered: &Receiver<()>, interrupt: &Interrupt) -> Result<(), Failure> {
+/// Waits until the idle connections stand.
+fn wait_for(ready: &Receiver<()>, interrupt: &Interrupt) -> Result<(), Failure> {
     loop {
-        match gathered.recv_timeout(POLL) {
+        match ready.recv_timeout(POLL) {
             Ok(()) => return Ok(()),
             Err(RecvTimeoutError::Timeout) if interrupt.is_asked() => {
                 return Err(Failure::Interrupted);
@@ -242,7 +242,7 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
 
 fn memory_bytes(cluster: &Cluster, name: &str) -> Result<u64, Failure> {
     let process = cluster.process(name).expect("it was started");
-    process.usage().map(|usage| usage.memory_bytes).map_err(Failure::Failed)
+    Usage::of(process).map(|usage| usage.memory_bytes).map_err(Failure::Failed)
 }
 
 fn reactor() -> Result<Reactor, Failure> {

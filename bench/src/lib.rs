@@ -2,16 +2,16 @@
 //! checks each reply, and compares what it finds with a bare relay of the same bytes over the same hops.
 //!
 //! It runs on the event loop that the services run on, so that one thread drives hundreds of clients. It parses no
-//! command line, and does not know how a marketplace is started: its caller says how.
+//! command line, and knows services from outside only: its caller starts them.
 
 #![forbid(unsafe_code)]
 
 mod api;
 mod client;
 mod cluster;
-mod crowd;
 mod descriptors;
 mod diagnosis;
+mod fixture;
 mod growth;
 mod host;
 mod interrupt;
@@ -38,5 +38,6 @@ pub use interrupt::Interrupt;
 pub use mix::Mix;
 pub use outcome::{Failure, Outcome};
 pub use plan::{Plan, Scenario};
+pub use process::Process;
 pub use relay::{Part, serve as serve_relay};
 pub use run::run;

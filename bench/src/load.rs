@@ -7,35 +7,27 @@
 //! knowledge.
 
 mod break_off;
+mod call;
 mod stage;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use net::reactor::Handle;
-use net::{Backend, Call, Event, Lost, Out, Service, Time, Worker};
+use net::{Call, Event, Out, Service, Time, Worker};
 
 use crate::api::Api;
-use crate::client::{Client, Mistake, Use, World};
+use crate::client::{Client, World};
 use crate::pace::Schedule;
 use crate::record::Record;
-use crate::relay;
+use call::InFlight;
 
-pub(crate) use stage::{Observer, Stage, Verdict, Volume};
+pub(crate) use call::{CANNOT_CONNECT, CONNECTION_LOST};
+pub(crate) use stage::{Observer, Stage, Verdict, Workload};
 
-/// The code of a call that no connection could be made for.
-pub(crate) const CANNOT_CONNECT: &str = "CANNOT_CONNECT";
-/// The code of a call whose connection has ended, or that took too long.
-pub(crate) const CONNECTION_LOST: &str = "CONNECTION_LOST";
-
-/// How long a call may take before it counts as lost.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Clients that are set up at the same time. Hashing a password is slow on purpose, and frontends refuse a flood.
 const SETUPS_MAX: usize = 64;
 
-/// Calls of a client that may fail one after another before the run is broken off. Where nobody is there, each takes
-/// seconds to fail.
-const FAILURES_IN_A_ROW_MAX: usize = 3;
 /// The observer is asked at least so often whether to go on, also while nobody answers.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -43,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Load<'a> {
     slots: Vec<Slot>,
     world: World,
-    volume: Volume,
+    workload: Workload,
     /// Reply lengths by API, if the clients call a relay.
     relay: Option<[usize; Api::COUNT]>,
     stage: Stage,
@@ -69,8 +61,7 @@ pub(crate) struct Load<'a> {
 
 struct Slot {
     client: Client,
-    /// The call under way.
-    call: Option<Under>,
+    in_flight: Option<InFlight>,
     /// The request of the last call.
     line: Vec<u8>,
     /// Calls of the stage that were begun.
@@ -81,29 +72,24 @@ struct Slot {
     failures: usize,
 }
 
-struct Under {
-    api: Api,
-    since: Time,
-    sent_bytes: usize,
-}
-
 impl<'a> Load<'a> {
     /// `matches` are those of the search before the run. Of the clients, those that take part in the mix stand first;
     /// each is the backend of its place. The reactor is drained when all is done.
     pub(crate) fn new(
         clients: Vec<Client>,
         matches: u64,
-        volume: Volume,
+        workload: Workload,
         pacer: Box<dyn Worker<Duration, ()>>,
         observer: &'a mut dyn Observer,
         reactor: Handle,
     ) -> Self {
         assert!(clients.is_sorted_by_key(|client| !client.takes_part()), "those that take part stand first");
-        let slot = |client| Slot { client, call: None, line: Vec::new(), begun: 0, calls: 0, failures: 0 };
+        let slot =
+            |client| Slot { client, in_flight: None, line: Vec::new(), begun: 0, calls: 0, failures: 0 };
         Self {
             slots: clients.into_iter().map(slot).collect(),
             world: World { items: Vec::new(), matches },
-            volume,
+            workload,
             relay: None,
             stage: Stage::Setup,
             busy: 0,
@@ -136,7 +122,7 @@ impl<'a> Load<'a> {
     /// What was recorded. Of an item whose registration was not answered nobody knows whether it is for sale.
     pub(crate) fn into_record(mut self) -> Record {
         let registers = |slot: &Slot| {
-            slot.call.as_ref().is_some_and(|call| call.api == Api::RegisterItemForSale)
+            slot.in_flight.as_ref().is_some_and(|call| call.api == Api::RegisterItemForSale)
                 && self.relay.is_none()
         };
         let left = |slot: &Slot| slot.client.items_for_sale() + usize::from(registers(slot));
@@ -153,8 +139,8 @@ impl<'a> Load<'a> {
                 // The relay needs no accounts, but connections.
                 Stage::Setup if self.relay.is_some() => 1,
                 Stage::Setup => client.setup().len(),
-                Stage::Warmup if client.takes_part() => self.volume.warmup,
-                Stage::Measure if client.takes_part() => self.volume.calls,
+                Stage::Warmup if client.takes_part() => self.workload.warmup,
+                Stage::Measure if client.takes_part() => self.workload.calls,
                 // Each client goes on until nothing is left to do.
                 Stage::Teardown => usize::from(self.relay.is_none() && client.has_teardown()),
                 Stage::Warmup | Stage::Measure | Stage::Done => 0,
@@ -173,7 +159,7 @@ impl<'a> Load<'a> {
             }
             Stage::Measure => {
                 (self.record.started_at, self.record.ended_at) = (now, now);
-                match self.volume.rate {
+                match self.workload.rate {
                     Some(rate) => self.schedule = Some(Schedule::new(now, rate, self.busy)),
                     None => taking_part.into_iter().for_each(|number| self.call(now, number, now, out)),
                 }
@@ -208,93 +194,6 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Lets a client make its next call, which counts from `since`.
-    fn call(&mut self, now: Time, number: usize, since: Time, out: &mut Out<'_>) {
-        let Slot { client, call, line, begun, .. } = &mut self.slots[number];
-        line.clear();
-        let api = match self.stage {
-            Stage::Setup => {
-                let api = client.setup()[*begun];
-                client.write(api, &self.world, line);
-                api
-            }
-            Stage::Teardown => client.tear_down(&self.world, line),
-            _ => client.next(&self.world, line),
-        };
-        if let Some(reply_bytes) = &self.relay {
-            relay::address(line, api.hops(), reply_bytes[api as usize]);
-        }
-        *begun += 1;
-        *call = Some(Under { api, since, sent_bytes: line.len() + 1 });
-        out.call(Backend(number), Call(number), line, now + CALL_TIMEOUT);
-    }
-
-    /// Makes a call that has lost its connection once more, over the next one. False: it cannot be repeated.
-    fn repeat(&mut self, now: Time, number: usize, lost: Lost, out: &mut Out<'_>) -> bool {
-        let Slot { call, line, failures, .. } = &mut self.slots[number];
-        let api = call.as_ref().expect("only what was called is lost").api;
-        let harmless = match lost {
-            Lost::Unsent => true,
-            Lost::Unanswered => api.may_be_repeated(),
-            Lost::Overloaded => false,
-        };
-        if !self.volume.retry || !harmless || *failures + 1 >= FAILURES_IN_A_ROW_MAX {
-            return false;
-        }
-        *failures += 1;
-        self.record.repeated += 1;
-        out.call(Backend(number), Call(number), line, now + CALL_TIMEOUT);
-        true
-    }
-
-    /// Takes the reply to a client's call. False: it is not what it must be.
-    fn take(&mut self, now: Time, number: usize, reply: Result<&[u8], Lost>) -> bool {
-        let slot = &mut self.slots[number];
-        let Under { api, since, sent_bytes } = slot.call.take().expect("only what was called is answered");
-        if self.stage == Stage::Measure {
-            self.measured += 1;
-            self.record.ended_at = now;
-            if let Ok(line) = reply {
-                self.record.answered(api, now.since(since), sent_bytes, line.len() + 1);
-            }
-        }
-        let line = match reply {
-            Ok(line) => line,
-            Err(lost) => {
-                self.record.failed(lost_code(lost).to_owned());
-                return false;
-            }
-        };
-        let result = match &self.relay {
-            None => slot.client.take(api, line, &mut self.world),
-            Some(reply_bytes) => {
-                slot.client.carried_out(api);
-                let right = api.hops().is_empty() || line.len() == reply_bytes[api as usize];
-                if right { Ok(Use::Something) } else { Err(Mistake::Wrong) }
-            }
-        };
-        match result {
-            Ok(of_use) => {
-                if of_use == Use::InVain && self.stage == Stage::Measure {
-                    self.record.in_vain(api);
-                }
-                return true;
-            }
-            Err(Mistake::Failed(code)) => self.record.failed(code),
-            Err(Mistake::Wrong) => self.record.wrong += 1,
-        }
-        self.record.keep_wrong(api, line);
-        false
-    }
-
-    /// Whether so many calls of a client have failed that the run is worth nothing.
-    fn is_hopeless(&mut self, number: usize, right: bool) -> bool {
-        let failures = &mut self.slots[number].failures;
-        *failures = if right { 0 } else { *failures + 1 };
-        // Whoever could not be set up would only measure errors.
-        *failures >= if self.stage == Stage::Setup { 1 } else { FAILURES_IN_A_ROW_MAX }
-    }
-
     /// Goes on with a client whose call has ended.
     fn go_on(&mut self, now: Time, number: usize, out: &mut Out<'_>) {
         let Slot { ref client, begun, calls, .. } = self.slots[number];
@@ -320,14 +219,26 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// What holds between any two turns, whatever the services answer.
+    fn invariants(&self) {
+        assert!(self.next.is_none() || (self.busy == 0 && self.stage != Stage::Done), "a stage has ended");
+        assert!(self.schedule.is_none() || self.stage == Stage::Measure, "only measured calls are scheduled");
+        let sets_up = matches!(self.stage, Stage::Setup | Stage::Done);
+        assert!(self.waiting.is_empty() || sets_up, "clients wait for their setup only");
+        assert!(self.measured <= self.slots.len() * self.workload.calls, "so many calls were asked for");
+        let in_flight = || self.slots.iter().filter(|slot| slot.in_flight.is_some()).count();
+        let is_regular = self.stage != Stage::Done && self.give_up_at.is_none();
+        debug_assert!(!is_regular || in_flight() <= self.busy, "who has a call in flight is busy");
+    }
+
     /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
     fn follow_schedule(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(schedule) = self.schedule else { return };
-        let all = schedule.calls(self.volume.calls);
+        let all = schedule.calls(self.workload.calls);
         while self.due < all && schedule.due(self.due) <= now {
             let (number, since) = (schedule.client(self.due), schedule.due(self.due));
             let slot = &self.slots[number];
-            if slot.call.is_none() && slot.begun < slot.calls {
+            if slot.in_flight.is_none() && slot.begun < slot.calls {
                 self.record.late(now.since(since));
                 self.call(now, number, since, out);
             }
@@ -357,11 +268,12 @@ impl Service for Load<'_> {
         let right = self.take(now, number, reply);
         if broken_off {
             self.clean_up(now, number, right, out);
-        } else if self.is_hopeless(number, right) {
+        } else if self.has_failed_too_often(number, right) {
             self.break_off(now, out);
         } else {
             self.go_on(now, number, out);
         }
+        self.invariants();
     }
 
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
@@ -385,19 +297,11 @@ impl Service for Load<'_> {
         // The next stage begins in the next turn, which is to come at once.
         let pause = if self.next.is_some() { Duration::ZERO } else { TICK };
         out.wake_at((self.stage != Stage::Done).then(|| now + pause));
+        self.invariants();
     }
 
     fn is_drained(&self) -> bool {
         self.stage == Stage::Done
-    }
-}
-
-/// The code under which a call without a reply is counted.
-fn lost_code(lost: Lost) -> &'static str {
-    match lost {
-        Lost::Unsent => CANNOT_CONNECT,
-        Lost::Unanswered => CONNECTION_LOST,
-        Lost::Overloaded => "OVERLOADED",
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::reply::{self, Reply};
 
 /// How long a service may take to connect or to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to a service.
 pub(crate) struct Probe {
@@ -24,11 +24,11 @@ impl Probe {
     pub(crate) fn connect(address: &str) -> io::Result<Self> {
         let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
         for address in address.to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
+            match TcpStream::connect_timeout(&address, TIMEOUT) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
+                    stream.set_read_timeout(Some(TIMEOUT))?;
+                    stream.set_write_timeout(Some(TIMEOUT))?;
                     return Ok(Self { stream: BufReader::new(stream) });
                 }
                 Err(error) => last = error,

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use net::reactor::{Reactor, RunError};
 use net::{Backend, Call, Conn, Event, Limits, Out, Service, Time};
-use services::database_limits;
 use slab::Slab;
 
 use crate::api::Hops;
@@ -38,17 +37,16 @@ pub enum Part {
     Database,
 }
 
-/// Runs a part of the relay until its reactor is drained.
+/// Runs a part of the relay until its reactor is drained, within the limits of the service that it stands in for.
 ///
 /// # Errors
 /// As [`Reactor::run`].
-pub fn serve(reactor: Reactor, part: Part) -> Result<(), RunError> {
+pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
     match part {
         Part::Frontend { customer, product } => {
-            let backends = vec![customer, product];
-            reactor.run(RelayFrontend::default(), Limits::default(), backends).map(|_| ())
+            reactor.run(RelayFrontend::default(), limits, vec![customer, product]).map(drop)
         }
-        Part::Database => reactor.run(RelayDatabase::default(), database_limits(), Vec::new()).map(|_| ()),
+        Part::Database => reactor.run(RelayDatabase::default(), limits, Vec::new()).map(drop),
     }
 }
 

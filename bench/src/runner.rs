@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::cluster::{Cluster, Sample};
 use crate::diagnosis::{unreachable, with_problems};
 use crate::interrupt::Interrupt;
-use crate::load::{Load, Observer, Stage, Verdict, Volume};
+use crate::load::{Load, Observer, Stage, Verdict, Workload};
 use crate::outcome::Failure;
 use crate::pace::Pacer;
 use crate::plan::{Plan, Scenario};
@@ -86,17 +86,17 @@ impl<'a> Runner<'a> {
         let Plan { calls, warmup, rate, retry, .. } = *self.plan;
         // What its own services have for sale goes away with them.
         let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
-        let volume = Volume { calls, warmup, rate, retry, cleanup_max };
+        let workload = Workload { calls, warmup, rate, retry, cleanup_max };
         let reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
         let handle = reactor.handle();
         let (pacer, _) =
             ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(|error| failed(&error))?;
         let load = match target {
             Target::Marketplace { matches } => {
-                Load::new(clients, matches, volume, Box::new(pacer), &mut watch, handle)
+                Load::new(clients, matches, workload, Box::new(pacer), &mut watch, handle)
             }
             Target::Relay { reply_bytes } => {
-                Load::new(clients, 0, volume, Box::new(pacer), &mut watch, handle).for_relay(reply_bytes)
+                Load::new(clients, 0, workload, Box::new(pacer), &mut watch, handle).for_relay(reply_bytes)
             }
         };
         self.progress.begin_run();

@@ -2,14 +2,13 @@
 //!
 //! It does not know items: what an item costs, and whether it is there, the frontends have asked `db_product`.
 
-mod accounts;
-mod cart;
-mod clock;
+pub(crate) mod accounts;
+pub(crate) mod cart;
+pub(crate) mod clock;
 mod passwords;
 mod replies;
-mod rows;
-mod sessions;
-pub(crate) mod sqlite;
+pub(crate) mod rows;
+pub(crate) mod sessions;
 mod throttle;
 
 use std::collections::{HashMap, VecDeque};
@@ -27,12 +26,12 @@ use self::replies::{
 use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
 use self::throttle::Throttle;
-use crate::database::{Domain, Job, Outcome};
-use crate::fields::{Fields, invalid};
-use crate::message::{Code, Error, encode};
-use crate::metrics::Holding;
-use crate::requests::{Credentials, NewAccount, Page, SessionCheck};
-use crate::values::{Ballot, Limit, Quantity, QuantityDelta, Role, UserId, Value};
+use crate::api::envelope::{Code, Error, encode};
+use crate::api::fields::{Fields, invalid};
+use crate::api::requests::{Credentials, NewAccount, Page, SessionCheck};
+use crate::api::values::{Ballot, Limit, Quantity, QuantityDelta, Role, UserId, Value};
+use crate::engine::database::{Domain, Job, Outcome};
+use crate::engine::metrics::Holding;
 
 /// Passwords that wait to be hashed. Each connection has one under way at a time.
 const PASSWORD_JOBS_MAX: usize = 1024;

@@ -6,21 +6,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod buyer;
+mod api;
 mod customer;
-mod database;
-mod fields;
+mod engine;
 mod frontend;
-mod login;
-mod message;
-mod metrics;
 mod product;
-mod requests;
-mod seller;
-mod sqlite;
 mod store;
-mod table;
-mod values;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -28,24 +19,24 @@ use std::time::Duration;
 
 use net::{Limits, Service, Workers};
 
-use self::buyer::Buyer;
-use self::customer::sqlite::CustomerSchema;
 use self::customer::{Customer, Passwords};
-use self::database::Database;
-use self::frontend::Frontend;
-use self::product::sqlite::ProductSchema;
-use self::seller::Seller;
-use self::store::check::{check, check_load};
-use self::store::copy::Kind;
-use self::store::{Schema, Store, beside, file_in};
+use self::engine::database::Database;
+use self::engine::flows::Frontend;
+use self::frontend::buyer::Buyer;
+use self::frontend::seller::Seller;
+use self::store::sqlite::check::{check, check_load};
+use self::store::sqlite::copy::Kind;
+use self::store::sqlite::customer::CustomerSchema;
+use self::store::sqlite::product::ProductSchema;
+use self::store::sqlite::{Schema, Store, beside, file_in};
 
 pub use self::customer::HashCost;
-pub use self::frontend::{Deadlines, backends};
-pub use self::store::backup::BackedUp;
-pub use self::store::copy::Copied;
-pub use self::store::file::create_directory;
-pub use self::store::restore::Restored;
-pub use self::store::{Durability, StoreError};
+pub use self::engine::flows::{Deadlines, backends};
+pub use self::store::sqlite::backup::BackedUp;
+pub use self::store::sqlite::copy::Copied;
+pub use self::store::sqlite::file::create_directory;
+pub use self::store::sqlite::restore::Restored;
+pub use self::store::sqlite::{Durability, StoreError};
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +65,7 @@ pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
     let store = Store::<CustomerSchema>::open(directory, durability)?;
-    let loaded = customer::sqlite::load(&store.reader(), options.session_timeout)?;
+    let loaded = store::sqlite::customer::load(&store.reader(), options.session_timeout)?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
     Ok(Database::new(customer, Box::new(store.start(workers)?)))
@@ -90,7 +81,7 @@ pub fn db_product<W: Workers>(
     workers: &mut W,
 ) -> Result<impl Service + use<W>, Box<dyn Error>> {
     let store = Store::<ProductSchema>::open(directory, durability)?;
-    let product = product::sqlite::load(&store.reader())?;
+    let product = store::sqlite::product::load(&store.reader())?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
 }
 
@@ -114,7 +105,7 @@ pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
 /// # Errors
 /// There is nothing to copy, a backup is there already, or it cannot be made or is not sound. Then none is left.
 pub fn backup(data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
-    store::backup::backup(&KINDS, data, destination)
+    store::sqlite::backup::backup(&KINDS, data, destination)
 }
 
 /// Puts the databases of a backup, a folder or a single file, in the place of those in the folder `data`. What was there
@@ -124,7 +115,7 @@ pub fn backup(data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
 /// A service uses what would be replaced, or the backup is not whole and sound; then nothing has changed. Or a file
 /// could not be renamed; then no service starts until another restore has ended well.
 pub fn restore(source: &Path, data: &Path, now: u64) -> Result<Vec<Restored>, StoreError> {
-    store::restore::restore(&KINDS, source, data, now)
+    store::sqlite::restore::restore(&KINDS, source, data, now)
 }
 
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
@@ -163,7 +154,9 @@ const KINDS: [Kind; 2] = [
         name: ProductSchema::NAME,
         application_id: ProductSchema::APPLICATION_ID,
         check: check::<ProductSchema>,
-        load: |file| check_load::<ProductSchema>(file, |reader| product::sqlite::load(reader).map(drop)),
+        load: |file| {
+            check_load::<ProductSchema>(file, |reader| store::sqlite::product::load(reader).map(drop))
+        },
     },
     Kind {
         name: CustomerSchema::NAME,
@@ -171,7 +164,9 @@ const KINDS: [Kind; 2] = [
         check: check::<CustomerSchema>,
         load: |file| {
             let timeout = CustomerOptions::default().session_timeout;
-            check_load::<CustomerSchema>(file, |reader| customer::sqlite::load(reader, timeout).map(drop))
+            check_load::<CustomerSchema>(file, |reader| {
+                store::sqlite::customer::load(reader, timeout).map(drop)
+            })
         },
     },
 ];

@@ -3,11 +3,10 @@
 //! It does not know sessions or accounts: who a seller or a buyer is, the frontends have asked `db_customer`.
 
 mod index;
-mod item;
+pub(crate) mod item;
 mod items;
 mod postings;
-mod rows;
-pub(crate) mod sqlite;
+pub(crate) mod rows;
 
 use std::collections::HashMap;
 use std::iter;
@@ -20,16 +19,16 @@ use self::item::{Description, Item, Listing};
 use self::items::Items;
 use self::postings::Postings;
 use self::rows::ProductRow;
-use crate::database::{Domain, Outcome};
-use crate::fields::{Fields, invalid};
-use crate::message::{Code, Error, encode};
-use crate::metrics::Holding;
-use crate::requests::{NewItem, Page, Search};
-use crate::table::Table;
-use crate::values::{
+use crate::api::envelope::{Code, Error, encode};
+use crate::api::fields::{Fields, invalid};
+use crate::api::requests::{NewItem, Page, Search};
+use crate::api::values::{
     Ballot, Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, Quantity, QuantityDelta, Revision,
     UserId, Vote,
 };
+use crate::engine::database::{Domain, Outcome};
+use crate::engine::metrics::Holding;
+use crate::engine::table::Table;
 
 /// The catalogue in memory.
 pub(crate) struct Product {
@@ -77,14 +76,14 @@ impl Product {
     }
 
     /// Takes an item from disk. False if it makes no sense: items come in order. [`Product::loaded`] must follow.
-    fn load_item(&mut self, description: &Description, listing: Listing) -> bool {
+    pub(crate) fn load_item(&mut self, description: &Description, listing: Listing) -> bool {
         let terms = self.index.intern(&description.name, &description.keywords);
         listing.quantity <= QUANTITY_MAX
             && self.items.load(description.id.category, Item::new(description, terms, listing))
     }
 
     /// Ends the loading of items.
-    fn loaded(&mut self) {
+    pub(crate) fn loaded(&mut self) {
         self.items.loaded();
         let items = self.items.iter();
         let in_stock = items.clone().filter(|(_, item)| item.listing.quantity > 0);
@@ -103,7 +102,7 @@ impl Product {
     }
 
     /// Takes a vote from disk, after the items. False if there is no such item.
-    fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) -> bool {
+    pub(crate) fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) -> bool {
         self.votes.load((id, buyer_id), ballot);
         self.items.get(id).is_some()
     }

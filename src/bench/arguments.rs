@@ -7,7 +7,7 @@ use bench::{GrowthPlan, Mix, Plan, Scenario, ServiceOptions, Services};
 use getopts::{Matches, Options};
 
 use crate::client::check_address;
-use crate::command_line::{nothing_more, number};
+use crate::command_line::{number, reject_arguments};
 use crate::serve;
 
 /// The most items of a catalogue, far beyond what memory holds.
@@ -53,7 +53,7 @@ pub(super) fn growth_options() -> Options {
 /// # Errors
 /// The command line makes no sense.
 pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
-    nothing_more(matches)?;
+    reject_arguments(matches)?;
     let scenarios = match (matches.opt_str("scenario"), matches.opt_str("clients")) {
         (Some(_), Some(_)) => return Err("--scenario and --clients are the same: give one".into()),
         (None, None) => Scenario::STANDARD.to_vec(),
@@ -114,7 +114,7 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
 /// # Errors
 /// As [`plan`].
 pub(super) fn growth_plan(matches: &Matches) -> Result<GrowthPlan, String> {
-    nothing_more(matches)?;
+    reject_arguments(matches)?;
     Ok(GrowthPlan {
         items: numbers(matches, "items", "1000,100000,1000000", 1, ITEMS_MAX)?,
         idle: numbers(matches, "idle", "0,1000,10000", 0, IDLE_MAX)?,

@@ -1,4 +1,4 @@
-//! [`OutFile`]: a file that results will be written to. Whether that can be done is found out long before, without a
+//! [`OutputFile`]: a file that results will be written to. Whether that can be done is found out long before, without a
 //! trace: until the results are there, whatever stands in the file stays.
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -12,7 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 const NEW_FILE_MODE: u32 = 0o666;
 
 /// A file that could be written when it was looked at.
-pub(super) struct OutFile {
+pub(super) struct OutputFile {
     /// As it was named, for messages.
     name: PathBuf,
     kind: Kind,
@@ -27,7 +27,7 @@ enum Kind {
     InPlace(PathBuf),
 }
 
-impl OutFile {
+impl OutputFile {
     /// Looks whether the file can be written. A pipe is opened and waits for its reader.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl OutFile {
     /// It cannot be written any more. One that is replaced as a whole is as it was.
     pub(super) fn write(&mut self, text: &str) -> Result<(), String> {
         let written = match &mut self.kind {
-            Kind::Stream(file) => unless_unread(file.write_all(text.as_bytes())),
+            Kind::Stream(file) => ignore_broken_pipe(file.write_all(text.as_bytes())),
             Kind::Whole(path) => replace(path, text),
             Kind::InPlace(path) => fs::write(path, text),
         };
@@ -104,7 +104,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Nobody who reads has gone away for want of results.
-pub(super) fn unless_unread(written: io::Result<()>) -> io::Result<()> {
+pub(super) fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -137,7 +137,8 @@ mod tests {
         let (old, new) = (dir.path().join("old"), dir.path().join("new"));
         fs::write(&old, "before").unwrap();
         fs::set_permissions(&old, Permissions::from_mode(0o640)).unwrap();
-        let (mut old_file, mut new_file) = (OutFile::probe(&old).unwrap(), OutFile::probe(&new).unwrap());
+        let (mut old_file, mut new_file) =
+            (OutputFile::probe(&old).unwrap(), OutputFile::probe(&new).unwrap());
         assert_eq!(names(dir.path()), ["old"]);
         assert_eq!(fs::read_to_string(&old).unwrap(), "before");
         old_file.write("after").unwrap();
@@ -158,7 +159,7 @@ mod tests {
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         fs::write(&file, "before").unwrap();
         symlink("file", &link).unwrap();
-        OutFile::probe(&link).unwrap().write("after").unwrap();
+        OutputFile::probe(&link).unwrap().write("after").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "after");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }
@@ -170,7 +171,7 @@ mod tests {
         fs::write(dir.path().join("file"), "").unwrap();
         let long = "x".repeat(256);
         for name in ["", ".", "missing/file", "file/within", "new/", "dangling", &long] {
-            let error = OutFile::probe(&dir.path().join(name)).err();
+            let error = OutputFile::probe(&dir.path().join(name)).err();
             let error = error.unwrap_or_else(|| panic!("{name:?} could be written"));
             assert!(error.starts_with("cannot write /"), "{error}");
         }
@@ -179,8 +180,8 @@ mod tests {
 
     #[test]
     fn a_device_takes_what_is_written_as_it_comes() {
-        OutFile::probe(Path::new("/dev/null")).unwrap().write("text").unwrap();
-        let mut full = OutFile::probe(Path::new("/dev/full")).unwrap();
+        OutputFile::probe(Path::new("/dev/null")).unwrap().write("text").unwrap();
+        let mut full = OutputFile::probe(Path::new("/dev/full")).unwrap();
         assert!(full.path().is_none());
         let error = full.write("text").unwrap_err();
         assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");

@@ -8,11 +8,11 @@ use std::path::{Component, Path, PathBuf};
 use bench::show;
 use getopts::Matches;
 
-use super::file::{OutFile, unless_unread};
+use super::file::{OutputFile, ignore_broken_pipe};
 use crate::command_line::{columns, given, report, write_out};
 
 /// Results that can be shown and kept.
-pub(super) trait Shown {
+pub(super) trait Render {
     /// Whether there is nothing to show.
     fn is_empty(&self) -> bool;
 
@@ -35,7 +35,7 @@ pub(super) trait Shown {
 }
 
 /// What was asked for beside the table.
-pub(super) struct Asked {
+pub(super) struct OutputOptions {
     json: Option<PathBuf>,
     csv: Option<PathBuf>,
     svg: Option<PathBuf>,
@@ -54,8 +54,8 @@ enum Content {
 
 /// What was asked for, all of which could be written.
 pub(super) struct Outputs {
-    json: Option<OutFile>,
-    csv: Option<OutFile>,
+    json: Option<OutputFile>,
+    csv: Option<OutputFile>,
     pictures: Option<Pictures>,
     report: Option<Report>,
     standard_output: Content,
@@ -63,16 +63,16 @@ pub(super) struct Outputs {
 
 struct Pictures {
     folder: PathBuf,
-    files: Vec<OutFile>,
+    files: Vec<OutputFile>,
 }
 
 struct Report {
     name: PathBuf,
     section: String,
-    file: OutFile,
+    file: OutputFile,
 }
 
-impl Asked {
+impl OutputOptions {
     /// Reads the options that name outputs, as far as the subcommand has them. `section` is that of a report unless
     /// another one is named.
     ///
@@ -105,12 +105,13 @@ impl Asked {
     /// All that cannot.
     pub(super) fn probe(self) -> Result<Outputs, Vec<String>> {
         let mut errors = Vec::new();
-        let json = self.json.and_then(|name| keep(OutFile::probe(&name), &mut errors));
-        let csv = self.csv.and_then(|name| keep(OutFile::probe(&name), &mut errors));
-        let report = self.report.and_then(|(name, section)| keep(Report::probe(name, section), &mut errors));
+        let json = self.json.and_then(|name| collect(OutputFile::probe(&name), &mut errors));
+        let csv = self.csv.and_then(|name| collect(OutputFile::probe(&name), &mut errors));
+        let report =
+            self.report.and_then(|(name, section)| collect(Report::probe(name, section), &mut errors));
         // The last, because its folder is made.
         let svg = self.svg.filter(|_| errors.is_empty());
-        let pictures = svg.and_then(|folder| keep(Pictures::probe(folder), &mut errors));
+        let pictures = svg.and_then(|folder| collect(Pictures::probe(folder), &mut errors));
         let outputs = Outputs { json, csv, pictures, report, standard_output: self.standard_output };
         errors.extend(outputs.named_twice());
         if errors.is_empty() { Ok(outputs) } else { Err(errors) }
@@ -119,33 +120,33 @@ impl Asked {
 
 impl Outputs {
     /// Writes all of it, files first. Returns what could not be written.
-    pub(super) fn write(mut self, shown: &dyn Shown) -> Vec<String> {
+    pub(super) fn write(mut self, shown: &dyn Render) -> Vec<String> {
         let mut errors = Vec::new();
         if let Some(file) = &mut self.json {
-            keep(file.write(&shown.json()), &mut errors);
+            collect(file.write(&shown.json()), &mut errors);
         }
         if let Some(file) = &mut self.csv {
-            keep(file.write(&shown.csv()), &mut errors);
+            collect(file.write(&shown.csv()), &mut errors);
         }
         if let Some(pictures) = &mut self.pictures {
             for (file, svg) in pictures.files.iter_mut().zip(shown.pictures()) {
-                keep(file.write(&svg), &mut errors);
+                collect(file.write(&svg), &mut errors);
             }
         }
         if let Some(report) = &mut self.report {
-            keep(report.write(shown, self.pictures.as_ref()), &mut errors);
+            collect(report.write(shown, self.pictures.as_ref()), &mut errors);
         }
         let on_standard_output = match self.standard_output {
             Content::Table => print(&shown.table(columns(&io::stdout()))),
             Content::Json => print(&shown.json()),
             Content::Csv => print(&shown.csv()),
         };
-        keep(on_standard_output, &mut errors);
+        collect(on_standard_output, &mut errors);
         // The table is for people, and makes way where standard output is for programs.
         if self.standard_output != Content::Table {
             let table = shown.table(columns(&io::stderr()));
-            let written = unless_unread(io::stderr().lock().write_all(table.as_bytes()));
-            keep(written.map_err(|error| format!("cannot write the table: {error}")), &mut errors);
+            let written = ignore_broken_pipe(io::stderr().lock().write_all(table.as_bytes()));
+            collect(written.map_err(|error| format!("cannot write the table: {error}")), &mut errors);
         }
         errors
     }
@@ -155,7 +156,7 @@ impl Outputs {
         let pictures = self.pictures.iter().flat_map(|pictures| &pictures.files);
         let report = self.report.iter().map(|report| &report.file);
         let files = self.json.iter().chain(&self.csv).chain(pictures).chain(report);
-        let mut paths: Vec<_> = files.filter_map(OutFile::path).collect();
+        let mut paths: Vec<_> = files.filter_map(OutputFile::path).collect();
         paths.sort_unstable();
         let twice = paths.windows(2).filter(|pair| pair[0] == pair[1]);
         twice.map(|pair| format!("cannot write {} twice", pair[0].display())).collect()
@@ -166,7 +167,7 @@ impl Pictures {
     fn probe(folder: PathBuf) -> Result<Self, String> {
         let failed = |error: io::Error| format!("cannot draw into {}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(failed)?;
-        let files = show::picture_files().map(|file| OutFile::probe(&folder.join(file)));
+        let files = show::picture_files().map(|file| OutputFile::probe(&folder.join(file)));
         Ok(Self { files: files.collect::<Result<_, _>>()?, folder })
     }
 }
@@ -177,11 +178,11 @@ impl Report {
     fn probe(name: PathBuf, section: String) -> Result<Self, String> {
         let text = read(&name)?;
         show::check_report(&text, &section).map_err(|error| format!("{}: {error}", name.display()))?;
-        Ok(Self { file: OutFile::probe(&name)?, name, section })
+        Ok(Self { file: OutputFile::probe(&name)?, name, section })
     }
 
     /// Rewrites the section in the file as it is now.
-    fn write(&mut self, shown: &dyn Shown, pictures: Option<&Pictures>) -> Result<(), String> {
+    fn write(&mut self, shown: &dyn Render, pictures: Option<&Pictures>) -> Result<(), String> {
         let text = read(&self.name)?;
         let way = match (self.file.path().and_then(Path::parent), pictures) {
             (Some(from), Some(Pictures { folder, .. })) => {
@@ -210,7 +211,7 @@ fn is_standard_output(name: &str) -> bool {
 }
 
 /// What was done, unless it failed.
-fn keep<T>(done: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
+fn collect<T>(done: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
     done.map_err(|error| errors.push(error)).ok()
 }
 
@@ -219,7 +220,7 @@ fn keep<T>(done: Result<T, String>, errors: &mut Vec<String>) -> Option<T> {
 /// # Errors
 /// It cannot be written.
 pub(super) fn print(text: &str) -> Result<(), String> {
-    unless_unread(write_out(text)).map_err(|error| format!("cannot write the output: {error}"))
+    ignore_broken_pipe(write_out(text)).map_err(|error| format!("cannot write the output: {error}"))
 }
 
 /// The way from one folder, without links and `..`, to another.

@@ -52,9 +52,9 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
     match free.next() {
         // The word may be a password.
         Some(_) if command.secrets().next().is_some() => {
-            Err("there is a word too many; quotation marks hold words together".to_owned())
+            Err("unexpected argument; put quotation marks around a value with spaces".to_owned())
         }
-        Some(word) => Err(format!("{word:?} is one word too many")),
+        Some(word) => Err(format!("unexpected argument {word:?}")),
         None => Ok(Arguments::Call { data, json: matches.opt_present("json") }),
     }
 }

@@ -3,9 +3,10 @@
 use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
 use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
+use crate::service::Service;
 
 /// The buyer's shell.
-pub(crate) static BUYER: Role = Role { name: "buyer", default_server: "127.0.0.1:6003", commands: COMMANDS };
+pub(crate) static BUYER: Role = Role { name: "buyer", service: Service::ServerBuyer, commands: COMMANDS };
 
 const QUANTITY: Parameter =
     Parameter::required("quantity", "quantity", Kind::Integer, "how many units").positional();

@@ -4,13 +4,14 @@
 //! check; a command knows only their form.
 
 use super::view::View;
+use crate::service::Service;
 
 /// A side of the market, with its shell.
 pub(crate) struct Role {
     /// The subcommand: `buyer` or `seller`.
     pub(crate) name: &'static str,
-    /// Where its service listens by default.
-    pub(crate) default_server: &'static str,
+    /// What it calls.
+    pub(crate) service: Service,
     pub(crate) commands: &'static [Command],
 }
 

@@ -26,7 +26,7 @@ use rustyline::{
 use super::command::Role;
 use super::history;
 use super::input::{ReadError, TYPED_BYTES_MAX};
-use super::interactive::LEAVE;
+use super::interactive::EXIT_COMMANDS;
 use super::terminal::{Interrupt, Terminal, drop_typed_ahead};
 
 /// Terminals that cannot move the cursor, by the name in `TERM`.
@@ -37,7 +37,7 @@ const PASTE_OFF: &str = "\x1b[?2004l";
 /// An editor on a terminal that can move the cursor.
 pub(crate) struct Editor {
     terminal: Terminal,
-    editor: Rustyline<Person, DefaultHistory>,
+    editor: Rustyline<LineHelper, DefaultHistory>,
     role: &'static Role,
     history: Option<PathBuf>,
     state: Arc<State>,
@@ -75,7 +75,7 @@ impl Editor {
         let failed = |error: ReadlineError| ReadError::Failed(error.to_string());
         let mut editor = Rustyline::with_config(config).map_err(failed)?;
         let state = Arc::new(State::default());
-        editor.set_helper(Some(Person { role, state: Arc::clone(&state) }));
+        editor.set_helper(Some(LineHelper { role, state: Arc::clone(&state) }));
         let keys = Keys { state: Arc::clone(&state), found: terminal.found().clone() };
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
         if let Some(path) = &history {
@@ -205,16 +205,16 @@ fn stop(found: &Termios) {
 }
 
 /// Helps a person: completes command names, and the options of the command that the line begins with.
-struct Person {
+struct LineHelper {
     role: &'static Role,
     state: Arc<State>,
 }
 
-impl Person {
+impl LineHelper {
     fn candidates(&self, before: &str, word: &str) -> Vec<String> {
         let names = || self.role.commands.iter().map(|command| command.name);
         let all: Vec<String> = match before.split_whitespace().next() {
-            None => names().chain(["help"]).chain(LEAVE).map(str::to_owned).collect(),
+            None => names().chain(["help"]).chain(EXIT_COMMANDS).map(str::to_owned).collect(),
             Some("help") => names().map(str::to_owned).collect(),
             Some(name) if word.starts_with('-') => {
                 let parameters = self.role.command(name).map_or(&[][..], |command| command.parameters);
@@ -227,7 +227,7 @@ impl Person {
     }
 }
 
-impl Completer for Person {
+impl Completer for LineHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> Result<(usize, Vec<Pair>), ReadlineError> {
@@ -239,7 +239,7 @@ impl Completer for Person {
     }
 }
 
-impl Highlighter for Person {
+impl Highlighter for LineHelper {
     /// Shows nothing of a secret.
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
         if self.state.hides.load(Ordering::Relaxed) {
@@ -254,11 +254,11 @@ impl Highlighter for Person {
     }
 }
 
-impl Hinter for Person {
+impl Hinter for LineHelper {
     type Hint = String;
 }
-impl Validator for Person {}
-impl Helper for Person {}
+impl Validator for LineHelper {}
+impl Helper for LineHelper {}
 
 #[cfg(test)]
 mod tests {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn completes_commands_and_then_their_options() {
-        let person = |role| Person { role, state: Arc::default() };
+        let person = |role| LineHelper { role, state: Arc::default() };
         let seller = person(&SELLER);
         assert_eq!(seller.candidates("", "r"), ["rating", "register"]);
         assert_eq!(seller.candidates("", "q"), ["quit"]);

@@ -11,7 +11,7 @@ use rustyline::{Editor, Helper};
 
 use super::arguments;
 use super::command::Role;
-use super::interactive::{LEAVE, split};
+use super::interactive::{EXIT_COMMANDS, split};
 
 /// Whether the history may keep `line`.
 pub(crate) fn is_kept(role: &Role, line: &str) -> bool {
@@ -22,7 +22,7 @@ pub(crate) fn is_kept(role: &Role, line: &str) -> bool {
         return rest.iter().all(|word| role.command(word).is_some());
     }
     let Some(command) = role.command(name) else {
-        return LEAVE.contains(&name.as_str()) && rest.is_empty();
+        return EXIT_COMMANDS.contains(&name.as_str()) && rest.is_empty();
     };
     // Whatever stands behind the name of such a command may be a password.
     if command.secrets().next().is_some() {

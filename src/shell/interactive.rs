@@ -6,7 +6,7 @@ use crate::command_line::{FAILED, USAGE, report};
 use crate::text;
 
 /// Words that end a shell.
-pub(crate) const LEAVE: [&str; 2] = ["exit", "quit"];
+pub(crate) const EXIT_COMMANDS: [&str; 2] = ["exit", "quit"];
 
 /// Runs lines until the input ends or one of them leaves, and returns the exit code. A script ends at the first
 /// command that fails, with its code; for a person a failure ends nothing.
@@ -59,7 +59,7 @@ fn run_line(engine: &mut Engine, line: &str) -> Option<u8> {
         report("error: a quotation mark is not closed");
         return Some(USAGE);
     };
-    if words.first().is_some_and(|word| LEAVE.contains(&word.as_str())) {
+    if words.first().is_some_and(|word| EXIT_COMMANDS.contains(&word.as_str())) {
         return None;
     }
     Some(engine.run(&words))

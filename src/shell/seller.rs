@@ -3,10 +3,10 @@
 use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
 use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{RATING_COLUMNS, View};
+use crate::service::Service;
 
 /// The seller's shell.
-pub(crate) static SELLER: Role =
-    Role { name: "seller", default_server: "127.0.0.1:6004", commands: COMMANDS };
+pub(crate) static SELLER: Role = Role { name: "seller", service: Service::ServerSeller, commands: COMMANDS };
 
 const COMMANDS: &[Command] = &[
     Command {

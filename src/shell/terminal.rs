@@ -1,5 +1,8 @@
 //! The terminal's mode and the signals that come from it, while the shell reads there.
 //!
+//! They are no stop of a service: each Ctrl-C is one of its own, however soon it comes, and any other one does what it
+//! would do if nobody caught it, once the terminal is in order.
+//!
 //! However the program ends or stops, the terminal is left in the mode in which it was found. Nothing is
 //! edited or shown here.
 
@@ -8,12 +11,13 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use net::spawn_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::Handle;
 use signal_hook::low_level::emulate_default_handler;
+
+use crate::process::signals::CaughtSignals;
 
 /// What Ctrl-C, or the signal SIGINT, does.
 #[derive(Clone, Copy, PartialEq)]
@@ -33,11 +37,11 @@ pub(crate) struct Terminal {
 struct Shared {
     found: Termios,
     interrupt: Interrupt,
-    farewell: Option<&'static str>,
-    now: Mutex<Now>,
+    exit_sequence: Option<&'static str>,
+    state: Mutex<State>,
 }
 
-struct Now {
+struct State {
     mode: Termios,
     /// What stands before the cursor, to be shown again after a stop.
     question: String,
@@ -47,22 +51,20 @@ struct Now {
 impl Terminal {
     /// Takes the terminal over until the value is dropped.
     ///
-    /// An editor gives as its `farewell` what it would write when it leaves the terminal. It takes care of Ctrl-Z itself.
+    /// An editor gives as its `exit_sequence` what it would write when it leaves the terminal. It takes care of Ctrl-Z
+    /// itself.
     ///
     /// # Errors
     /// Standard input is no terminal, or the system refuses a thread or a signal.
-    pub(crate) fn open(interrupt: Interrupt, farewell: Option<&'static str>) -> io::Result<Terminal> {
+    pub(crate) fn open(interrupt: Interrupt, exit_sequence: Option<&'static str>) -> io::Result<Terminal> {
         let found = tcgetattr(io::stdin())?;
-        let now = Now { mode: found.clone(), question: String::new(), on_interrupt: None };
-        let shared = Arc::new(Shared { found, interrupt, farewell, now: Mutex::new(now) });
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
-        if farewell.is_none() {
-            signals.add_signal(SIGTSTP)?;
-        }
-        let handle = signals.handle();
+        let state = State { mode: found.clone(), question: String::new(), on_interrupt: None };
+        let shared = Arc::new(Shared { found, interrupt, exit_sequence, state: Mutex::new(state) });
+        let stops = exit_sequence.is_none().then_some(SIGTSTP);
+        let signals = CaughtSignals::catch([SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().chain(stops))?;
         let watched = Arc::clone(&shared);
-        spawn_thread("signals", move || signals.forever().for_each(|signal| watched.handle(signal)))?;
-        Ok(Terminal { shared, signals: handle })
+        let signals = signals.watch(move |signal| watched.handle(signal))?;
+        Ok(Terminal { shared, signals })
     }
 
     /// Switches echo off, and with it the kernel's own editing: what is typed or pasted while a command runs
@@ -78,7 +80,7 @@ impl Terminal {
 
     /// Calls `action` on Ctrl-C, until another action is set.
     pub(crate) fn on_interrupt(&self, action: Option<Box<dyn Fn() + Send>>) {
-        self.shared.now().on_interrupt = action;
+        self.shared.state().on_interrupt = action;
     }
 
     /// Shows `question` on `out` and appends to `line` what is typed, until it holds a whole line, with its end.
@@ -94,7 +96,7 @@ impl Terminal {
         line: &mut Vec<u8>,
     ) -> io::Result<()> {
         let (interrupted, interrupter) = UnixStream::pair()?;
-        question.clone_into(&mut self.shared.now().question);
+        question.clone_into(&mut self.shared.state().question);
         self.on_interrupt(Some(Box::new(move || drop((&interrupter).write(&[0])))));
         if is_secret {
             self.set_without(LocalModes::ECHO)?;
@@ -104,7 +106,7 @@ impl Terminal {
             .and_then(|()| out.flush())
             .and_then(|()| read_until_newline(&interrupted, line));
         self.on_interrupt(None);
-        self.shared.now().question.clear();
+        self.shared.state().question.clear();
         self.set_without(LocalModes::empty())?;
         read
     }
@@ -113,9 +115,9 @@ impl Terminal {
     fn set_without(&self, off: LocalModes) -> io::Result<()> {
         let mut mode = self.shared.found.clone();
         mode.local_modes.remove(off);
-        let mut now = self.shared.now();
+        let mut state = self.shared.state();
         tcsetattr(io::stdin(), OptionalActions::Now, &mode)?;
-        now.mode = mode;
+        state.mode = mode;
         Ok(())
     }
 }
@@ -128,8 +130,8 @@ impl Drop for Terminal {
 }
 
 impl Shared {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn restore(&self) {
@@ -138,29 +140,29 @@ impl Shared {
     }
 
     fn handle(&self, signal: i32) {
-        let now = self.now();
-        let is_echoing = now.mode.local_modes.contains(LocalModes::ECHO);
+        let state = self.state();
+        let is_echoing = state.mode.local_modes.contains(LocalModes::ECHO);
         if signal == SIGINT && self.interrupt == Interrupt::GivesUp {
             if is_echoing {
                 // The kernel has just shown `^C`.
                 show(io::stderr(), "\n");
             }
-            if let Some(action) = &now.on_interrupt {
+            if let Some(action) = &state.on_interrupt {
                 action();
             }
             return;
         }
         self.restore();
-        if let Some(farewell) = self.farewell {
-            show(io::stdout(), farewell);
+        if let Some(exit_sequence) = self.exit_sequence {
+            show(io::stdout(), exit_sequence);
         }
         if !is_echoing {
             show(io::stderr(), "\n");
         }
         // Of these signals, all but SIGTSTP end the program here.
         let _ = emulate_default_handler(signal);
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &now.mode);
-        show(io::stderr(), &now.question);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &state.mode);
+        show(io::stderr(), &state.question);
     }
 }
 

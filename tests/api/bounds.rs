@@ -1,8 +1,8 @@
 //! The bounds of every value, from both sides, and that a refusal names the field and the limit.
 
 use serde_json::{Value, json};
+use support::Client;
 
-use crate::client::Client;
 use crate::cluster::{Cluster, User};
 
 /// An item that is fine, with one field replaced by this JSON.

@@ -10,9 +10,9 @@ use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use serde_json::json;
 use services::{CustomerOptions, Deadlines, Durability, HashCost};
+use support::Client;
 use tempfile::TempDir;
 
-use crate::client::Client;
 use crate::external::{Addresses, External};
 
 const ANY_PORT: &str = "127.0.0.1:0";

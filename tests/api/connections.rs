@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
+use support::Reply;
 
-use crate::client::Reply;
 use crate::cluster::{Cluster, Server, Setup};
 
 /// Sends `line` until the service takes no more, and returns the connection.

@@ -1,8 +1,8 @@
 //! `db_customer`, called directly as other tools do.
 
 use serde_json::{Value, json};
+use support::{Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::Cluster;
 
 fn log_in(client: &mut Client, role: &str) -> String {

@@ -1,8 +1,8 @@
 //! What stands around a request and its reply.
 
 use serde_json::Value;
+use support::{Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::Cluster;
 
 /// One client of each of the four services.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
+use support::{Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::{Cluster, Setup};
 
 const PING: &str = r#"{"api":"Ping"}"#;
@@ -210,7 +210,7 @@ fn a_bad_request_costs_the_good_ones_around_it_nothing() {
     for n in 0..100 {
         assert_pong(&mut client, &n.to_string());
         for _ in 0..3 {
-            let reply: Value = serde_json::from_str(&client.read_line()).unwrap();
+            let reply = client.read_json();
             assert_eq!(reply["error"]["code"], "INVALID_REQUEST");
         }
     }

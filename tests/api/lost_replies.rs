@@ -5,10 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::{Act, FakeService, Reply};
 
-use crate::client::Reply;
 use crate::cluster::{Cluster, Server, Setup, User};
-use crate::proxy::{Act, Proxy};
+use crate::proxy::{pass, proxy};
 
 /// No test waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ struct Lossy {
     /// A change was made, and its reply is about to be lost.
     made: Receiver<()>,
     lose: Sender<()>,
-    _proxy: Proxy,
+    _proxy: FakeService,
 }
 
 impl Lossy {
@@ -33,14 +33,14 @@ impl Lossy {
         let first = Mutex::new(Some((made_out, lose_in)));
         let act = move |called: &str, reply: &[u8]| {
             let first = if called == api { first.lock().unwrap().take() } else { None };
-            let Some((made, lose)) = first else { return Act::pass(reply) };
+            let Some((made, lose)) = first else { return pass(reply) };
             made.send(()).unwrap();
             let _ = lose.recv_timeout(PATIENCE);
-            Act::Cut
+            Act::Close
         };
         let (mut customer, mut product) = (cluster.customer.address, cluster.product.address);
         let changed = if database == "db_customer" { &mut customer } else { &mut product };
-        let proxy = Proxy::start(*changed, act);
+        let proxy = proxy(*changed, act);
         *changed = proxy.address;
         let setup = Setup::default();
         let (buyer, seller) =

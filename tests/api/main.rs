@@ -6,7 +6,6 @@
 mod accounts;
 mod bounds;
 mod carts;
-mod client;
 mod cluster;
 mod connections;
 mod customer_database;

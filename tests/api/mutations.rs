@@ -117,7 +117,7 @@ fn bombard(random: &mut Rng, server: &Server, requests: &[Value]) {
         client.send(lines.join(&b'\n'));
         for line in lines {
             let line = line.escape_ascii();
-            let reply: Value = serde_json::from_str(&client.read_line()).unwrap();
+            let reply = client.read_json();
             assert_eq!(reply["type"], "Response", "{line}");
             assert_eq!(reply["ok"], reply["error"].is_null(), "{line}");
             let code = &reply["error"]["code"];

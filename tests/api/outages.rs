@@ -1,17 +1,13 @@
 //! Databases that are down, go down, come back, or do not answer.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use services::Deadlines;
+use support::{Act, FakeService, Reply, own_host};
 use tempfile::TempDir;
 
-use crate::client::Reply;
 use crate::cluster::{Server, Setup, User};
 
 /// Patience of a frontend that is to run out in a test.
@@ -25,8 +21,8 @@ struct Shop {
     seller: Server,
     customer: Option<Server>,
     product: Option<Server>,
-    customer_address: String,
-    product_address: String,
+    customer_address: SocketAddr,
+    product_address: SocketAddr,
     directory: TempDir,
     setup: Setup,
 }
@@ -37,10 +33,9 @@ impl Shop {
         let deadlines = Deadlines { call: patience, password: patience };
         let setup = Setup { deadlines, ..Setup::default() };
         let (customer_address, product_address) = (own_address(), own_address());
-        let (customer, product) = (customer_address.parse().unwrap(), product_address.parse().unwrap());
         Shop {
-            buyer: Server::buyer(customer, product, &setup),
-            seller: Server::seller(customer, product, &setup),
+            buyer: Server::buyer(customer_address, product_address, &setup),
+            seller: Server::seller(customer_address, product_address, &setup),
             customer: None,
             product: None,
             customer_address,
@@ -58,13 +53,13 @@ impl Shop {
     }
 
     fn start_customer(&mut self) {
-        let server = Server::customer(&self.customer_address, self.directory.path(), &self.setup);
-        self.customer = Some(server);
+        let listen = self.customer_address.to_string();
+        self.customer = Some(Server::customer(&listen, self.directory.path(), &self.setup));
     }
 
     fn start_product(&mut self) {
-        let server = Server::product(&self.product_address, self.directory.path(), &self.setup);
-        self.product = Some(server);
+        let listen = self.product_address.to_string();
+        self.product = Some(Server::product(&listen, self.directory.path(), &self.setup));
     }
 
     fn new_buyer(&self) -> User {
@@ -78,50 +73,8 @@ impl Shop {
 
 /// An address for a database that is not always there. Its host is one that no other test uses, so that nobody
 /// else is given the port meanwhile.
-fn own_address() -> String {
-    static LAST_HOST: AtomicU8 = AtomicU8::new(1);
-    let host = LAST_HOST.fetch_add(1, Ordering::Relaxed) + 1;
-    let listener = TcpListener::bind(format!("127.0.0.{host}:0")).unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-/// A `db_product` that takes `connections` and then no more. It answers nothing but the greeting, and reports each API
-/// that it is asked for; if it is `dying`, each connection ends with its first request.
-fn mute_database(address: &str, connections: usize, dying: bool) -> Receiver<String> {
-    let listener = TcpListener::bind(address).unwrap();
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let streams: Vec<_> = (0..connections).map(|_| listener.accept().unwrap().0).collect();
-        drop(listener);
-        for stream in streams {
-            let sender = sender.clone();
-            thread::spawn(move || listen(&stream, &sender, dying));
-        }
-    });
-    receiver
-}
-
-fn listen(stream: &TcpStream, sender: &Sender<String>, dying: bool) {
-    for line in BufReader::new(stream).lines() {
-        let Ok(line) = line else { return };
-        let request: Value = serde_json::from_str(&line).unwrap();
-        if request["api"] == "Ping" {
-            greet(stream, &request["request_id"]);
-            continue;
-        }
-        let _ = sender.send(request["api"].as_str().unwrap().to_owned());
-        if dying {
-            let _ = stream.shutdown(Shutdown::Both);
-            return;
-        }
-    }
-}
-
-fn greet(mut stream: &TcpStream, id: &Value) {
-    let data = r#"{"service":"db_product","version":"0","commits":0}"#;
-    let reply =
-        format!("{{\"type\":\"Response\",\"request_id\":{id},\"ok\":true,\"error\":null,\"data\":{data}}}\n");
-    let _ = stream.write_all(reply.as_bytes());
+fn own_address() -> SocketAddr {
+    (own_host(), 6001).into()
 }
 
 fn new_item() -> Value {
@@ -236,14 +189,13 @@ fn a_change_that_a_database_has_seen_and_not_answered_may_have_been_made() {
     let mut shop = Shop::without_databases(SHORT);
     shop.start_customer();
     let mut seller = shop.new_seller();
-    // Both frontends have two connections to it.
-    let asked = mute_database(&shop.product_address, 4, false);
+    let product = FakeService::db_product(shop.product_address, Act::Ignore);
     let units = json!({"item_id": "1:1", "quantity_delta": 1});
     let price = json!({"item_id": "1:1", "price": 1});
     for (api, data) in [("UpdateUnitsForSale", units), ("ChangeItemPrice", price)] {
         let message = seller.refused(api, data, "UNAVAILABLE");
         assert!(message.contains("db_product") && message.contains("may have been made"), "{api}: {message}");
-        assert_eq!(asked.recv_timeout(LONG).unwrap(), api);
+        assert_eq!(product.next_call().api, api);
     }
     seller.refused("DisplayItemsForSale", json!({}), "UNAVAILABLE");
 }
@@ -257,9 +209,9 @@ fn a_change_may_have_been_made_by_a_database_that_died_and_stayed_away() {
         let mut shop = Shop::without_databases(SHORT);
         shop.start_customer();
         let mut seller = shop.new_seller();
-        let asked = mute_database(&shop.product_address, 4, true);
+        let product = FakeService::db_product(shop.product_address, Act::Die);
         let message = seller.refused(api, data, "UNAVAILABLE");
-        assert_eq!(asked.recv_timeout(LONG).unwrap(), api);
+        assert_eq!(product.next_call().api, api);
         assert!(message.contains("may have been made"), "{api}: {message}");
     }
 }
@@ -278,12 +230,12 @@ fn a_database_that_takes_no_connection_changes_nothing() {
 #[test]
 fn a_frontend_that_is_stopped_answers_what_is_in_flight() {
     let mut shop = Shop::without_databases(SHORT);
-    let asked = mute_database(&shop.product_address, 4, false);
+    let product = FakeService::db_product(shop.product_address, Act::Ignore);
     shop.start_customer();
     let mut client = shop.buyer.client();
     let get = r#"{"request_id":1,"api":"GetItem","data":{"item_id":"1:1"}}"#;
     client.send(format!("{get}\n{get}"));
-    assert_eq!(asked.recv_timeout(LONG).unwrap(), "GetItem");
+    assert_eq!(product.next_call().api, "GetItem");
     drop(shop);
     // Both had come before.
     Reply::new(client.read_line(), "1").refused_with("UNAVAILABLE", "GetItem");

@@ -1,8 +1,8 @@
 //! `db_product`, called directly as other tools do.
 
 use serde_json::{Value, json};
+use support::{Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::Cluster;
 
 fn item(seller_id: u64, category: u32, quantity: u32) -> Value {
@@ -140,7 +140,7 @@ fn units_are_neither_lost_nor_gained_by_many_at_once() {
     let mut codes = Vec::new();
     for client in &mut clients {
         for _ in 0..2 {
-            let reply: Value = serde_json::from_str(&client.read_line()).unwrap();
+            let reply = client.read_json();
             codes.push(reply["error"]["code"].as_str().map(str::to_owned));
         }
     }

@@ -4,8 +4,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::Client;
 
-use crate::client::Client;
 use crate::cluster::{Cluster, Setup};
 
 /// The IDs that a search finds, with `total`.

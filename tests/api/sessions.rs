@@ -120,7 +120,7 @@ fn one_account_is_logged_in_from_many_clients_at_once() {
     let login = json!({"api": "Login", "data": {"username": "bob", "password": "secret"}}).to_string();
     clients.iter_mut().for_each(|client| client.send(&login));
     for client in &mut clients {
-        let reply: Value = serde_json::from_str(&client.read_line()).unwrap();
+        let reply = client.read_json();
         let session = reply["data"]["session_id"].as_str().unwrap();
         assert_eq!(client.ok_text("DisplayCart", json!({"session_id": session})), r#"{"cart":{}}"#);
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use services::Deadlines;
+use support::{Act, Client, Reply};
 
-use crate::client::{Client, Reply};
 use crate::cluster::{Cluster, Server, Setup};
-use crate::proxy::{Act, Proxy};
+use crate::proxy::{pass, proxy};
 
 const CLIENTS: usize = 100;
 const ROUNDS: usize = 12;
@@ -38,22 +38,22 @@ impl Tampering {
     fn act(&self, reply: &[u8]) -> Act {
         let held_back = std::mem::take(&mut *self.held_back.lock().unwrap());
         if !held_back.is_empty() {
-            return Act::Send([reply, &held_back].concat());
+            return Act::Bytes([reply, &held_back].concat());
         }
         let count = self.replies.fetch_add(1, Ordering::Relaxed);
         if !self.wrong.load(Ordering::Relaxed) || !count.is_multiple_of(TAMPERED) {
-            return Act::pass(reply);
+            return pass(reply);
         }
         match count / TAMPERED % 6 {
-            0 => Act::Send(Vec::new()),
-            1 => Act::Send([b"hello\n", reply].concat()),
-            2 => Act::Send(reply.repeat(2)),
+            0 => Act::Bytes(Vec::new()),
+            1 => Act::Bytes([b"hello\n", reply].concat()),
+            2 => Act::Bytes(reply.repeat(2)),
             3 => {
                 *self.held_back.lock().unwrap() = reply.to_vec();
-                Act::Send(Vec::new())
+                Act::Bytes(Vec::new())
             }
-            4 => Act::Send(with_id(reply, "1")),
-            _ => Act::Send(with_id(reply, "null")),
+            4 => Act::Bytes(with_id(reply, "1")),
+            _ => Act::Bytes(with_id(reply, "null")),
         }
     }
 }
@@ -76,9 +76,9 @@ fn no_client_is_given_the_reply_to_another_one() {
     let items: Vec<String> = (0..CLIENTS).map(|_| seller.sell(1, "pen", &[], 1)).collect();
     let tampering = Arc::new(Tampering::default());
     let tamper = Arc::clone(&tampering);
-    let proxy = Proxy::start(cluster.product.address, move |api, reply| match api {
+    let proxy = proxy(cluster.product.address, move |api, reply| match api {
         "GetItem" => tamper.act(reply),
-        _ => Act::pass(reply),
+        _ => pass(reply),
     });
     // Calls whose replies are skipped are to be given up soon.
     let setup = setup(Duration::from_millis(300));
@@ -132,12 +132,12 @@ fn a_change_whose_reply_makes_no_sense_may_have_been_made() {
     ];
     let ways = garbled.len();
     let left = Mutex::new(garbled);
-    let proxy = Proxy::start(cluster.product.address, move |api, reply| match api {
+    let proxy = proxy(cluster.product.address, move |api, reply| match api {
         "UpdateUnitsForSale" => match left.lock().unwrap().pop() {
-            Some(garble) => Act::Send(garble(reply)),
-            None => Act::pass(reply),
+            Some(garble) => Act::Bytes(garble(reply)),
+            None => pass(reply),
         },
-        _ => Act::pass(reply),
+        _ => pass(reply),
     });
     let setup = setup(Duration::from_secs(20));
     let frontend = Server::seller(cluster.customer.address, proxy.address, &setup);

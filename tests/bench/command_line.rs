@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{Folder, assert_code, stderr, stdout};
+use support::{assert_code, stderr, stdout};
+
+use super::Folder;
 
 #[test]
 fn a_mistake_in_the_command_line_ends_with_2() {

@@ -1,17 +1,13 @@
 //! Services that answer wrongly, die, turn clients away or are not there.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
+use support::{Act, Client, FakeService, Process, Service, assert_code, own_host, stderr, wait_until};
 
-use super::fake::{Act, FakeServer};
-use super::marketplace::Marketplace;
-use super::process::{Process, wait_until};
-use super::service::{Service, own_host};
-use super::{Folder, assert_code, json, running, runs, stderr};
+use super::{Folder, PROGRAM, json, running, runs};
 
 /// A benchmark that measures until it is ended. Its databases write as long as it does.
 const ENDLESS: &str = "--clients 2+2 --warmup 0 --calls 100000000 --json out.json";
@@ -29,7 +25,7 @@ fn a_wrong_reply_is_shown_and_fails_the_benchmark() {
     for (act, shown, count) in wrong {
         // A search before the run, and a call that sets the client up.
         let script = [Act::Reply(r#"{"items":[],"total":0}"#), ping.clone(), ping.clone(), act, ping.clone()];
-        let server = FakeServer::start(&script);
+        let server = FakeService::start(&script);
         let folder = Folder::new();
         let words = "--mix Ping --clients 1+0 --runs 3 --calls 3 --warmup 0 --json out.json";
         let output = folder.run(&format!("{words} --buyer {} --seller {}", server.address, server.address));
@@ -45,7 +41,7 @@ fn a_wrong_reply_is_shown_and_fails_the_benchmark() {
 fn clients_that_cannot_be_set_up_are_not_measured() {
     let search = Act::Reply(r#"{"items":[],"total":0}"#);
     let server =
-        FakeServer::start(&[search, Act::Reply(r#"{"service":"x"}"#), Act::Error("RESOURCE_EXHAUSTED")]);
+        FakeService::start(&[search, Act::Reply(r#"{"service":"x"}"#), Act::Error("RESOURCE_EXHAUSTED")]);
     let folder = Folder::new();
     let addresses = format!("--buyer {} --seller {}", server.address, server.address);
     let output = folder.run(&format!("--clients 0+1 --runs 1 --calls 3 {addresses}"));
@@ -60,7 +56,7 @@ fn clients_that_cannot_be_set_up_are_not_measured() {
 
 #[test]
 fn where_nobody_listens_it_ends_with_3() {
-    let marketplace = Marketplace::start(&[]);
+    let marketplace = PROGRAM.marketplace(&[]);
     let folder = Folder::new();
     // Nobody else takes a port on a host of our own.
     let nobody = format!("{}:1", own_host());
@@ -74,7 +70,7 @@ fn where_nobody_listens_it_ends_with_3() {
 
 #[test]
 fn a_frontend_that_turns_clients_away_is_quoted() {
-    let (marketplace, folder) = (Marketplace::start(&["--connections-max=2"]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&["--connections-max=2"]), Folder::new());
     let output = folder.run(&format!("--clients 5+0 --runs 2 --calls 5 {}", running(&marketplace)));
     assert_code(&output, 1);
     for part in ["error: Ping: ", "2 connections", "RESOURCE_EXHAUSTED: "] {
@@ -87,9 +83,7 @@ fn too_few_descriptors_are_found_before_anything_is_measured() {
     let folder = Folder::new();
     for (words, needed) in [("--clients 100+100", "264"), ("growth --items 10 --idle 500", "584")] {
         let limited = format!("ulimit -n 200 && exec \"$0\" bench {words}");
-        let program = env!("CARGO_BIN_EXE_marketplace");
-        let output =
-            Command::new("sh").args(["-c", &limited, program]).current_dir(folder.path("")).output().unwrap();
+        let output = PROGRAM.script(&limited, &[]).current_dir(folder.path("")).output().unwrap();
         assert_code(&output, 1);
         let expected =
             format!("needs {needed} descriptors, and the limit is 200: raise it with `ulimit -n {needed}`");
@@ -100,7 +94,7 @@ fn too_few_descriptors_are_found_before_anything_is_measured() {
 
 #[test]
 fn calls_that_are_lost_with_a_frontend_are_counted_by_code() {
-    let mut marketplace = Marketplace::start(&[]);
+    let mut marketplace = PROGRAM.marketplace(&[]);
     let folder = Folder::new();
     let process = start(folder.command(&format!("{ENDLESS} {}", running(&marketplace))));
     wait_for_commits(&marketplace.db_product, COMMITS);
@@ -118,7 +112,7 @@ fn calls_that_are_lost_with_a_frontend_are_counted_by_code() {
 
 #[test]
 fn calls_that_fail_with_a_database_are_counted_by_code() {
-    let mut marketplace = Marketplace::start(&[]);
+    let mut marketplace = PROGRAM.marketplace(&[]);
     let folder = Folder::new();
     let process = start(folder.command(&format!("{ENDLESS} {}", running(&marketplace))));
     wait_for_commits(&marketplace.db_product, COMMITS);
@@ -174,9 +168,8 @@ fn errors(folder: &Folder) -> Value {
 
 /// Waits until a database has made so many commits more than now.
 pub(super) fn wait_for_commits(database: &Service, more: u64) {
-    let address = database.address.to_string();
-    let before = commits(&address).expect("the database answers");
-    wait_for_commits_at(&address, before + more);
+    let before = commits(database.address).expect("the database answers");
+    wait_for_commits_at(database.address, before + more);
 }
 
 /// Waits until the `db_product` that a benchmark has started has work.
@@ -185,20 +178,16 @@ pub(super) fn wait_for_commits_of_child(process: &Process) {
         let (command, _) =
             process.child_commands().find(|(command, _)| command.contains(&"server_seller".into()))?;
         let place = command.iter().position(|word| word == "--product")?;
-        command.get(place + 1).cloned()
+        command.get(place + 1)?.parse().ok()
     };
     wait_until("the start of a frontend", || address().is_some());
-    wait_for_commits_at(&address().expect("it was waited for"), COMMITS);
+    wait_for_commits_at(address().expect("it was waited for"), COMMITS);
 }
 
-fn wait_for_commits_at(address: &str, more_than: u64) {
+fn wait_for_commits_at(address: SocketAddr, more_than: u64) {
     wait_until("commits", || commits(address).is_some_and(|commits| commits > more_than));
 }
 
-fn commits(address: &str) -> Option<u64> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(b"{\"request_id\":1,\"api\":\"Ping\"}\n").ok()?;
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).ok()?;
-    serde_json::from_str::<Value>(&line).ok()?["data"]["commits"].as_u64()
+fn commits(address: SocketAddr) -> Option<u64> {
+    Client::new(address).call("Ping", "{}").ok()?["commits"].as_u64()
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
+use support::{assert_code, stderr, stdout};
 
-use super::{Folder, assert_code, json, stderr, stdout};
+use super::{Folder, json};
 
 const BEFORE: &str = "# Report\n\nProse.\n\n<!-- bench:scenarios -->\n";
 const AFTER: &str = "<!-- /bench:scenarios -->\n\nMore prose.\n";

@@ -4,10 +4,10 @@ use std::fs;
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use support::{Process, assert_code, stderr, stdout, wait_until};
 
 use super::failures::assert_ended;
-use super::process::{Process, wait_until};
-use super::{Folder, assert_code, json, stderr, stdout};
+use super::{Folder, json};
 
 #[test]
 fn growth_is_measured_for_each_size() {

@@ -1,17 +1,15 @@
 //! A user who has seen enough: what was complete is shown and kept, and nothing is left behind.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use support::{Act, FakeService, Marketplace, Process, assert_code, stdout, wait_until};
 
 use super::failures::{assert_ended, start, wait_for_commits, wait_for_commits_of_child};
-use super::fake::{Act, FakeServer};
-use super::marketplace::Marketplace;
-use super::process::{Process, wait_until};
-use super::{Folder, assert_code, json, running, runs, stdout};
+use super::{Folder, PROGRAM, json, running, runs};
 
 /// So many runs that some are complete, and some are not, whenever it is interrupted.
 const MANY_RUNS: &str = "--clients 1+1 --runs 10000 --calls 5 --warmup 0";
@@ -20,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn runs_that_are_complete_are_shown_and_written_and_nothing_is_left_for_sale() {
-    let marketplace = Marketplace::start(&[]);
+    let marketplace = PROGRAM.marketplace(&[]);
     for (signal, mix) in
         [(Signal::INT, "default"), (Signal::TERM, "shopping"), (Signal::HUP, "RegisterItemForSale")]
     {
@@ -50,7 +48,7 @@ fn runs_that_are_complete_are_shown_and_written_and_nothing_is_left_for_sale() {
 
 #[test]
 fn a_second_interrupt_does_not_wait_for_a_service_that_hangs() {
-    let mut marketplace = Marketplace::start(&[]);
+    let mut marketplace = PROGRAM.marketplace(&[]);
     let folder = Folder::new();
     let process = start(folder.command(&format!("{MANY_RUNS} --json out.json {}", running(&marketplace))));
     wait_for_commits(&marketplace.db_customer, 30);
@@ -96,11 +94,11 @@ fn an_interrupt_before_any_run_is_complete_leaves_files_as_they_are() {
 fn an_interrupt_ends_it_while_nobody_answers() {
     let mut script = vec![Act::Reply(r#"{"items":[],"total":0}"#), Act::Reply(r#"{"service":"x"}"#)];
     script.extend([Act::Ignore, Act::Ignore]);
-    let server = FakeServer::start(&script);
+    let server = FakeService::start(&script);
     let addresses = format!("--buyer {} --seller {}", server.address, server.address);
     let folder = Folder::new();
     let process = start(folder.command(&format!("--mix Ping --clients 1+0 {addresses}")));
-    wait_until("a call that is not answered", || server.lines().len() == 3);
+    server.wait_for_requests(3);
     process.signal(Signal::INT);
     // A call has 60 seconds, and so has this test's patience.
     assert_eq!(process.finish().0, Some(130));
@@ -111,9 +109,8 @@ fn a_hangup_that_was_ignored_stays_ignored() {
     let folder = Folder::new();
     let words = "--mix Ping --clients 1+0 --runs 100 --calls 20 --warmup 0 --json out.json";
     let ignoring = format!("trap '' HUP && exec \"$0\" bench {words}");
-    let mut command = Command::new("sh");
-    command.args(["-c", &ignoring, env!("CARGO_BIN_EXE_marketplace")]).current_dir(folder.path(""));
-    let process = Process::start(command.stdout(Stdio::null()));
+    let mut command = PROGRAM.script(&ignoring, &[]);
+    let process = Process::start(command.current_dir(folder.path("")).stdout(Stdio::null()));
     wait_until("the start of the services", || process.children().len() == 4);
     process.signal(Signal::HUP);
     let (code, log) = process.finish();
@@ -123,7 +120,7 @@ fn a_hangup_that_was_ignored_stays_ignored() {
 
 #[test]
 fn what_a_killed_benchmark_has_left_for_sale_is_told_by_the_next() {
-    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
     let mut process =
         start(folder.command(&format!("--clients 1+3 --calls 100000000 {}", running(&marketplace))));
     wait_for_commits(&marketplace.db_product, 50);
@@ -141,7 +138,7 @@ fn what_a_killed_benchmark_has_left_for_sale_is_told_by_the_next() {
 fn for_sale(marketplace: &Marketplace) -> [u64; 2] {
     let buyer = marketplace.addresses().buyer.to_string();
     [1, 2].map(|category| {
-        let mut command = super::process::binary(&["buyer", "--json", "--server", &buyer, "search"]);
+        let mut command = PROGRAM.command(&["buyer", "--json", "--server", &buyer, "search"]);
         let output = command.args(["--category", &category.to_string()]).output().unwrap();
         let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
         reply["total"].as_u64().unwrap()

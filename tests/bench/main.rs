@@ -4,31 +4,21 @@
 
 mod command_line;
 mod failures;
-#[allow(dead_code)] // It is shared, and not all of it is needed here.
-#[path = "../cli/fake.rs"]
-mod fake;
 mod files;
 mod growth;
 mod interrupts;
-#[allow(dead_code)]
-#[path = "../recovery/marketplace.rs"]
-mod marketplace;
 mod mixes;
-#[allow(dead_code)]
-#[path = "../recovery/process.rs"]
-mod process;
-#[allow(dead_code)]
-#[path = "../recovery/service.rs"]
-mod service;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use marketplace::Marketplace;
-use process::binary;
 use serde_json::Value;
+use support::{Marketplace, Program, assert_code};
 use tempfile::TempDir;
+
+/// What is tested.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
 
 /// Where a benchmark leaves its files.
 struct Folder(TempDir);
@@ -44,7 +34,7 @@ impl Folder {
 
     /// `marketplace bench` with these words, in this folder.
     fn command(&self, words: &str) -> Command {
-        let mut command = binary(&["bench"]);
+        let mut command = PROGRAM.command(&["bench"]);
         command.args(shlex::split(words).unwrap()).current_dir(self.0.path());
         command
     }
@@ -75,18 +65,4 @@ fn json(path: &Path) -> Value {
 /// The runs of the first scenario.
 fn runs(results: &Value) -> &[Value] {
     results["scenarios"][0]["marketplace"]["runs"].as_array().unwrap()
-}
-
-/// Checks the exit code and shows what was printed if it is another one.
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
 }

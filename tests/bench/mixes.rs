@@ -1,9 +1,9 @@
 //! What is called, and when: mixes and rates, against services that run already.
 
 use serde_json::Value;
+use support::{assert_code, stdout};
 
-use super::marketplace::Marketplace;
-use super::{Folder, assert_code, running, runs, stdout};
+use super::{Folder, PROGRAM, running, runs};
 
 const APIS: [&str; 18] = [
     "Ping",
@@ -28,7 +28,7 @@ const APIS: [&str; 18] = [
 
 #[test]
 fn every_api_can_be_measured_alone() {
-    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
     for api in APIS {
         let words = format!("--mix {api} --clients 1+1 --runs 1 --calls 6 --warmup 1");
         let results = folder.results(&format!("{words} {}", running(&marketplace)));
@@ -54,7 +54,7 @@ fn what_was_measured_in_vain_is_told() {
 
 #[test]
 fn shoppers_call_many_apis_and_every_reply_is_right() {
-    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
     let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor";
     let results = folder.results(&format!("{words} {}", running(&marketplace)));
     for run in runs(&results) {
@@ -75,7 +75,7 @@ fn calls_by_api(run: &Value) -> Vec<(&Value, &Value)> {
 
 #[test]
 fn a_benchmark_can_be_repeated_on_the_same_data() {
-    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
     let mut lengths = Vec::new();
     for _ in 0..2 {
         let words = "--clients 2+3 --runs 2 --calls 10 --warmup 2";
@@ -92,7 +92,7 @@ fn a_benchmark_can_be_repeated_on_the_same_data() {
 
 #[test]
 fn a_run_at_a_rate_is_not_shorter_than_its_schedule() {
-    let (marketplace, folder) = (Marketplace::start(&[]), Folder::new());
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
     let words = "--rate 200 --clients 2+1 --runs 1 --calls 20 --warmup 1";
     let results = folder.results(&format!("{words} {}", running(&marketplace)));
     let run = &runs(&results)[0];

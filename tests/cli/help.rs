@@ -1,6 +1,8 @@
 //! Help and usage errors.
 
-use super::{User, assert_code, stderr, stdout};
+use support::{assert_code, stderr, stdout};
+
+use super::User;
 
 #[test]
 fn help_works_everywhere() {

@@ -1,6 +1,5 @@
 //! The real binary against a scripted service: what it sends, prints and keeps, and how it ends.
 
-mod fake;
 mod help;
 mod password;
 mod ping;
@@ -14,8 +13,11 @@ mod typing;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use fake::FakeServer;
+use support::{FakeService, Program};
 use tempfile::TempDir;
+
+/// What is tested.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
 
 /// A user with a home of their own.
 struct User {
@@ -29,8 +31,8 @@ impl User {
 
     /// The binary, with an environment that holds nothing of the machine's.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
-        command.args(args).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
+        let mut command = PROGRAM.command(args);
+        command.env("HOME", self.home.path()).stdin(Stdio::null());
         command
     }
 
@@ -39,15 +41,15 @@ impl User {
     }
 
     /// Runs `words` as a command of the buyer's shell at `server`.
-    fn buyer(&self, server: &FakeServer, words: &str) -> Output {
+    fn buyer(&self, server: &FakeService, words: &str) -> Output {
         self.shell("buyer", server, words)
     }
 
-    fn seller(&self, server: &FakeServer, words: &str) -> Output {
+    fn seller(&self, server: &FakeService, words: &str) -> Output {
         self.shell("seller", server, words)
     }
 
-    fn shell(&self, role: &str, server: &FakeServer, words: &str) -> Output {
+    fn shell(&self, role: &str, server: &FakeService, words: &str) -> Output {
         let address = server.address.to_string();
         let words = shlex::split(words).unwrap();
         let words = words.iter().map(String::as_str);
@@ -55,7 +57,7 @@ impl User {
     }
 
     /// Runs the buyer's shell with `input` on its standard input.
-    fn script(&self, server: &FakeServer, args: &[&str], input: &str) -> Output {
+    fn script(&self, server: &FakeService, args: &[&str], input: &str) -> Output {
         let address = server.address.to_string();
         let args: Vec<_> = ["buyer", "--server", &address].iter().chain(args).copied().collect();
         let mut child = self
@@ -68,20 +70,6 @@ impl User {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// Checks the exit code and shows what was printed if it is another one.
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
 }
 
 /// A server's address where nobody listens.

@@ -5,17 +5,17 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use rustix::process::{Signal, kill_process};
+use support::{Act, FakeService, assert_code, stderr, stdout};
 
-use super::fake::{Act, FakeServer};
+use super::User;
 use super::terminal::{Terminal, buyer};
-use super::{User, assert_code, stderr, stdout};
 
 const LOGGED_IN: Act = Act::Reply(r#"{"session_id":"secret-1","user_id":7,"role":"buyer"}"#);
 const PONG: Act = Act::Reply(r#"{"service":"server_buyer"}"#);
 const OPENED: Act = Act::Reply(r#"{"buyer_id":7}"#);
 
 /// The password of each request so far.
-fn passwords(server: &FakeServer) -> Vec<String> {
+fn passwords(server: &FakeService) -> Vec<String> {
     let requests = server.requests();
     requests.iter().map(|request| request["data"]["password"].as_str().unwrap_or("-").to_owned()).collect()
 }
@@ -23,7 +23,7 @@ fn passwords(server: &FakeServer) -> Vec<String> {
 #[test]
 fn no_terminal_shows_a_password() {
     for term in ["xterm", "dumb", "emacs", "cons25", "EMACS"] {
-        let server = FakeServer::start(&[LOGGED_IN, LOGGED_IN]);
+        let server = FakeService::start(&[LOGGED_IN, LOGGED_IN]);
         let user = User::new();
         let mut command = buyer(&user, &server, &["login", "ann"]);
         command.env("TERM", term);
@@ -49,7 +49,7 @@ fn no_terminal_shows_a_password() {
 
 #[test]
 fn the_terminal_is_left_as_it_was_found() {
-    let server = FakeServer::start(&[]);
+    let server = FakeService::start(&[]);
     let user = User::new();
     let ask = || {
         let mut terminal = Terminal::buyer(&user, &server, &["login", "ann"]);
@@ -76,7 +76,7 @@ fn the_terminal_is_left_as_it_was_found() {
 
 #[test]
 fn a_password_can_be_typed_ahead() {
-    let server = FakeServer::start(&[LOGGED_IN, PONG]);
+    let server = FakeService::start(&[LOGGED_IN, PONG]);
     let user = User::new();
     let mut terminal = Terminal::buyer(&user, &server, &[]);
     terminal.wait_for("buyer> ");
@@ -91,7 +91,7 @@ fn a_password_can_be_typed_ahead() {
 
 #[test]
 fn no_line_with_a_password_stays() {
-    let server = FakeServer::start(&[LOGGED_IN, LOGGED_IN, PONG]);
+    let server = FakeService::start(&[LOGGED_IN, LOGGED_IN, PONG]);
     let user = User::new();
     let state = user.home.path().join(".local/state/marketplace");
     fs::create_dir_all(&state).unwrap();
@@ -109,7 +109,7 @@ fn no_line_with_a_password_stays() {
 
 #[test]
 fn keys_of_the_editor_keep_no_password() {
-    let server = FakeServer::start(&[LOGGED_IN, PONG]);
+    let server = FakeService::start(&[LOGGED_IN, PONG]);
     let user = User::new();
     let mut terminal = Terminal::buyer(&user, &server, &[]);
     terminal.wait_for("buyer> ");
@@ -123,14 +123,14 @@ fn keys_of_the_editor_keep_no_password() {
 #[test]
 fn scripts_may_be_saved_on_any_system() {
     for script in ["create-account ann --password p\r\nping\r\n", "\u{feff}create-account ann\r\np\r\nping"] {
-        let server = FakeServer::start(&[OPENED, PONG]);
+        let server = FakeService::start(&[OPENED, PONG]);
         let output = User::new().script(&server, &[], script);
         assert_code(&output, 0);
         assert_eq!(stdout(&output), "7\nserver_buyer\n");
         assert_eq!(passwords(&server), ["p", "-"]);
     }
     for password in ["\u{feff} p w \r\n", " p w \n", " p w "] {
-        let server = FakeServer::start(&[LOGGED_IN]);
+        let server = FakeService::start(&[LOGGED_IN]);
         assert_code(&User::new().script(&server, &["login", "ann"], password), 0);
         assert_eq!(passwords(&server), [" p w "]);
     }
@@ -138,7 +138,7 @@ fn scripts_may_be_saved_on_any_system() {
 
 #[test]
 fn the_environment_may_hold_the_password() {
-    let server = FakeServer::start(&[OPENED, LOGGED_IN, LOGGED_IN]);
+    let server = FakeService::start(&[OPENED, LOGGED_IN, LOGGED_IN]);
     let user = User::new();
     for words in [&["create-account", "ann"][..], &["login", "ann"], &["login", "ann", "given"]] {
         let mut command = buyer(&user, &server, words);
@@ -150,7 +150,7 @@ fn the_environment_may_hold_the_password() {
 
 #[test]
 fn a_refused_word_is_not_repeated() {
-    let server = FakeServer::start(&[]);
+    let server = FakeService::start(&[]);
     for words in ["create-account ann secret2", "login ann secret2 again"] {
         let output = User::new().buyer(&server, words);
         assert_code(&output, 2);

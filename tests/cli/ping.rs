@@ -1,10 +1,11 @@
 //! `marketplace ping`.
 
-use super::fake::{Act, FakeServer};
-use super::{User, assert_code, nobody, stderr, stdout};
+use support::{Act, FakeService, assert_code, stderr, stdout};
+
+use super::{User, nobody};
 
 fn ping(act: Act) -> std::process::Output {
-    let server = FakeServer::start(&[act]);
+    let server = FakeService::start(&[act]);
     User::new().run(&["ping", "--timeout-ms", "300", &server.address.to_string()])
 }
 

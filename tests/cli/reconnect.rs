@@ -3,14 +3,15 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use super::fake::{Act, FakeServer};
-use super::{User, assert_code, stderr};
+use support::{Act, FakeService, assert_code, stderr};
+
+use super::User;
 
 const ITEM: Act = Act::Reply(r#"{"item":{"item_id":"1:42"}}"#);
 
 #[test]
 fn a_read_is_repeated() {
-    let server = FakeServer::start(&[Act::Close, Act::Close, ITEM]);
+    let server = FakeService::start(&[Act::Close, Act::Close, ITEM]);
     assert_code(&User::new().buyer(&server, "item 1:42"), 0);
     assert_eq!(server.apis(), ["GetItem", "GetItem", "GetItem"]);
 }
@@ -22,7 +23,7 @@ fn a_write_is_not_repeated() {
     let selling = ["price 1:42 5", "units 1:42 1", create];
     let buying = buying.map(|words| ("buyer", words)).into_iter();
     for (role, words) in buying.chain(selling.map(|words| ("seller", words))) {
-        let server = FakeServer::start(&[Act::Close]);
+        let server = FakeService::start(&[Act::Close]);
         let address = server.address.to_string();
         let args = [role, "--server", &address, "--session", "s"].into_iter().chain(words.split(' '));
         let output = User::new().command(&args.collect::<Vec<_>>()).output().unwrap();
@@ -35,7 +36,7 @@ fn a_write_is_not_repeated() {
 #[test]
 fn a_purchase_with_a_key_is_repeated() {
     let bought = Act::Reply(r#"{"purchase_id":"p","items":[],"total":0.0}"#);
-    let server = FakeServer::start(&[Act::Close, bought]);
+    let server = FakeService::start(&[Act::Close, bought]);
     assert_code(&User::new().buyer(&server, "--session s buy --key k"), 0);
     let requests = server.requests();
     assert_eq!(requests.len(), 2);
@@ -46,7 +47,7 @@ fn a_purchase_with_a_key_is_repeated() {
 #[test]
 fn the_next_command_after_a_restart_just_works() {
     let added = Act::Reply(r#"{"item_id":"1:42","quantity":1}"#);
-    let server = FakeServer::start(&[added.clone(), added]);
+    let server = FakeService::start(&[added.clone(), added]);
     let address = server.address.to_string();
     let user = User::new();
     let mut command = user.command(&["buyer", "--server", &address, "--session", "s"]);

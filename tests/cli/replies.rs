@@ -1,13 +1,14 @@
 //! What is sent for a command, and what is printed for its reply.
 
-use super::fake::{Act, FakeServer};
-use super::{User, assert_code, nobody, stderr, stdout};
+use support::{Act, FakeService, assert_code, stderr, stdout};
+
+use super::{User, nobody};
 
 const PAGE: &str = r#"{"items":[{"item_id":"1:42","name":"Intro to DS","category":1,"keywords":["book","cs"],"condition":"new","price":19.90,"quantity":5,"seller_id":3,"feedback":{"up":0,"down":0}}],"total":2,"next_cursor":"a b"}"#;
 
 #[test]
 fn a_request_has_the_envelope_and_the_typed_digits() {
-    let server = FakeServer::start(&[Act::Reply(r#"{"item_id":"1:42","price":9.9}"#)]);
+    let server = FakeService::start(&[Act::Reply(r#"{"item_id":"1:42","price":9.9}"#)]);
     let output = User::new().seller(&server, "--session s price 1:42 9.90");
     assert_code(&output, 0);
     assert_eq!(stdout(&output), "1:42\t9.9\n");
@@ -21,7 +22,7 @@ fn a_request_has_the_envelope_and_the_typed_digits() {
 
 #[test]
 fn lists_are_tab_separated_in_a_pipe() {
-    let server = FakeServer::start(&[Act::Reply(PAGE)]);
+    let server = FakeService::start(&[Act::Reply(PAGE)]);
     let output = User::new().buyer(&server, "search book");
     assert_code(&output, 0);
     assert_eq!(stdout(&output), "1:42\tIntro to DS\t1\tbook,cs\tnew\t19.90\t5\t3\t0\t0\n");
@@ -31,7 +32,7 @@ fn lists_are_tab_separated_in_a_pipe() {
 #[test]
 fn json_is_printed_as_it_came() {
     for words in ["--json search book", "search book --json"] {
-        let server = FakeServer::start(&[Act::Reply(PAGE)]);
+        let server = FakeService::start(&[Act::Reply(PAGE)]);
         let output = User::new().buyer(&server, words);
         assert_code(&output, 0);
         assert_eq!((stdout(&output), stderr(&output)), (format!("{PAGE}\n").as_str(), ""));
@@ -40,7 +41,7 @@ fn json_is_printed_as_it_came() {
 
 #[test]
 fn errors_are_printed_with_their_code() {
-    let server = FakeServer::start(&[Act::Error("UNIMPLEMENTED"), Act::Error("NOT_FOUND")]);
+    let server = FakeService::start(&[Act::Error("UNIMPLEMENTED"), Act::Error("NOT_FOUND")]);
     let output = User::new().buyer(&server, "--session s buy --key k");
     assert_code(&output, 1);
     assert_eq!((stdout(&output), stderr(&output)), ("", "error: UNIMPLEMENTED: a \\u{1b}[31mmessage\n"));
@@ -56,7 +57,7 @@ fn errors_are_printed_with_their_code() {
 #[test]
 fn nonsense_is_an_error_and_no_panic() {
     for line in ["", "null", "[]", r#"{"ok":true}"#, r#"{"request_id":"9","ok":true,"data":{}}"#, "\u{7f}{"] {
-        let server = FakeServer::start(&[Act::Line(line)]);
+        let server = FakeService::start(&[Act::Line(line)]);
         let output = User::new().buyer(&server, "item 1:42");
         assert_code(&output, 1);
         assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
@@ -73,7 +74,7 @@ fn no_connection_is_3() {
 
 #[test]
 fn a_script_stops_at_the_first_failure() {
-    let server = FakeServer::start(&[Act::Reply(r#"{"saved":true}"#), Act::Error("NOT_FOUND")]);
+    let server = FakeService::start(&[Act::Reply(r#"{"saved":true}"#), Act::Error("NOT_FOUND")]);
     let output =
         User::new().script(&server, &["--session", "s"], "\nsave # a comment\nitem '1:4 2'\nclear\n");
     assert_code(&output, 1);
@@ -87,7 +88,7 @@ fn a_script_stops_at_the_first_failure() {
 
 #[test]
 fn a_closed_pipe_is_no_panic() {
-    let server = FakeServer::start(&[Act::Reply(PAGE)]);
+    let server = FakeService::start(&[Act::Reply(PAGE)]);
     let user = User::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

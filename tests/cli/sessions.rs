@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::fake::{Act, FakeServer};
-use super::{User, assert_code, stderr, stdout};
+use support::{Act, FakeService, assert_code, stderr, stdout};
+
+use super::User;
 
 const LOGGED_IN: Act = Act::Reply(r#"{"session_id":"secret-1","user_id":7,"role":"buyer"}"#);
 
@@ -19,7 +20,7 @@ fn session_files(user: &User) -> Vec<PathBuf> {
 #[test]
 fn a_login_is_kept_until_the_logout() {
     let server =
-        FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Reply("{\"logged_out\":true}")]);
+        FakeService::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Reply("{\"logged_out\":true}")]);
     let user = User::new();
     let output = user.buyer(&server, "login ann --password 'p w'");
     assert_code(&output, 0);
@@ -39,7 +40,7 @@ fn a_login_is_kept_until_the_logout() {
 
 #[test]
 fn a_password_is_read_from_standard_input() {
-    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}")]);
+    let server = FakeService::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}")]);
     let user = User::new();
     assert_code(&user.script(&server, &["login", "ann"], "p w\n"), 0);
     assert_eq!(server.requests()[0]["data"]["password"], "p w");
@@ -50,7 +51,7 @@ fn a_password_is_read_from_standard_input() {
 
 #[test]
 fn a_script_may_hold_its_passwords() {
-    let server = FakeServer::start(&[
+    let server = FakeService::start(&[
         Act::Reply("{\"buyer_id\":7}"),
         LOGGED_IN,
         Act::Reply("{\"cart\":{\"1:42\":2}}"),
@@ -65,7 +66,7 @@ fn a_script_may_hold_its_passwords() {
 #[test]
 fn a_session_that_ended_is_dropped() {
     for code in ["SESSION_TIMEOUT", "NOT_LOGGED_IN"] {
-        let server = FakeServer::start(&[LOGGED_IN, Act::Error(code), Act::Error("NOT_LOGGED_IN")]);
+        let server = FakeService::start(&[LOGGED_IN, Act::Error(code), Act::Error("NOT_LOGGED_IN")]);
         let user = User::new();
         assert_code(&user.buyer(&server, "login ann --password p"), 0);
         let output = user.buyer(&server, "cart");
@@ -80,7 +81,7 @@ fn a_session_that_ended_is_dropped() {
 
 #[test]
 fn browsing_goes_on_without_a_session_that_ended() {
-    let server = FakeServer::start(&[
+    let server = FakeService::start(&[
         LOGGED_IN,
         Act::Error("SESSION_TIMEOUT"),
         Act::Reply(r#"{"items":[],"total":0}"#),
@@ -95,14 +96,14 @@ fn browsing_goes_on_without_a_session_that_ended() {
 
 #[test]
 fn browsing_with_a_given_session_fails_with_it() {
-    let server = FakeServer::start(&[Act::Error("NOT_LOGGED_IN")]);
+    let server = FakeService::start(&[Act::Error("NOT_LOGGED_IN")]);
     assert_code(&User::new().buyer(&server, "--session bad search book"), 1);
     assert_eq!(server.lines().len(), 1);
 }
 
 #[test]
 fn a_session_can_be_given() {
-    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Error("NOT_LOGGED_IN")]);
+    let server = FakeService::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}"), Act::Error("NOT_LOGGED_IN")]);
     let user = User::new();
     assert_code(&user.buyer(&server, "login ann --password p"), 0);
     let address = server.address.to_string();
@@ -119,7 +120,7 @@ fn a_session_can_be_given() {
 #[test]
 fn sellers_and_buyers_log_in_apart() {
     let seller = Act::Reply(r#"{"session_id":"secret-2","user_id":1,"role":"seller"}"#);
-    let server = FakeServer::start(&[LOGGED_IN, seller, Act::Reply("{\"cart\":{}}")]);
+    let server = FakeService::start(&[LOGGED_IN, seller, Act::Reply("{\"cart\":{}}")]);
     let user = User::new();
     assert_code(&user.buyer(&server, "login ann --password p"), 0);
     assert_code(&user.seller(&server, "login ann --password p"), 0);
@@ -132,7 +133,7 @@ const NOWHERE: &str = "/dev/null/state";
 
 #[test]
 fn a_login_that_cannot_be_kept_is_not_made() {
-    let server = FakeServer::start(&[LOGGED_IN]);
+    let server = FakeService::start(&[LOGGED_IN]);
     let address = server.address.to_string();
     let user = User::new();
     let login = ["buyer", "--server", &address, "login", "ann", "--password", "p"];
@@ -152,7 +153,7 @@ fn a_login_that_cannot_be_kept_is_not_made() {
 
 #[test]
 fn a_login_without_a_session_fails() {
-    let server = FakeServer::start(&[Act::Reply(r#"{"user_id":7,"role":"buyer"}"#)]);
+    let server = FakeService::start(&[Act::Reply(r#"{"user_id":7,"role":"buyer"}"#)]);
     let output = User::new().buyer(&server, "login ann --password p");
     assert_code(&output, 1);
     assert_eq!(stderr(&output), "error: the service sent no session ID\n");
@@ -160,7 +161,7 @@ fn a_login_without_a_session_fails() {
 
 #[test]
 fn a_login_that_is_printed_need_not_be_kept() {
-    let server = FakeServer::start(&[LOGGED_IN]);
+    let server = FakeService::start(&[LOGGED_IN]);
     let address = server.address.to_string();
     let mut command =
         User::new().command(&["buyer", "--json", "--server", &address, "login", "ann", "--password", "p"]);
@@ -172,7 +173,7 @@ fn a_login_that_is_printed_need_not_be_kept() {
 
 #[test]
 fn a_login_that_could_not_be_kept_after_all_is_ended() {
-    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"logged_out\":true}")]);
+    let server = FakeService::start(&[LOGGED_IN, Act::Reply("{\"logged_out\":true}")]);
     let user = User::new();
     let state = user.home.path().join(".local/state/marketplace");
     fs::create_dir_all(state.join(format!("session-buyer-{}", server.address))).unwrap();
@@ -186,7 +187,7 @@ fn a_login_that_could_not_be_kept_after_all_is_ended() {
 
 #[test]
 fn a_login_serves_the_rest_of_its_script() {
-    let server = FakeServer::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}")]);
+    let server = FakeService::start(&[LOGGED_IN, Act::Reply("{\"cart\":{}}")]);
     let user = User::new();
     fs::write(user.home.path().join(".local"), "no folder").unwrap();
     let output = user.script(&server, &[], "login ann\np\ncart\n");
@@ -197,7 +198,7 @@ fn a_login_serves_the_rest_of_its_script() {
 
 #[test]
 fn a_login_that_the_environment_hides_says_so() {
-    let server = FakeServer::start(&[LOGGED_IN]);
+    let server = FakeService::start(&[LOGGED_IN]);
     let address = server.address.to_string();
     let mut command =
         User::new().command(&["buyer", "--server", &address, "login", "ann", "--password", "p"]);

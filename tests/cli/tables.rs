@@ -1,14 +1,15 @@
 //! What people see on terminals of any width.
 
+use support::{Act, FakeService};
+
 use super::User;
-use super::fake::{Act, FakeServer};
 use super::terminal::{Terminal, buyer};
 
 const PAGE: &str = r#"{"items":[{"item_id":"1:42","name":"Introduction to data structures","category":1,"keywords":["book","cs"],"condition":"new","price":19.9,"quantity":5,"seller_id":3,"feedback":{"up":0,"down":0}},{"item_id":"1:43","name":"ספר","category":1,"keywords":["書"],"condition":"used","price":7,"quantity":1,"seller_id":3,"feedback":{"up":0,"down":0}}],"total":2,"next_cursor":null}"#;
 const ITEM: &str = r#"{"item":{"item_id":"1:9","name":"Intro to DS","price":17.5}}"#;
 
 /// What a command shows on a terminal of so many columns.
-fn shown(server: &FakeServer, words: &[&str], columns: u16) -> String {
+fn shown(server: &FakeService, words: &[&str], columns: u16) -> String {
     let mut terminal = Terminal::start(buyer(&User::new(), server, words), columns);
     terminal.ends_with(0);
     terminal.shown().replace("\r\n", "\n")
@@ -17,7 +18,7 @@ fn shown(server: &FakeServer, words: &[&str], columns: u16) -> String {
 #[test]
 fn a_list_is_no_wider_than_the_terminal() {
     for columns in [20, 40, 60, 80, 100, 200, 0] {
-        let server = FakeServer::start(&[Act::Reply(PAGE)]);
+        let server = FakeService::start(&[Act::Reply(PAGE)]);
         let shown = shown(&server, &["search", "book"], columns);
         let columns = if columns == 0 { 80 } else { usize::from(columns) };
         // Isolates take no room, and the wide character stands in a column that is wide enough.
@@ -33,7 +34,7 @@ fn a_list_is_no_wider_than_the_terminal() {
 
 #[test]
 fn a_cart_shows_names_sums_and_their_total() {
-    let server = FakeServer::start(&[
+    let server = FakeService::start(&[
         Act::Reply(r#"{"cart":{"1:10":1,"1:9":2}}"#),
         Act::Reply(ITEM),
         Act::Error("NOT_FOUND"),
@@ -54,7 +55,7 @@ fn a_cart_shows_names_sums_and_their_total() {
 
 #[test]
 fn a_cart_is_shown_even_if_its_items_are_not() {
-    let server = FakeServer::start(&[Act::Reply(r#"{"cart":{"1:9":2}}"#), Act::Close]);
+    let server = FakeService::start(&[Act::Reply(r#"{"cart":{"1:9":2}}"#), Act::Close]);
     let shown = shown(&server, &["--session", "s", "cart"], 80);
     assert!(shown.contains("│ 1:9  ┆ -    ┆     - ┆        2 ┆   - │"), "{shown}");
 }
@@ -65,7 +66,7 @@ fn a_large_cart_is_shown_whole() {
     let cart = format!("{{\"cart\":{{{}}}}}", lines.join(","));
     let mut script = vec![Act::Reply(Box::leak(cart.into_boxed_str()))];
     script.resize(301, Act::Reply(ITEM));
-    let server = FakeServer::start(&script);
+    let server = FakeService::start(&script);
     assert!(shown(&server, &["--session", "s", "cart"], 80).ends_with("Total: 5250.00.\n"));
 }
 

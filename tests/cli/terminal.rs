@@ -5,18 +5,15 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use support::{FakeService, PATIENCE, wait_until};
 
 use super::User;
-use super::fake::FakeServer;
-
-/// How long a test waits for what it expects.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The person's side of the terminal.
 pub(crate) struct Terminal {
@@ -29,7 +26,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// The buyer's shell at `server`, or one command of it, on a terminal of 80 columns.
-    pub(crate) fn buyer(user: &User, server: &FakeServer, words: &[&str]) -> Terminal {
+    pub(crate) fn buyer(user: &User, server: &FakeService, words: &[&str]) -> Terminal {
         Terminal::start(buyer(user, server, words), 80)
     }
 
@@ -109,22 +106,16 @@ impl Terminal {
     /// Waits until it does.
     #[track_caller]
     pub(crate) fn wait_for_echo(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.echoes() {
-            assert!(Instant::now() < deadline, "the terminal shows nothing that is typed");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until("a terminal that shows what is typed", || self.echoes());
     }
 
     /// Waits until the program is stopped, as by Ctrl-Z: a signal to go on that comes before would do nothing.
     #[track_caller]
     pub(crate) fn wait_for_stop(&self) {
-        let deadline = Instant::now() + PATIENCE;
         let status = format!("/proc/{}/status", self.pid().as_raw_nonzero());
-        while !std::fs::read_to_string(&status).unwrap().contains("State:\tT") {
-            assert!(Instant::now() < deadline, "the program is not stopped");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until("a program that is stopped", || {
+            std::fs::read_to_string(&status).unwrap().contains("State:\tT")
+        });
     }
 
     /// Types beside a test that looks at the screen meanwhile.
@@ -160,7 +151,7 @@ impl Drop for Terminal {
 }
 
 /// The buyer's shell at `server`, for a terminal that can move its cursor.
-pub(crate) fn buyer(user: &User, server: &FakeServer, words: &[&str]) -> Command {
+pub(crate) fn buyer(user: &User, server: &FakeService, words: &[&str]) -> Command {
     let address = server.address.to_string();
     let args: Vec<_> = ["buyer", "--server", &address].iter().chain(words).copied().collect();
     let mut command = user.command(&args);

@@ -1,7 +1,8 @@
 //! What is typed and pasted into a shell, in whichever pieces it comes.
 
+use support::{Act, FakeService};
+
 use super::User;
-use super::fake::{Act, FakeServer};
 use super::terminal::{Terminal, buyer};
 
 const PONG: Act = Act::Reply(r#"{"service":"server_buyer"}"#);
@@ -12,7 +13,7 @@ const CTRL_D: &[u8] = b"\x04";
 const CTRL_C: &[u8] = b"\x03";
 
 /// A shell at a service that answers `Ping`, and waits at its prompt.
-fn shell(server: &FakeServer, term: &str) -> Terminal {
+fn shell(server: &FakeService, term: &str) -> Terminal {
     let mut command = buyer(&User::new(), server, &["--session", "s"]);
     command.env("TERM", term);
     let mut terminal = Terminal::start(command, 80);
@@ -23,7 +24,7 @@ fn shell(server: &FakeServer, term: &str) -> Terminal {
 #[test]
 fn commands_in_one_write_are_all_carried_out() {
     for term in ["xterm", "dumb"] {
-        let server = FakeServer::start(&PONGS);
+        let server = FakeService::start(&PONGS);
         let mut terminal = shell(&server, term);
         terminal.keys(b"ping\rping\rping\r");
         (0..3).for_each(|_| terminal.wait_for(ANSWER));
@@ -35,7 +36,7 @@ fn commands_in_one_write_are_all_carried_out() {
 
 #[test]
 fn each_pasted_line_is_a_command_and_the_last_can_be_edited() {
-    let server = FakeServer::start(&PONGS);
+    let server = FakeService::start(&PONGS);
     let mut terminal = shell(&server, "xterm");
     terminal.keys(b"\x1b[200~ping\r\nping\npi\x1b[201~");
     (0..2).for_each(|_| terminal.wait_for(ANSWER));
@@ -48,12 +49,12 @@ fn each_pasted_line_is_a_command_and_the_last_can_be_edited() {
 
 #[test]
 fn what_is_typed_while_a_command_waits_comes_after_it() {
-    let server = FakeServer::start(&[Act::Late(r#"{"saved":true}"#), PONG, PONG, PONG]);
+    let server = FakeService::start(&[Act::Ignore, PONG, PONG, PONG]);
     let mut terminal = shell(&server, "xterm");
     terminal.keys(b"save\r");
-    server.wait_for_requests(1);
+    let save = server.next_call();
     terminal.keys(b"ping\r\x1b[200~ping\nping\n\x1b[201~");
-    server.go_on();
+    save.answer(r#"{"saved":true}"#);
     terminal.wait_for("Cart saved.");
     (0..3).for_each(|_| terminal.wait_for(ANSWER));
     terminal.keys(CTRL_D);
@@ -63,7 +64,7 @@ fn what_is_typed_while_a_command_waits_comes_after_it() {
 #[test]
 fn ctrl_c_gives_a_command_up_and_keeps_the_shell() {
     for term in ["xterm", "dumb"] {
-        let server = FakeServer::start(&[Act::Ignore, Act::Ignore, PONG]);
+        let server = FakeService::start(&[Act::Ignore, Act::Ignore, PONG]);
         let mut terminal = shell(&server, term);
         for (command, requests) in [(b"save\r", 1), (b"cart\r", 2)] {
             terminal.keys(command);
@@ -83,7 +84,7 @@ fn ctrl_c_gives_a_command_up_and_keeps_the_shell() {
 
 #[test]
 fn ctrl_c_at_the_prompt_drops_the_line_and_nothing_else() {
-    let server = FakeServer::start(&PONGS);
+    let server = FakeService::start(&PONGS);
     let mut terminal = shell(&server, "xterm");
     terminal.keys(b"save\x03ping\r");
     terminal.wait_for(ANSWER);
@@ -100,7 +101,7 @@ fn ctrl_c_at_the_prompt_drops_the_line_and_nothing_else() {
 
 #[test]
 fn ctrl_c_ends_a_single_command() {
-    let server = FakeServer::start(&[Act::Ignore]);
+    let server = FakeService::start(&[Act::Ignore]);
     let mut terminal = Terminal::buyer(&User::new(), &server, &["search", "book"]);
     server.wait_for_requests(1);
     terminal.keys(CTRL_C);
@@ -110,7 +111,7 @@ fn ctrl_c_ends_a_single_command() {
 #[test]
 fn a_byte_that_is_no_text_does_not_end_the_shell() {
     for term in ["xterm", "dumb"] {
-        let server = FakeServer::start(&PONGS);
+        let server = FakeService::start(&PONGS);
         let mut terminal = shell(&server, term);
         terminal.keys(b"search caf\xe9\r");
         terminal.wait_for("not UTF-8");
@@ -127,7 +128,7 @@ fn a_byte_that_is_no_text_does_not_end_the_shell() {
 
 #[test]
 fn the_rest_of_a_paste_that_is_no_text_is_no_command() {
-    let server = FakeServer::start(&PONGS);
+    let server = FakeService::start(&PONGS);
     let mut terminal = shell(&server, "xterm");
     terminal.keys(&[b"\x1b[200~ping\ncaf\xe9\n".as_slice(), &b"save\n".repeat(150), b"\x1b[201~"].concat());
     terminal.wait_for("not UTF-8");
@@ -139,7 +140,7 @@ fn the_rest_of_a_paste_that_is_no_text_is_no_command() {
 
 #[test]
 fn a_line_that_is_too_long_is_refused() {
-    let server = FakeServer::start(&PONGS);
+    let server = FakeService::start(&PONGS);
     let mut terminal = shell(&server, "xterm");
     let pasted = ["\x1b[200~search ", &"x".repeat(5000), "\nping\n\x1b[201~"].concat();
     let mut keyboard = terminal.keyboard();
@@ -164,7 +165,7 @@ fn a_line_that_is_too_long_is_refused() {
 #[test]
 fn a_signal_leaves_the_terminal_as_it_was() {
     use rustix::process::{Signal, kill_process};
-    let server = FakeServer::start(&[Act::Ignore]);
+    let server = FakeService::start(&[Act::Ignore]);
     for command in [b"".as_slice(), b"save\r"] {
         let mut terminal = shell(&server, "xterm");
         assert!(!terminal.echoes(), "what is typed ahead would be shown twice");

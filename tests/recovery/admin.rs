@@ -8,11 +8,10 @@ use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
 use serde_json::json;
+use support::{Client, PATIENCE, Process, Service, own_host, request, wait_until};
 
-use super::client::{Client, connect, read_reply};
-use super::process::{PATIENCE, Process, binary, wait_until};
-use super::service::{Service, own_host};
-use super::signals::{SlowDatabase, search};
+use super::PROGRAM;
+use super::signals::{NOTHING_FOUND, search, slow_database};
 
 /// Any port of this host.
 const ADMIN: &str = "--admin=127.0.0.1:0";
@@ -28,7 +27,7 @@ struct Watched {
 impl Watched {
     fn start(name: &str, args: &[String]) -> Self {
         let listen = format!("--listen={}:0", own_host());
-        let mut process = Process::start(binary(&[name, &listen, ADMIN]).args(args));
+        let mut process = Process::start(PROGRAM.command(&[name, &listen, ADMIN]).args(args));
         let admin = process.wait_for("event=watched");
         let ready = process.wait_for("listening on ");
         let address = |line: &str, before: &str| {
@@ -39,9 +38,7 @@ impl Watched {
     }
 
     fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
-        let mut args = vec![format!("--customer={customer}"), format!("--product={product}")];
-        args.extend(more.iter().map(|arg| (*arg).to_owned()));
-        Self::start(name, &args)
+        Self::start(name, &Service::frontend_args(customer, product, more))
     }
 
     /// The status and the body of what is at a path.
@@ -109,12 +106,12 @@ fn all_services_say_how_they_are_and_what_they_did() {
     let (customer, product) = (database("db_customer"), database("db_product"));
     let seller = Watched::frontend("server_seller", customer.address, product.address, &[]);
     let buyer = Watched::frontend("server_buyer", customer.address, product.address, &["--reactors=3"]);
-    Client::new(seller.address).must("CreateAccount", json!({"name": "sam", "password": super::PASSWORD}));
+    Client::new(seller.address).ok("CreateAccount", json!({"name": "sam", "password": super::PASSWORD}));
     // Connections are spread over the reactors, and one of them answers for them all.
     let mut clients: Vec<_> = (0..16).map(|_| Client::new(buyer.address)).collect();
     for client in &mut clients {
-        client.must("SearchItemsForSale", json!({"category": 1}));
-        client.must_refuse("Teleport", json!({}), "UNIMPLEMENTED");
+        client.ok("SearchItemsForSale", json!({"category": 1}));
+        client.refused("Teleport", json!({}), "UNIMPLEMENTED");
     }
 
     let version = env!("CARGO_PKG_VERSION");
@@ -154,14 +151,14 @@ fn all_services_say_how_they_are_and_what_they_did() {
 
 #[test]
 fn a_service_that_drains_says_so_until_its_end() {
-    let database = SlowDatabase::start();
+    let database = slow_database();
     let frontend = Watched::frontend("server_buyer", database.address, database.address, &["--reactors=8"]);
     // Enough for most reactors to have one.
-    let mut connections: Vec<_> = (0..32).map(|_| connect(frontend.address).unwrap()).collect();
+    let mut connections: Vec<_> = (0..32).map(|_| Client::connect(frontend.address)).collect();
     let calls: Vec<_> = connections
         .iter_mut()
         .map(|connection| {
-            connection.get_mut().write_all(search().as_bytes()).unwrap();
+            connection.send_bytes(search().as_bytes());
             database.next_call()
         })
         .collect();
@@ -174,8 +171,8 @@ fn a_service_that_drains_says_so_until_its_end() {
     // Whichever reactor has the last of them, the first one still tells.
     for (call, connection) in calls.into_iter().zip(&mut connections) {
         assert_eq!(frontend.get("/readyz"), ("503".to_owned(), "draining\n".to_owned()));
-        call.answer();
-        assert!(read_reply(connection).is_some());
+        call.answer(NOTHING_FOUND);
+        assert!(connection.try_read_line().is_ok());
     }
     assert_eq!(frontend.process.finish().0, Some(0));
 }
@@ -187,13 +184,13 @@ fn watching_is_bounded_and_takes_nothing_from_clients() {
     args.push("--connections-max=1".to_owned());
     let database = Watched::start("db_product", &args);
     let mut client = Client::new(database.address);
-    client.must("Ping", json!({}));
+    client.ok("Ping", json!({}));
     let idle: Vec<_> = (0..16).map(|_| TcpStream::connect(database.admin).unwrap()).collect();
     let mut dropped = TcpStream::connect(database.admin).unwrap();
     dropped.set_read_timeout(Some(PATIENCE)).unwrap();
     // It may be told by a reset.
     assert_eq!(dropped.read(&mut [0]).unwrap_or(0), 0, "one more than the maximum is dropped");
-    client.must("Ping", json!({}));
+    client.ok("Ping", json!({}));
     drop(idle);
     wait_until("there is room again", || {
         let mut connection = TcpStream::connect(database.admin).unwrap();
@@ -221,8 +218,8 @@ fn a_slow_request_is_logged_without_what_the_client_sent() {
     let args = [format!("--data={}", data.path().display()), "--slow-ms=1".to_owned()];
     let database = Watched::start("db_customer", &args);
     let mut client = Client::new(database.address);
-    client.must("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}));
-    client.must_refuse("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}), "ALREADY_EXISTS");
+    client.ok("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}));
+    client.refused("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}), "ALREADY_EXISTS");
     database.process.signal(Signal::TERM);
     let (_, log) = database.process.finish();
     let slow = log.lines().find(|line| line.contains("event=slow_request")).expect("the first one was slow");
@@ -237,21 +234,20 @@ fn a_slow_search_is_logged() {
     let data = tempfile::tempdir().unwrap();
     let mut args = Service::database_args("db_product", data.path());
     let database = Watched::start("db_product", &args);
-    let mut connection = connect(database.address).unwrap();
+    let mut connection = Client::connect(database.address);
     let words = ["a", "b", "c", "d", "e"];
     for category in 0..ITEMS {
         let data = json!({"seller_id": 1, "name": "a b c d e", "category": category, "keywords": words,
             "condition": "new", "price": 1, "quantity": 1});
-        let request = json!({"api": "RegisterItem", "data": data});
-        connection.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
+        connection.send_bytes(request("RegisterItem", data).as_bytes());
     }
-    (0..ITEMS).for_each(|_| assert_eq!(read_reply(&mut connection).unwrap()["ok"], true));
+    (0..ITEMS).for_each(|_| assert_eq!(connection.read_json()["ok"], true));
     database.process.signal(Signal::TERM);
     assert_eq!(database.process.finish().0, Some(0));
 
     args.push("--slow-ms=1".to_owned());
     let database = Watched::start("db_product", &args);
-    let found = Client::new(database.address).must("SearchItems", json!({"keywords": words, "limit": 1000}));
+    let found = Client::new(database.address).ok("SearchItems", json!({"keywords": words, "limit": 1000}));
     assert_eq!(found["total"], ITEMS);
     database.process.signal(Signal::TERM);
     let (_, log) = database.process.finish();
@@ -270,7 +266,7 @@ fn systemd_is_told_when_a_service_is_ready_and_when_it_stops() {
         let length = systemd.recv(&mut message).unwrap();
         String::from_utf8(message[..length].to_vec()).unwrap()
     };
-    let mut command = binary(&["db_product", "--listen=127.0.0.1:0"]);
+    let mut command = PROGRAM.command(&["db_product", "--listen=127.0.0.1:0"]);
     command.args(Service::database_args("db_product", data.path())).env("NOTIFY_SOCKET", &path);
     let mut database = Service::adopt("db_product", &mut command);
     assert_eq!(told().trim(), "READY=1");

@@ -1,7 +1,6 @@
 //! `marketplace backup` and `marketplace restore`, beside services that run, are killed, and start again.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -10,17 +9,15 @@ use std::thread;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use serde_json::{Value, json};
+use support::{Client, Service, request};
 use tempfile::TempDir;
 
-use super::PASSWORD;
-use super::client::{Client, connect, read_reply};
 use super::databases::SmallDisk;
-use super::process::binary;
-use super::service::Service;
+use super::{PASSWORD, PROGRAM, log_in};
 
 /// Runs a subcommand; returns its exit code and what it says.
 fn run(args: &[&str], paths: [&Path; 2]) -> (Option<i32>, String) {
-    let output = binary(args).arg("--data").args(paths).output().unwrap();
+    let output = PROGRAM.command(args).arg("--data").args(paths).output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     (output.status.code(), text)
 }
@@ -48,13 +45,13 @@ fn must_fail((code, text): (Option<i32>, String)) -> String {
 
 /// Registers items with one write to the connection; the database shares its flushes among them.
 fn register(address: SocketAddr, count: usize) {
-    let mut connection = connect(address).unwrap();
+    let mut connection = Client::connect(address);
     let item = json!({"seller_id": 1, "name": "x".repeat(30), "category": 1, "condition": "new", "price": 1, "quantity": 1});
-    let request = format!("{}\n", json!({"api": "RegisterItem", "data": item}));
+    let request = request("RegisterItem", item);
     for chunk in (0..count).collect::<Vec<_>>().chunks(500) {
-        connection.get_mut().write_all(request.repeat(chunk.len()).as_bytes()).unwrap();
+        connection.send_bytes(request.repeat(chunk.len()).as_bytes());
         for _ in chunk {
-            assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+            assert_eq!(connection.read_json()["ok"], true);
         }
     }
 }
@@ -63,18 +60,18 @@ fn register(address: SocketAddr, count: usize) {
 #[track_caller]
 fn items(address: SocketAddr) -> u64 {
     let mut client = Client::new(address);
-    let total = client.must("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap();
+    let total = client.ok("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap();
     if total > 0 {
-        client.must("GetItem", json!({"item_id": format!("1:{total}")}));
+        client.ok("GetItem", json!({"item_id": format!("1:{total}")}));
     }
-    client.must_refuse("GetItem", json!({"item_id": format!("1:{}", total + 1)}), "NOT_FOUND");
+    client.refused("GetItem", json!({"item_id": format!("1:{}", total + 1)}), "NOT_FOUND");
     total
 }
 
 /// How many items the database in a folder has, according to a service that is started there.
 #[track_caller]
 fn items_in(data: &Path) -> u64 {
-    let mut service = Service::database("db_product", data);
+    let mut service = PROGRAM.database("db_product", data);
     let count = items(service.address);
     service.stop();
     count
@@ -99,7 +96,7 @@ fn names(directory: &Path) -> Vec<String> {
 fn a_restore_after_a_crash_brings_back_exactly_the_backup() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 500);
     let said = must(run_backup(&data, &backup));
     assert!(said.starts_with(&format!("{}: ", backup.join("product.db").display())), "{said}");
@@ -127,7 +124,7 @@ fn a_restore_after_a_crash_brings_back_exactly_the_backup() {
 fn a_backup_beside_writes_has_all_that_was_acknowledged_before_it_began() {
     let root = TempDir::new().unwrap();
     let data = root.path().join("data");
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     let address = database.address;
     let (stop, acknowledged, sent) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let mut bounds = Vec::new();
@@ -161,9 +158,9 @@ fn a_backup_beside_writes_has_all_that_was_acknowledged_before_it_began() {
 fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("deep/backup"));
-    let mut databases = ["db_customer", "db_product"].map(|name| Service::database(name, &data));
+    let mut databases = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, &data));
     let account = json!({"name": "ann", "password": PASSWORD});
-    Client::new(databases[0].address).must("CreateBuyer", account.clone());
+    Client::new(databases[0].address).ok("CreateBuyer", account.clone());
     register(databases[1].address, 1);
     let files = names(&data);
     must(run_backup(&data, &backup));
@@ -182,7 +179,7 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
     let said = must(run_restore(&backup, &data));
     assert_eq!(said.matches("what was there before: ").count(), 2, "{said}");
     databases.iter_mut().for_each(Service::restart);
-    Client::new(databases[0].address).must_refuse("CreateBuyer", account, "ALREADY_EXISTS");
+    Client::new(databases[0].address).refused("CreateBuyer", account, "ALREADY_EXISTS");
     assert_eq!(items(databases[1].address), 1);
 }
 
@@ -190,11 +187,11 @@ fn both_databases_are_copied_while_they_run_and_restored_when_they_do_not() {
 fn a_single_database_goes_through_a_pipe() {
     let root = TempDir::new().unwrap();
     let (data, file) = (root.path().join("data"), root.path().join("file"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 500);
     let files = names(&data);
     let pipe = |subcommand: &str, data: &Path| {
-        let mut command = binary(&[subcommand, "-", "--data"]);
+        let mut command = PROGRAM.command(&[subcommand, "-", "--data"]);
         command.arg(data);
         command
     };
@@ -219,7 +216,7 @@ fn a_single_database_goes_through_a_pipe() {
     assert!(must_fail(restore(&file)).contains("standard-input-"));
     assert_eq!(items_in(&data), 500);
 
-    Service::database("db_customer", &data).stop();
+    PROGRAM.database("db_customer", &data).stop();
     let output = pipe("backup", &data).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("name a folder"));
@@ -231,7 +228,7 @@ fn a_single_database_goes_through_a_pipe() {
 fn a_database_that_another_program_has_open_is_not_replaced() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    Service::database("db_product", &data).stop();
+    PROGRAM.database("db_product", &data).stop();
     must(run_backup(&data, &backup));
     let reader = File::open(data.join("product.db")).unwrap();
     fcntl_lock(&reader, FlockOperation::LockShared).unwrap();
@@ -246,7 +243,7 @@ fn what_cannot_be_copied_leaves_no_backup() {
     let data = root.path().join("data");
     let backup = root.path().join("backup");
     assert!(must_fail(run_backup(&data, &backup)).contains("there is no product.db or customer.db in it"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 2000);
     let file = root.path().join("file");
     fs::write(&file, "precious").unwrap();
@@ -272,7 +269,7 @@ fn what_cannot_be_copied_leaves_no_backup() {
 fn a_full_disk_leaves_no_backup_and_no_half_of_a_restore() {
     let root = TempDir::new().unwrap();
     let (data, backup) = (root.path().join("data"), root.path().join("backup"));
-    let mut database = Service::database("db_product", &data);
+    let mut database = PROGRAM.database("db_product", &data);
     register(database.address, 10_000);
     database.stop();
     must(run_backup(&data, &backup));
@@ -295,7 +292,7 @@ fn a_full_disk_leaves_no_backup_and_no_half_of_a_restore() {
 fn links_to_folders_and_files_are_followed() {
     let root = TempDir::new().unwrap();
     let path = |name: &str| root.path().join(name);
-    let mut database = Service::database("db_product", &path("disk"));
+    let mut database = PROGRAM.database("db_product", &path("disk"));
     register(database.address, 3);
     database.stop();
     fs::create_dir(path("data")).unwrap();
@@ -303,7 +300,7 @@ fn links_to_folders_and_files_are_followed() {
     symlink(path("data"), path("link")).unwrap();
     must(run_backup(&path("link"), &path("link/backup")));
     assert_eq!(names(&path("data/backup")), ["product.db"]);
-    register(Service::database("db_product", &path("disk")).address, 1);
+    register(PROGRAM.database("db_product", &path("disk")).address, 1);
     symlink(path("data/backup"), path("source")).unwrap();
     must(run_restore(&path("source"), &path("link")));
     assert!(path("data/product.db").is_symlink());
@@ -316,25 +313,25 @@ fn services_cope_with_databases_of_different_moments() {
     let root = TempDir::new().unwrap();
     let path = |name: &str| root.path().join(name);
     let data = path("data");
-    let mut databases = ["db_customer", "db_product"].map(|name| Service::database(name, &data));
+    let mut databases = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, &data));
     let [customer, product] = [databases[0].address, databases[1].address];
-    let buyer_service = Service::frontend("server_buyer", customer, product, &[]);
-    let seller_service = Service::frontend("server_seller", customer, product, &[]);
+    let buyer_service = PROGRAM.frontend("server_buyer", customer, product, &[]);
+    let seller_service = PROGRAM.frontend("server_seller", customer, product, &[]);
     let (mut buyer, mut seller) = (Client::new(buyer_service.address), Client::new(seller_service.address));
     must(run_backup(&data, &path("empty")));
 
-    let session = seller.log_in("sam");
+    let session = log_in(&mut seller, "sam");
     let item = |session: &str| json!({"session_id": session, "name": "Book", "category": 1, "condition": "new", "price": 1, "quantity": 5});
-    seller.must("RegisterItemForSale", item(&session));
-    let shopper = buyer.log_in("ann");
+    seller.ok("RegisterItemForSale", item(&session));
+    let shopper = log_in(&mut buyer, "ann");
     let with = |data: Value| {
         let Value::Object(mut fields) = data else { panic!("it is an object") };
         fields.insert("session_id".into(), json!(shopper));
         Value::Object(fields)
     };
     let one = || with(json!({"item_id": "1:1", "quantity": 1}));
-    buyer.must("AddItemToCart", one());
-    buyer.must("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
+    buyer.ok("AddItemToCart", one());
+    buyer.ok("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
     must(run_backup(&data, &path("full")));
 
     // An empty catalogue beside the accounts: there is a cart with an item that nobody sells.
@@ -342,30 +339,30 @@ fn services_cope_with_databases_of_different_moments() {
     must(run_restore(&path("empty/product.db"), &data));
     databases.iter_mut().for_each(Service::restart);
     let never = |_: &_| ();
-    assert_eq!(buyer.insist("DisplayCart", &with(json!({})), never)["cart"], json!({"1:1": 1}));
-    assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), never)["total"], 0);
-    buyer.must_refuse("AddItemToCart", one(), "NOT_FOUND");
-    buyer.must_refuse("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})), "NOT_FOUND");
+    assert_eq!(buyer.insist("DisplayCart", with(json!({})), never)["cart"], json!({"1:1": 1}));
+    assert_eq!(buyer.insist("SearchItemsForSale", json!({"category": 1}), never)["total"], 0);
+    buyer.refused("AddItemToCart", one(), "NOT_FOUND");
+    buyer.refused("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})), "NOT_FOUND");
     // The number is given again, and the vote of before counts for the seller already.
-    assert_eq!(seller.insist("RegisterItemForSale", &item(&session), never)["item_id"], "1:1");
-    buyer.must("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
-    assert_eq!(seller.must("GetSellerRating", json!({"session_id": session}))["feedback"]["up"], 1);
-    buyer.must("RemoveItemFromCart", one());
+    assert_eq!(seller.insist("RegisterItemForSale", item(&session), never)["item_id"], "1:1");
+    buyer.ok("ProvideFeedback", with(json!({"item_id": "1:1", "vote": "up"})));
+    assert_eq!(seller.ok("GetSellerRating", json!({"session_id": session}))["feedback"]["up"], 1);
+    buyer.ok("RemoveItemFromCart", one());
 
     // The catalogue without its accounts: there is an item whose seller nobody is.
     databases.iter_mut().for_each(Service::stop);
     must(run_restore(&path("empty/customer.db"), &data));
     must(run_restore(&path("full/product.db"), &data));
     databases.iter_mut().for_each(Service::restart);
-    assert_eq!(buyer.insist("SearchItemsForSale", &json!({"category": 1}), never)["total"], 1);
-    buyer.must_refuse("GetSellerRating", with(json!({"seller_id": 1})), "NOT_LOGGED_IN");
-    let shopper = buyer.log_in("bob");
+    assert_eq!(buyer.insist("SearchItemsForSale", json!({"category": 1}), never)["total"], 1);
+    buyer.refused("GetSellerRating", with(json!({"seller_id": 1})), "NOT_LOGGED_IN");
+    let shopper = log_in(&mut buyer, "bob");
     let vote = json!({"session_id": shopper, "item_id": "1:1", "vote": "down"});
-    assert_eq!(buyer.must("ProvideFeedback", vote)["feedback"], json!({"up": 0, "down": 1}));
-    buyer.must_refuse("GetSellerRating", json!({"session_id": shopper, "seller_id": 1}), "NOT_FOUND");
+    assert_eq!(buyer.ok("ProvideFeedback", vote)["feedback"], json!({"up": 0, "down": 1}));
+    buyer.refused("GetSellerRating", json!({"session_id": shopper, "seller_id": 1}), "NOT_FOUND");
 
     databases.iter_mut().for_each(Service::stop);
     must(run_restore(&path("full"), &data));
     databases.iter_mut().for_each(Service::restart);
-    assert_eq!(seller.insist("GetSellerRating", &json!({"session_id": session}), never)["feedback"]["up"], 1);
+    assert_eq!(seller.insist("GetSellerRating", json!({"session_id": session}), never)["feedback"]["up"], 1);
 }

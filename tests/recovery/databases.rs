@@ -11,10 +11,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::{Value, json};
+use support::{Client, Process, Service};
 
-use super::client::Client;
-use super::process::{Process, binary};
-use super::service::Service;
+use super::PROGRAM;
 
 const DATABASES: [&str; 2] = ["db_customer", "db_product"];
 
@@ -22,7 +21,7 @@ const DATABASES: [&str; 2] = ["db_customer", "db_product"];
 #[track_caller]
 fn refusal(name: &str, data: &Path) -> String {
     let args = Service::database_args(name, data);
-    let (code, log) = Process::run(binary(&[name, "--listen=127.0.0.1:0"]).args(args));
+    let (code, log) = Process::run(PROGRAM.command(&[name, "--listen=127.0.0.1:0"]).args(args));
     assert_eq!(code, Some(1), "{log}");
     assert!(!log.contains("listening on") && !log.contains("panicked"), "{log}");
     log
@@ -36,7 +35,7 @@ fn file_of(name: &str, data: &Path) -> std::path::PathBuf {
 fn a_second_process_on_the_same_data_is_refused_and_the_first_unharmed() {
     for name in DATABASES {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         let mut client = Client::new(database.address);
         write(&mut client, name, 1);
         assert!(refusal(name, data.path()).contains("is in use by another process"));
@@ -51,9 +50,9 @@ fn a_second_process_on_the_same_data_is_refused_and_the_first_unharmed() {
 fn a_database_behind_a_symbolic_link_goes_on_and_comes_back() {
     for name in DATABASES {
         let (disk, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        Service::database(name, disk.path()).stop();
+        PROGRAM.database(name, disk.path()).stop();
         symlink(file_of(name, disk.path()), file_of(name, data.path())).unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         for number in 1..=3 {
             write(&mut Client::new(database.address), name, number);
             write(&mut Client::new(database.address), name, number + 3);
@@ -69,7 +68,7 @@ fn a_database_behind_a_symbolic_link_goes_on_and_comes_back() {
 fn a_database_whose_file_goes_away_ends_while_it_has_nothing_to_do() {
     for (name, gone) in [("db_customer", "customer.db"), ("db_product", "product.db-wal")] {
         let data = tempfile::tempdir().unwrap();
-        let database = Service::database(name, data.path());
+        let database = PROGRAM.database(name, data.path());
         fs::remove_file(data.path().join(gone)).unwrap();
         let (code, log) = database.finish();
         assert_eq!(code, Some(1), "{log}");
@@ -81,7 +80,7 @@ fn a_database_whose_file_goes_away_ends_while_it_has_nothing_to_do() {
 fn a_database_that_can_open_nothing_more_goes_on() {
     for name in DATABASES {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         let mut client = Client::new(database.address);
         write(&mut client, name, 1);
         let pid = database.process().pid();
@@ -104,10 +103,10 @@ fn a_database_that_is_killed_while_it_starts_can_start_again() {
         for _ in 0..10 {
             let data = tempfile::tempdir().unwrap();
             let args = Service::database_args(name, data.path());
-            let mut process = Process::start(binary(&[name, "--listen=127.0.0.1:0"]).args(args));
+            let mut process = Process::start(PROGRAM.command(&[name, "--listen=127.0.0.1:0"]).args(args));
             thread::sleep(Duration::from_micros(rng.u64(..20_000)));
             process.kill();
-            let database = Service::database(name, data.path());
+            let database = PROGRAM.database(name, data.path());
             write(&mut Client::new(database.address), name, 1);
         }
     }
@@ -117,7 +116,7 @@ fn a_database_that_is_killed_while_it_starts_can_start_again() {
 fn both_databases_share_a_directory_that_only_the_user_can_read() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("deep/data");
-    let _databases = DATABASES.map(|name| Service::database(name, &data));
+    let _databases = DATABASES.map(|name| PROGRAM.database(name, &data));
     assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o077, 0);
     for entry in fs::read_dir(&data).unwrap() {
         let entry = entry.unwrap();
@@ -155,7 +154,7 @@ fn a_directory_that_cannot_be_written_is_refused() {
 fn a_damaged_file_is_refused_and_left_as_it_is() {
     for name in DATABASES {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         write(&mut Client::new(database.address), name, 1);
         // An orderly end leaves everything in the one file.
         database.stop();
@@ -180,7 +179,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
 fn a_database_that_has_lost_acknowledged_writes_says_so_until_that_is_accepted() {
     for name in DATABASES {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         (1..=20).for_each(|number| write(&mut Client::new(database.address), name, number));
         database.kill();
         let [file, log, mark] = ["", "-wal", "-commits"].map(|suffix| {
@@ -207,7 +206,7 @@ fn a_database_that_has_lost_acknowledged_writes_says_so_until_that_is_accepted()
         let said = refusal(name, data.path());
         assert!(said.contains("(it is not there)") && said.contains(&*mark.to_string_lossy()), "{said}");
         fs::remove_file(&mark).unwrap();
-        let mut database = Service::database(name, data.path());
+        let mut database = PROGRAM.database(name, data.path());
         assert_eq!(written(&mut Client::new(database.address), name), 0);
         database.process().signal(Signal::TERM);
         let (_, said) = database.finish();
@@ -219,7 +218,7 @@ fn a_database_that_has_lost_acknowledged_writes_says_so_until_that_is_accepted()
 fn a_file_of_something_else_is_refused() {
     let data = tempfile::tempdir().unwrap();
     for name in DATABASES {
-        Service::database(name, data.path()).stop();
+        PROGRAM.database(name, data.path()).stop();
     }
     let [customer, product] = DATABASES.map(|name| file_of(name, data.path()));
     fs::copy(&customer, &product).unwrap();
@@ -233,7 +232,7 @@ fn a_file_that_cannot_grow_ends_the_process_and_loses_nothing() {
     let script = r#"trap '' XFSZ; ulimit -f 400; exec "$0" "$@""#;
     for name in DATABASES {
         let data = tempfile::tempdir().unwrap();
-        run_out_of_space(name, data.path(), Command::new("sh").args(["-c", script]), || ());
+        run_out_of_space(name, data.path(), PROGRAM.script(script, &[]), || ());
     }
 }
 
@@ -245,16 +244,14 @@ fn a_full_disk_ends_the_process_and_loses_nothing() {
             println!("skipped: this user cannot mount a file system");
             return;
         };
-        run_out_of_space(name, disk.0, &mut Command::new("env"), || disk.grow());
+        run_out_of_space(name, disk.0, PROGRAM.command(&[]), || disk.grow());
     }
 }
 
-/// Runs a database by `wrapper` until it has no more space, makes space, and checks what is there.
-fn run_out_of_space(name: &'static str, data: &Path, wrapper: &mut Command, make_space: impl FnOnce()) {
+/// Runs a database by `program` until it has no more space, makes space, and checks what is there.
+fn run_out_of_space(name: &'static str, data: &Path, mut program: Command, make_space: impl FnOnce()) {
     let args = Service::database_args(name, data);
-    let program = env!("CARGO_BIN_EXE_marketplace");
-    let command = wrapper.args([program, name, "--listen=127.0.0.1:0"]).args(&args);
-    let database = Service::adopt(name, command);
+    let database = Service::adopt(name, program.args([name, "--listen=127.0.0.1:0"]).args(&args));
     let mut client = Client::new(database.address);
     let mut acknowledged = 0;
     while try_write(&mut client, name, acknowledged + 1) {
@@ -266,7 +263,7 @@ fn run_out_of_space(name: &'static str, data: &Path, wrapper: &mut Command, make
     assert!(acknowledged > 0, "there was some space: {log}");
 
     make_space();
-    let database = Service::database(name, data);
+    let database = PROGRAM.database(name, data);
     let found = written(&mut Client::new(database.address), name);
     // The last write was not acknowledged, and may or may not be there.
     assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} in place of {acknowledged}");
@@ -324,9 +321,9 @@ fn written(client: &mut Client, name: &str) -> u64 {
     match name {
         "db_customer" => {
             // Account numbers are given in order.
-            let exists = |buyer: &u64| client.call("GetCart", &json!({"buyer_id": buyer})).is_ok();
+            let exists = |buyer: &u64| client.call("GetCart", json!({"buyer_id": buyer})).is_ok();
             (1..).take_while(exists).last().unwrap_or(0)
         }
-        _ => client.must("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap(),
+        _ => client.ok("SearchItems", json!({"category": 1, "limit": 1}))["total"].as_u64().unwrap(),
     }
 }

@@ -8,21 +8,18 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
 use serde_json::json;
+use support::{Client, Process, SERVICES, Service, own_host};
 
-use super::client::Client;
-use super::process::{Process, binary};
-use super::service::{Service, own_host};
+use super::PROGRAM;
 
-const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
 /// What must not be taken even where clients take all they may.
 const RESERVE: usize = 4;
 
 /// The command, with so many descriptors at most.
 fn limited(descriptors: usize, name: &str, args: &[String]) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", &format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"")]);
-    command.arg(binary(&[]).get_program()).args([name, &format!("--listen={}:0", own_host())]).args(args);
-    command.env_clear();
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+    let mut command = PROGRAM.script(&script, &[name, &format!("--listen={}:0", own_host())]);
+    command.args(args);
     command
 }
 
@@ -50,17 +47,17 @@ fn clients_leave_a_service_what_it_needs_to_live() {
     for name in SERVICES {
         let mut service = Service::adopt(name, &mut limited(LIMIT, name, &args(name, data.path())));
         let mut first = Client::new(service.address);
-        first.must("Ping", json!({}));
+        first.ok("Ping", json!({}));
         let _others = crowd(service.address);
         if name == "db_product" {
             let item = json!({"seller_id": 1, "name": "a", "category": 1, "condition": "new", "price": 1,
                 "quantity": 1});
-            first.must("RegisterItem", item);
+            first.ok("RegisterItem", item);
         } else if name == "db_customer" {
-            first.must("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}));
+            first.ok("CreateBuyer", json!({"name": "ann", "password": super::PASSWORD}));
         }
         for _ in 0..100 {
-            first.must("Ping", json!({}));
+            first.ok("Ping", json!({}));
             let open = open(service.process());
             assert!(open + RESERVE <= LIMIT, "{name} has {open} open");
         }
@@ -78,7 +75,7 @@ fn clients_leave_a_service_what_it_needs_to_live() {
 #[test]
 fn a_frontend_whose_clients_take_all_they_may_finds_a_database_that_comes_back() {
     let data = tempfile::tempdir().unwrap();
-    let mut product = Service::database("db_product", data.path());
+    let mut product = PROGRAM.database("db_product", data.path());
     let databases = vec!["--customer=127.0.0.1:1".to_owned(), format!("--product={}", product.address)];
     let frontend = Service::adopt("server_buyer", &mut limited(48, "server_buyer", &databases));
     let mut first = Client::new(frontend.address);
@@ -105,7 +102,7 @@ fn a_limit_without_room_for_a_client_is_refused_with_the_least_that_would_do() {
             let (code, log) = Process::run(&mut limited(least - 1, name, &args));
             assert_eq!(code, Some(1), "{log}");
             let mut service = Service::adopt(name, &mut limited(least, name, &args));
-            Client::new(service.address).must("Ping", json!({}));
+            Client::new(service.address).ok("Ping", json!({}));
             service.stop();
         }
     }
@@ -114,13 +111,13 @@ fn a_limit_without_room_for_a_client_is_refused_with_the_least_that_would_do() {
 #[test]
 fn a_service_that_cannot_accept_says_so_once_and_goes_on_when_it_can() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_product", data.path());
+    let mut database = PROGRAM.database("db_product", data.path());
     let process = database.process();
     // The hard limit is that of this process, too.
     let none_left = Rlimit { current: Some(open(process) as u64), ..getrlimit(Resource::Nofile) };
     let before = prlimit(Some(process.pid()), Resource::Nofile, none_left).unwrap();
     let address = database.address;
-    let waiting = thread::spawn(move || Client::new(address).must("Ping", json!({})));
+    let waiting = thread::spawn(move || Client::new(address).ok("Ping", json!({})));
     let said = database.process().wait_for("event=accept_failed");
     assert!(said.contains("WARN") && said.contains("RLIMIT_NOFILE"), "{said}");
     // It tries several times meanwhile.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::load;
-use super::marketplace::Marketplace;
+use super::{PROGRAM, load};
 
 /// How often each service is killed, unless `RECOVERY_KILLS` says otherwise.
 const KILLS: u32 = 2;
@@ -22,7 +21,7 @@ fn what_was_acknowledged_survives_kills_of_every_service() {
         Ok(kills) => kills.parse().expect("RECOVERY_KILLS is a number"),
         Err(_) => KILLS,
     };
-    let mut marketplace = Marketplace::start(&[]);
+    let mut marketplace = PROGRAM.marketplace(&[]);
     let mut rng = Rng::with_seed(SEED);
     println!("{:14} {:>5} {:>12} {:>4}  calls that failed", "service", "kills", "acknowledged", "lost");
     let mut lost = Vec::new();

@@ -1,8 +1,7 @@
 //! What clients know of the state that their calls have led to, and what came of checking it.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use super::client::Failure;
+use support::Failure;
 
 /// A number that one client alone changes: every value that it may have, given what was acknowledged and what
 /// has an unknown outcome.

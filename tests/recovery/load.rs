@@ -14,9 +14,9 @@ use std::thread;
 use buyer::Buyer;
 use fastrand::Rng;
 use seller::Seller;
+use support::Addresses;
 
 use super::ledger::Report;
-use super::marketplace::Addresses;
 
 const SELLERS: u64 = 3;
 const BUYERS: u64 = 3;

@@ -1,18 +1,14 @@
 //! The services' options: help, mistakes, and addresses that cannot be had.
 
 use std::net::TcpListener;
-use std::process::Command;
+use support::{Client, Process, SERVICES, Service, own_host};
 
-use super::client::Client;
-use super::process::{Process, binary};
-use super::service::{Service, own_host};
-
-const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
+use super::PROGRAM;
 
 #[test]
 fn every_subcommand_explains_itself() {
     for name in SERVICES.into_iter().chain(["up", "buyer", "seller", "ping"]) {
-        let output = binary(&[name, "-h"]).output().unwrap();
+        let output = PROGRAM.command(&[name, "-h"]).output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert!(
@@ -47,7 +43,7 @@ fn a_mistake_in_the_options_ends_with_2() {
     for name in SERVICES {
         let of_kind = if name.starts_with("db_") { &database[..] } else { &frontend };
         for option in both.iter().chain(of_kind) {
-            let (code, message) = Process::run(&mut binary(&[name, option]));
+            let (code, message) = Process::run(&mut PROGRAM.command(&[name, option]));
             assert_eq!(code, Some(2), "{name} {option}: {message}");
             assert!(message.starts_with("error: "), "{name} {option}: {message}");
         }
@@ -60,7 +56,7 @@ fn a_port_in_use_is_refused() {
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let data = tempfile::tempdir().unwrap();
     for name in SERVICES {
-        let (code, log) = Process::run(binary(&[name, &listen]).current_dir(&data));
+        let (code, log) = Process::run(PROGRAM.command(&[name, &listen]).current_dir(&data));
         assert_eq!(code, Some(1), "{name}: {log}");
         assert!(log.contains("in use") && !log.contains("listening on"), "{log}");
     }
@@ -71,9 +67,10 @@ fn a_port_in_use_is_refused() {
 fn a_frontend_shares_its_port_with_no_other() {
     let any = "127.0.0.1:1".parse().unwrap();
     for (reactors, rival_reactors) in [("1", "2"), ("2", "1"), ("2", "2")] {
-        let first = Service::frontend("server_buyer", any, any, &["--reactors", reactors]);
+        let first = PROGRAM.frontend("server_buyer", any, any, &["--reactors", reactors]);
         let listen = format!("--listen={}", first.address);
-        let rival = Process::run(&mut binary(&["server_buyer", &listen, "--reactors", rival_reactors]));
+        let rival =
+            Process::run(&mut PROGRAM.command(&["server_buyer", &listen, "--reactors", rival_reactors]));
         assert_eq!(rival.0, Some(1), "{}", rival.1);
         assert!(rival.1.contains("Address already in use") && rival.1.contains(&first.address.to_string()));
     }
@@ -85,7 +82,8 @@ fn a_port_in_use_is_refused_for_watching_too() {
     let admin = format!("--admin={}", taken.local_addr().unwrap());
     let data = tempfile::tempdir().unwrap();
     for name in SERVICES {
-        let (code, log) = Process::run(binary(&[name, "--listen=127.0.0.1:0", &admin]).current_dir(&data));
+        let (code, log) =
+            Process::run(PROGRAM.command(&[name, "--listen=127.0.0.1:0", &admin]).current_dir(&data));
         assert_eq!(code, Some(1), "{name}: {log}");
         assert!(log.contains("in use") && !log.contains("listening on"), "{log}");
     }
@@ -95,7 +93,7 @@ fn a_port_in_use_is_refused_for_watching_too() {
 fn an_address_of_another_machine_is_refused() {
     // The block 192.0.2.0/24 is for examples only.
     for name in SERVICES {
-        let (code, log) = Process::run(&mut binary(&[name, "--listen=192.0.2.1:0"]));
+        let (code, log) = Process::run(&mut PROGRAM.command(&[name, "--listen=192.0.2.1:0"]));
         assert_eq!(code, Some(1), "{name}: {log}");
     }
 }
@@ -103,18 +101,18 @@ fn an_address_of_another_machine_is_refused() {
 #[test]
 fn a_port_of_0_takes_a_free_one_each_time() {
     let data = tempfile::tempdir().unwrap();
-    let databases = ["db_customer", "db_product"].map(|name| Service::database(name, data.path()));
+    let databases = ["db_customer", "db_product"].map(|name| PROGRAM.database(name, data.path()));
     let [customer, product] = databases.each_ref().map(|database| database.address);
     for database in &databases {
         assert_ne!(database.address.port(), 0);
-        let ping = Client::new(database.address).must("Ping", serde_json::json!({}));
+        let ping = Client::new(database.address).ok("Ping", serde_json::json!({}));
         assert_eq!(ping["service"], database.name);
     }
     // Reactors of one frontend share one port.
     for name in ["server_buyer", "server_seller"] {
-        let frontend = Service::frontend(name, customer, product, &["--reactors=3"]);
+        let frontend = PROGRAM.frontend(name, customer, product, &["--reactors=3"]);
         for _ in 0..10 {
-            let ping = Client::new(frontend.address).must("Ping", serde_json::json!({}));
+            let ping = Client::new(frontend.address).ok("Ping", serde_json::json!({}));
             assert_eq!(ping["service"], name);
         }
     }
@@ -123,9 +121,8 @@ fn a_port_of_0_takes_a_free_one_each_time() {
 #[test]
 fn data_is_kept_in_the_folder_data_unless_another_is_given() {
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_marketplace"));
-    let database =
-        Service::adopt("db_product", command.args(["db_product", "--listen=127.0.0.1:0"]).current_dir(&home));
+    let mut command = PROGRAM.command(&["db_product", "--listen=127.0.0.1:0"]);
+    let database = Service::adopt("db_product", command.current_dir(&home));
     assert!(home.path().join("data/product.db").exists());
     drop(database);
 }
@@ -136,9 +133,9 @@ fn a_database_warns_only_if_it_does_not_flush() {
         let data = tempfile::tempdir().unwrap();
         for (option, warns) in [(None, false), (Some("--unsafe-no-flush"), true)] {
             let args = Service::database_args(name, data.path());
-            let mut command = binary(&[name, "--listen=127.0.0.1:0"]);
+            let mut command = PROGRAM.command(&[name, "--listen=127.0.0.1:0"]);
             let mut database = Service::adopt(name, command.args(args).args(option));
-            Client::new(database.address).must("Ping", serde_json::json!({}));
+            Client::new(database.address).ok("Ping", serde_json::json!({}));
             database.stop();
             let (code, log) = database.finish();
             assert_eq!(code, Some(0), "{log}");
@@ -151,7 +148,7 @@ fn a_database_warns_only_if_it_does_not_flush() {
 fn a_thread_that_cannot_be_started_is_an_error() {
     let data = tempfile::tempdir().unwrap();
     for (name, thread) in [("db_customer", "signals"), ("server_buyer", "signals"), ("up", "log")] {
-        let mut command = binary(&[name]);
+        let mut command = PROGRAM.command(&[name]);
         match name {
             "up" => command.args(["--host", &own_host().to_string()]),
             _ => command.arg("--listen=127.0.0.1:0"),

@@ -1,23 +1,21 @@
 //! Services that are asked to end: what is in flight is finished, and nothing more is waited for.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::{ANY_PORT, Act, Client, FakeService, Process, own_host, request, wait_until};
 
-use super::client::{Client, connect, read_reply};
-use super::process::{PATIENCE, Process, binary, wait_until};
-use super::service::{Service, own_host};
+use super::PROGRAM;
 
 /// Writes that are in flight at once. All are delivered in the turn of the first request.
 const WRITES: usize = 50;
 /// The signals that ask a service to end.
 const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+/// The data of the reply to a search that has found nothing.
+pub(crate) const NOTHING_FOUND: &str = r#"{"items":[],"total":0,"next_cursor":null}"#;
 /// After so long, another signal is a second one.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,26 +23,26 @@ const SECOND: Duration = Duration::from_secs(1);
 fn a_database_answers_and_stores_what_is_in_flight() {
     for signal in STOPS {
         let data = tempfile::tempdir().unwrap();
-        let mut database = Service::database("db_product", data.path());
-        let mut connection = connect(database.address).unwrap();
+        let mut database = PROGRAM.database("db_product", data.path());
+        let mut connection = Client::connect(database.address);
         let mut lines = request("Ping", json!({}));
         for n in 0..WRITES {
             lines += &request("RegisterItem", item(&format!("item {n}")));
         }
-        connection.get_mut().write_all(lines.as_bytes()).unwrap();
+        connection.send_bytes(lines.as_bytes());
         // All lines came at once, and the reply to the first leaves only after the turn that read them.
-        assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+        assert_eq!(connection.read_json()["ok"], true);
         database.process().signal(signal);
         for n in 1..=WRITES {
-            assert_eq!(read_reply(&mut connection).unwrap()["data"]["item_id"], format!("1:{n}"));
+            assert_eq!(connection.read_json()["data"]["item_id"], format!("1:{n}"));
         }
-        assert!(read_reply(&mut connection).is_none(), "the connection ends");
+        assert!(connection.try_read_line().is_err(), "the connection ends");
         let (code, log) = database.finish();
         assert_eq!(code, Some(0), "{log}");
         assert!(log.contains("event=stopped"), "{log}");
 
-        let database = Service::database("db_product", data.path());
-        let found = Client::new(database.address).must("SearchItems", json!({"category": 1}));
+        let database = PROGRAM.database("db_product", data.path());
+        let found = Client::new(database.address).ok("SearchItems", json!({"category": 1}));
         assert_eq!(found["total"], WRITES);
     }
 }
@@ -52,49 +50,49 @@ fn a_database_answers_and_stores_what_is_in_flight() {
 #[test]
 fn a_database_finishes_the_password_it_is_hashing() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_customer", data.path());
-    let mut connection = connect(database.address).unwrap();
+    let mut database = PROGRAM.database("db_customer", data.path());
+    let mut connection = Client::connect(database.address);
     let account = json!({"name": "ann", "password": super::PASSWORD});
     let lines = request("Ping", json!({})) + &request("CreateBuyer", account.clone());
-    connection.get_mut().write_all(lines.as_bytes()).unwrap();
-    assert_eq!(read_reply(&mut connection).unwrap()["ok"], true);
+    connection.send_bytes(lines.as_bytes());
+    assert_eq!(connection.read_json()["ok"], true);
     database.stop();
-    assert_eq!(read_reply(&mut connection).unwrap()["data"]["buyer_id"], 1);
+    assert_eq!(connection.read_json()["data"]["buyer_id"], 1);
     database.restart();
-    Client::new(database.address).must_refuse("CreateBuyer", account, "ALREADY_EXISTS");
+    Client::new(database.address).refused("CreateBuyer", account, "ALREADY_EXISTS");
 }
 
 #[test]
 fn a_frontend_answers_what_is_in_flight() {
     for signal in STOPS {
-        let database = SlowDatabase::start();
-        let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-        let mut connection = connect(frontend.address).unwrap();
-        connection.get_mut().write_all(search().as_bytes()).unwrap();
+        let database = slow_database();
+        let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
+        let mut connection = Client::connect(frontend.address);
+        connection.send_bytes(search().as_bytes());
         let call = database.next_call();
 
         frontend.process().signal(signal);
         frontend.process().wait_for("event=draining");
         wait_until("it accepts nothing more", || TcpStream::connect(frontend.address).is_err());
-        call.answer();
-        assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
-        assert_eq!(connection.read(&mut [0]).unwrap(), 0, "the connection ends");
+        call.answer(NOTHING_FOUND);
+        assert_eq!(connection.read_json()["data"]["total"], 0);
+        connection.assert_ended();
         assert_eq!(frontend.finish().0, Some(0));
     }
 }
 
 #[test]
 fn a_stop_that_arrives_in_several_ways_is_one_stop() {
-    let database = SlowDatabase::start();
-    let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-    let mut connection = connect(frontend.address).unwrap();
-    connection.get_mut().write_all(search().as_bytes()).unwrap();
+    let database = slow_database();
+    let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
+    let mut connection = Client::connect(frontend.address);
+    connection.send_bytes(search().as_bytes());
     let call = database.next_call();
 
     STOPS.into_iter().chain(STOPS).for_each(|signal| frontend.process().signal(signal));
     frontend.process().wait_for("event=draining");
-    call.answer();
-    assert_eq!(read_reply(&mut connection).unwrap()["data"]["total"], 0);
+    call.answer(NOTHING_FOUND);
+    assert_eq!(connection.read_json()["data"]["total"], 0);
     let (code, log) = frontend.finish();
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(log.matches("event=draining").count(), 1, "{log}");
@@ -102,13 +100,13 @@ fn a_stop_that_arrives_in_several_ways_is_one_stop() {
 
 #[test]
 fn a_signal_a_second_later_ends_a_service_at_once() {
-    let database = SlowDatabase::start();
+    let database = slow_database();
     let mut services: Vec<_> = STOPS
         .into_iter()
         .map(|first| {
-            let mut frontend = Service::frontend("server_buyer", database.address, database.address, &[]);
-            let mut connection = connect(frontend.address).unwrap();
-            connection.get_mut().write_all(search().as_bytes()).unwrap();
+            let mut frontend = PROGRAM.frontend("server_buyer", database.address, database.address, &[]);
+            let mut connection = Client::connect(frontend.address);
+            connection.send_bytes(search().as_bytes());
             let unanswered = database.next_call();
             frontend.process().signal(first);
             frontend.process().wait_for("event=draining");
@@ -120,7 +118,7 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
         frontend.process().signal(second);
     }
     for (frontend, mut connection, _unanswered) in services {
-        assert!(read_reply(&mut connection).is_none(), "what was in flight is given up");
+        assert!(connection.try_read_line().is_err(), "what was in flight is given up");
         // A drain that has run out of time would end with 0.
         assert_eq!(frontend.finish().0, Some(1));
     }
@@ -130,12 +128,11 @@ fn a_signal_a_second_later_ends_a_service_at_once() {
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let address = SocketAddr::from((own_host(), 6003));
     let script = r#"trap '' HUP; exec "$0" "$@""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
-    let mut frontend = Process::start(command.arg(format!("--listen={address}")));
+    let listen = format!("--listen={address}");
+    let mut frontend = Process::start(&mut PROGRAM.script(script, &["server_buyer", &listen]));
     frontend.wait_for("event=ready");
     frontend.signal(Signal::HUP);
-    Client::new(address).must("Ping", json!({}));
+    Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
     let (code, log) = frontend.finish();
     assert_eq!(code, Some(0), "{log}");
@@ -145,15 +142,15 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn a_client_that_is_idle_holds_nothing_up() {
     let data = tempfile::tempdir().unwrap();
-    let mut database = Service::database("db_product", data.path());
-    let mut idle = connect(database.address).unwrap();
-    let mut unfinished = connect(database.address).unwrap();
-    unfinished.get_mut().write_all(b"{\"api\":").unwrap();
+    let mut database = PROGRAM.database("db_product", data.path());
+    let mut idle = Client::connect(database.address);
+    let mut unfinished = Client::connect(database.address);
+    unfinished.send_bytes(b"{\"api\":");
     // Connections are accepted in their order, so the service has both.
-    Client::new(database.address).must("Ping", json!({}));
+    Client::new(database.address).ok("Ping", json!({}));
     database.process().signal(Signal::TERM);
     for connection in [&mut idle, &mut unfinished] {
-        assert!(read_reply(connection).is_none());
+        assert!(connection.try_read_line().is_err());
     }
     drop((idle, unfinished));
     let (code, log) = database.finish();
@@ -166,7 +163,7 @@ fn a_service_that_is_still_starting_ends_in_order() {
     for _ in 0..10 {
         let data = tempfile::tempdir().unwrap();
         let file = data.path().join("product.db");
-        let mut command = binary(&["db_product", "--listen=127.0.0.1:0", "--data"]);
+        let mut command = PROGRAM.command(&["db_product", "--listen=127.0.0.1:0", "--data"]);
         let database = Process::start(command.arg(data.path()));
         // The moment is short, so this does not sleep.
         while !file.exists() {
@@ -181,76 +178,17 @@ fn a_service_that_is_still_starting_ends_in_order() {
 #[test]
 fn a_log_that_cannot_be_written_ends_nothing() {
     let address = SocketAddr::from((own_host(), 6003));
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"exec "$0" "$@" 2>/dev/full"#, env!("CARGO_BIN_EXE_marketplace"), "server_buyer"]);
-    let frontend = Process::start(command.arg(format!("--listen={address}")));
+    let (script, listen) = (r#"exec "$0" "$@" 2>/dev/full"#, format!("--listen={address}"));
+    let frontend = Process::start(&mut PROGRAM.script(script, &["server_buyer", &listen]));
     wait_until("it listens", || TcpStream::connect(address).is_ok());
-    Client::new(address).must("Ping", json!({}));
+    Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
     assert_eq!(frontend.finish().0, Some(0));
 }
 
 /// Stands in for `db_product`, and answers a call when the test says so.
-pub(crate) struct SlowDatabase {
-    pub(crate) address: SocketAddr,
-    calls: Receiver<SlowCall>,
-}
-
-/// A call that waits for its answer.
-pub(crate) struct SlowCall {
-    connection: TcpStream,
-    request_id: Value,
-}
-
-impl SlowDatabase {
-    /// Listens until the test process ends.
-    pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (calls_in, calls) = channel();
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                let (connection, calls_in) = (connection.unwrap(), calls_in.clone());
-                thread::spawn(move || {
-                    for line in BufReader::new(&connection).lines().map_while(Result::ok) {
-                        let mut call: Value = serde_json::from_str(&line).unwrap();
-                        let connection = connection.try_clone().unwrap();
-                        let slow = SlowCall { connection, request_id: call["request_id"].take() };
-                        if call["api"] == "Ping" {
-                            slow.answer_with(json!({"service": "db_product"}));
-                        } else {
-                            // It fails when the test is over.
-                            let _ = calls_in.send(slow);
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, calls }
-    }
-
-    pub(crate) fn next_call(&self) -> SlowCall {
-        self.calls.recv_timeout(PATIENCE).expect("a frontend calls")
-    }
-}
-
-impl SlowCall {
-    /// Answers with a search that has found nothing.
-    pub(crate) fn answer(self) {
-        self.answer_with(json!({"items": [], "total": 0, "next_cursor": null}));
-    }
-
-    fn answer_with(mut self, data: Value) {
-        let id = self.request_id;
-        let reply =
-            format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#);
-        // A frontend that has ended does not want to know.
-        let _ = self.connection.write_all(format!("{reply}\n").as_bytes());
-    }
-}
-
-fn request(api: &str, data: Value) -> String {
-    format!("{}\n", json!({"api": api, "data": data}))
+pub(crate) fn slow_database() -> FakeService {
+    FakeService::db_product(ANY_PORT, Act::Ignore)
 }
 
 pub(crate) fn search() -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,15 +11,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use support::{Client, Process, SERVICES, own_host, processes, request, wait_until};
 use tempfile::TempDir;
 
-use super::PASSWORD;
-use super::client::{connect, read_reply};
-use super::process::{Process, binary, processes, wait_until};
-use super::service::own_host;
+use super::{PASSWORD, PROGRAM};
 
-/// Sorted.
-const SERVICES: [&str; 4] = ["db_customer", "db_product", "server_buyer", "server_seller"];
 const PORTS: [u16; 4] = [6001, 6002, 6003, 6004];
 
 /// A place where `up` can be started again and again, and its users' home.
@@ -44,7 +40,7 @@ impl Place {
     }
 
     fn command(&self, data: &Path) -> Command {
-        let mut command = binary(&["up", "--host", &self.host.to_string()]);
+        let mut command = PROGRAM.command(&["up", "--host", &self.host.to_string()]);
         command.arg("--data").arg(data);
         command
     }
@@ -70,7 +66,7 @@ impl Place {
 
     /// Runs a subcommand as a user who lives here.
     fn run(&self, args: &[&str]) -> Output {
-        binary(args).env("HOME", self.home.path()).stdin(Stdio::null()).output().unwrap()
+        PROGRAM.command(args).env("HOME", self.home.path()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs a command of a shell; returns its exit code and what it printed.
@@ -183,21 +179,20 @@ fn a_stop_that_reaches_all_at_once_answers_what_is_in_flight() {
     let seller = place.address(6004).parse().unwrap();
     let mut connections: Vec<_> = (0..16)
         .map(|n| {
-            let mut connection = connect(seller).unwrap();
+            let mut connection = Client::connect(seller);
             let account = json!({"name": format!("seller {n}"), "password": PASSWORD});
-            let line = json!({"api": "CreateAccount", "data": account}).to_string() + "\n";
-            connection.get_mut().write_all(line.as_bytes()).unwrap();
+            connection.send_bytes(request("CreateAccount", account).as_bytes());
             connection
         })
         .collect();
     // Passwords are hashed one after another, so most are still in flight.
-    assert_eq!(read_reply(&mut connections.remove(0)).unwrap()["ok"], true);
+    assert_eq!(connections.remove(0).read_json()["ok"], true);
     for child in up.children().into_values() {
         kill_process(child, Signal::TERM).unwrap();
     }
     up.process.signal(Signal::TERM);
     for connection in &mut connections {
-        assert_eq!(read_reply(connection).expect("it is answered")["ok"], true);
+        assert_eq!(connection.read_json()["ok"], true);
     }
     let (code, log) = up.end();
     assert_eq!(code, Some(0), "{log}");
@@ -238,9 +233,8 @@ fn a_stop_while_it_starts_is_in_order_whatever_has_started() {
 fn a_terminal_that_is_closed_ends_nothing_where_hangups_are_ignored() {
     let place = Place::new();
     let script = r#"trap '' HUP; exec "$0" "$@" >/dev/full 2>&1"#;
-    let mut command = Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_marketplace"), "up"]);
-    let up = Process::start(command.args(["--host", &place.host.to_string(), "--data"]).arg(place.data()));
+    let mut command = PROGRAM.script(script, &["up", "--host", &place.host.to_string(), "--data"]);
+    let up = Process::start(command.arg(place.data()));
     let answers = |port| place.run(&["ping", &place.address(port)]).status.success();
     wait_until("all services", || PORTS.into_iter().all(answers));
     for (_, pid) in up.children() {

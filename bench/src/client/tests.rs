@@ -66,19 +66,19 @@ impl Talk {
     }
 
     /// Answers the last request.
-    fn answer(&mut self, api: Api, data: &Value) -> Result<(), Mistake> {
+    fn answer(&mut self, api: Api, data: &Value) -> Result<(), ReplyError> {
         let line = reply(self.client.last_id, data);
         self.client.take(api, line.as_bytes(), &mut self.world).map(|_| ())
     }
 
     /// Makes a call; tells whether it was of any use.
-    fn use_of(&mut self, api: Api, data: &Value) -> Result<Use, Mistake> {
+    fn use_of(&mut self, api: Api, data: &Value) -> Result<Use, ReplyError> {
         self.request(api);
         let line = reply(self.client.last_id, data);
         self.client.take(api, line.as_bytes(), &mut self.world)
     }
 
-    fn call(&mut self, api: Api, data: &Value) -> Result<(), Mistake> {
+    fn call(&mut self, api: Api, data: &Value) -> Result<(), ReplyError> {
         self.request(api);
         self.answer(api, data)
     }
@@ -88,7 +88,7 @@ fn reply(id: u64, data: &Value) -> String {
     format!(r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{data}}}"#)
 }
 
-const WRONG: Result<(), Mistake> = Err(Mistake::Wrong);
+const WRONG: Result<(), ReplyError> = Err(ReplyError::Wrong);
 
 #[test]
 fn a_seller_is_set_up_and_leaves_nothing_for_sale() {
@@ -335,14 +335,14 @@ fn the_reply_to_another_request_is_wrong_and_an_error_is_told_by_its_code() {
     let Talk { client, world, .. } = &mut talk;
     for other in [id - 1, id + 1, id * 10] {
         let taken = client.take(Api::ChangeItemPrice, reply(other, &data).as_bytes(), world);
-        assert_eq!(taken, Err(Mistake::Wrong), "{other} in place of {id}");
+        assert_eq!(taken, Err(ReplyError::Wrong), "{other} in place of {id}");
     }
     let error = format!(
         r#"{{"type":"Response","request_id":{id},"ok":false,"error":{{"code":"NOT_FOUND","message":"?"}},"data":null}}"#
     );
-    let failed = Err(Mistake::Failed("NOT_FOUND".to_owned()));
+    let failed = Err(ReplyError::Failed("NOT_FOUND".to_owned()));
     assert_eq!(client.take(Api::ChangeItemPrice, error.as_bytes(), world), failed);
-    assert_eq!(client.take(Api::ChangeItemPrice, b"", world), Err(Mistake::Wrong));
+    assert_eq!(client.take(Api::ChangeItemPrice, b"", world), Err(ReplyError::Wrong));
     let taken = client.take(Api::ChangeItemPrice, reply(id, &data).as_bytes(), world);
     assert_eq!(taken, Ok(Use::Something));
 }

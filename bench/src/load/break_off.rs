@@ -11,8 +11,8 @@ impl Load<'_> {
         if self.give_up_at.is_some() {
             return;
         }
-        self.give_up_at = Some(now + self.volume.cleanup_max);
-        if self.relay.is_some() || self.volume.cleanup_max.is_zero() {
+        self.give_up_at = Some(now + self.workload.cleanup_max);
+        if self.relay.is_some() || self.workload.cleanup_max.is_zero() {
             return self.end();
         }
         self.next = None;
@@ -21,10 +21,10 @@ impl Load<'_> {
         self.stage = Stage::Teardown;
         self.busy = 0;
         for number in 0..self.slots.len() {
-            let Slot { client, call, begun, .. } = &mut self.slots[number];
+            let Slot { client, in_flight, begun, .. } = &mut self.slots[number];
             *begun = 0;
-            let begins = call.is_none() && client.has_teardown();
-            self.busy += usize::from(begins || (call.is_some() && client.is_seller()));
+            let begins = in_flight.is_none() && client.has_teardown();
+            self.busy += usize::from(begins || (in_flight.is_some() && client.is_seller()));
             if begins {
                 self.call(now, number, now, out);
             }

@@ -35,7 +35,7 @@ pub(crate) enum Verdict {
 
 /// How many calls, and when.
 #[derive(Clone, Copy)]
-pub(crate) struct Volume {
+pub(crate) struct Workload {
     /// Calls of each client that are measured.
     pub(crate) calls: usize,
     /// Calls of each client before those.

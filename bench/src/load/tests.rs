@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use net::Lost;
 
+use super::call::{CONSECUTIVE_FAILURES_MAX, lost_code};
 use super::*;
 use world::{Answer, Run, buyers, sellers};
 
 const MS: Duration = Duration::from_millis(1);
 const CLEANUP_MAX: Duration = Duration::from_secs(5);
 
-fn closed(calls: usize, warmup: usize) -> Volume {
-    Volume { calls, warmup, rate: None, retry: false, cleanup_max: CLEANUP_MAX }
+fn closed(calls: usize, warmup: usize) -> Workload {
+    Workload { calls, warmup, rate: None, retry: false, cleanup_max: CLEANUP_MAX }
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Every 10 ms a call is due, of one client, and each takes 25 ms.
     let mut run = Run::new(
         buyers("Ping", 1),
-        Volume { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX },
     );
     run.delay = Box::new(|_, _| MS * 25);
     let done = run.finish();
@@ -97,7 +98,7 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
 fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
     let mut run = Run::new(
         buyers("Ping", 4),
-        Volume { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX },
     );
     run.delay = Box::new(|_, _| MS / 2);
     let done = run.finish();
@@ -116,7 +117,7 @@ fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
 fn a_schedule_is_kept_however_slow_it_is() {
     let run = Run::new(
         buyers("Ping", 1),
-        Volume { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX },
     );
     let done = run.finish();
     let moments: Vec<_> =
@@ -147,7 +148,7 @@ fn calls_that_are_lost_or_fail_are_counted_by_code_and_not_as_answered() {
 
 #[test]
 fn a_call_whose_connection_was_cut_is_made_again_if_asked_for() {
-    let mut run = Run::new(sellers("ChangeItemPrice", 1), Volume { retry: true, ..closed(10, 0) });
+    let mut run = Run::new(sellers("ChangeItemPrice", 1), Workload { retry: true, ..closed(10, 0) });
     run.answer = Box::new(|_, _, count| match count {
         6 | 9 | 10 => Answer::Break,
         _ => Answer::Right,
@@ -161,7 +162,7 @@ fn a_call_whose_connection_was_cut_is_made_again_if_asked_for() {
 
 #[test]
 fn a_call_that_would_act_twice_is_not_made_again() {
-    let mut run = Run::new(sellers("RegisterItemForSale", 1), Volume { retry: true, ..closed(5, 0) });
+    let mut run = Run::new(sellers("RegisterItemForSale", 1), Workload { retry: true, ..closed(5, 0) });
     run.answer = Box::new(|_, _, count| if count == 6 { Answer::Break } else { Answer::Right });
     let done = run.finish();
     assert_eq!(done.record.repeated, 0);
@@ -170,10 +171,10 @@ fn a_call_that_would_act_twice_is_not_made_again() {
 
 #[test]
 fn no_call_is_made_again_for_ever() {
-    let mut run = Run::new(buyers("Ping", 1), Volume { retry: true, ..closed(5, 0) });
+    let mut run = Run::new(buyers("Ping", 1), Workload { retry: true, ..closed(5, 0) });
     run.answer = Box::new(|_, _, count| if count > 2 { Answer::Break } else { Answer::Right });
     let done = run.finish();
-    assert_eq!(done.record.repeated, FAILURES_IN_A_ROW_MAX as u64 - 1);
+    assert_eq!(done.record.repeated, CONSECUTIVE_FAILURES_MAX as u64 - 1);
     assert_eq!(done.record.errors["CONNECTION_LOST"], 1);
     assert_eq!(done.stages.last(), Some(&Stage::Done));
 }
@@ -185,7 +186,7 @@ fn a_run_is_broken_off_where_nobody_answers_any_more() {
         Box::new(|number, _, count| if number == 1 && count >= 10 { Answer::Gone } else { Answer::Right });
     let done = run.finish();
     let errors: Vec<_> = done.record.errors.iter().map(|(code, count)| (code.as_str(), *count)).collect();
-    assert_eq!(errors, [("CANNOT_CONNECT", FAILURES_IN_A_ROW_MAX as u64 - 1), ("CONNECTION_LOST", 1)]);
+    assert_eq!(errors, [("CANNOT_CONNECT", CONSECUTIVE_FAILURES_MAX as u64 - 1), ("CONNECTION_LOST", 1)]);
     assert_eq!(done.stages, [Stage::Warmup, Stage::Measure, Stage::Done]);
 }
 
@@ -202,9 +203,10 @@ fn failures_now_and_then_break_nothing_off() {
 
 #[test]
 fn the_observer_ends_a_run_at_once_in_every_stage() {
-    let volume = Volume { calls: 10, warmup: 10, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX };
+    let workload =
+        Workload { calls: 10, warmup: 10, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX };
     for (replies, stage) in [(1, "setup"), (6, "warmup"), (15, "measure")] {
-        let mut run = Run::new(sellers("default", 1), volume);
+        let mut run = Run::new(sellers("default", 1), workload);
         run.after_replies = Some((replies, Verdict::GiveUp));
         let done = run.finish();
         assert_eq!(done.sent[replies - 1].stage, stage);
@@ -217,12 +219,12 @@ fn the_observer_ends_a_run_at_once_in_every_stage() {
 
 #[test]
 fn a_run_that_is_broken_off_leaves_nothing_for_sale() {
-    let volume = Volume { calls: 10, warmup: 10, ..closed(0, 0) };
+    let workload = Workload { calls: 10, warmup: 10, ..closed(0, 0) };
     // Of two sellers and two buyers, sellers are set up by four calls and buyers by one.
     for (replies, stage) in [(5, "setup"), (12, "warmup"), (60, "measure"), (91, "teardown")] {
         let mut clients = sellers("default", 2);
         clients.extend(buyers("default", 2));
-        let mut run = Run::new(clients, volume);
+        let mut run = Run::new(clients, workload);
         run.after_replies = Some((replies, Verdict::BreakOff));
         run.delay = Box::new(|number, _| MS * (1 + number as u32));
         let done = run.finish();
@@ -274,7 +276,8 @@ fn an_item_whose_registration_is_not_answered_may_be_for_sale() {
 
 #[test]
 fn without_time_for_it_nothing_is_taken_off_the_market() {
-    let mut run = Run::new(sellers("default", 3), Volume { cleanup_max: Duration::ZERO, ..closed(1000, 0) });
+    let mut run =
+        Run::new(sellers("default", 3), Workload { cleanup_max: Duration::ZERO, ..closed(1000, 0) });
     run.after_replies = Some((20, Verdict::BreakOff));
     let done = run.finish();
     assert_eq!(done.stages, [Stage::Warmup, Stage::Measure, Stage::Done]);

@@ -71,7 +71,7 @@ fn relay(seed: u64, mut lines: Vec<Vec<u8>>) -> Vec<(&'static str, Vec<u8>)> {
     let databases = ["C", "P"].map(|name| {
         let host = sim.add_host(&[]);
         let service = Watched { name, log: Rc::clone(&log), database: RelayDatabase::default() };
-        sim.start(host, Node::new(service, database_limits(), 0));
+        sim.start(host, Node::new(service, Limits::default(), 0));
         host
     });
     let frontend = sim.add_host(&databases);

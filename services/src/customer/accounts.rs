@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::cart::Cart;
-use crate::message::{Code, Error, quoted};
-use crate::table::Table;
-use crate::values::{Ballot, Feedback, ItemId, Price, Role, nfc};
+use crate::api::envelope::{Code, Error, quoted};
+use crate::api::values::{Ballot, Feedback, ItemId, Price, Role, nfc};
+use crate::engine::table::Table;
 
 /// What every account has.
 #[derive(Clone, Debug)]
@@ -196,7 +196,7 @@ pub(crate) fn no_buyer(buyer_id: u32) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::{Revision, Vote};
+    use crate::api::values::{Revision, Vote};
 
     const ITEM: ItemId = ItemId { category: 1, n: 1 };
 

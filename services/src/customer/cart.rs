@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::fields::invalid;
-use crate::message::{Code, Error};
-use crate::values::{ItemId, QUANTITY_MAX};
+use crate::api::envelope::{Code, Error};
+use crate::api::fields::invalid;
+use crate::api::values::{ItemId, QUANTITY_MAX};
 
 /// The most different items in one cart.
 const LINES_MAX: usize = 1000;

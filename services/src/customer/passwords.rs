@@ -4,7 +4,7 @@ use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use net::Work;
 
-use crate::values::other_nfd;
+use crate::api::values::other_nfd;
 
 /// What hashing one password costs, in memory and passes over it.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::accounts::Purchase;
 use super::cart::Cart;
-use crate::values::{Feedback, ItemId, Role, SessionId};
+use crate::api::values::{Feedback, ItemId, Role, SessionId};
 
 #[derive(Serialize)]
 pub(super) struct BuyerCreated {

@@ -6,7 +6,7 @@ use net::Time;
 
 use super::accounts::{Accounts, Buyer, Purchase, Seller};
 use super::sessions::{Session, Sessions};
-use crate::values::{Ballot, ItemId};
+use crate::api::values::{Ballot, ItemId};
 
 /// A row of `db_customer`.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use net::Time;
 
 use super::cart::Cart;
 use super::clock::{END_OF_TIME, StoredClock};
-use crate::message::{Code, Error};
-use crate::requests::SessionCheck;
-use crate::table::Table;
-use crate::values::{Role, SessionId};
+use crate::api::envelope::{Code, Error};
+use crate::api::requests::SessionCheck;
+use crate::api::values::{Role, SessionId};
+use crate::engine::table::Table;
 
 /// The most sessions that are remembered, live or timed out.
 const SESSIONS_MAX: usize = 1_000_000;
@@ -242,7 +242,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::ItemId;
+    use crate::api::values::ItemId;
 
     const TIMEOUT: Duration = Duration::from_secs(300);
     const START: Time = Time::from_millis(1_000_000);

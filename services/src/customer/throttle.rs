@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use net::Time;
 
-use crate::message::{Code, Error};
-use crate::values::Role;
+use crate::api::envelope::{Code, Error};
+use crate::api::values::Role;
 
 /// Failed logins of one account within `WINDOW` before further ones are refused.
 const FAILURES_MAX: u32 = 20;

@@ -13,7 +13,7 @@ use std::iter;
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::postings::{Members, Postings};
-use crate::values::{ItemId, folded, is_punctuation};
+use crate::api::values::{ItemId, folded, is_punctuation};
 
 /// The set that stays empty. It stands for a set that no item has needed so far.
 const NO_SET: u32 = 0;

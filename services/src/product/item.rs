@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::index::Terms;
-use crate::message::encode;
-use crate::values::{Condition, Feedback, ItemId, Price};
+use crate::api::envelope::encode;
+use crate::api::values::{Condition, Feedback, ItemId, Price};
 
 /// What an item is. It never changes, and goes to disk once.
 #[derive(Clone, Debug)]

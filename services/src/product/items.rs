@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::item::{Item, Listing};
-use crate::table::Changes;
-use crate::values::ItemId;
+use crate::api::values::ItemId;
+use crate::engine::table::Changes;
 
 /// The items by category and number.
 pub(crate) struct Items {

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use roaring::RoaringBitmap;
 
-use crate::values::ItemId;
+use crate::api::values::ItemId;
 
 /// The most members that a set keeps in one sorted list, at 8 bytes a member; a part for each category may cost some
 /// 100 bytes for one member. At more, insertion is slow, and so is a search for several keywords, which makes bitmaps

@@ -1,7 +1,7 @@
 //! What `db_product` stores, whatever it is stored in.
 
 use super::item::{Description, Listing};
-use crate::values::{Ballot, ItemId};
+use crate::api::values::{Ballot, ItemId};
 
 /// A row of the catalogue.
 #[derive(Debug)]

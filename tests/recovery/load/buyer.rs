@@ -6,12 +6,11 @@ use std::thread;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use support::{Client, POLL};
 
 use super::{Board, Votes};
 use crate::PASSWORD;
-use crate::client::Client;
 use crate::ledger::{Known, Report};
-use crate::process::POLL;
 
 /// Only the first items of the board go into carts, so that one item is added again and again.
 const CART_ITEMS_MAX: usize = 20;
@@ -37,7 +36,7 @@ impl Buyer {
     /// A buyer with an account and a session.
     pub(super) fn open(address: SocketAddr, name: String, rng: Rng) -> Self {
         let mut client = Client::new(address);
-        let session = client.log_in(&name);
+        let session = crate::log_in(&mut client, &name);
         Self {
             name,
             client,
@@ -121,15 +120,15 @@ impl Buyer {
     /// Checks over a new connection that everything is there, and adds the votes to `votes`.
     pub(super) fn audit(mut self, votes: &mut Votes) -> Report {
         self.client = Client::new(self.client.address());
-        let cart = self.client.must("DisplayCart", json!({"session_id": self.session}));
+        let cart = self.client.ok("DisplayCart", json!({"session_id": self.session}));
         let session = self.log_in();
-        let saved = self.client.must("DisplayCart", json!({"session_id": session}));
+        let saved = self.client.ok("DisplayCart", json!({"session_id": session}));
         for (kind, expected, found) in [("cart", &self.cart, &cart), ("saved cart", &self.saved, &saved)] {
             let holds = is_allowed(expected, &found["cart"]);
             self.report.check(holds, || format!("the {kind} {expected:?} of {} is {found}", self.name));
         }
         for session in &self.sessions {
-            let known = self.client.call("DisplayCart", &json!({"session_id": session}));
+            let known = self.client.call("DisplayCart", json!({"session_id": session}));
             self.report.check(known.is_ok(), || format!("a session of {}: {known:?}", self.name));
         }
         for (id, up) in self.votes {

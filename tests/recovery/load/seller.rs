@@ -6,11 +6,10 @@ use std::thread;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use support::{Client, POLL};
 
 use super::{Board, Votes};
-use crate::client::Client;
 use crate::ledger::{Known, Report};
-use crate::process::POLL;
 
 /// Items of one seller: enough to spread the writes, and few enough to be written again and again.
 const ITEMS_MAX: usize = 200;
@@ -41,7 +40,7 @@ impl Seller {
     /// A seller with an account, a session and an item on the board.
     pub(super) fn open(address: SocketAddr, name: String, rng: Rng, board: &Board) -> Self {
         let mut client = Client::new(address);
-        let session = client.log_in(&name);
+        let session = crate::log_in(&mut client, &name);
         let mut seller = Self {
             name,
             client,
@@ -162,7 +161,7 @@ impl Seller {
             let expected = self.doubtful.remove(name);
             self.report.check(expected, || format!("{id} {name:?} is there once too often"));
         }
-        let rating = self.client.must("GetSellerRating", json!({"session_id": self.session}));
+        let rating = self.client.ok("GetSellerRating", json!({"session_id": self.session}));
         let (name, expected) = (&self.name, json!({"up": sum.0, "down": sum.1}));
         self.report.check(rating["feedback"] == expected, || format!("{name} has not {expected}: {rating}"));
         self.report
@@ -173,7 +172,7 @@ impl Seller {
         let mut items = Vec::new();
         let mut data = json!({"session_id": self.session, "sold_out": true});
         loop {
-            let mut page = self.client.must("DisplayItemsForSale", data.clone());
+            let mut page = self.client.ok("DisplayItemsForSale", data.clone());
             items.append(page["items"].as_array_mut().expect("a page has it"));
             if page["next_cursor"].is_null() {
                 return items;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use net::reactor::Reactor;
-use net::{Input, Limits, Node, Output, Peer};
+use net::{Backend, Input, Limits, Node, Output, Peer};
 use serde_json::{Value, json};
 
 use super::*;
@@ -38,7 +38,7 @@ type ChooseDelay = Box<dyn Fn(usize, usize) -> Duration>;
 /// A run that has not begun.
 pub(super) struct Run {
     clients: Vec<Client>,
-    volume: Volume,
+    workload: Workload,
     relay: Option<[usize; Api::COUNT]>,
     /// Matches of the search before the run.
     pub(super) matches: u64,
@@ -94,10 +94,10 @@ fn clients(role: Role, mix: &str, count: usize) -> Vec<Client> {
 }
 
 impl Run {
-    pub(super) fn new(clients: Vec<Client>, volume: Volume) -> Self {
+    pub(super) fn new(clients: Vec<Client>, workload: Workload) -> Self {
         Self {
             clients,
-            volume,
+            workload,
             relay: None,
             matches: MATCHES,
             answer: Box::new(|_, _, _| Answer::Right),
@@ -114,7 +114,7 @@ impl Run {
 
     /// Carries it out.
     pub(super) fn finish(self) -> Done {
-        let Self { clients, volume, relay, matches, answer, delay, after_replies, after } = self;
+        let Self { clients, workload, relay, matches, answer, delay, after_replies, after } = self;
         let shared = Rc::new(RefCell::new(Shared::default()));
         let mut observer = Watch { shared: Rc::clone(&shared), after_replies, after };
         let pacer = Box::new(Pacer(Rc::clone(&shared)));
@@ -122,7 +122,7 @@ impl Run {
         let reactor = Reactor::without_listener().expect("the system has a poll to give");
         let (count, sellers) =
             (clients.len(), clients.iter().filter(|client| client.setup().len() == 4).count());
-        let mut load = Load::new(clients, matches, volume, pacer, &mut observer, reactor.handle());
+        let mut load = Load::new(clients, matches, workload, pacer, &mut observer, reactor.handle());
         if let Some(reply_bytes) = relay {
             load = load.for_relay(reply_bytes);
         }

@@ -1,7 +1,7 @@
 use super::*;
+use crate::api::values::{Condition, Feedback, Price};
 use crate::product::index::Index;
 use crate::product::item::Description;
-use crate::values::{Condition, Feedback, Price};
 
 fn id(category: u32, n: u32) -> ItemId {
     ItemId { category, n }

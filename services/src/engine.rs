@@ -1,0 +1,9 @@
+//! What all services do alike, whatever their APIs: it reads requests, groups and releases commits, and drives flows.
+
+pub(crate) mod call;
+pub(crate) mod database;
+pub(crate) mod databases;
+pub(crate) mod flows;
+pub(crate) mod lane;
+pub(crate) mod metrics;
+pub(crate) mod table;

@@ -1,0 +1,417 @@
+//! [`Database`]: the service around a [`Domain`]. It decodes requests, lets the domain carry them out,
+//! commits what they changed once a turn, and releases each reply when what it says is on disk.
+//!
+//! It knows neither what the APIs do nor how rows are stored.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use net::{Conn, Event, Metrics, Out, Service, Time, Worker};
+
+use crate::api::envelope::{self, Code, Error, Malformed, Request};
+use crate::api::fields::Fields;
+use crate::api::requests::ping;
+use crate::engine::metrics::{DatabaseMetrics, Holding, Requests, Started, UNKNOWN};
+
+/// Rows that are committed together, under the number that is reported when they are on disk.
+#[derive(Debug)]
+pub(crate) struct Group<R> {
+    /// Counts up by one from group to group. Of groups that are committed as one, it is that of the last.
+    pub number: u64,
+    /// The rows, in the order in which they are stored.
+    pub rows: Vec<R>,
+}
+
+/// The state and the rules of one database.
+pub(crate) trait Domain {
+    /// The name of the service.
+    const SERVICE: &'static str;
+    /// One of its APIs.
+    type Api: Copy + 'static;
+    /// A row to be stored.
+    type Row: Send;
+
+    /// Its APIs, by their names. `Ping` is answered for every domain.
+    const APIS: &'static [(&'static str, Self::Api)];
+    /// What it holds so much of that its number is worth a metric.
+    const HOLDINGS: &'static [Holding];
+
+    /// Where the API of this name stands in the list.
+    fn place(name: &str) -> Option<usize> {
+        Self::APIS.iter().position(|(api, _)| *api == name)
+    }
+
+    /// The API of this name.
+    fn api(name: &str) -> Option<Self::Api> {
+        Self::place(name).map(|place| Self::APIS[place].1)
+    }
+
+    /// Whether an API builds on the latest state, so that its reply, good or bad, must wait until that is on
+    /// disk. Any other sees only what is on disk already.
+    fn is_write(api: Self::Api) -> bool;
+
+    /// Carries out a request, and appends the JSON of the reply's `data` to `data`.
+    fn execute(
+        &mut self,
+        now: Time,
+        api: Self::Api,
+        fields: Fields<'_>,
+        data: &mut Vec<u8>,
+    ) -> Result<Outcome, Error>;
+
+    /// Finishes a request whose work off the thread is done. Like the reply of a write, its reply waits.
+    fn poll(&mut self, _now: Time, _data: &mut Vec<u8>) -> Option<(Job, Result<(), Error>)> {
+        None
+    }
+
+    /// Whether there are changes that were not sealed.
+    fn is_dirty(&self) -> bool;
+
+    /// Seals the changes into a group of rows.
+    fn seal(&mut self) -> Vec<Self::Row>;
+
+    /// The oldest sealed group is on disk: readers may see it.
+    fn publish(&mut self);
+
+    /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
+    /// is counted anew for it.
+    fn holdings(&self) -> impl Iterator<Item = usize>;
+
+    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
+    /// a turn then.
+    fn end_turn(&mut self, _now: Time) -> Option<Time> {
+        None
+    }
+
+    /// The service is to end: the last chance to change what the next one will find.
+    fn drain(&mut self, _now: Time) {}
+
+    /// The latest time that is stored, or was when it was loaded.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
+}
+
+/// A request whose work goes on off the thread, by a number that its domain chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Job(pub(crate) u64);
+
+/// How far a request has come.
+pub(crate) enum Outcome {
+    /// It is carried out.
+    Done,
+    /// [`Domain::poll`] will return it.
+    Offloaded(Job),
+}
+
+/// A database as a service.
+pub(crate) struct Database<D: Domain> {
+    domain: D,
+    store: Box<dyn Worker<Group<D::Row>, u64>>,
+    /// The number of the group that open changes will go into. Those before it are on disk or under way.
+    filling: u64,
+    /// The last group that is on disk.
+    durable: u64,
+    /// Commits since the start, each of one group or of several.
+    commits: u64,
+    /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
+    queues: BTreeMap<Conn, Queue>,
+    jobs: BTreeMap<Job, Conn>,
+    requests: Requests,
+    metrics: Arc<DatabaseMetrics>,
+    /// The groups that are under way: when each was handed to the store, and how many rows it has.
+    submitted: VecDeque<(Time, u64)>,
+    /// When the last commit was reported.
+    reported_at: Time,
+    /// The reply that is being written; kept for its memory.
+    line: Vec<u8>,
+}
+
+/// What a connection waits for. It is never longer than `in_flight_max`, because the node then delivers no
+/// more lines.
+type Queue = VecDeque<Pending>;
+
+enum Pending {
+    /// A reply that may leave once this group is on disk.
+    Reply { group: u64, line: Box<[u8]>, answer: Option<Answer> },
+    /// A request, here by its ID, whose work goes on elsewhere.
+    Offloaded { job: Job, id: Box<str>, started: Started },
+    /// A request that was delivered at this time, and must see what those before it do.
+    Request { line: Box<[u8]>, at: Time },
+}
+
+/// What is to be counted when the reply to a request leaves.
+#[derive(Clone, Copy)]
+struct Answer {
+    started: Started,
+    error: Option<Code>,
+}
+
+/// What came of a request.
+enum Executed {
+    /// A reply, which may leave once this group is on disk.
+    Reply { group: u64, answer: Answer },
+    /// Its work goes on elsewhere.
+    Offloaded { job: Job, id: Box<str>, started: Started },
+}
+
+impl<D: Domain> Database<D> {
+    /// A database whose groups are committed by `store`.
+    pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
+        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name), D::HOLDINGS));
+        metrics.hold(domain.holdings());
+        Self {
+            domain,
+            store,
+            filling: 1,
+            durable: 0,
+            commits: 0,
+            queues: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            requests: Requests::new(Arc::clone(&metrics.requests)),
+            metrics,
+            submitted: VecDeque::new(),
+            reported_at: Time::default(),
+            line: Vec::new(),
+        }
+    }
+
+    /// Carries out the request of a line that was delivered `at` this time, or queues it behind what it must not
+    /// overtake.
+    fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out<'_>) {
+        let request = Request::parse(line);
+        if !may_run::<D>(queue, &request) {
+            queue.push_back(Pending::Request { line: line.into(), at });
+            return;
+        }
+        match self.execute(now, at, request) {
+            Executed::Reply { group, answer } => self.reply(conn, queue, group, Some(answer), out),
+            Executed::Offloaded { job, id, started } => {
+                self.jobs.insert(job, conn);
+                queue.push_back(Pending::Offloaded { job, id, started });
+            }
+        }
+    }
+
+    /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
+    fn execute(&mut self, now: Time, at: Time, request: Result<Request<'_>, Malformed<'_>>) -> Executed {
+        self.line.clear();
+        let request = match request {
+            Ok(request) => request,
+            Err(malformed) => {
+                envelope::encode_error(&mut self.line, malformed.id, &malformed.error);
+                let started = Started { api: self.requests.number(None, UNKNOWN), at };
+                let answer = Answer { started, error: Some(malformed.error.code) };
+                return Executed::Reply { group: self.durable, answer };
+            }
+        };
+        envelope::begin_ok(&mut self.line, request.id);
+        let place = D::place(&request.api);
+        let api = place.map(|place| D::APIS[place].1);
+        let started = Started { api: self.requests.number(place, &request.api), at };
+        let fields = Fields::parse(request.data);
+        let result = match api {
+            Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
+            None if request.api == "Ping" => {
+                let commits = Some(self.commits);
+                let pong = fields.and_then(|fields| ping(D::SERVICE, commits, fields, &mut self.line));
+                pong.map(|()| Outcome::Done)
+            }
+            None => Err(Error::unimplemented(D::SERVICE, &request.api)),
+        };
+        if let Ok(Outcome::Offloaded(job)) = result {
+            return Executed::Offloaded { job, id: request.id.into(), started };
+        }
+        let error = finish_reply(&mut self.line, request.id, result.map(|_| ()));
+        let group = if api.is_some_and(D::is_write) { self.newest_group() } else { self.durable };
+        Executed::Reply { group, answer: Answer { started, error } }
+    }
+
+    /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
+    fn reply(
+        &mut self,
+        conn: Conn,
+        queue: &mut Queue,
+        group: u64,
+        answer: Option<Answer>,
+        out: &mut Out<'_>,
+    ) {
+        if group <= self.durable && queue.is_empty() {
+            out.send(conn, &self.line);
+            self.count(answer, out);
+        } else {
+            queue.push_back(Pending::Reply { group, line: self.line.as_slice().into(), answer });
+        }
+    }
+
+    /// Takes note of a reply that has left.
+    fn count(&mut self, answer: Option<Answer>, out: &mut Out<'_>) {
+        if let Some(Answer { started, error }) = answer {
+            self.requests.answered(started, error, out);
+        }
+    }
+
+    /// The newest group that has changes in it.
+    fn newest_group(&self) -> u64 {
+        if self.domain.is_dirty() { self.filling } else { self.filling - 1 }
+    }
+
+    /// Takes what the workers have finished, and releases what waited for it.
+    fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
+        while let Some(number) = self.store.poll() {
+            assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
+            self.count_commit(now, number);
+            // Groups that were under way together may have been committed as one.
+            while self.durable < number {
+                self.durable += 1;
+                self.domain.publish();
+            }
+            self.metrics.hold(self.domain.holdings());
+        }
+        let mut data = Vec::new();
+        while let Some((job, result)) = self.domain.poll(now, &mut data) {
+            self.finish_job(job, result, &data);
+            data.clear();
+        }
+        let waiting: Vec<Conn> = self.queues.keys().copied().collect();
+        for conn in waiting {
+            self.release(now, conn, out);
+        }
+    }
+
+    /// Takes note that the groups up to this number are on disk, by one commit. It began when the first of them was
+    /// there and the commit before had ended.
+    fn count_commit(&mut self, now: Time, number: u64) {
+        let groups = usize::try_from(number - self.durable).expect("they are few");
+        let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");
+        let rows = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
+        self.metrics.commit_rows.observe(rows);
+        self.metrics.flush_duration.observe_duration(now.since(first_at.max(self.reported_at)));
+        self.reported_at = now;
+        self.commits += 1;
+    }
+
+    /// Turns an offloaded request into its reply, which keeps its place in the queue.
+    fn finish_job(&mut self, finished: Job, result: Result<(), Error>, data: &[u8]) {
+        let group = self.newest_group();
+        let conn = self.jobs.remove(&finished).expect("a job is finished once");
+        for pending in self.queues.get_mut(&conn).into_iter().flatten() {
+            if let Pending::Offloaded { job, id, started } = pending
+                && *job == finished
+            {
+                let mut line = Vec::new();
+                envelope::begin_ok(&mut line, id);
+                line.extend_from_slice(data);
+                let error = finish_reply(&mut line, id, result);
+                let answer = Some(Answer { started: *started, error });
+                *pending = Pending::Reply { group, line: line.into(), answer };
+                return;
+            }
+        }
+    }
+
+    /// Sends the replies of a connection that may leave, and carries out the requests that waited for them.
+    fn release(&mut self, now: Time, conn: Conn, out: &mut Out<'_>) {
+        let mut queue = Queue::new();
+        for pending in self.queues.remove(&conn).into_iter().flatten() {
+            match pending {
+                Pending::Reply { group, line, answer } if group <= self.durable && queue.is_empty() => {
+                    out.send(conn, &line);
+                    self.count(answer, out);
+                }
+                Pending::Request { line, at } => self.accept(now, at, conn, &mut queue, &line, out),
+                waiting => queue.push_back(waiting),
+            }
+        }
+        self.keep(conn, queue);
+    }
+
+    fn keep(&mut self, conn: Conn, queue: Queue) {
+        if !queue.is_empty() {
+            self.queues.insert(conn, queue);
+        }
+    }
+}
+
+impl<D: Domain> Service for Database<D> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        match event {
+            Event::Line(conn, line) => {
+                let mut queue = self.queues.remove(&conn).unwrap_or_default();
+                self.accept(now, now, conn, &mut queue, line, out);
+                self.keep(conn, queue);
+            }
+            Event::Reject(conn, reject) => {
+                let mut queue = self.queues.remove(&conn).unwrap_or_default();
+                self.line.clear();
+                envelope::encode_error(&mut self.line, "null", &reject.into());
+                self.reply(conn, &mut queue, self.durable, None, out);
+                self.keep(conn, queue);
+            }
+            Event::Wake => self.poll_workers(now, out),
+            Event::Closed(conn) => {
+                self.queues.remove(&conn);
+            }
+            // What it was asked for is done at the end of the turn, as in any other.
+            Event::Timer => {}
+            Event::Drain => self.domain.drain(now),
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
+        }
+    }
+
+    /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
+    /// committed the groups before.
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        let wake_at = self.domain.end_turn(now);
+        out.wake_at(wake_at);
+        if self.domain.is_dirty() {
+            let rows = self.domain.seal();
+            self.submitted.push_back((out.read_clock(), rows.len() as u64));
+            self.store.submit(Group { number: self.filling, rows });
+            self.filling += 1;
+        }
+    }
+
+    fn clock_floor(&self) -> Time {
+        self.domain.clock_floor()
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.queues.is_empty() && !self.domain.is_dirty() && self.durable + 1 == self.filling
+    }
+}
+
+/// Ends the line of a reply, or writes that of an error, whose code it returns.
+fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) -> Option<Code> {
+    match result {
+        Ok(()) => {
+            envelope::end_ok(line);
+            None
+        }
+        Err(error) => {
+            line.clear();
+            envelope::encode_error(line, id, &error);
+            Some(error.code)
+        }
+    }
+}
+
+/// Whether a request may be carried out before what is queued is out. Only a write behind replies to writes may:
+/// it builds on the latest state, and not on what is on disk.
+fn may_run<D: Domain>(queue: &Queue, request: &Result<Request<'_>, Malformed<'_>>) -> bool {
+    match queue.back() {
+        None => true,
+        // Everything behind a request that waits waits too, so before a reply there are only replies.
+        Some(Pending::Reply { .. }) => {
+            request.as_ref().is_ok_and(|request| D::api(&request.api).is_some_and(D::is_write))
+        }
+        Some(Pending::Offloaded { .. } | Pending::Request { .. }) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! [`Frontend`]: the service around a [`Flow`]. It decodes requests, lets the flow decide which database to
+//! call, parks the flow under its call and resumes it with the reply.
+//!
+//! It keeps nothing between requests, and does not know what the APIs do.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
+use slab::Slab;
+
+use super::databases::Databases;
+use super::lane::{Database, GREETING};
+use crate::api::envelope::{self, Code, Error, Reply, Request};
+use crate::api::fields::Fields;
+use crate::api::requests::ping;
+use crate::engine::metrics::{FrontendMetrics, Requests, Started, UNKNOWN};
+
+pub(crate) use super::call::{DatabaseCall, Effect};
+pub(crate) use super::lane::Lane;
+pub use super::lane::backends;
+
+/// What is to be done next about a request.
+pub(crate) enum Step<F> {
+    /// Answer with this JSON as `data`.
+    Reply(Vec<u8>),
+    /// Answer with the database's reply that has just come, as it is but for its ID.
+    Relay,
+    /// Call a database, and resume this state with what comes back.
+    Call(DatabaseCall, F),
+}
+
+/// A request on its way through the databases: a state for each reply that it can wait for.
+pub(crate) trait Flow: Sized {
+    /// The name of the service.
+    const SERVICE: &'static str;
+
+    /// The names of its APIs. `Ping` is answered for every flow.
+    const APIS: &'static [&'static str];
+
+    /// Begins a request of one of the APIs.
+    fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error>;
+
+    /// Goes on with the reply that this state waited for, or with the error that stands for it.
+    fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
+}
+
+/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
+/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
+const PASSWORD_CALLS_MAX: usize = 256;
+
+/// How long a frontend waits for the databases.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For any call but those with passwords.
+    pub call: Duration,
+    /// For calls with passwords, of which many may be queued.
+    pub password: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
+    }
+}
+
+/// A frontend as a service.
+pub(crate) struct Frontend<F> {
+    /// The requests in flight, by the number of their call. The node lets each session have one.
+    parked: Slab<Parked<F>>,
+    /// How many of them wait for which lane.
+    calls: [usize; Lane::NAMES.len()],
+    deadlines: Deadlines,
+    requests: Requests,
+    metrics: Arc<FrontendMetrics<{ Lane::NAMES.len() }>>,
+    databases: Databases,
+    /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
+    last_number: u64,
+    /// The line that is being written; kept for its memory.
+    line: Vec<u8>,
+    flow: PhantomData<F>,
+}
+
+/// Who is to be answered, and to which request.
+struct Asked {
+    conn: Conn,
+    /// The JSON of the client's request ID. Clients choose theirs alike, so databases do not see it.
+    id: Box<str>,
+    started: Started,
+}
+
+/// A flow that waits for a reply.
+struct Parked<F> {
+    asked: Asked,
+    call: DatabaseCall,
+    /// The number under which it was called last.
+    number: u64,
+    deadline: Time,
+    /// A connection broke after the call had been handed to it, and the call was repeated.
+    repeated: bool,
+    flow: F,
+}
+
+impl<F> Parked<F> {
+    /// What is to be said of a call without a reply.
+    fn lost(&self, lost: Lost) -> Error {
+        let (code, what) = match lost {
+            Lost::Unsent => (Code::Unavailable, "cannot be reached"),
+            Lost::Unanswered => (Code::Unavailable, "did not answer"),
+            Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
+        };
+        let outcome = self.outcome(lost == Lost::Unanswered);
+        Error::new(code, format!("{} {what}; {outcome}", self.call.lane.database().name()))
+    }
+
+    /// What a call leaves behind, of which the last attempt may or cannot reach the database. A flow reads before
+    /// it writes, so where a read fails nothing was changed before it either.
+    fn outcome(&self, may_have_arrived: bool) -> &'static str {
+        if self.call.effect != Effect::Read && (may_have_arrived || self.repeated) {
+            "the change may have been made"
+        } else {
+            "nothing was changed"
+        }
+    }
+}
+
+impl<F: Flow> Frontend<F> {
+    /// `backends` are the addresses of the lanes.
+    pub(crate) fn new(deadlines: Deadlines, backends: &[String]) -> Self {
+        let names = Database::ALL.map(Database::name);
+        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().copied(), Lane::NAMES, names));
+        Self {
+            parked: Slab::new(),
+            calls: [0; Lane::NAMES.len()],
+            deadlines,
+            requests: Requests::new(Arc::clone(&metrics.requests)),
+            databases: Databases::new(backends, &metrics.databases),
+            metrics,
+            last_number: 0,
+            line: Vec::new(),
+            flow: PhantomData,
+        }
+    }
+
+    fn start(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out<'_>) {
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err(malformed) => {
+                let started = Started { api: self.requests.number(None, UNKNOWN), at: now };
+                let asked = Asked { conn, id: malformed.id.into(), started };
+                return self.fail(&asked, &malformed.error, out);
+            }
+        };
+        let place = F::APIS.iter().position(|api| *api == request.api);
+        let asked = Asked {
+            conn,
+            id: request.id.into(),
+            started: Started { api: self.requests.number(place, &request.api), at: now },
+        };
+        let fields = Fields::parse(request.data);
+        match fields.and_then(|fields| begin(place, &request.api, fields)) {
+            Ok(step) => self.take(asked, step, None, out),
+            Err(error) => self.fail(&asked, &error, out),
+        }
+    }
+
+    fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out<'_>) {
+        let mut parked = self.parked.remove(key);
+        self.count_calls(parked.call.lane, |calls| calls - 1);
+        let reply = match result {
+            Ok(line) => {
+                Ok(Reply::to_call(line, parked.number).expect("the node has asked whether it is one"))
+            }
+            // The connection broke: the database may be on its way back.
+            Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
+                parked.repeated = true;
+                return self.call(parked, out);
+            }
+            Err(lost) => Err(parked.lost(lost)),
+        };
+        let to_relay = reply.as_ref().ok().copied();
+        match parked.flow.resume(reply) {
+            Ok(step) => self.take(parked.asked, step, to_relay, out),
+            Err(error) => self.fail(&parked.asked, &error, out),
+        }
+    }
+
+    /// Takes a step of a request; `reply` is what the step may relay.
+    fn take(&mut self, asked: Asked, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
+        match step {
+            Step::Call(call, _)
+                if call.lane == Lane::CustomerPasswords
+                    && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX =>
+            {
+                let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
+                self.fail(&asked, &Error::new(Code::ResourceExhausted, message), out);
+            }
+            Step::Call(call, flow) => {
+                let patience = match call.lane {
+                    Lane::CustomerPasswords => self.deadlines.password,
+                    _ => self.deadlines.call,
+                };
+                let deadline = out.now() + patience;
+                self.call(Parked { asked, call, number: 0, deadline, repeated: false, flow }, out);
+            }
+            Step::Relay => {
+                let reply = reply.expect("only a reply is relayed");
+                out.send_vectored(asked.conn, &reply.with_id(&asked.id));
+                self.requests.answered(asked.started, reply.error_code(), out);
+            }
+            Step::Reply(data) => {
+                self.line.clear();
+                envelope::begin_ok(&mut self.line, &asked.id);
+                self.line.extend_from_slice(&data);
+                envelope::end_ok(&mut self.line);
+                out.send(asked.conn, &self.line);
+                self.requests.answered(asked.started, None, out);
+            }
+        }
+    }
+
+    fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
+        self.last_number += 1;
+        parked.number = self.last_number;
+        let Parked { call, number, deadline, .. } = &parked;
+        self.line.clear();
+        Request::encode(&mut self.line, *number, call.api, &call.data);
+        let (lane, deadline) = (call.lane, *deadline);
+        self.count_calls(lane, |calls| calls + 1);
+        let key = self.parked.insert(parked);
+        out.call(Backend(lane as usize), Call(key), &self.line, deadline);
+    }
+
+    fn fail(&mut self, asked: &Asked, error: &Error, out: &mut Out<'_>) {
+        self.refuse(asked.conn, &asked.id, error, out);
+        self.requests.answered(asked.started, Some(error.code), out);
+    }
+
+    fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out<'_>) {
+        self.line.clear();
+        envelope::encode_error(&mut self.line, id, error);
+        out.send(conn, &self.line);
+    }
+
+    fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
+        let calls = &mut self.calls[lane as usize];
+        *calls = count(*calls);
+        self.metrics.calls[lane as usize].set(*calls as u64);
+    }
+}
+
+/// Begins a request; `place` is that of its API, if there is one of this name.
+fn begin<F: Flow>(place: Option<usize>, api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
+    if place.is_some() {
+        return F::start(api, fields);
+    }
+    if api != "Ping" {
+        return Err(Error::unimplemented(F::SERVICE, api));
+    }
+    let mut data = Vec::new();
+    ping(F::SERVICE, None, fields, &mut data)?;
+    Ok(Step::Reply(data))
+}
+
+impl<F: Flow> Service for Frontend<F> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        match event {
+            Event::Line(conn, line) => self.start(now, conn, line, out),
+            Event::Reply(Call(key), result) => self.resume(now, key, result, out),
+            Event::Reject(conn, reject) => self.refuse(conn, "null", &reject.into(), out),
+            // A request goes on without its client: a vote that is counted for an item is to be counted for the
+            // seller too.
+            Event::Closed(_) => {}
+            Event::Up(Backend(lane)) => self.databases.lane_is_up(now, Lane::ALL[lane]),
+            Event::Down(Backend(lane), reason) => {
+                self.databases.lane_is_down(now, Lane::ALL[lane], reason);
+            }
+            Event::Wake | Event::Timer | Event::Drain => {}
+        }
+    }
+
+    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
+        Some(GREETING)
+    }
+
+    fn check_greeting(&self, Backend(lane): Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        Lane::ALL[lane].database().check_greeting(line)
+    }
+
+    fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {
+        let parked = self.parked.get(key).expect("a call waits until it is answered");
+        Reply::to_call(line, parked.number).is_some() && std::str::from_utf8(line).is_ok()
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.parked.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

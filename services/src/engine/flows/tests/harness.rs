@@ -1,0 +1,209 @@
+//! A frontend on a node whose clock and connections the tests drive by hand.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
+use serde_json::Value as Json;
+
+use crate::engine::flows::{Deadlines, Flow, Frontend, Lane, backends};
+use crate::frontend::buyer::Buyer;
+use crate::frontend::seller::Seller;
+
+/// More than a link waits before it connects again for the first few times.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+const GREETING: &str = r#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
+
+/// Where all clients connect from.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
+
+/// A session ID of the right form.
+pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
+
+pub(super) fn buyer() -> Harness<Buyer> {
+    Harness::new()
+}
+
+pub(super) fn seller() -> Harness<Seller> {
+    Harness::new()
+}
+
+pub(super) struct Harness<F> {
+    node: Node<Frontend<F>>,
+    registry: Arc<Registry>,
+    /// The numbers of the calls of each lane that were not answered, and the lines of those that were not looked at.
+    numbers: [VecDeque<u64>; Lane::ALL.len()],
+    lines: [Vec<String>; Lane::ALL.len()],
+    now: Time,
+    /// The client that connected last.
+    client: Conn,
+}
+
+impl<F: Flow> Harness<F> {
+    /// A frontend with all lanes up, and one client.
+    fn new() -> Self {
+        let registry = Arc::new(Registry::new("net"));
+        let lanes = backends("c:1", "p:2");
+        let frontend = Frontend::new(Deadlines::default(), &lanes);
+        let mut node = Node::registered(frontend, Limits::default(), lanes.len(), Arc::clone(&registry));
+        let now = Time::from_millis(1_000_000);
+        let client = node.accept(now, CLIENT).expect("there is room");
+        let (numbers, lines) = Default::default();
+        let mut harness = Self { node, registry, numbers, lines, now, client };
+        harness.end_turn();
+        Lane::ALL.into_iter().for_each(|lane| harness.mend_lane(lane));
+        harness
+    }
+
+    /// Lets another client connect, which asks from now on.
+    pub(super) fn connect(&mut self) -> Conn {
+        self.client = self.node.accept(self.now, CLIENT).expect("there is room");
+        self.client
+    }
+
+    pub(super) fn client(&self) -> Conn {
+        self.client
+    }
+
+    /// The client's connection breaks.
+    pub(super) fn disconnect(&mut self) {
+        self.input(Input::Failed(Peer::Client(self.client)));
+    }
+
+    /// Sends a request; its ID and data are JSON.
+    pub(super) fn ask(&mut self, id: &str, api: &str, data: &str) {
+        self.ask_as(self.client, id, api, data);
+    }
+
+    pub(super) fn ask_as(&mut self, client: Conn, id: &str, api: &str, data: &str) {
+        let line = format!("{{\"request_id\":{id},\"api\":\"{api}\",\"data\":{data}}}\n");
+        self.input(Input::Received(Peer::Client(client), line.as_bytes()));
+    }
+
+    /// Takes the calls that have left, in the order of the lanes, each with `#` in place of its number.
+    pub(super) fn calls(&mut self) -> Vec<(Lane, String)> {
+        self.take_calls();
+        let mut calls = Vec::new();
+        for lane in Lane::ALL {
+            let lines = std::mem::take(&mut self.lines[lane as usize]);
+            calls.extend(lines.into_iter().map(|line| (lane, line)));
+        }
+        calls
+    }
+
+    /// A database answers the oldest call of a lane; `line` is the reply to a request with the ID 1.
+    pub(super) fn reply(&mut self, lane: Lane, line: &str) {
+        self.take_calls();
+        let number = self.numbers[lane as usize].pop_front().expect("a call is to be answered");
+        self.line(lane, &line.replacen("\"request_id\":1,", &format!("\"request_id\":{number},"), 1));
+    }
+
+    /// A database sends a line.
+    pub(super) fn line(&mut self, lane: Lane, line: &str) {
+        self.input(Input::Received(Peer::Link(lane as usize), format!("{line}\n").as_bytes()));
+    }
+
+    pub(super) fn break_lane(&mut self, lane: Lane) {
+        self.input(Input::Failed(Peer::Link(lane as usize)));
+    }
+
+    /// The database is back, and answers the greeting.
+    pub(super) fn mend_lane(&mut self, lane: Lane) {
+        self.connect_lane(lane);
+        self.greet(lane, lane.database().name());
+    }
+
+    /// Something accepts the connection of a lane.
+    pub(super) fn connect_lane(&mut self, lane: Lane) {
+        self.take_calls();
+        self.numbers[lane as usize].clear();
+        // It connects again after a pause.
+        self.pass(RECONNECT_PAUSE);
+        self.input(Input::Connected(Backend(lane as usize)));
+        assert_eq!(self.take(Peer::Link(lane as usize)), [GREETING]);
+    }
+
+    /// A service answers the greeting.
+    pub(super) fn greet(&mut self, lane: Lane, service: &str) {
+        let answer = format!(
+            r#"{{"type":"Response","request_id":0,"ok":true,"error":null,"data":{{"service":"{service}","version":"1"}}}}"#
+        );
+        self.line(lane, &answer);
+    }
+
+    fn take_calls(&mut self) {
+        for lane in Lane::ALL.map(|lane| lane as usize) {
+            for line in self.take(Peer::Link(lane)) {
+                let (head, rest) = line.split_once("\"request_id\":").expect("a call has a number");
+                let (number, rest) = rest.split_once(',').expect("more follows");
+                self.numbers[lane].push_back(number.parse().expect("it is a number"));
+                self.lines[lane].push(format!("{head}\"request_id\":#,{rest}"));
+            }
+        }
+    }
+
+    /// Lets time pass, from one deadline to the next.
+    pub(super) fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(at) = self.node.poll_timeout().filter(|at| *at <= until) {
+            self.now = at.max(self.now);
+            self.end_turn();
+        }
+        self.now = until;
+        self.end_turn();
+    }
+
+    /// Takes the replies that have left for the client.
+    pub(super) fn replies(&mut self) -> Vec<String> {
+        self.replies_to(self.client)
+    }
+
+    pub(super) fn replies_to(&mut self, client: Conn) -> Vec<String> {
+        self.take(Peer::Client(client))
+    }
+
+    /// Takes the only reply, which must be a refusal; returns its code and its message.
+    pub(super) fn refusal(&mut self) -> (String, String) {
+        let replies = self.replies();
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        let reply: Json = serde_json::from_str(&replies[0]).expect("a reply is JSON");
+        assert_eq!(reply["request_id"], 1);
+        let text = |key: &str| reply["error"][key].as_str().expect("it is refused").to_owned();
+        (text("code"), text("message"))
+    }
+
+    /// The metrics whose lines begin like this and do not end with 0.
+    pub(super) fn metrics(&self, start: &str) -> Vec<String> {
+        let text = self.registry.text();
+        let lines = text.lines().filter(|line| line.starts_with(start) && !line.ends_with(" 0"));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Whether no request is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.node.is_drained()
+    }
+
+    fn take(&mut self, peer: Peer) -> Vec<String> {
+        let text = String::from_utf8(self.node.outbox(peer).to_vec()).expect("lines are UTF-8");
+        self.node.handle_input(self.now, Input::Sent(peer, text.len()));
+        text.lines().map(String::from).collect()
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.node.handle_input(self.now, input);
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        self.node.handle_timeout(self.now);
+        self.node.end_turn(self.now).expect("the service goes on");
+        while let Some(output) = self.node.poll_output() {
+            // Lanes are made and mended by the tests alone.
+            assert!(!matches!(output, Output::Finish(_)), "nobody is turned away");
+        }
+    }
+}

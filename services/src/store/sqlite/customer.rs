@@ -1,0 +1,232 @@
+//! How accounts, sessions and carts lie in their SQLite file. The rules are not here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use net::Time;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row, params};
+
+use crate::api::values::{Ballot, Feedback, Revision, Role};
+use crate::customer::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
+use crate::customer::cart::Cart;
+use crate::customer::rows::{CustomerRow, Loaded};
+use crate::customer::sessions::{Session, Sessions};
+use crate::store::sqlite::{LINEAGE, Reader, Schema, StoreError};
+
+const FIRST: &str = "
+    -- User names are unique too; db_customer sees to it in memory, so that no second index need be kept.
+    CREATE TABLE sellers (
+        id            INTEGER PRIMARY KEY,
+        username      TEXT NOT NULL,
+        name          TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        up            INTEGER NOT NULL,
+        down          INTEGER NOT NULL,
+        items_sold    INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE buyers (
+        id            INTEGER PRIMARY KEY,
+        username      TEXT NOT NULL,
+        name          TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        saved_cart    TEXT NOT NULL     -- JSON: units by item ID
+    ) STRICT;
+    CREATE TABLE sessions (
+        number       INTEGER PRIMARY KEY,
+        secret       BLOB NOT NULL,
+        role         TEXT NOT NULL,
+        user_id      INTEGER NOT NULL,
+        active_at_ms INTEGER NOT NULL,  -- lags behind by up to a fifth of the idle timeout
+        cart         TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE votes (
+        buyer_id INTEGER NOT NULL,
+        item_id  INTEGER NOT NULL,      -- category * 2^32 + n
+        vote     TEXT NOT NULL,
+        revision INTEGER NOT NULL,      -- as db_product gave it
+        PRIMARY KEY (buyer_id, item_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE purchases (
+        id          INTEGER PRIMARY KEY,
+        buyer_id    INTEGER NOT NULL,
+        at_ms       INTEGER NOT NULL,
+        items       TEXT NOT NULL,      -- a JSON array
+        total_cents INTEGER NOT NULL
+    ) STRICT;
+";
+
+const CLOCK: &str = "
+    CREATE TABLE clock (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        at_ms INTEGER NOT NULL          -- a time that has been; no start begins before it
+    ) STRICT;
+";
+
+const SEALS: &str = "
+    ALTER TABLE sellers ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sellers ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE sellers SET commit_number = commit_number(), checksum =
+        sealed(NULL, id, username, name, password_hash, up, down, items_sold);
+    ALTER TABLE buyers ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE buyers ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE buyers SET commit_number = commit_number(), checksum =
+        sealed(NULL, id, username, name, password_hash, saved_cart);
+    ALTER TABLE sessions ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sessions ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE sessions SET commit_number = commit_number(), checksum =
+        sealed(NULL, number, secret, role, user_id, active_at_ms, cart);
+    ALTER TABLE votes ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE votes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE votes SET commit_number = commit_number(), checksum =
+        sealed(NULL, buyer_id, item_id, vote, revision);
+    ALTER TABLE purchases ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE purchases ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE purchases SET commit_number = commit_number(), checksum =
+        sealed(NULL, id, buyer_id, at_ms, items, total_cents);
+    ALTER TABLE clock ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE clock ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE clock SET commit_number = commit_number(), checksum = sealed(NULL, id, at_ms);
+";
+
+/// The file `customer.db`.
+pub(crate) struct CustomerSchema;
+
+impl Schema for CustomerSchema {
+    type Row = CustomerRow;
+
+    const NAME: &'static str = "customer";
+    const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS];
+    const TABLES: &'static [&'static str] = &["sellers", "buyers", "sessions", "votes", "purchases", "clock"];
+
+    fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
+        let execute =
+            |sql, params: &[&dyn ToSql]| connection.prepare_cached(sql)?.execute(params).map(|_| ());
+        match row {
+            CustomerRow::Seller(id, Seller { identity, feedback: Feedback { up, down }, items_sold }) => {
+                let Identity { username, name, password_hash } = identity;
+                execute(
+                    "INSERT OR REPLACE INTO sellers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, commit_number(), \
+                        sealed((SELECT checksum FROM sellers WHERE id = ?1), ?1, ?2, ?3, ?4, ?5, ?6, ?7))",
+                    params![id, username, name, password_hash, up, down, to_sql(*items_sold)],
+                )
+            }
+            CustomerRow::Buyer(id, Buyer { identity, saved_cart }) => {
+                let Identity { username, name, password_hash } = identity;
+                execute(
+                    "INSERT OR REPLACE INTO buyers VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), \
+                        sealed((SELECT checksum FROM buyers WHERE id = ?1), ?1, ?2, ?3, ?4, ?5))",
+                    params![id, username, name, password_hash, saved_cart],
+                )
+            }
+            CustomerRow::Session(number, Session { secret, role, user_id, active_at, cart }) => {
+                let secret = secret.to_be_bytes();
+                let active_at_ms = to_sql(active_at.as_millis());
+                execute(
+                    "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, commit_number(), \
+                        sealed((SELECT checksum FROM sessions WHERE number = ?1), ?1, ?2, ?3, ?4, ?5, ?6))",
+                    params![to_sql(*number), secret, role, user_id, active_at_ms, cart],
+                )
+            }
+            CustomerRow::SessionClosed(number) => execute(
+                "DELETE FROM sessions WHERE number = ?1 AND unsealed(checksum)",
+                params![to_sql(*number)],
+            ),
+            CustomerRow::Clock(at) => {
+                // Rounded up: what has ended by then has ended by the time that is loaded.
+                execute(
+                    "INSERT OR REPLACE INTO clock VALUES (1, ?1, commit_number(), \
+                        sealed((SELECT checksum FROM clock WHERE id = 1), 1, ?1))",
+                    params![to_sql(at.as_millis() + 1)],
+                )
+            }
+            CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
+                "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), \
+                        sealed((SELECT checksum FROM votes WHERE buyer_id = ?1 AND item_id = ?2), ?1, ?2, ?3, ?4))",
+                params![buyer_id, item, vote, revision.0],
+            ),
+        }
+    }
+}
+
+/// Reads everything into memory.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub(crate) fn load(reader: &Reader<'_>, session_timeout: Duration) -> Result<Loaded, StoreError> {
+    let mut accounts = Accounts::new();
+    let mut sessions = Sessions::new(session_timeout);
+    let mut purchases: HashMap<u32, Vec<Purchase>> = HashMap::new();
+
+    let sql = "SELECT id, username, name, password_hash, up, down, items_sold FROM sellers ORDER BY id";
+    reader.read(sql, |row| {
+        let feedback = Feedback { up: row.get(4)?, down: row.get(5)? };
+        let items_sold = count(row, 6)?;
+        let seller = Seller { identity: identity(row)?, feedback, items_sold };
+        Ok(accounts.load_seller(row.get(0)?, seller).then_some(()))
+    })?;
+    let sql = "SELECT id, username, name, password_hash, saved_cart FROM buyers ORDER BY id";
+    reader.read(sql, |row| {
+        let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
+        Ok(accounts.load_buyer(row.get(0)?, buyer).then_some(()))
+    })?;
+    reader.read("SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions", |row| {
+        let session = Session {
+            secret: u128::from_be_bytes(row.get(1)?),
+            role: row.get(2)?,
+            user_id: row.get(3)?,
+            active_at: Time::from_millis(count(row, 4)?),
+            cart: row.get(5)?,
+        };
+        let has_user = accounts.exists(session.role, session.user_id);
+        Ok((has_user && sessions.load(count(row, 0)?, session)).then_some(()))
+    })?;
+    reader.read("SELECT buyer_id, item_id, vote, revision FROM votes", |row| {
+        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+        accounts.votes.load((row.get(0)?, row.get(1)?), ballot);
+        Ok(Some(()))
+    })?;
+    reader.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
+        let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
+        let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
+        sessions.clock.load(Time::from_millis(count(row, 2)?));
+        let buyer_id = row.get(0)?;
+        purchases.entry(buyer_id).or_default().push(purchase);
+        Ok(accounts.exists(Role::Buyer, buyer_id).then_some(()))
+    })?;
+    reader.read("SELECT at_ms FROM clock", |row| {
+        sessions.clock.load(Time::from_millis(count(row, 0)?));
+        Ok(Some(()))
+    })?;
+    Ok(Loaded { accounts, sessions, purchases })
+}
+
+/// A count as SQLite keeps it. None comes near the end of its integers.
+fn to_sql(count: u64) -> i64 {
+    i64::try_from(count).expect("a count fits in 63 bits")
+}
+
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    Ok(Identity { username: row.get(1)?, name: row.get(2)?, password_hash: row.get(3)? })
+}
+
+impl ToSql for Cart {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(serde_json::to_string(self).expect("a cart is JSON").into())
+    }
+}
+
+impl FromSql for Cart {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map_err(FromSqlError::other)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! How the catalogue lies in its SQLite file. The rules are not here.
+
+use rusqlite::{Connection, params};
+
+use crate::api::values::{Ballot, Feedback, Revision};
+use crate::product::Product;
+use crate::product::item::{Description, Listing};
+use crate::product::rows::ProductRow;
+use crate::store::sqlite::{LINEAGE, Reader, Schema, StoreError};
+
+const FIRST: &str = "
+    CREATE TABLE items (
+        id          INTEGER PRIMARY KEY, -- category * 2^32 + n: a category's items lie together
+        category    INTEGER GENERATED ALWAYS AS (id >> 32) VIRTUAL,
+        n           INTEGER GENERATED ALWAYS AS (id & 4294967295) VIRTUAL,
+        seller_id   INTEGER NOT NULL,
+        name        TEXT NOT NULL,
+        keywords    TEXT NOT NULL,       -- a JSON array
+        condition   TEXT NOT NULL,
+        price_cents INTEGER NOT NULL DEFAULT 0,
+        quantity    INTEGER NOT NULL DEFAULT 0,
+        up          INTEGER NOT NULL DEFAULT 0,
+        down        INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE votes (
+        item_id  INTEGER NOT NULL,
+        buyer_id INTEGER NOT NULL,
+        vote     TEXT NOT NULL,
+        revision INTEGER NOT NULL,       -- how often the vote has changed
+        PRIMARY KEY (item_id, buyer_id)
+    ) STRICT, WITHOUT ROWID;
+";
+
+const SEALS: &str = "
+    ALTER TABLE items ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE items SET commit_number = commit_number(), checksum =
+        sealed(NULL, id, seller_id, name, keywords, condition, price_cents, quantity, up, down);
+    ALTER TABLE votes ADD COLUMN commit_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE votes ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE votes SET commit_number = commit_number(), checksum = sealed(NULL, item_id, buyer_id, vote, revision);
+";
+
+/// The file `product.db`.
+pub(crate) struct ProductSchema;
+
+impl Schema for ProductSchema {
+    type Row = ProductRow;
+
+    const NAME: &'static str = "product";
+    const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktP");
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, LINEAGE, SEALS];
+    const TABLES: &'static [&'static str] = &["items", "votes"];
+
+    fn write(connection: &Connection, row: &ProductRow) -> rusqlite::Result<()> {
+        match row {
+            ProductRow::Described(item) => {
+                let sql = "INSERT INTO items (id, seller_id, name, keywords, condition, commit_number, checksum) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), sealed(NULL, ?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0))";
+                let keywords = serde_json::to_string(&item.keywords).expect("strings are JSON");
+                connection.prepare_cached(sql)?.execute(params![
+                    item.id,
+                    item.seller_id,
+                    item.name,
+                    keywords,
+                    item.condition
+                ])?;
+            }
+            ProductRow::Listing(id, listing) => {
+                let sql = "UPDATE items SET price_cents = ?1, quantity = ?2, up = ?3, down = ?4, \
+                    commit_number = commit_number(), checksum = \
+                    sealed(checksum, id, seller_id, name, keywords, condition, ?1, ?2, ?3, ?4) WHERE id = ?5";
+                let Listing { price, quantity, feedback: Feedback { up, down } } = *listing;
+                let changed =
+                    connection.prepare_cached(sql)?.execute(params![price, quantity, up, down, id])?;
+                assert_eq!(changed, 1, "an item is described before it is listed");
+            }
+            ProductRow::Vote(id, buyer_id, Ballot { vote, revision }) => {
+                let sql = "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), sealed( \
+                    (SELECT checksum FROM votes WHERE item_id = ?1 AND buyer_id = ?2), ?1, ?2, ?3, ?4))";
+                connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote, revision.0])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the catalogue into memory.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub(crate) fn load(reader: &Reader<'_>) -> Result<Product, StoreError> {
+    let mut product = Product::new();
+    let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
+    reader.read(items, |row| {
+        let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
+            return Ok(None);
+        };
+        let description = Description {
+            id: row.get(0)?,
+            seller_id: row.get(1)?,
+            name: row.get(2)?,
+            keywords,
+            condition: row.get(4)?,
+        };
+        let listing = Listing {
+            price: row.get(5)?,
+            quantity: row.get(6)?,
+            feedback: Feedback { up: row.get(7)?, down: row.get(8)? },
+        };
+        Ok(product.load_item(&description, listing).then_some(()))
+    })?;
+    product.loaded();
+    reader.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
+        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+        Ok(product.load_vote(row.get(0)?, row.get(1)?, ballot).then_some(()))
+    })?;
+    Ok(product)
+}
+
+#[cfg(test)]
+mod tests;

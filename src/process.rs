@@ -1,0 +1,9 @@
+//! What concerns this process, whichever subcommand it runs: its limits, its parent, signals, its log, and what it tells
+//! of itself. Which other processes it starts is not known here.
+
+pub(crate) mod limits;
+pub(crate) mod logging;
+pub(crate) mod parent;
+pub(crate) mod signals;
+pub(crate) mod status;
+pub(crate) mod stop;

@@ -1,0 +1,25 @@
+//! What the suites have in common: a client, the program under test as processes, and a service
+//! that answers from a script. It knows the program from outside,
+//! as its users do, and none of its code.
+
+mod client;
+mod failure;
+mod fake;
+mod marketplace;
+mod process;
+mod program;
+mod reply;
+mod service;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+pub use client::{Client, request};
+pub use failure::Failure;
+pub use fake::{ANY_PORT, Act, Call, FakeService};
+pub use marketplace::{Addresses, Marketplace};
+pub use process::{Process, processes};
+pub use program::{Program, assert_code, stderr, stdout};
+pub use reply::Reply;
+pub use service::{SERVICES, Service, own_host};
+pub use wait::{PATIENCE, POLL, wait_until};
