@@ -113,6 +113,7 @@ impl Admin {
                 }
             }
         }
+        connection.invariants();
     }
 
     /// Follows up on a write: once the response has left, the connection ends as soon as the client agrees.
@@ -127,6 +128,7 @@ impl Admin {
             return self.forget(conn, outputs);
         }
         connection.state = State::Lingering;
+        connection.invariants();
         outputs.push_back(Output::Finish(Peer::Admin(conn)));
     }
 
@@ -160,6 +162,14 @@ impl Admin {
             "/metrics" => Response::metrics(self.registry.text()),
             _ => Response::new("404 Not Found", "there are /livez, /readyz and /metrics\n"),
         }
+    }
+}
+
+impl Connection {
+    fn invariants(&self) {
+        let Self { state, channel, .. } = self;
+        assert!(*state == State::Answered || channel.unsent().is_empty(), "one response to one request");
+        assert!(*state == State::Asking || channel.lines.is_empty(), "what follows a request is discarded");
     }
 }
 

@@ -98,6 +98,7 @@ impl Connection {
             self.channel.lines.push(bytes);
             self.starved = false;
         }
+        self.invariants();
     }
 
     /// Takes note that the client will send nothing more. What is left is a line, though its end is missing.
@@ -108,13 +109,17 @@ impl Connection {
             self.channel.lines.finish();
             self.starved = self.channel.lines.is_empty();
         }
+        self.invariants();
     }
 
     /// Begins to deliver lines: lends out the buffer that holds them, until [`Connection::end_delivery`].
     pub(crate) fn begin_delivery(&mut self) -> LineBuffer {
+        assert!(self.ready, "lines are delivered of those who stand in the ready queue");
         self.ready = false;
         self.delivering = true;
-        mem::take(&mut self.channel.lines)
+        let lines = mem::take(&mut self.channel.lines);
+        self.invariants();
+        lines
     }
 
     /// The next line of the buffer that was lent out, which is delivered now. None: no further one may be, or there is
@@ -145,6 +150,7 @@ impl Connection {
                 // What follows the line in the buffer belongs to another one.
                 self.partial_since = None;
                 self.in_flight += 1;
+                self.invariants();
                 Some(Ok(line))
             }
             Some(Err(_)) => Some(Err(Reject::LineTooLong(limits.line_bytes_max))),
@@ -157,6 +163,7 @@ impl Connection {
         if self.takes_lines() {
             self.channel.lines = lines;
         }
+        self.invariants();
     }
 
     /// Takes the answer to one of its lines. True: the driver is to be told to write.
@@ -168,7 +175,9 @@ impl Connection {
         assert!(self.in_flight > 0, "a service answered a line twice");
         self.in_flight -= 1;
         self.used_at = now;
-        self.channel.send_line(parts)
+        let is_to_write = self.channel.send_line(parts);
+        self.invariants();
+        is_to_write
     }
 
     /// Stops delivering lines; the connection ends when everything owed is sent.
@@ -177,12 +186,14 @@ impl Connection {
             self.state = State::Closing;
             self.channel.lines.clear();
         }
+        self.invariants();
     }
 
     /// Stops delivering lines, and owes the client the reason.
     pub(crate) fn reject(&mut self, reject: Reject) {
-        self.rejected = Some(reject);
         self.close();
+        self.rejected = Some(reject);
+        self.invariants();
     }
 
     /// The node drains: from now on, only what is answered later shows that the connection is in use.
@@ -194,6 +205,7 @@ impl Connection {
     pub(crate) fn take_reject(&mut self) -> Option<Reject> {
         let reject = self.rejected.take_if(|_| self.in_flight == 0)?;
         self.in_flight = 1;
+        self.invariants();
         Some(reject)
     }
 
@@ -204,6 +216,7 @@ impl Connection {
         if lingers {
             self.state = State::Lingering;
             self.lingering_since = Some(now);
+            self.invariants();
         }
         lingers
     }
@@ -234,6 +247,7 @@ impl Connection {
         }
         let owes_reading = !self.channel.unsent().is_empty();
         restart(&mut self.stalled_since, now, owes_reading, progress);
+        self.invariants();
     }
 
     /// Whether its buffer is out on loan, so that whatever follows from a change must wait.
@@ -323,6 +337,24 @@ impl Connection {
     /// Whether lines are still delivered.
     fn takes_lines(&self) -> bool {
         matches!(self.state, State::Open | State::HalfClosed)
+    }
+
+    /// What is true between any two calls, whatever the client, the driver and the service do.
+    fn invariants(&self) {
+        match self.state {
+            State::Open => assert!(!self.peer_finished, "a client that has shut its side sends nothing"),
+            State::HalfClosed => assert!(self.peer_finished, "only the client can shut its side"),
+            State::Closing => {}
+            State::Lingering => assert!(self.is_answered(), "our side is shut when everything has left"),
+        }
+        assert_eq!(self.state == State::Lingering, self.lingering_since.is_some());
+        assert!(
+            self.rejected.is_none() || self.state == State::Closing,
+            "who is turned away is heard no more"
+        );
+        assert!(self.takes_lines() || self.channel.lines.is_empty(), "lines are kept that nobody will take");
+        assert!(!self.delivering || self.channel.lines.is_empty(), "the buffer is out on loan");
+        assert!(!self.delivering || !self.ready, "what is being delivered need not wait for it");
     }
 }
 

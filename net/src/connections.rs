@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::admin::Admin;
 use crate::channel::Channel;
 use crate::connection::{Connection, Expiry};
-use crate::event::{Backend, Call, Conn, Failure, Reject};
+use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
 use crate::lines::LineBuffer;
@@ -37,9 +37,9 @@ pub(crate) struct Connections {
     pub(crate) ready: VecDeque<Conn>,
     pub(crate) outputs: VecDeque<Output>,
     /// Clients that are turned away, and why; the service does not know yet.
-    pub(crate) rejected: VecDeque<(Conn, Reject)>,
+    rejected: VecDeque<(Conn, Reject)>,
     /// Clients that are gone and of which the service does not know yet.
-    pub(crate) closed: VecDeque<Conn>,
+    closed: VecDeque<Conn>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
     /// Why the service cannot go on, if that is so. It is told of nothing more then.
@@ -242,6 +242,16 @@ impl Connections {
             Some(Expiry::Close) => self.forget(conn),
             None => self.settle(conn, false),
         }
+    }
+
+    /// What the service is to be told of a client and does not know yet.
+    pub(crate) fn next_event(&mut self) -> Option<Event<'static>> {
+        while let Some((conn, reject)) = self.rejected.pop_front() {
+            if self.clients.get(conn).is_some() {
+                return Some(Event::Reject(conn, reject));
+            }
+        }
+        self.closed.pop_front().map(Event::Closed)
     }
 
     /// Closes the connection at once.

@@ -31,6 +31,7 @@ impl LineBuffer {
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
+        self.invariants();
     }
 
     /// The next whole line, without its end (`\n` or `\r\n`). Empty lines are skipped. A line, whole or
@@ -40,6 +41,7 @@ impl LineBuffer {
             let Some(length) = memchr(b'\n', &self.bytes[self.scanned..]) else {
                 self.scanned = self.bytes.len();
                 self.release();
+                self.invariants();
                 // One byte more than the limit may still turn out to be the `\r` of the line's end.
                 let too_long = self.len() > max + 1;
                 return too_long.then_some(Err(TooLong));
@@ -51,6 +53,7 @@ impl LineBuffer {
             }
             self.start = end + 1;
             self.scanned = self.start;
+            self.invariants();
             if line_bytes > 0 {
                 return Some(Ok(&self.bytes[start..start + line_bytes]));
             }
@@ -68,6 +71,7 @@ impl LineBuffer {
             self.start += if self.bytes[self.start] == b'\r' { 2 } else { 1 };
         }
         self.scanned = self.scanned.max(self.start);
+        self.invariants();
         &self.bytes[self.start..]
     }
 
@@ -76,6 +80,7 @@ impl LineBuffer {
         if !self.is_empty() && !self.bytes.ends_with(b"\n") {
             self.bytes.push(b'\n');
         }
+        self.invariants();
     }
 
     /// The next whole line of what is buffered and, after it, of `arrived`, which is shortened. A line that lies in
@@ -131,6 +136,10 @@ impl LineBuffer {
                 self.bytes = Vec::new();
             }
         }
+    }
+    fn invariants(&self) {
+        assert!(self.start <= self.scanned && self.scanned <= self.bytes.len());
+        debug_assert!(!self.bytes[self.start..self.scanned].contains(&b'\n'), "a line was passed over");
     }
 }
 

@@ -145,6 +145,7 @@ impl Link {
             (waits_until, false)
         };
         self.earliest = Some(self.earliest.map_or(due, |at| at.min(due)));
+        self.invariants();
         Ok(is_to_write)
     }
 
@@ -162,7 +163,9 @@ impl Link {
         match greeting {
             Some(line) => {
                 self.state = State::Greeting { give_up_at: now + limits.connect_timeout };
-                self.channel.send_line(&[line])
+                let is_to_write = self.channel.send_line(&[line]);
+                self.invariants();
+                is_to_write
             }
             None => self.go_up(now),
         }
@@ -177,6 +180,7 @@ impl Link {
             is_to_write |= self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
         }
         self.waiting_bytes = 0;
+        self.invariants();
         is_to_write
     }
 
@@ -200,6 +204,7 @@ impl Link {
         if self.in_flight.pop_front().is_some_and(|in_flight| in_flight.call.is_some()) {
             self.backoff = limits.backoff_min;
         }
+        self.invariants();
     }
 
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
@@ -210,6 +215,7 @@ impl Link {
         self.channel.reset();
         let calls = self.in_flight.drain(..);
         lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
+        self.invariants();
     }
 
     /// When [`Link::expire`] should be called next.
@@ -230,6 +236,7 @@ impl Link {
         match self.state {
             State::Down { retry_at } if retry_at <= now => {
                 self.state = State::Connecting { give_up_at: now + limits.connect_timeout };
+                self.invariants();
                 Some(Action::Connect)
             }
             State::Connecting { give_up_at } if give_up_at <= now => {
@@ -276,6 +283,7 @@ impl Link {
             waits
         });
         self.earliest = earliest;
+        self.invariants();
     }
 
     /// When the backend counts as a host that vanished without a word, which TCP itself would notice only
@@ -283,6 +291,25 @@ impl Link {
     fn dead_at(&self, limits: &Limits) -> Option<Time> {
         let overdue = self.in_flight.front()?.call.is_none();
         overdue.then(|| self.silent_since + limits.silence_timeout)
+    }
+
+    /// What is true between any two calls, whatever the backend, the driver and the service do.
+    fn invariants(&self) {
+        let is_up = self.is_up();
+        assert!(is_up || self.in_flight.is_empty(), "calls are in flight only over a connection that is up");
+        assert!(!is_up || self.waiting.is_empty(), "no call waits for a connection that is up");
+        assert!(!self.waiting.is_empty() || self.waiting_bytes == 0);
+        let stands = self.is_connected();
+        assert!(stands || self.channel.unsent().is_empty(), "nothing leaves without a connection");
+        assert!(stands || self.channel.lines.is_empty(), "nothing arrives without a connection");
+        debug_assert_eq!(self.waiting_bytes, self.waiting.iter().map(|waiting| waiting.line.len()).sum());
+        let in_flight = self.in_flight.iter().filter(|in_flight| in_flight.call.is_some());
+        let dues = in_flight.map(|in_flight| in_flight.deadline);
+        let mut dues = dues.chain(self.waiting.iter().map(|waiting| waiting.waits_until));
+        debug_assert!(
+            dues.all(|due| self.earliest.is_some_and(|earliest| earliest <= due)),
+            "a call falls due and nobody looks"
+        );
     }
 }
 

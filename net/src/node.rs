@@ -377,15 +377,10 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// Tells the service of clients that were turned away and of those that are gone.
+    /// Tells the service of clients that were turned away and of those that are gone, also of those to which that leads.
     fn report(&mut self) {
-        while let Some((conn, reject)) = self.connections.rejected.pop_front() {
-            if self.connections.clients.get(conn).is_some() {
-                self.tell(Event::Reject(conn, reject));
-            }
-        }
-        while let Some(conn) = self.connections.closed.pop_front() {
-            self.tell(Event::Closed(conn));
+        while let Some(event) = self.connections.next_event() {
+            self.tell(event);
         }
     }
 }

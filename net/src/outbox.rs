@@ -54,6 +54,7 @@ impl Outbox {
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }
+        self.invariants();
     }
 
     /// Drops everything.
@@ -63,6 +64,12 @@ impl Outbox {
         if self.bytes.capacity() > self.retained_bytes_max {
             self.bytes = Vec::new();
         }
+        self.invariants();
+    }
+
+    /// What was sent is dropped at once when nothing else is there.
+    fn invariants(&self) {
+        assert!(self.sent < self.bytes.len() || (self.sent == 0 && self.bytes.is_empty()));
     }
 }
 

@@ -36,6 +36,7 @@ impl<K: Ord> Timers<K> {
             alarm.armed = Some(at);
             self.queue.push(Reverse((at, key)));
         }
+        alarm.invariants(at);
     }
 
     /// The moment of the next deadline, which may have lost its meaning meanwhile.
@@ -48,7 +49,14 @@ impl<K: Ord> Timers<K> {
         if self.next()? > now {
             return None;
         }
-        self.queue.pop().map(|Reverse(entry)| entry)
+        let Reverse(due) = self.queue.pop()?;
+        self.invariants(due.0);
+        Some(due)
+    }
+
+    /// Nothing that is left falls due before what was taken.
+    fn invariants(&self, taken: Time) {
+        assert!(self.next().is_none_or(|next| taken <= next), "a deadline was passed over");
     }
 }
 
@@ -61,6 +69,11 @@ impl Alarm {
             self.armed = None;
         }
         current
+    }
+
+    /// Whoever has a deadline is called by then.
+    fn invariants(&self, deadline: Time) {
+        assert!(self.armed.is_some_and(|armed| armed <= deadline), "a deadline comes and nobody is called");
     }
 }
 

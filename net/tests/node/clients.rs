@@ -1,6 +1,6 @@
 //! Clients: the order of replies, backpressure, bounded turns, half-close, generations.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -267,6 +267,50 @@ fn a_service_knows_where_each_client_connects_from_until_it_is_gone() {
     let second = ask(&mut node, CLIENT);
     assert_eq!(first.slot(), second.slot(), "the test needs the slot reused");
     node.handle_input(now, Input::Wake);
+}
+
+/// Answers lines that begin with `now` at once, and all others when a connection has ended.
+#[derive(Default)]
+struct Executor {
+    waiting: Vec<Conn>,
+    rejected: Rc<Cell<bool>>,
+}
+
+impl Service for Executor {
+    fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
+        match event {
+            Event::Line(conn, b"now") => out.send(conn, b"done"),
+            Event::Line(conn, _) => self.waiting.push(conn),
+            Event::Closed(_) => self.waiting.drain(..).for_each(|conn| out.send(conn, b"done")),
+            Event::Reject(conn, _) => {
+                self.rejected.set(true);
+                out.send(conn, b"rejected");
+            }
+            _ => {}
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_client_is_turned_away_at_once_when_it_is_the_end_of_another_that_answers_its_lines() {
+    let now = Time::from_millis(1_000_000);
+    let (service, limits) = (Executor::default(), Limits { line_bytes_max: 5, ..limits(2) });
+    let rejected = Rc::clone(&service.rejected);
+    let mut node = Node::new(service, limits, 0);
+    let [testator, heir] = [(); 2].map(|()| node.accept(now, CLIENT).expect("there is room"));
+    node.handle_input(now, Input::Received(Peer::Client(heir), b"later\nand much too long"));
+    node.handle_input(now, Input::Received(Peer::Client(testator), b"now\n"));
+    node.handle_input(now, Input::Finished(Peer::Client(testator)));
+    node.end_turn(now).expect("the service goes on");
+    assert!(!rejected.get(), "the line before that is not answered");
+    // It is while output is written that the connection ends; nothing more happens in this turn.
+    node.handle_input(now, Input::Sent(Peer::Client(testator), 5));
+    assert!(rejected.get());
+    assert_eq!(node.outbox(Peer::Client(heir)), b"done\nrejected\n");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Nothing that comes from the network panics a node, or makes it lose count.
 
-use net::{Input, Limits, Output, Peer, Reject};
+use std::collections::BTreeSet;
 
-use crate::harness::{SECOND, Seen, World};
+use net::{Backend, Input, Limits, Output, Peer, Reject};
+
+use crate::harness::{LINK, SECOND, Seen, World};
 
 #[test]
 fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
@@ -65,4 +67,81 @@ fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
     }
     assert!(lines > 1000 && rejects > 10, "{lines} lines, {rejects} rejects");
     assert!(closed > 50 && opened == closed + conns.len(), "{closed} of {opened}");
+}
+
+#[test]
+fn a_backend_without_sense_costs_connections_and_no_call_its_outcome() {
+    let limits = Limits {
+        calls_max: 5,
+        link_bytes_max: 64,
+        reply_bytes_max: 12,
+        waiting_timeout: SECOND / 2,
+        connect_timeout: SECOND,
+        silence_timeout: 2 * SECOND,
+        ..Limits::default()
+    };
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut world = World::careful(limits);
+    let (mut calls, mut pending, mut served) = (0, BTreeSet::new(), 0);
+    // The driver has answered the first wish to connect.
+    let mut wanted = false;
+    let (mut is_up, mut ups) = (false, 0);
+    for _ in 0..30_000 {
+        let oldest = pending.first().copied().unwrap_or_default();
+        let mut outputs = match random.u8(0..16) {
+            0..3 => {
+                calls += 1;
+                pending.insert(calls);
+                world.call(calls, "what?", SECOND * random.u32(0..100) / 10)
+            }
+            3..8 if is_up => world.answer(&format!("{oldest}:x\n")),
+            3..8 => world.answer("me\n"),
+            8 if random.u8(0..20) == 0 => {
+                let byte = |_| *random.choice(b"1:\r\nme").expect("bytes") as char;
+                let bytes: String = (0..20).map(byte).collect();
+                world.answer(&bytes[..random.usize(0..20)])
+            }
+            9 if wanted && random.bool() => {
+                world.input(Input::NotConnected(Backend(0), "nobody is there"));
+                world.turn()
+            }
+            10 if wanted => {
+                world.input(Input::Connected(Backend(0)));
+                wanted = false;
+                world.turn()
+            }
+            11 if random.u8(0..20) == 0 => {
+                world.input(if random.bool() { Input::Finished(LINK) } else { Input::Failed(LINK) });
+                world.turn()
+            }
+            12 => {
+                world.set_room(LINK, random.usize(0..200));
+                world.input(Input::Writable(LINK));
+                world.turn()
+            }
+            _ => world.pass(SECOND / 50),
+        };
+        while world.wants_turn() {
+            outputs.extend(world.turn());
+        }
+        for output in outputs {
+            match output {
+                Output::Connect(_) => wanted = true,
+                Output::Close(LINK) => wanted = false,
+                _ => {}
+            }
+        }
+        for change in world.changes() {
+            is_up = change == "up";
+            ups += usize::from(is_up);
+        }
+        for seen in world.seen() {
+            let Seen::Reply(call, reply) = seen else { panic!("{seen:?}") };
+            assert!(pending.remove(&call), "{call} has one outcome");
+            served += usize::from(reply.is_ok());
+        }
+    }
+    assert!(pending.len() <= 5, "{pending:?}: each has come to an end, but for the last");
+    let lost = calls - served - pending.len();
+    assert!(served > 100 && lost > 100 && ups > 100, "{served} served, {lost} lost, {ups} times up");
 }
