@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections of clients, 1 to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
+    /// Open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
     /// enough for the memory of a small machine while most are idle.
     pub connections_max: usize,
     /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped without
@@ -138,7 +138,6 @@ impl Limits {
         let counted = [self.connections_max, self.refusals_max].iter().all(|count| *count <= 1 << 31);
         assert!(counted, "more connections than can be counted in 32 bits");
         let at_least_1 = [
-            self.connections_max,
             self.line_bytes_max,
             self.in_flight_max,
             self.outbox_bytes_max,
