@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use std::mem;
 
 use crate::channel::Channel;
+use crate::detect;
 use crate::event::Reject;
-use crate::foreign;
 use crate::limits::Limits;
 use crate::lines::LineBuffer;
 use crate::time::Time;
@@ -47,8 +47,8 @@ pub(crate) struct Connection {
     in_flight: usize,
     /// When a line was last answered. It counts from the beginning of a drain at the earliest.
     used_at: Time,
-    /// The buffer holds no whole line: delivering must wait for more bytes.
-    starved: bool,
+    /// The buffer holds no whole line: delivering must wait for more bytes of the client.
+    needs_input: bool,
     /// The connection stands in the node's ready queue.
     ready: bool,
     /// The buffer is out on loan while its lines are delivered.
@@ -76,7 +76,7 @@ impl Connection {
             is_new: true,
             in_flight: 0,
             used_at: Time::default(),
-            starved: true,
+            needs_input: true,
             ready: false,
             delivering: false,
             reading: true,
@@ -96,7 +96,7 @@ impl Connection {
     pub(crate) fn received(&mut self, bytes: &[u8]) {
         if self.state == State::Open {
             self.channel.lines.push(bytes);
-            self.starved = false;
+            self.needs_input = false;
         }
         self.invariants();
     }
@@ -107,7 +107,7 @@ impl Connection {
         if self.state == State::Open {
             self.state = State::HalfClosed;
             self.channel.lines.finish();
-            self.starved = self.channel.lines.is_empty();
+            self.needs_input = self.channel.lines.is_empty();
         }
         self.invariants();
     }
@@ -136,13 +136,13 @@ impl Connection {
             return None;
         }
         if self.is_new
-            && let Some(protocol) = foreign::recognise(lines.peek())
+            && let Some(protocol) = detect::other_protocol(lines.peek())
         {
             return Some(Err(Reject::OtherProtocol(protocol)));
         }
         match lines.next(limits.line_bytes_max) {
             None => {
-                self.starved = true;
+                self.needs_input = true;
                 None
             }
             Some(Ok(line)) => {
@@ -224,7 +224,7 @@ impl Connection {
     /// True if lines may be delivered from now on: the connection belongs into the ready queue.
     #[must_use]
     pub(crate) fn becomes_ready(&mut self, limits: &Limits) -> bool {
-        let becomes_ready = !self.starved && !self.ready && self.may_deliver(limits);
+        let becomes_ready = !self.needs_input && !self.ready && self.may_deliver(limits);
         self.ready |= becomes_ready;
         becomes_ready
     }
@@ -241,8 +241,10 @@ impl Connection {
     /// socket has just taken bytes.
     pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
         if !self.ready || self.state != State::Open {
-            let owes_bytes =
-                self.state == State::Open && self.reading && self.starved && !self.channel.lines.is_empty();
+            let owes_bytes = self.state == State::Open
+                && self.reading
+                && self.needs_input
+                && !self.channel.lines.is_empty();
             restart(&mut self.partial_since, now, owes_bytes, false);
         }
         let owes_reading = !self.channel.unsent().is_empty();
@@ -264,7 +266,7 @@ impl Connection {
     pub(crate) fn is_over(&self) -> bool {
         match self.state {
             State::Open => false,
-            State::HalfClosed => self.starved && self.is_answered(),
+            State::HalfClosed => self.needs_input && self.is_answered(),
             State::Closing => self.peer_finished && self.is_answered(),
             State::Lingering => self.peer_finished,
         }
@@ -278,7 +280,7 @@ impl Connection {
     /// When a drain whose grace ends then ends the connection, unless it is ending already: once it holds no whole line
     /// and has had nothing in flight for long enough.
     pub(crate) fn drain_due(&self, grace_until: Time, limits: &Limits) -> Option<Time> {
-        let in_use = self.in_flight > 0 || !self.starved;
+        let in_use = self.in_flight > 0 || !self.needs_input;
         let quiet_at = if in_use { grace_until } else { self.used_at + limits.drain_quiet };
         self.takes_lines().then(|| quiet_at.min(grace_until))
     }
@@ -316,13 +318,13 @@ impl Connection {
             && self.channel.unsent().len() < limits.outbox_bytes_max
     }
 
-    /// Whether bytes may be read from the socket. An open connection reads ahead only until it holds bytes
+    /// Whether bytes may be read from the socket: backpressure. An open connection reads ahead only until it holds bytes
     /// that it may not deliver yet.
     fn wants_read(&self, limits: &Limits) -> bool {
         match self.state {
             State::Open => {
                 self.channel.unsent().len() < limits.outbox_bytes_max
-                    && (self.channel.lines.is_empty() || (self.starved && self.may_deliver(limits)))
+                    && (self.channel.lines.is_empty() || (self.needs_input && self.may_deliver(limits)))
             }
             State::HalfClosed => false,
             State::Closing | State::Lingering => !self.peer_finished,

@@ -1,10 +1,10 @@
-//! [`Limits`]: every maximum and every patience of a node and of its reactor, in one place.
+//! [`Limits`]: every maximum and every timeout of a node and of its reactor, in one place.
 //!
 //! A maximum that is set bounds what a node holds; what that costs in memory stands with it, or in the table.
 
 use std::time::Duration;
 
-/// The maximum of every queue and buffer of a node, and how long it is patient.
+/// The maximum of every queue and buffer of a node, and its timeouts.
 ///
 /// # Memory
 ///
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
+    /// The connection limit: open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
     /// enough for the memory of a small machine while most are idle.
     pub connections_max: usize,
     /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped without
@@ -35,7 +35,8 @@ pub struct Limits {
     /// Lines of a client that were delivered and not answered, at least 1. With 1, the default, the requests of a client
     /// are carried out strictly one after another.
     pub in_flight_max: usize,
-    /// Bytes that wait for a client, at least 1; one that leaves more unread has no further line delivered. What is in
+    /// Backpressure: bytes that wait for a client, at least 1; one that leaves more unread has no further line delivered,
+    /// and is not read. What is in
     /// flight by then is still answered, so there may be `in_flight_max` replies more. 256 KiB by default: a page of
     /// results and a few more replies.
     pub outbox_bytes_max: usize,
@@ -62,21 +63,21 @@ pub struct Limits {
     /// links, and they are busy.
     pub link_retained_bytes_max: usize,
 
-    /// Patience with a client that has begun a line. 30 s by default: a line fits into some packets, and even a lost one
+    /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets, and even a lost one
     /// is sent again within seconds.
     pub line_timeout: Duration,
-    /// Patience with a client that reads none of its replies. 60 s by default.
+    /// How long a client may read nothing while replies wait for it. 60 s by default.
     pub stall_timeout: Duration,
-    /// Patience with a client that does not close after we did. 2 s by default: it has its last reply, or the network is
+    /// How long a client may leave its side open after we have shut ours. 2 s by default: it has its last reply, or the network is
     /// gone.
     pub linger_timeout: Duration,
-    /// Patience of a call with a link that is down; its deadline may be later, for a backend that is slow. 2 s by default:
+    /// How long a call waits for a link that is down; its deadline may be later, for a backend that is slow. 2 s by default:
     /// about what a restart takes.
     pub waiting_timeout: Duration,
-    /// Patience with a connection to a backend that is being made, and once more until its greeting is answered. 1 s by
+    /// How long connecting to a backend may take, and once more until its greeting is answered. 1 s by
     /// default: within a data centre, and with one lost packet.
     pub connect_timeout: Duration,
-    /// Patience with a backend that answers nothing while a call is overdue. 5 s by default.
+    /// How long a backend may answer nothing while a call is overdue. 5 s by default.
     pub silence_timeout: Duration,
     /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service that
     /// was replaced is back at once.
@@ -101,7 +102,7 @@ pub struct Limits {
     pub admin_connections_max: usize,
     /// Bytes of an HTTP request's head, at least 1. 8 KiB by default, as is usual.
     pub admin_request_bytes_max: usize,
-    /// Patience with an HTTP connection, from its beginning to its end. 5 s by default.
+    /// How long an HTTP connection may take, from its beginning to its end. 5 s by default.
     pub admin_timeout: Duration,
     /// How long a turn may last until the process counts as one that hangs. 10 s by default: no work of a turn takes a tenth
     /// of that.

@@ -1,4 +1,4 @@
-//! [`LineBuffer`]: cuts a stream of bytes into lines. It does not look into them.
+//! [`LineBuffer`]: framing. It cuts a stream of bytes into frames, which are lines, and does not look into them.
 
 use memchr::memchr;
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use self::connection::{Connection, Side};
 use self::host::Host;
-use self::schedule::{Happening, Schedule};
+use self::schedule::{Schedule, SimEvent};
 pub use self::worker::{SimWorker, SimWorkers};
 use crate::{Backend, Failure, Input, Node, Output, Peer, Service, Time, Waker};
 
@@ -138,35 +138,35 @@ impl Sim {
 
     /// Runs until nothing happens any more before `until`, and makes that the present.
     pub fn run_until(&mut self, until: Time) {
-        while let Some((at, happening)) = self.schedule.pop(until) {
+        while let Some((at, event)) = self.schedule.pop(until) {
             self.now = self.now.max(at);
-            self.happen(happening);
+            self.handle_event(event);
         }
         self.now = self.now.max(until);
     }
 
-    fn happen(&mut self, happening: Happening) {
-        match happening {
-            Happening::Arrive(id, side, bytes) => self.arrive(id, side, &bytes),
-            Happening::Finish(id, side) => {
+    fn handle_event(&mut self, event: SimEvent) {
+        match event {
+            SimEvent::Arrive(id, side, bytes) => self.arrive(id, side, &bytes),
+            SimEvent::Finish(id, side) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.end(side).finished = true;
                     self.read(id, side);
                 }
             }
-            Happening::Fail(id, side) => self.fail(id, side),
-            Happening::Readable(id, side) => self.read(id, side),
-            Happening::Writable(id, side) => self.peer_input(id, side, Input::Writable),
-            Happening::Connect { host, link, id } => self.connect(host, link, id),
-            Happening::Wake { host, life } if self.hosts[host].life == life => {
+            SimEvent::Fail(id, side) => self.fail(id, side),
+            SimEvent::Readable(id, side) => self.read(id, side),
+            SimEvent::Writable(id, side) => self.peer_input(id, side, Input::Writable),
+            SimEvent::Connect { host, link, id } => self.connect(host, link, id),
+            SimEvent::Wake { host, incarnation } if self.hosts[host].incarnation == incarnation => {
                 self.input(host, Input::Wake);
                 self.end_turn(host);
             }
-            Happening::Timer { host, life } if self.hosts[host].life == life => {
+            SimEvent::Timer { host, incarnation } if self.hosts[host].incarnation == incarnation => {
                 self.hosts[host].timer_at = None;
                 self.end_turn(host);
             }
-            Happening::Wake { .. } | Happening::Timer { .. } => {}
+            SimEvent::Wake { .. } | SimEvent::Timer { .. } => {}
         }
     }
 
@@ -177,7 +177,7 @@ impl Sim {
         }
         if self.owner(id, side).is_none() {
             // Nobody is there any more, and the sender's host is told so.
-            return self.schedule(Happening::Fail(id, side.other()));
+            return self.schedule(SimEvent::Fail(id, side.other()));
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.arrive(side, bytes);
@@ -198,7 +198,7 @@ impl Sim {
         let writer_waits = std::mem::take(&mut connection.end(side.other()).blocked);
         let finished = connection.end(side).finished;
         if writer_waits {
-            self.schedule(Happening::Writable(id, side.other()));
+            self.schedule(SimEvent::Writable(id, side.other()));
         }
         if !bytes.is_empty() {
             self.input(host, Input::Received(peer, &bytes));
@@ -266,16 +266,16 @@ impl Sim {
         while let Some(output) = self.hosts[host].node.as_mut().and_then(|node| node.poll_output()) {
             self.carry_out(host, output);
         }
-        let life = self.hosts[host].life;
+        let incarnation = self.hosts[host].incarnation;
         if self.hosts[host].woken.swap(false, Ordering::Relaxed) {
-            self.schedule(Happening::Wake { host, life });
+            self.schedule(SimEvent::Wake { host, incarnation });
         }
         let next = self.hosts[host].node.as_ref().and_then(|node| node.poll_timeout());
         if let Some(at) = next.map(|at| at.max(self.now))
             && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
         {
             self.hosts[host].timer_at = Some(at);
-            self.schedule.push(at, Happening::Timer { host, life });
+            self.schedule.push(at, SimEvent::Timer { host, incarnation });
         }
     }
 
@@ -284,12 +284,12 @@ impl Sim {
             Output::Transmit(peer) => self.transmit(host, peer),
             Output::Resume(peer) => {
                 if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
-                    self.schedule(Happening::Readable(id, side));
+                    self.schedule(SimEvent::Readable(id, side));
                 }
             }
             Output::Finish(peer) => {
                 if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
-                    self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
+                    self.schedule_in_order(id, side.other(), SimEvent::Finish(id, side.other()));
                 }
             }
             Output::Close(peer) => {
@@ -304,7 +304,7 @@ impl Sim {
                 self.last_connection += 1;
                 let id = self.last_connection;
                 self.hosts[host].connecting.insert(link, id);
-                self.schedule(Happening::Connect { host, link, id });
+                self.schedule(SimEvent::Connect { host, link, id });
             }
         }
     }
@@ -324,12 +324,12 @@ impl Sim {
         connection.end(side.other()).in_transit += count;
         connection.end(side).blocked = partial && count == room;
         if partial && count < room {
-            self.schedule(Happening::Writable(id, side));
+            self.schedule(SimEvent::Writable(id, side));
         }
         while !bytes.is_empty() {
             let cut = if self.rng.bool() { bytes.len() } else { self.rng.usize(1..=bytes.len()) };
             let rest = bytes.split_off(cut);
-            self.schedule_in_order(id, side.other(), Happening::Arrive(id, side.other(), bytes));
+            self.schedule_in_order(id, side.other(), SimEvent::Arrive(id, side.other(), bytes));
             bytes = rest;
         }
     }
@@ -348,25 +348,25 @@ impl Sim {
         if connection.is_closed() {
             self.connections.remove(&id);
         } else if broken {
-            self.schedule(Happening::Fail(id, side.other()));
+            self.schedule(SimEvent::Fail(id, side.other()));
         } else {
-            self.schedule_in_order(id, side.other(), Happening::Finish(id, side.other()));
+            self.schedule_in_order(id, side.other(), SimEvent::Finish(id, side.other()));
         }
     }
 
-    fn schedule(&mut self, happening: Happening) {
+    fn schedule(&mut self, event: SimEvent) {
         let at = self.now + self.delay();
-        self.schedule.push(at, happening);
+        self.schedule.push(at, event);
     }
 
     /// Schedules what must not overtake anything else that is under way to this side.
-    fn schedule_in_order(&mut self, id: u64, side: Side, happening: Happening) {
+    fn schedule_in_order(&mut self, id: u64, side: Side, event: SimEvent) {
         let at = self.now + self.delay();
         let connection = self.connections.get_mut(&id).expect("the caller has it");
         let end = connection.end(side);
         end.last_arrival = end.last_arrival.max(at);
         let at = end.last_arrival;
-        self.schedule.push(at, happening);
+        self.schedule.push(at, event);
     }
 
     fn delay(&mut self) -> Duration {

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Time;
 
-/// A wall clock that was set back by less is not worth a word: no two clocks agree to the millisecond.
-const UNTOLD: Duration = Duration::from_secs(1);
+/// A step of the wall clock by less is not logged: no two clocks agree to the millisecond.
+const LOGGED_STEP_MIN: Duration = Duration::from_secs(1);
 
 /// The wall clock as it was at the start, carried on by one that nobody sets, and that goes on while the machine is
 /// suspended: a session that nobody used meanwhile was idle all the same.
@@ -20,7 +20,7 @@ impl Clock {
     pub(super) fn start(floor: Time) -> Self {
         let wall = Time::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let behind = floor.since(wall);
-        if behind >= UNTOLD {
+        if behind >= LOGGED_STEP_MIN {
             log::warn!(
                 "event=clock_set_back by_ms={} action=\"time goes on from the last that was stored\"",
                 behind.as_millis()

@@ -10,9 +10,9 @@ use super::connection::Side;
 use crate::{Conn, Failure, Input, Node, Output, Peer, Service, Time};
 
 pub(super) struct Host {
-    pub(super) node: Option<Box<dyn Machine>>,
+    pub(super) node: Option<Box<dyn AnyNode>>,
     /// Counts the nodes that ran here: what was meant for an earlier one is dropped.
-    pub(super) life: u32,
+    pub(super) incarnation: u32,
     /// The node takes connections: it runs and does not drain.
     pub(super) listening: bool,
     pub(super) backends: Vec<HostId>,
@@ -30,7 +30,7 @@ impl Host {
     pub(super) fn new(backends: &[HostId]) -> Self {
         Self {
             node: None,
-            life: 0,
+            incarnation: 0,
             listening: false,
             backends: backends.to_vec(),
             peers: BTreeMap::new(),
@@ -41,7 +41,7 @@ impl Host {
         }
     }
 
-    pub(super) fn start(&mut self, node: Box<dyn Machine>) {
+    pub(super) fn start(&mut self, node: Box<dyn AnyNode>) {
         assert!(self.node.is_none(), "a node runs there");
         self.node = Some(node);
         self.listening = true;
@@ -50,7 +50,7 @@ impl Host {
     /// Forgets the node and what belongs to it; returns its connections, which are to break.
     pub(super) fn crash(&mut self) -> BTreeMap<Peer, (u64, Side)> {
         self.node = None;
-        self.life += 1;
+        self.incarnation += 1;
         self.listening = false;
         self.timer_at = None;
         self.connecting.clear();
@@ -65,7 +65,7 @@ impl Host {
 }
 
 /// What a driver needs of a node, whatever its service is.
-pub(super) trait Machine {
+pub(super) trait AnyNode {
     fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn>;
     fn handle_input(&mut self, now: Time, input: Input<'_>);
     fn end_turn(&mut self, now: Time) -> Result<(), Failure>;
@@ -75,7 +75,7 @@ pub(super) trait Machine {
     fn wants_read(&mut self, peer: Peer) -> bool;
 }
 
-impl<S: Service> Machine for Node<S> {
+impl<S: Service> AnyNode for Node<S> {
     fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
         Node::accept(self, now, address)
     }

@@ -1,4 +1,4 @@
-//! Recognises what begins a connection of another protocol, so that nothing of it is taken for requests.
+//! Protocol detection: recognises what begins a connection of another protocol, so that nothing of it is taken for requests.
 //!
 //! Each line of such a connection would be refused as it stands, but for those that somebody else has put into it: the
 //! body of an HTTP request is written by whichever web page a browser shows. And whoever sends a TLS hello waits for
@@ -40,7 +40,7 @@ const TLS: &str = "TLS";
 
 /// The protocol that a connection speaks instead of ours, if its first bytes show that. They are to begin with the
 /// first line that is not empty; as long as it is not whole, more of it may show what so much does not.
-pub(crate) fn recognise(first: &[u8]) -> Option<&'static str> {
+pub(crate) fn other_protocol(first: &[u8]) -> Option<&'static str> {
     if first.trim_ascii_start().first() == Some(&b'{') {
         return None;
     }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn each_protocol_is_recognised_by_how_it_begins() {
         for (bytes, protocol) in OTHERS {
-            assert_eq!(recognise(bytes), Some(protocol), "{}", bytes.escape_ascii());
+            assert_eq!(other_protocol(bytes), Some(protocol), "{}", bytes.escape_ascii());
         }
     }
 
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_recognised_stays_so_while_more_of_it_arrives() {
         for (bytes, protocol) in OTHERS {
-            let prefixes: Vec<_> = (0..=bytes.len()).map(|length| recognise(&bytes[..length])).collect();
+            let prefixes: Vec<_> = (0..=bytes.len()).map(|length| other_protocol(&bytes[..length])).collect();
             let undecided = prefixes.iter().take_while(|verdict| verdict.is_none()).count();
             let decided = &prefixes[undecided..];
             assert!(decided.iter().all(|verdict| *verdict == Some(protocol)), "{}", bytes.escape_ascii());
@@ -199,7 +199,7 @@ mod tests {
             b"\x10\x10\0\x04NOTHING",
         ];
         for bytes in ours {
-            assert_eq!(recognise(bytes), None, "{}", bytes.escape_ascii());
+            assert_eq!(other_protocol(bytes), None, "{}", bytes.escape_ascii());
         }
     }
 }
