@@ -1,8 +1,8 @@
 //! [`Channel`]: one byte stream, whoever is at its other end: what has arrived and was not looked at, what is to leave,
 //! and the next deadline.
 //!
-//! Every byte of every connection passes through a channel, in both directions, and nowhere else. So encryption, once there
-//! is some, has its place here: between what a driver reads and [`Channel::lines`], and between the outbox and
+//! Every byte of every connection passes through a channel, in both directions, and nowhere else. So encryption, once
+//! there is some, has its place here: between what a driver reads and [`Channel::lines`], and between the outbox and
 //! [`Channel::unsent`]. A channel knows neither requests nor the life of its connection.
 
 use crate::lines::LineBuffer;

@@ -318,8 +318,8 @@ impl Connection {
             && self.channel.unsent().len() < limits.outbox_bytes_max
     }
 
-    /// Whether bytes may be read from the socket: backpressure. An open connection reads ahead only until it holds bytes
-    /// that it may not deliver yet.
+    /// Whether bytes may be read from the socket: backpressure. An open connection reads ahead only until it holds
+    /// bytes that it may not deliver yet.
     fn wants_read(&self, limits: &Limits) -> bool {
         match self.state {
             State::Open => {

@@ -1,4 +1,5 @@
-//! Protocol detection: recognises what begins a connection of another protocol, so that nothing of it is taken for requests.
+//! Protocol detection: recognises what begins a connection of another protocol, so that nothing of it is taken for
+//! requests.
 //!
 //! Each line of such a connection would be refused as it stands, but for those that somebody else has put into it: the
 //! body of an HTTP request is written by whichever web page a browser shows. And whoever sends a TLS hello waits for

@@ -8,8 +8,8 @@ use std::time::Duration;
 ///
 /// # Memory
 ///
-/// A buffer takes up to twice what is in it, because it grows by doubling, and an outbox may hold as much again that was
-/// sent already.
+/// A buffer takes up to twice what is in it, because it grows by doubling, and an outbox may hold as much again that
+/// was sent already.
 ///
 /// | what | at rest | at worst | with the defaults |
 /// | --- | --- | --- | --- |
@@ -18,27 +18,27 @@ use std::time::Duration;
 /// | an HTTP connection | some 200 bytes | 2 `admin_request_bytes_max`, and twice the text of all metrics | 16 KiB, and some 60 KB |
 /// | a reactor | `read_bytes_max` + 12 bytes × `events_max` | the same, and some 100 bytes a connection in its queues | 76 KiB |
 ///
-/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one: 20 GiB
-/// with the defaults, if 16 384 clients each read nothing of long replies and each send the longest line but for its end.
-/// `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered first. What the kernel buffers for each socket comes on top.
+/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one: 20
+/// GiB with the defaults, if 16 384 clients each read nothing of long replies and each send the longest line but for
+/// its end. `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered
+/// first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The connection limit: open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default: more than are expected, and few
-    /// enough for the memory of a small machine while most are idle.
+    /// The connection limit: open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default:
+    /// more than are expected, and few enough for the memory of a small machine while most are idle.
     pub connections_max: usize,
-    /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped without
-    /// a word. 64 by default: each is told within a round trip, so they do for some thousands a second.
+    /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped
+    /// without a word. 64 by default: each is told within a round trip, so they do for some thousands a second.
     pub refusals_max: usize,
-    /// Bytes of a request line, without its end, at least 1. 64 KiB by default: some pages of
-    /// text. A client can make a node hold as many, and `read_bytes_max` more.
+    /// Bytes of a request line, without its end, at least 1. 64 KiB by default: some pages of text. A client can make a
+    /// node hold as many, and `read_bytes_max` more.
     pub line_bytes_max: usize,
-    /// Lines of a client that were delivered and not answered, at least 1. With 1, the default, the requests of a client
-    /// are carried out strictly one after another.
+    /// Lines of a client that were delivered and not answered, at least 1. With 1, the default, the requests of a
+    /// client are carried out strictly one after another.
     pub in_flight_max: usize,
-    /// Backpressure: bytes that wait for a client, at least 1; one that leaves more unread has no further line delivered,
-    /// and is not read. What is in
-    /// flight by then is still answered, so there may be `in_flight_max` replies more. 256 KiB by default: a page of
-    /// results and a few more replies.
+    /// Backpressure: bytes that wait for a client, at least 1; one that leaves more unread has no further line
+    /// delivered, and is not read. What is in flight by then is still answered, so there may be `in_flight_max`
+    /// replies more. 256 KiB by default: a page of results and a few more replies.
     pub outbox_bytes_max: usize,
     /// Bytes of memory that each of the two buffers of a client keeps once it is empty: little where there are many
     /// idle clients, much where a few are always busy. 1 KiB by default, which holds most requests and replies.
@@ -46,41 +46,41 @@ pub struct Limits {
     /// Lines of one client that are delivered in one turn, at least 1. 64 by default: enough to make a turn worth its
     /// system calls, and few enough that others do not wait for it.
     pub lines_per_turn_max: usize,
-    /// Clients whose lines are delivered in one turn, at least 1; the others come first in the next one. 1024 by default:
-    /// as many as may be read in a turn.
+    /// Clients whose lines are delivered in one turn, at least 1; the others come first in the next one. 1024 by
+    /// default: as many as may be read in a turn.
     pub clients_per_turn_max: usize,
 
     /// Calls that a link has in flight or waiting, at least 1. 16 384 by default: one of each client. Each costs some
     /// 50 bytes and its line.
     pub calls_max: usize,
-    /// Bytes of calls that a link has not sent, at least 1; a call is taken as long as they are fewer. 16 MiB by default: 1 KiB
-    /// of each call.
+    /// Bytes of calls that a link has not sent, at least 1; a call is taken as long as they are fewer. 16 MiB by
+    /// default: 1 KiB of each call.
     pub link_bytes_max: usize,
-    /// Bytes of a reply line of a backend, without its end, at least 1. 8 MiB by default: far more than anybody reads at once.
-    /// Only a line that arrives in parts is held.
+    /// Bytes of a reply line of a backend, without its end, at least 1. 8 MiB by default: far more than anybody reads
+    /// at once. Only a line that arrives in parts is held.
     pub reply_bytes_max: usize,
     /// Bytes of memory that each of the two buffers of a link keeps once it is empty. 256 KiB by default: there are few
     /// links, and they are busy.
     pub link_retained_bytes_max: usize,
 
-    /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets, and even a lost one
-    /// is sent again within seconds.
+    /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets,
+    /// and even a lost one is sent again within seconds.
     pub line_timeout: Duration,
     /// How long a client may read nothing while replies wait for it. 60 s by default.
     pub stall_timeout: Duration,
-    /// How long a client may leave its side open after we have shut ours. 2 s by default: it has its last reply, or the network is
-    /// gone.
+    /// How long a client may leave its side open after we have shut ours. 2 s by default: it has its last reply, or
+    /// the network is gone.
     pub linger_timeout: Duration,
-    /// How long a call waits for a link that is down; its deadline may be later, for a backend that is slow. 2 s by default:
-    /// about what a restart takes.
+    /// How long a call waits for a link that is down; its deadline may be later, for a backend that is slow. 2 s by
+    /// default: about what a restart takes.
     pub waiting_timeout: Duration,
     /// How long connecting to a backend may take, and once more until its greeting is answered. 1 s by
     /// default: within a data centre, and with one lost packet.
     pub connect_timeout: Duration,
     /// How long a backend may answer nothing while a call is overdue. 5 s by default.
     pub silence_timeout: Duration,
-    /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service that
-    /// was replaced is back at once.
+    /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service
+    /// that was replaced is back at once.
     pub backoff_min: Duration,
     /// The longest pause before a link connects again. 200 ms by default: nobody notices it after an outage, and five
     /// attempts a second are no load.
@@ -90,22 +90,22 @@ pub struct Limits {
 
     /// How long a drain goes on taking lines of connections that are in use. 1 s by default.
     pub drain_grace: Duration,
-    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use. By default, no
-    /// time at all.
+    /// How long a connection must have nothing in flight until a drain takes it for one that is not in use. By
+    /// default, no time at all.
     pub drain_quiet: Duration,
-    /// How long a drain may take until the reactor ends all the same. 5 s by default: longer than a call, and shorter than
-    /// whoever asked for it waits before he kills the process.
+    /// How long a drain may take until the reactor ends all the same. 5 s by default: longer than a call, and shorter
+    /// than whoever asked for it waits before he kills the process.
     pub drain_timeout: Duration,
 
-    /// Open HTTP connections to the process's metrics and health. A further one is dropped. 16 by default: a few who watch,
-    /// each over a connection a question.
+    /// Open HTTP connections to the process's metrics and health. A further one is dropped. 16 by default: a few who
+    /// watch, each over a connection a question.
     pub admin_connections_max: usize,
     /// Bytes of an HTTP request's head, at least 1. 8 KiB by default, as is usual.
     pub admin_request_bytes_max: usize,
     /// How long an HTTP connection may take, from its beginning to its end. 5 s by default.
     pub admin_timeout: Duration,
-    /// How long a turn may last until the process counts as one that hangs. 10 s by default: no work of a turn takes a tenth
-    /// of that.
+    /// How long a turn may last until the process counts as one that hangs. 10 s by default: no work of a turn takes
+    /// a tenth of that.
     pub hang_timeout: Duration,
 
     /// Events that a reactor takes from its poll in one turn, at least 1. 1024 by default; 12 bytes each.

@@ -33,38 +33,39 @@ use crate::time::Time;
 ///
 /// # A turn
 ///
-/// A turn is: what has happened, with `handle_timeout` at least if the time of `poll_timeout` has come; `end_turn`, once;
-/// `poll_output`, until there is nothing more. What the driver learns while it carries outputs out (a write's
-/// [`Input::Sent`], a connection that breaks) it says at once, before it polls for the next output. The first turn comes as
-/// soon as there is a node, for it may begin with connecting to its backends. Each further one comes when something
-/// happened, and at the time of `poll_timeout` at the latest; after each turn, that time is asked for anew.
+/// A turn is: what has happened, with `handle_timeout` at least if the time of `poll_timeout` has come; `end_turn`,
+/// once; `poll_output`, until there is nothing more. What the driver learns while it carries outputs out (a write's
+/// [`Input::Sent`], a connection that breaks) it says at once, before it polls for the next output. The first turn
+/// comes as soon as there is a node, for it may begin with connecting to its backends. Each further one comes when
+/// something happened, and at the time of `poll_timeout` at the latest; after each turn, that time is asked for anew.
 ///
 /// # Time
 ///
-/// All methods of a turn are given the time at which the turn began, and no turn an earlier one than the turn before. A
-/// service that wants to know how far it has come by now reads the driver's clock through [`Out::read_clock`]; the node then
-/// goes on from there, and takes an earlier time that it is given for the one that it knows.
+/// All methods of a turn are given the time at which the turn began, and no turn an earlier one than the turn before.
+/// A service that wants to know how far it has come by now reads the driver's clock through [`Out::read_clock`]; the
+/// node then goes on from there, and takes an earlier time that it is given for the one that it knows.
 ///
 /// # Obligations
 ///
 /// What each [`Output`] obliges the driver to stands with it, and when each [`Input`] is legal. Nothing that a peer
-/// sends makes a node panic; a driver that breaks these rules may: one that answers a write with more bytes than there were,
-/// or reports a connection to a backend that was not asked for.
+/// sends makes a node panic; a driver that breaks these rules may: one that answers a write with more bytes than
+/// there were, or reports a connection to a backend that was not asked for.
 ///
 /// # The end of a connection
 ///
-/// A connection ends with [`Output::Close`] and not before, also one that the driver reports as failed; so the driver keeps
-/// what it knows of a peer until then. Afterwards, nothing that is said of a client or an administrator has any effect.
-/// Of a link nothing may be said until it asks to connect again, for it would be taken for its next connection.
+/// A connection ends with [`Output::Close`] and not before, also one that the driver reports as failed; so the driver
+/// keeps what it knows of a peer until then. Afterwards, nothing that is said of a client or an administrator has any
+/// effect. Of a link nothing may be said until it asks to connect again, for it would be taken for its next
+/// connection.
 ///
 /// # The end of a node
 ///
-/// After [`Input::Drain`], clients that have nothing in flight are closed, soon or after a short grace. When `is_drained`
-/// says so after a turn, the driver may drop the node. It may at any time; that is a crash.
+/// After [`Input::Drain`], clients that have nothing in flight are closed, soon or after a short grace. When
+/// `is_drained` says so after a turn, the driver may drop the node. It may at any time; that is a crash.
 ///
-/// If the service cannot go on ([`Out::fail`]), the next `end_turn` returns the reason, and there are no more turns. Already
-/// before that there is no output, no byte in an outbox and no peer to be read, so that nothing leaves, whatever the
-/// driver had polled.
+/// If the service cannot go on ([`Out::fail`]), the next `end_turn` returns the reason, and there are no more turns.
+/// Already before that there is no output, no byte in an outbox and no peer to be read, so that nothing leaves,
+/// whatever the driver had polled.
 pub struct Node<S> {
     service: S,
     connections: Connections,
@@ -104,8 +105,8 @@ impl<S: Service> Node<S> {
         self.service
     }
 
-    /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so. It may be
-    /// read at once.
+    /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so. It
+    /// may be read at once.
     pub fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
         if self.has_failed() {
             return None;
@@ -195,8 +196,8 @@ impl<S: Service> Node<S> {
         if self.has_failed() { None } else { self.connections.outputs.pop_front() }
     }
 
-    /// When the next turn is to come at the latest, with [`Node::handle_timeout`]. [`Time::default`], long past, if work
-    /// is left for it. `None`: not before something happens.
+    /// When the next turn is to come at the latest, with [`Node::handle_timeout`]. [`Time::default`], long past, if
+    /// work is left for it. `None`: not before something happens.
     pub fn poll_timeout(&self) -> Option<Time> {
         let Connections { ready, refused_calls, timers, wake_at, .. } = &self.connections;
         if ready.is_empty() && refused_calls.is_empty() && !self.has_failed() {
@@ -377,7 +378,8 @@ impl<S: Service> Node<S> {
         }
     }
 
-    /// Tells the service of clients that were turned away and of those that are gone, also of those to which that leads.
+    /// Tells the service of clients that were turned away and of those that are gone, also of those to which that
+    /// leads.
     fn report(&mut self) {
         while let Some(event) = self.connections.next_event() {
             self.tell(event);

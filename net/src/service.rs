@@ -1,4 +1,5 @@
-//! [`Service`]: a state machine that answers lines, and [`Out`], through which it acts. What it is told, `event.rs` says.
+//! [`Service`]: a state machine that answers lines, and [`Out`], through which it acts. What it is told, `event.rs`
+//! says.
 
 use core::net::SocketAddr;
 use std::borrow::Cow;

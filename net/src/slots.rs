@@ -1,5 +1,5 @@
-//! [`Slots`]: a table whose entries are found by their [`Conn`]. Slots are reused; a `Conn` that had a slot before finds
-//! nothing there. This is the only place that looks at generations.
+//! [`Slots`]: a table whose entries are found by their [`Conn`]. Slots are reused; a `Conn` that had a slot before
+//! finds nothing there. This is the only place that looks at generations.
 
 use slab::Slab;
 
