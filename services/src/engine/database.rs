@@ -239,6 +239,27 @@ impl<D: Domain> Database<D> {
         self.keep(conn, queue);
     }
 
+    /// What is true between any two events. Groups are numbered without gaps, and one that is under way has its rows
+    /// counted; a connection that waits for nothing has no queue, and each piece of work elsewhere has its request.
+    fn invariants(&self) {
+        assert_eq!(
+            self.filling - 1 - self.durable,
+            self.submitted.len() as u64,
+            "each group is under way once"
+        );
+        debug_assert!(self.queues.values().all(|queue| !queue.is_empty()), "a queue holds something");
+        debug_assert!(
+            self.queues.iter().all(|(conn, queue)| {
+                queue.iter().all(|pending| match pending {
+                    Pending::Offloaded { job, .. } => self.jobs.get(job) == Some(conn),
+                    Pending::Reply { group, .. } => *group <= self.filling,
+                    Pending::Request { .. } => true,
+                })
+            }),
+            "what is waited for is under way"
+        );
+    }
+
     fn keep(&mut self, conn: Conn, queue: Queue) {
         if !queue.is_empty() {
             self.queues.insert(conn, queue);
@@ -270,6 +291,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Drain => self.domain.drain(now),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
+        self.invariants();
     }
 
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
@@ -283,6 +305,7 @@ impl<D: Domain> Service for Database<D> {
             self.store.submit(Group { number: self.filling, rows });
             self.filling += 1;
         }
+        self.invariants();
     }
 
     fn clock_floor(&self) -> Time {

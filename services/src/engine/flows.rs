@@ -219,6 +219,15 @@ impl<F: Flow> Frontend<F> {
         out.send(conn, &self.line);
     }
 
+    /// What is true between any two events: each flow waits for one call.
+    fn invariants(&self) {
+        assert_eq!(self.calls.iter().sum::<usize>(), self.parked.len(), "each flow waits for one call");
+        debug_assert!(
+            self.parked.iter().all(|(_, parked)| parked.number <= self.last_number),
+            "numbers count up"
+        );
+    }
+
     fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
         let calls = &mut self.calls[lane as usize];
         *calls = count(*calls);
@@ -239,6 +248,7 @@ impl<F: Flow> Service for Frontend<F> {
             Event::Down(backend, reason) => self.databases.lane_is_down(now, lane_of(backend), reason),
             Event::Wake | Event::Timer | Event::Drain => {}
         }
+        self.invariants();
     }
 
     fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
