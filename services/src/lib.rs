@@ -21,17 +21,23 @@ use net::{Limits, Service, Workers};
 
 use self::customer::{Customer, Passwords};
 use self::engine::database::Database;
+use self::engine::domain::Domain;
+use self::engine::flow::Flow;
 use self::engine::flows::Frontend;
+use self::engine::intake::Entry;
 use self::frontend::buyer::Buyer;
 use self::frontend::seller::Seller;
+use self::product::Product;
 use self::store::sqlite::check::{check, check_load};
 use self::store::sqlite::copy::Kind;
 use self::store::sqlite::customer::CustomerSchema;
 use self::store::sqlite::product::ProductSchema;
 use self::store::sqlite::{Schema, Store, beside, file_in};
 
+pub use self::api::Effect;
 pub use self::customer::HashCost;
-pub use self::engine::flows::{Deadlines, backends};
+pub use self::engine::flows::Deadlines;
+pub use self::engine::lane::backends;
 pub use self::store::sqlite::backup::BackedUp;
 pub use self::store::sqlite::copy::Copied;
 pub use self::store::sqlite::file::create_directory;
@@ -83,6 +89,20 @@ pub fn db_product<W: Workers>(
     let store = Store::<ProductSchema>::open(directory, durability)?;
     let product = store::sqlite::product::load(&store.reader())?;
     Ok(Database::new(product, Box::new(store.start(workers)?)))
+}
+
+/// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
+pub fn effect(service: &str, api: &str) -> Option<Effect> {
+    fn of<H>(entries: &[Entry<H>], api: &str) -> Option<Effect> {
+        entries.iter().find(|entry| entry.name == api).map(|entry| entry.effect)
+    }
+    match service {
+        Buyer::SERVICE => of(Buyer::APIS, api),
+        Seller::SERVICE => of(Seller::APIS, api),
+        Customer::SERVICE => of(Customer::APIS, api),
+        Product::SERVICE => of(Product::APIS, api),
+        _ => None,
+    }
 }
 
 /// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has

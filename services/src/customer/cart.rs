@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::api::envelope::{Code, Error};
+use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
 use crate::api::values::{ItemId, QUANTITY_MAX};
 
@@ -51,6 +51,11 @@ impl Cart {
             self.0.insert(id, units);
         }
         Ok(units)
+    }
+
+    /// Units by item.
+    pub(crate) fn lines(&self) -> &BTreeMap<ItemId, u32> {
+        &self.0
     }
 
     pub(crate) fn clear(&mut self) {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use net::Time;
 
-use super::accounts::{Accounts, Buyer, Purchase, Seller};
+use super::accounts::{Accounts, Buyer, Seller};
 use super::sessions::{Session, Sessions};
+use crate::api::purchases::Purchase;
 use crate::api::values::{Ballot, ItemId};
 
 /// A row of `db_customer`.

@@ -41,7 +41,7 @@ use self::maintenance::{Maintainer, StoreWorker};
 pub(crate) use self::reader::Reader;
 pub(crate) use self::schema::{LINEAGE, Schema};
 use self::seal::Seal;
-use crate::engine::database::Group;
+use crate::engine::domain::Group;
 
 /// When a commit is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

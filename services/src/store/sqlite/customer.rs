@@ -7,8 +7,9 @@ use net::Time;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row, params};
 
+use crate::api::purchases::Purchase;
 use crate::api::values::{Ballot, Feedback, Revision, Role};
-use crate::customer::accounts::{Accounts, Buyer, Identity, Purchase, Seller};
+use crate::customer::accounts::{Accounts, Buyer, Identity, Seller};
 use crate::customer::cart::Cart;
 use crate::customer::rows::{CustomerRow, Loaded};
 use crate::customer::sessions::{Session, Sessions};

@@ -18,7 +18,7 @@ use rusqlite::wal::CheckpointMode;
 
 use super::connection::{Files, Log, SharedFile};
 use super::{Committed, Durability};
-use crate::engine::database::Group;
+use crate::engine::domain::Group;
 
 /// The pages that are in the log only, at which a checkpoint is made.
 pub(super) const CHECKPOINT_PAGES: u32 = 1000;

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, params};
 
+use crate::api::encoded::{Description, Listing};
 use crate::api::values::{Ballot, Feedback, Revision};
 use crate::product::Product;
-use crate::product::item::{Description, Listing};
 use crate::product::rows::ProductRow;
 use crate::store::sqlite::{LINEAGE, Reader, Schema, StoreError};
 
