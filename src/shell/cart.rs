@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use super::arguments::raw;
 use super::money;
 use super::reply::{cell, cell_at, fields, find};
+use super::rows::{Target, render_rows};
 use super::table::Column;
-use super::view::{Target, render_rows};
+
 use crate::client::{CallError, Client, Data};
 use crate::text;
 
