@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use super::arguments::{self, Arguments, raw};
+use super::arguments::{self, Arguments};
 use super::call::Caller;
 use super::cart;
 use super::command::{Command, Kind, Repeat, Role, SessionUse};
@@ -16,7 +16,7 @@ use super::reply::string_at;
 use super::rows::Target;
 use super::session::{NewSessionFile, Session, SessionFile};
 use super::view::{self, View};
-use crate::client::{CallError, Data};
+use crate::client::{CallError, Data, raw};
 use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, columns, report, report_output_error, write_out};
 use crate::text::{self, escape};
 

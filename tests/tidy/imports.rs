@@ -150,7 +150,7 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, paths: &mut Vec<(Vec<String
 
 /// A path of a module, from its crate on; empty if it leads out of the workspace or is a name in the module itself.
 fn absolute(source: &Source, path: &[String], modules: &BTreeSet<String>) -> Vec<String> {
-    let krate = vec![source.krate.to_owned()];
+    let krate = [source.krate.to_owned()];
     let mut module = source.module.clone();
     match path.first().map(String::as_str) {
         Some("crate") => [&krate[..], &path[1..]].concat(),
