@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use connection::Connection;
 
@@ -27,6 +27,11 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// The fields of a request's `data`, each as the JSON text that is sent.
 pub(crate) type Data = BTreeMap<&'static str, Box<RawValue>>;
+
+/// The JSON text of a string.
+pub(crate) fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Box<RawValue> {
+    to_raw_value(value).expect("strings and flags can be written as JSON")
+}
 
 /// A connection to one service, made on demand.
 pub(crate) struct Client {

@@ -3,9 +3,9 @@
 
 use crate::cluster::Cluster;
 use crate::load::{CANNOT_CONNECT, CONNECTION_LOST};
+use crate::matches::count_matches;
 use crate::probe::Probe;
 use crate::record::Record;
-use crate::runner::count_matches;
 
 /// A message, and what went wrong with calls so far.
 pub(crate) fn with_problems(message: &str, record: &Record) -> String {

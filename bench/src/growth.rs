@@ -19,13 +19,14 @@ use crate::diagnosis::with_problems;
 use crate::fixture::{CatalogueFill, IdleConnections};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::matches::count_matches;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
 use crate::process::Usage;
 use crate::record::{Record, new_times};
 use crate::results::{Percentiles, percentiles};
-use crate::runner::{Runner, Target, count_matches};
+use crate::runner::{Runner, Target};
 
 /// Buyers who search, one call each at a time.
 const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };

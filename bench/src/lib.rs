@@ -16,6 +16,7 @@ mod growth;
 mod host;
 mod interrupt;
 mod load;
+mod matches;
 mod mix;
 mod outcome;
 mod pace;

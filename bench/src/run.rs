@@ -7,11 +7,12 @@ use crate::descriptors;
 use crate::diagnosis::{others_sell, unreachable, with_problems};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::matches::count_matches;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
 use crate::record::Record;
 use crate::results::{Measured, Options, Results, SeriesBuilder};
-use crate::runner::{Runner, Target, count_matches, reply_bytes};
+use crate::runner::{Runner, Target, reply_bytes};
 
 /// Measures what the plan asks for. Once it is interrupted, it ends soon. What was complete by then, or before a failure,
 /// is in the results all the same.

@@ -1,7 +1,6 @@
 //! [`Runner`]: a single run of a scenario against a cluster, from setting the clients up to what was recorded.
 
 use std::error::Error;
-use std::io;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,15 +17,12 @@ use crate::load::{Load, Observer, Stage, Verdict, Workload};
 use crate::outcome::Failure;
 use crate::pace::Pacer;
 use crate::plan::{Plan, Scenario};
-use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::results::ServiceRun;
 
 /// The length of a relay's reply to an API that was not called in the run before.
 const REPLY_BYTES: usize = 100;
-/// The search of the default mix, but for its page, which counts the matches before a run.
-const SEARCH_DATA: &str = r#"{"category":1,"keywords":["book"],"limit":1}"#;
 
 /// How long a run that is broken off may take to leave a marketplace as it was found.
 const CLEANUP_MAX: Duration = Duration::from_secs(5);
@@ -197,16 +193,6 @@ fn left_for_sale(cluster: &Cluster, record: &Record) -> String {
         "warning: {} of the run's items may still be for sale at {}: searches of further benchmarks find those in category 1",
         record.left_for_sale, cluster.seller
     )
-}
-
-/// Items that the default search finds now.
-pub(crate) fn count_matches(cluster: &Cluster) -> Result<u64, Failure> {
-    let cannot_connect = |error: io::Error| Failure::CannotConnect(format!("{}: {error}", cluster.buyer));
-    let mut probe = Probe::connect(&cluster.buyer).map_err(cannot_connect)?;
-    let matches = probe.number(Api::SearchItemsForSale.name(), SEARCH_DATA, "total");
-    let seller = |error: io::Error| Failure::CannotConnect(format!("{}: {error}", cluster.seller));
-    Probe::connect(&cluster.seller).map_err(seller)?;
-    matches.map_err(|error| Failure::Failed(format!("{}: {error}", cluster.buyer)))
 }
 
 /// The lengths of the replies, without the ends of their lines.

@@ -1,10 +1,10 @@
 //! Turns the words of a command line into the `data` of a request.
 
 use getopts::Options;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::command::{Command, Kind, Parameter};
-use crate::client::Data;
+use crate::client::{Data, raw};
 
 /// What a command's words ask for.
 pub(crate) enum Arguments {
@@ -63,11 +63,6 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
 pub(crate) fn help(command: &Command, prefix: &str) -> String {
     let brief = format!("Usage: {prefix}{}\n\n{}: {}.", command.usage_line(), command.name, command.summary);
     options(command).usage(&brief)
-}
-
-/// The JSON text of a string.
-pub(crate) fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Box<RawValue> {
-    to_raw_value(value).expect("strings and flags can be written as JSON")
 }
 
 fn options(command: &Command) -> Options {

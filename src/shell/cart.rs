@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::arguments::raw;
 use super::money;
 use super::reply::{cell, cell_at, fields, find};
+use super::rows::{Target, render_rows};
 use super::table::Column;
-use super::view::{Target, render_rows};
-use crate::client::{CallError, Client, Data};
+
+use crate::client::{CallError, Client, Data, raw};
 use crate::text;
 
 /// The items of a cart by their IDs, as far as they are known.

@@ -179,7 +179,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::shell::arguments::raw;
+    use crate::client::raw;
     use crate::shell::{BUYER, SELLER};
 
     fn apis(role: &Role) -> BTreeSet<&'static str> {

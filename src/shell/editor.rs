@@ -25,8 +25,7 @@ use rustyline::{
 
 use super::command::Role;
 use super::history;
-use super::input::{ReadError, TYPED_BYTES_MAX};
-use super::interactive::EXIT_COMMANDS;
+use super::line::{EXIT_COMMANDS, ReadError, TYPED_BYTES_MAX};
 use super::terminal::{Interrupt, Terminal, drop_typed_ahead};
 
 /// Terminals that cannot move the cursor, by the name in `TERM`.

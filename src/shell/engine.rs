@@ -6,15 +6,17 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use super::arguments::{self, Arguments, raw};
+use super::arguments::{self, Arguments};
 use super::call::Caller;
 use super::cart;
 use super::command::{Command, Kind, Role, SessionUse};
-use super::input::{Input, ReadError};
+use super::input::Input;
+use super::line::ReadError;
 use super::reply::string_at;
+use super::rows::Target;
 use super::session::{NewSessionFile, Session, SessionFile};
-use super::view::{self, Target, View};
-use crate::client::{CallError, Data};
+use super::view::{self, View};
+use crate::client::{CallError, Data, raw};
 use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, columns, report, report_output_error, write_out};
 use crate::text::{self, escape};
 

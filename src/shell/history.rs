@@ -11,7 +11,7 @@ use rustyline::{Editor, Helper};
 
 use super::arguments;
 use super::command::Role;
-use super::interactive::{EXIT_COMMANDS, split};
+use super::line::{EXIT_COMMANDS, split};
 
 /// Whether the history may keep `line`.
 pub(crate) fn is_kept(role: &Role, line: &str) -> bool {

@@ -5,13 +5,8 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::editor::Editor;
+use super::line::{LINE_BYTES_MAX, ReadError, TYPED_BYTES_MAX};
 use super::terminal::{Interrupt, Terminal};
-
-/// The longest line that is read, in bytes without its end.
-pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
-
-/// The longest line that can be typed, in bytes. A terminal without an editor knows no longer one either.
-pub(crate) const TYPED_BYTES_MAX: usize = 4096;
 
 /// A source of lines.
 pub(crate) enum Input {
@@ -21,18 +16,6 @@ pub(crate) enum Input {
     Plain(Plain),
     /// A terminal whose lines the shell edits.
     Editor(Box<Editor>),
-}
-
-/// Why there is no line.
-pub(crate) enum ReadError {
-    /// The input is at its end.
-    End,
-    /// Ctrl-C.
-    Interrupted,
-    /// What was read is no line; the next one can be read.
-    Refused(String),
-    /// The input failed.
-    Failed(String),
 }
 
 /// Standard input that is no terminal.
@@ -94,16 +77,6 @@ impl Input {
             Input::Plain(plain) if plain.interrupt == Interrupt::Ends => None,
             Input::Plain(plain) => plain.terminal.as_ref(),
             Input::Editor(editor) => Some(editor.terminal()),
-        }
-    }
-}
-
-impl ReadError {
-    /// The error of a failed read.
-    pub(crate) fn of_io(error: &io::Error) -> ReadError {
-        match error.kind() {
-            io::ErrorKind::Interrupted => ReadError::Interrupted,
-            _ => ReadError::Failed(error.to_string()),
         }
     }
 }

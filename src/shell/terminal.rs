@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Handle;
 use signal_hook::low_level::emulate_default_handler;
 
+use super::line::LINE_BYTES_MAX;
 use crate::process::signals::CaughtSignals;
 
 /// What Ctrl-C, or the signal SIGINT, does.
@@ -179,7 +180,7 @@ fn show(out: impl AsFd, text: &str) {
 fn read_until_newline(interrupted: &UnixStream, line: &mut Vec<u8>) -> io::Result<()> {
     let stdin = io::stdin();
     let mut chunk = [0; 4096];
-    while !line.contains(&b'\n') && line.len() <= super::input::LINE_BYTES_MAX {
+    while !line.contains(&b'\n') && line.len() <= LINE_BYTES_MAX {
         let mut ready = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(interrupted, PollFlags::IN)];
         match poll(&mut ready, None) {
             Err(rustix::io::Errno::INTR) => continue,

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::cart;
 use super::money;
 use super::reply::{cell_at, elements, find};
+use super::rows::{Target, plain, render_rows};
 use super::table::{self, Column};
 use crate::text;
 
@@ -75,15 +76,6 @@ const BOUGHT_COLUMNS: &[Column] = &[
     Column::price("Price", "price"),
 ];
 
-/// Where the text is going to be read.
-#[derive(Clone, Copy)]
-pub(crate) enum Target {
-    /// A terminal of so many columns.
-    Terminal { width: u16 },
-    /// A pipe or a file.
-    Plain,
-}
-
 /// Renders `data`, the reply of a command with this `view`.
 pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
     match view {
@@ -110,15 +102,6 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
             render_purchases(elements(data, "purchases"), target)
                 + &terminal_only("Purchases so far: {purchases_count}.", data, target)
         }
-    }
-}
-
-/// Renders rows of cells: for people with titles, or with a word where there is none.
-pub(crate) fn render_rows(columns: &[Column], rows: Vec<Vec<String>>, target: Target) -> String {
-    match target {
-        Target::Plain => plain(rows),
-        Target::Terminal { .. } if rows.is_empty() => "Nothing to show.\n".to_owned(),
-        Target::Terminal { width } => table::list(columns, rows, width),
     }
 }
 
@@ -154,10 +137,6 @@ fn render_purchases(purchases: Vec<&RawValue>, target: Target) -> String {
     let columns = [PURCHASE_COLUMNS, BOUGHT_COLUMNS].concat();
     let rows = purchases.into_iter().flat_map(purchase_rows).collect();
     render_rows(&columns, rows, target)
-}
-
-fn plain(rows: Vec<Vec<String>>) -> String {
-    rows.into_iter().map(|row| row.join("\t") + "\n").collect()
 }
 
 fn row(object: &RawValue, columns: &[Column]) -> Vec<String> {

@@ -10,5 +10,4 @@ mod harness;
 mod limits;
 mod links;
 mod noise;
-mod purity;
 mod time;

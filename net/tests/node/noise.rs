@@ -71,17 +71,8 @@ fn bytes_without_sense_are_lines_or_rejections_and_nothing_worse() {
 
 #[test]
 fn a_backend_without_sense_costs_connections_and_no_call_its_outcome() {
-    let limits = Limits {
-        calls_max: 5,
-        link_bytes_max: 64,
-        reply_bytes_max: 12,
-        waiting_timeout: SECOND / 2,
-        connect_timeout: SECOND,
-        silence_timeout: 2 * SECOND,
-        ..Limits::default()
-    };
     let mut random = fastrand::Rng::with_seed(3);
-    let mut world = World::careful(limits);
+    let mut world = World::careful(narrow());
     let (mut calls, mut pending, mut served) = (0, BTreeSet::new(), 0);
     // The driver has answered the first wish to connect.
     let mut wanted = false;
@@ -144,4 +135,17 @@ fn a_backend_without_sense_costs_connections_and_no_call_its_outcome() {
     assert!(pending.len() <= 5, "{pending:?}: each has come to an end, but for the last");
     let lost = calls - served - pending.len();
     assert!(served > 100 && lost > 100 && ups > 100, "{served} served, {lost} lost, {ups} times up");
+}
+
+/// Limits that calls run into.
+fn narrow() -> Limits {
+    Limits {
+        calls_max: 5,
+        link_bytes_max: 64,
+        reply_bytes_max: 12,
+        waiting_timeout: SECOND / 2,
+        connect_timeout: SECOND,
+        silence_timeout: 2 * SECOND,
+        ..Limits::default()
+    }
 }

@@ -12,8 +12,13 @@ use rusqlite::{Connection, OpenFlags};
 use super::commits::{CommitsFile, SUFFIX};
 use super::error::{failure, io_failure};
 use super::file::{DatabaseFile, Place};
-use super::maintenance::{LOG_PAGE_BYTES, LOG_PAGES_MAX};
 use super::{Durability, StoreError};
+
+/// The pages of the log, 16 MiB, at which a commit makes the checkpoint itself. The log is longer only while the
+/// last checkpoint beside commits ends, or while another program's reader needs it.
+pub(super) const LOG_PAGES_MAX: u32 = 4000;
+/// The bytes of a page in the log, with its header.
+pub(super) const LOG_PAGE_BYTES: u64 = 4096 + 24;
 
 /// How long a commit waits for another program that writes to the file, such as a database shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

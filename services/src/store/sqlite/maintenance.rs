@@ -16,18 +16,13 @@ use net::{Work, Worker};
 use rusqlite::ErrorCode;
 use rusqlite::wal::CheckpointMode;
 
-use super::connection::{Files, Log, SharedFile};
+use super::connection::{Files, LOG_PAGE_BYTES, LOG_PAGES_MAX, Log, SharedFile};
 use super::{Committed, Durability};
 use crate::engine::domain::Group;
 
 /// The pages that are in the log only, at which a checkpoint is made.
 pub(super) const CHECKPOINT_PAGES: u32 = 1000;
-/// The pages of the log, 16 MiB, at which a commit makes the checkpoint itself. The log is longer only while the
-/// last checkpoint beside commits ends, or while another program's reader needs it.
-pub(super) const LOG_PAGES_MAX: u32 = 4000;
 
-/// The bytes of a page in the log, with its header.
-pub(super) const LOG_PAGE_BYTES: u64 = 4096 + 24;
 /// The pages by which the log's file is made longer.
 pub(super) const EXTENSION_PAGES: u32 = 500;
 /// The file is made longer when the log has less room in it than this.

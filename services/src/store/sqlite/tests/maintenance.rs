@@ -9,9 +9,8 @@ use std::thread;
 use net::Worker;
 
 use super::*;
-use crate::store::sqlite::maintenance::{
-    CHECKPOINT_PAGES, EXTENSION_PAGES, LOG_PAGE_BYTES, LOG_PAGES_MAX, Maintenance,
-};
+use crate::store::sqlite::connection::{LOG_PAGE_BYTES, LOG_PAGES_MAX};
+use crate::store::sqlite::maintenance::{CHECKPOINT_PAGES, EXTENSION_PAGES, Maintenance};
 
 /// Commits that are reported as the test says.
 struct Commits(Rc<RefCell<VecDeque<Committed>>>);
