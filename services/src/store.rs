@@ -1,3 +1,4 @@
 //! Where the databases keep their rows.
 
-pub(crate) mod sqlite;
+pub mod sqlite;
+pub(crate) mod storage;

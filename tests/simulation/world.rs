@@ -10,7 +10,8 @@ use std::time::Duration;
 use net::sim::{Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Time};
 use serde_json::Value;
-use services::{CustomerOptions, Deadlines, Durability, HashCost};
+use services::sqlite::{self, Durability};
+use services::{CustomerOptions, Deadlines, HashCost};
 use tempfile::TempDir;
 
 use crate::client::{Client, User};
@@ -89,15 +90,17 @@ impl World {
                 let mut random = fastrand::Rng::with_seed(self.sim.seed());
                 let random = move || random.u128(..);
                 let directory = &self.directories[place as usize];
-                let service =
-                    services::db_customer(directory, Durability::Flush, options, random, &mut workers)
-                        .expect("db_customer opens its file");
+                let storage = sqlite::open_customer(directory, Durability::Flush, &mut workers)
+                    .expect("db_customer opens its file");
+                let service = services::db_customer(storage, options, random, &mut workers)
+                    .expect("db_customer loads what is stored");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }
             Place::DbProduct => {
                 let directory = &self.directories[place as usize];
-                let service = services::db_product(directory, Durability::Flush, &mut workers)
+                let storage = sqlite::open_product(directory, Durability::Flush, &mut workers)
                     .expect("db_product opens its file");
+                let service = services::db_product(storage).expect("db_product loads what is stored");
                 self.sim.start(host, Node::new(service, services::database_limits(), 0));
             }
             Place::ServerBuyer => {

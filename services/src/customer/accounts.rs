@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::cart::Cart;
 use crate::api::envelope::{Code, Error, quoted};
@@ -17,22 +17,24 @@ pub(crate) struct Identity {
     pub(crate) password_hash: Box<str>,
 }
 
+/// A seller's account.
 #[derive(Clone, Debug)]
-pub(crate) struct Seller {
+pub struct Seller {
     pub(crate) identity: Identity,
     pub(crate) feedback: Feedback,
     pub(crate) items_sold: u64,
 }
 
+/// A buyer's account.
 #[derive(Clone, Debug)]
-pub(crate) struct Buyer {
+pub struct Buyer {
     pub(crate) identity: Identity,
     pub(crate) saved_cart: Cart,
 }
 
 /// A purchase, as it is returned in a buyer's history.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Purchase {
+pub struct Purchase {
     pub(crate) purchase_id: i64,
     /// Milliseconds since the Unix epoch.
     pub(crate) at: i64,
@@ -40,12 +42,12 @@ pub(crate) struct Purchase {
     pub(crate) total: Price,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct PurchasedItem {
-    pub(crate) item_id: String,
+    pub(crate) item_id: ItemId,
     pub(crate) name: String,
     pub(crate) quantity: u32,
-    pub(crate) price: f64,
+    pub(crate) price: Price,
 }
 
 /// All accounts, by their numbers and user names.

@@ -6,21 +6,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use net::{Conn, Event, Metrics, Out, Service, Time, Worker};
+use net::{Conn, Event, Metrics, Out, Service, Time};
 
 use crate::api::envelope::{self, Code, Error, Malformed, Request};
 use crate::api::fields::Fields;
 use crate::api::requests::ping;
 use crate::engine::metrics::{DatabaseMetrics, Holding, Requests, Started, UNKNOWN};
-
-/// Rows that are committed together, under the number that is reported when they are on disk.
-#[derive(Debug)]
-pub(crate) struct Group<R> {
-    /// Counts up by one from group to group. Of groups that are committed as one, it is that of the last.
-    pub number: u64,
-    /// The rows, in the order in which they are stored.
-    pub rows: Vec<R>,
-}
+use crate::store::storage::{Group, Storage};
 
 /// The state and the rules of one database.
 pub(crate) trait Domain {
@@ -29,7 +21,7 @@ pub(crate) trait Domain {
     /// One of its APIs.
     type Api: Copy + 'static;
     /// A row to be stored.
-    type Row: Send;
+    type Row;
 
     /// Its APIs, by their names. `Ping` is answered for every domain.
     const APIS: &'static [(&'static str, Self::Api)];
@@ -107,7 +99,7 @@ pub(crate) enum Outcome {
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
     domain: D,
-    store: Box<dyn Worker<Group<D::Row>, u64>>,
+    storage: Box<dyn Storage<D::Row>>,
     /// The number of the group that open changes will go into. Those before it are on disk or under way.
     filling: u64,
     /// The last group that is on disk.
@@ -156,13 +148,13 @@ enum Executed {
 }
 
 impl<D: Domain> Database<D> {
-    /// A database whose groups are committed by `store`.
-    pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
+    /// A database whose groups are committed to `storage`, from which its domain was loaded.
+    pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>) -> Self {
         let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name), D::HOLDINGS));
         metrics.hold(domain.holdings());
         Self {
             domain,
-            store,
+            storage,
             filling: 1,
             durable: 0,
             commits: 0,
@@ -258,7 +250,12 @@ impl<D: Domain> Database<D> {
 
     /// Takes what the workers have finished, and releases what waited for it.
     fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
-        while let Some(number) = self.store.poll() {
+        loop {
+            let number = match self.storage.poll() {
+                Ok(Some(number)) => number,
+                Ok(None) => break,
+                Err(error) => return out.fail(error),
+            };
             assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
             self.count_commit(now, number);
             // Groups that were under way together may have been committed as one.
@@ -367,7 +364,7 @@ impl<D: Domain> Service for Database<D> {
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
-            self.store.submit(Group { number: self.filling, rows });
+            self.storage.commit(Group { number: self.filling, rows });
             self.filling += 1;
         }
     }
@@ -381,7 +378,8 @@ impl<D: Domain> Service for Database<D> {
     }
 
     fn is_drained(&self) -> bool {
-        self.queues.is_empty() && !self.domain.is_dirty() && self.durable + 1 == self.filling
+        let is_stored = !self.domain.is_dirty() && self.durable + 1 == self.filling;
+        self.queues.is_empty() && is_stored && !self.storage.is_maintaining()
     }
 }
 

@@ -3,10 +3,10 @@
 use super::item::{Description, Listing};
 use crate::api::values::{Ballot, ItemId};
 
-/// A row of the catalogue.
-#[derive(Debug)]
-pub(crate) enum ProductRow {
-    /// An item that is new.
+/// A row of the catalogue. Outside, it is only handed on.
+#[derive(Clone, Debug)]
+pub enum ProductRow {
+    /// An item that is new. Its listing follows, in the same group and when it is loaded.
     Described(Description),
     /// An item whose listing has changed.
     Listing(ItemId, Listing),

@@ -9,7 +9,7 @@ use super::{Value, string, text};
 
 /// The name of an item: its category and its number in it, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ItemId {
+pub struct ItemId {
     /// 0 to 2147483647.
     pub category: u32,
     /// Counts from 1 in each category.

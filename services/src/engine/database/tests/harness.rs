@@ -8,15 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time, Worker};
+use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
 use crate::api::envelope::{Code, Error, encode};
 use crate::api::fields::Fields;
 use crate::api::values::{Name, Quantity};
-use crate::engine::database::{Database, Domain, Group, Job, Outcome};
+use crate::engine::database::{Database, Domain, Job, Outcome};
 use crate::engine::metrics::Holding;
 use crate::engine::table::Table;
+use crate::store::storage::{Group, Storage, StorageError};
 
 const START: Time = Time::from_millis(1_000_000);
 /// Where all clients connect from.
@@ -138,16 +139,20 @@ struct HandStore(Rc<RefCell<Groups>>);
 #[derive(Default)]
 struct Groups {
     submitted: VecDeque<Group<Row>>,
-    committed: VecDeque<u64>,
+    committed: VecDeque<Result<u64, StorageError>>,
 }
 
-impl Worker<Group<Row>, u64> for HandStore {
-    fn submit(&mut self, group: Group<Row>) {
+impl Storage<Row> for HandStore {
+    fn load(&mut self, _: &mut dyn FnMut(Row) -> bool) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn commit(&mut self, group: Group<Row>) {
         self.0.borrow_mut().submitted.push_back(group);
     }
 
-    fn poll(&mut self) -> Option<u64> {
-        self.0.borrow_mut().committed.pop_front()
+    fn poll(&mut self) -> Result<Option<u64>, StorageError> {
+        self.0.borrow_mut().committed.pop_front().transpose()
     }
 }
 
@@ -225,7 +230,7 @@ impl Harness {
     pub(super) fn flush_as_one(&mut self) {
         let mut groups = self.store.0.borrow_mut();
         let last = groups.submitted.drain(..).next_back().map(|group| group.number);
-        groups.committed.extend(last);
+        groups.committed.extend(last.map(Ok));
         drop(groups);
         self.wake();
     }
@@ -234,9 +239,20 @@ impl Harness {
     pub(super) fn flush(&mut self) {
         let mut groups = self.store.0.borrow_mut();
         let number = groups.submitted.pop_front().map(|group| group.number);
-        groups.committed.extend(number);
+        groups.committed.extend(number.map(Ok));
         drop(groups);
         self.wake();
+    }
+
+    /// Lets the commit of the oldest group that is under way fail. Returns what the driver is told.
+    pub(super) fn fail(&mut self) -> Option<String> {
+        let mut groups = self.store.0.borrow_mut();
+        groups.submitted.pop_front();
+        let (place, cause) = ("a disk".to_owned(), "it is full".into());
+        groups.committed.push_back(Err(StorageError::Commit { place, cause }));
+        drop(groups);
+        self.node.handle_input(self.now.get(), Input::Wake);
+        self.node.end_turn(self.now.get()).err().map(|error| error.to_string())
     }
 
     /// Finishes the oldest piece of work elsewhere.

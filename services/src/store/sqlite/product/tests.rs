@@ -7,9 +7,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::api::envelope::Error;
 use crate::api::fields::Fields;
-use crate::engine::database::{Domain, Group};
+use crate::engine::database::Domain;
+use crate::product::Product;
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::{Durability, Store};
+use crate::store::storage::Group;
 
 /// Carries out a request; returns the JSON of its data.
 fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
@@ -28,7 +30,10 @@ fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
     let store = Store::open(root.path(), Durability::Flush)?;
-    Ok((load(&store.reader())?, store))
+    let mut product = Product::new();
+    ProductSchema::read(&store.reader(), &mut |row| product.load(row))?;
+    product.loaded();
+    Ok((product, store))
 }
 
 const ITEMS: [&str; 3] = [
