@@ -121,7 +121,7 @@ impl Admin {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if connection.state != State::Answered || !connection.channel.unsent().is_empty() {
+        if connection.state != State::Answered || !connection.channel.is_idle() {
             return;
         }
         if connection.peer_finished {
@@ -168,7 +168,7 @@ impl Admin {
 impl Connection {
     fn invariants(&self) {
         let Self { state, channel, .. } = self;
-        assert!(*state == State::Answered || channel.unsent().is_empty(), "one response to one request");
+        assert!(*state == State::Answered || channel.is_idle(), "one response to one request");
         assert!(*state == State::Asking || channel.lines.is_empty(), "what follows a request is discarded");
     }
 }

@@ -64,6 +64,16 @@ impl Channel {
         self.outbox.unsent()
     }
 
+    /// How many they are.
+    pub(crate) fn unsent_len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.transmit == Transmit::Idle
+    }
+
     /// The socket took so many of them.
     ///
     /// # Panics

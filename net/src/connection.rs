@@ -8,7 +8,7 @@ use crate::detect;
 use crate::event::Reject;
 use crate::limits::Limits;
 use crate::lines::LineBuffer;
-use crate::time::Time;
+use crate::time::{Time, earlier};
 
 /// What the passing of a deadline means for a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +98,6 @@ impl Connection {
             self.channel.lines.push(bytes);
             self.needs_input = false;
         }
-        self.invariants();
     }
 
     /// Takes note that the client will send nothing more. What is left is a line, though its end is missing.
@@ -109,7 +108,6 @@ impl Connection {
             self.channel.lines.finish();
             self.needs_input = self.channel.lines.is_empty();
         }
-        self.invariants();
     }
 
     /// Begins to deliver lines: lends out the buffer that holds them, until [`Connection::end_delivery`].
@@ -117,9 +115,7 @@ impl Connection {
         assert!(self.ready, "lines are delivered of those who stand in the ready queue");
         self.ready = false;
         self.delivering = true;
-        let lines = mem::take(&mut self.channel.lines);
-        self.invariants();
-        lines
+        mem::take(&mut self.channel.lines)
     }
 
     /// The next line of the buffer that was lent out, which is delivered now. None: no further one may be, or there is
@@ -132,7 +128,7 @@ impl Connection {
         lines: &'a mut LineBuffer,
         limits: &Limits,
     ) -> Option<Result<&'a [u8], Reject>> {
-        if !self.may_deliver(limits) {
+        if lines.is_empty() || !self.may_deliver(limits) {
             return None;
         }
         if self.is_new
@@ -150,7 +146,6 @@ impl Connection {
                 // What follows the line in the buffer belongs to another one.
                 self.partial_since = None;
                 self.in_flight += 1;
-                self.invariants();
                 Some(Ok(line))
             }
             Some(Err(_)) => Some(Err(Reject::LineTooLong(limits.line_bytes_max))),
@@ -158,12 +153,13 @@ impl Connection {
     }
 
     /// Takes the buffer back.
-    pub(crate) fn end_delivery(&mut self, lines: LineBuffer) {
+    pub(crate) fn end_delivery(&mut self, mut lines: LineBuffer) {
         self.delivering = false;
         if self.takes_lines() {
+            lines.release();
+            self.needs_input |= lines.is_empty();
             self.channel.lines = lines;
         }
-        self.invariants();
     }
 
     /// Takes the answer to one of its lines. True: the driver is to be told to write.
@@ -175,9 +171,7 @@ impl Connection {
         assert!(self.in_flight > 0, "a service answered a line twice");
         self.in_flight -= 1;
         self.used_at = now;
-        let is_to_write = self.channel.send_line(parts);
-        self.invariants();
-        is_to_write
+        self.channel.send_line(parts)
     }
 
     /// Stops delivering lines; the connection ends when everything owed is sent.
@@ -186,14 +180,12 @@ impl Connection {
             self.state = State::Closing;
             self.channel.lines.clear();
         }
-        self.invariants();
     }
 
     /// Stops delivering lines, and owes the client the reason.
     pub(crate) fn reject(&mut self, reject: Reject) {
         self.close();
         self.rejected = Some(reject);
-        self.invariants();
     }
 
     /// The node drains: from now on, only what is answered later shows that the connection is in use.
@@ -205,7 +197,6 @@ impl Connection {
     pub(crate) fn take_reject(&mut self) -> Option<Reject> {
         let reject = self.rejected.take_if(|_| self.in_flight == 0)?;
         self.in_flight = 1;
-        self.invariants();
         Some(reject)
     }
 
@@ -216,7 +207,6 @@ impl Connection {
         if lingers {
             self.state = State::Lingering;
             self.lingering_since = Some(now);
-            self.invariants();
         }
         lingers
     }
@@ -247,7 +237,7 @@ impl Connection {
                 && !self.channel.lines.is_empty();
             restart(&mut self.partial_since, now, owes_bytes, false);
         }
-        let owes_reading = !self.channel.unsent().is_empty();
+        let owes_reading = !self.channel.is_idle();
         restart(&mut self.stalled_since, now, owes_reading, progress);
         self.invariants();
     }
@@ -289,7 +279,7 @@ impl Connection {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
         let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
-        [self.line_due(limits), stall_due, linger_due].into_iter().flatten().min()
+        earlier(self.line_due(limits), earlier(stall_due, linger_due))
     }
 
     /// What to do if the deadline has come.
@@ -315,7 +305,7 @@ impl Connection {
     fn may_deliver(&self, limits: &Limits) -> bool {
         self.takes_lines()
             && self.in_flight < limits.in_flight_max
-            && self.channel.unsent().len() < limits.outbox_bytes_max
+            && self.channel.unsent_len() < limits.outbox_bytes_max
     }
 
     /// Whether bytes may be read from the socket: backpressure. An open connection reads ahead only until it holds
@@ -323,7 +313,7 @@ impl Connection {
     fn wants_read(&self, limits: &Limits) -> bool {
         match self.state {
             State::Open => {
-                self.channel.unsent().len() < limits.outbox_bytes_max
+                self.channel.unsent_len() < limits.outbox_bytes_max
                     && (self.channel.lines.is_empty() || (self.needs_input && self.may_deliver(limits)))
             }
             State::HalfClosed => false,
@@ -333,7 +323,7 @@ impl Connection {
 
     /// Whether nothing is owed to the client any more.
     fn is_answered(&self) -> bool {
-        self.in_flight == 0 && self.rejected.is_none() && self.channel.unsent().is_empty()
+        self.in_flight == 0 && self.rejected.is_none() && self.channel.is_idle()
     }
 
     /// Whether lines are still delivered.
@@ -341,7 +331,8 @@ impl Connection {
         matches!(self.state, State::Open | State::HalfClosed)
     }
 
-    /// What is true between any two calls, whatever the client, the driver and the service do.
+    /// What is true after any change, whatever the client, the driver and the service do. Each change ends with
+    /// [`Connection::update_clocks`], which looks.
     fn invariants(&self) {
         match self.state {
             State::Open => assert!(!self.peer_finished, "a client that has shut its side sends nothing"),

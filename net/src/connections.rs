@@ -16,7 +16,7 @@ use crate::lines::LineBuffer;
 use crate::link::{Action, Link, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::slots::Slots;
-use crate::time::Time;
+use crate::time::{Time, earlier};
 use crate::timers::Timers;
 
 /// The connections of a node, and what is to be done about them: by its driver (`outputs`), and by the node itself,
@@ -36,10 +36,8 @@ pub(crate) struct Connections {
     /// were read already, so nothing else would come back to them.
     pub(crate) ready: VecDeque<Conn>,
     pub(crate) outputs: VecDeque<Output>,
-    /// Clients that are turned away, and why; the service does not know yet.
-    rejected: VecDeque<(Conn, Reject)>,
-    /// Clients that are gone and of which the service does not know yet.
-    closed: VecDeque<Conn>,
+    /// Of clients that are turned away or gone, what the service is to be told.
+    events: VecDeque<Event<'static>>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
     /// Why the service cannot go on, if that is so. It is told of nothing more then.
@@ -67,8 +65,7 @@ impl Connections {
             wake_at: None,
             ready: VecDeque::new(),
             outputs: VecDeque::new(),
-            rejected: VecDeque::new(),
-            closed: VecDeque::new(),
+            events: VecDeque::new(),
             refused_calls: Vec::new(),
             failure: None,
             metrics,
@@ -201,6 +198,7 @@ impl Connections {
     }
 
     /// Begins to deliver lines; they lie in this buffer.
+    #[inline]
     pub(crate) fn begin_delivery(&mut self, conn: Conn) -> Option<LineBuffer> {
         self.clients.get_mut(conn).map(Connection::begin_delivery)
     }
@@ -209,6 +207,7 @@ impl Connections {
     ///
     /// # Errors
     /// Why the client is to be turned away.
+    #[inline]
     pub(crate) fn next_line<'a>(
         &mut self,
         conn: Conn,
@@ -218,6 +217,7 @@ impl Connections {
     }
 
     /// Ends the delivery of lines, and turns the client away if there is a reason.
+    #[inline]
     pub(crate) fn end_delivery(&mut self, conn: Conn, lines: LineBuffer, rejected: Option<Reject>) {
         let Some(connection) = self.clients.get_mut(conn) else {
             return;
@@ -244,14 +244,15 @@ impl Connections {
         }
     }
 
-    /// What the service is to be told of a client and does not know yet.
+    /// What the service is to be told next. It is not told why a client is turned away that is gone meanwhile.
     pub(crate) fn next_event(&mut self) -> Option<Event<'static>> {
-        while let Some((conn, reject)) = self.rejected.pop_front() {
-            if self.clients.get(conn).is_some() {
-                return Some(Event::Reject(conn, reject));
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                Event::Reject(conn, _) if self.clients.get(conn).is_none() => {}
+                event => return Some(event),
             }
         }
-        self.closed.pop_front().map(Event::Closed)
+        None
     }
 
     /// Closes the connection at once.
@@ -259,7 +260,7 @@ impl Connections {
         if self.clients.remove(conn).is_some() {
             self.count_clients();
             self.outputs.push_back(Output::Close(Peer::Client(conn)));
-            self.closed.push_back(conn);
+            self.events.push_back(Event::Closed(conn));
         }
     }
 
@@ -286,7 +287,7 @@ impl Connections {
             return;
         };
         if let Some(reject) = connection.take_reject() {
-            self.rejected.push_back((conn, reject));
+            self.events.push_back(Event::Reject(conn, reject));
         }
         let drain_due = self.grace_until.and_then(|until| connection.drain_due(until, limits));
         if drain_due.is_some_and(|due| due <= now) {
@@ -305,7 +306,7 @@ impl Connections {
             self.outputs.push_back(Output::Resume(Peer::Client(conn)));
         }
         connection.update_clocks(now, progress);
-        if let Some(at) = connection.deadline(limits).into_iter().chain(drain_due).min() {
+        if let Some(at) = earlier(connection.deadline(limits), drain_due) {
             connection.channel.arm(&mut self.timers, at, Peer::Client(conn));
         }
     }

@@ -72,9 +72,9 @@ impl Reject {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A request: one line of a client, without its end. The service owes it exactly one
-    /// [`Out::send`], now or later.
+    /// [`Out::send`](crate::Out::send), now or later.
     Line(Conn, &'a [u8]),
-    /// A connection is turned away; the service owes it exactly one [`Out::send`] that says why. It comes
+    /// A connection is turned away; the service owes it exactly one [`Out::send`](crate::Out::send) that says why. It comes
     /// when every earlier line is answered, so that the replies stay in order.
     Reject(Conn, Reject),
     /// The reply to a call, or why there is none. Each call gets exactly one.

@@ -128,7 +128,8 @@ impl LineBuffer {
         *self = Self::new(self.retained_bytes_max);
     }
 
-    fn release(&mut self) {
+    /// Gives memory back, if nothing is buffered and it is more than is to be kept.
+    pub(crate) fn release(&mut self) {
         if self.is_empty() {
             self.bytes.clear();
             (self.start, self.scanned) = (0, 0);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::channel::Channel;
 use crate::event::{Call, Lost};
 use crate::limits::Limits;
-use crate::time::Time;
+use crate::time::{Time, earlier};
 
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
@@ -132,7 +132,7 @@ impl Link {
         limits: &Limits,
     ) -> Result<bool, Lost> {
         let calls = self.in_flight.len() + self.waiting.len();
-        let bytes = self.channel.unsent().len() + self.waiting_bytes;
+        let bytes = self.channel.unsent_len() + self.waiting_bytes;
         if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
             return Err(Lost::Overloaded);
         }
@@ -144,7 +144,7 @@ impl Link {
             self.waiting.push_back(Waiting { call, waits_until, deadline, line: line.to_vec() });
             (waits_until, false)
         };
-        self.earliest = Some(self.earliest.map_or(due, |at| at.min(due)));
+        self.earliest = earlier(self.earliest, Some(due));
         self.invariants();
         Ok(is_to_write)
     }
@@ -225,7 +225,7 @@ impl Link {
             State::Connecting { give_up_at } | State::Greeting { give_up_at } => Some(give_up_at),
             State::Up => self.dead_at(limits),
         };
-        step.into_iter().chain(self.earliest).min()
+        earlier(step, self.earliest)
     }
 
     /// Gives up calls whose deadline has passed, and takes the step that is due.
@@ -261,9 +261,9 @@ impl Link {
     }
 
     fn expire_calls(&mut self, now: Time, lost: &mut LostCalls) {
-        let mut earliest: Option<Time> = None;
+        let mut first = None;
         let mut keep = |deadline: Time| {
-            earliest = Some(earliest.map_or(deadline, |at| at.min(deadline)));
+            first = earlier(first, Some(deadline));
         };
         for in_flight in &mut self.in_flight {
             if in_flight.deadline > now {
@@ -282,7 +282,7 @@ impl Link {
             }
             waits
         });
-        self.earliest = earliest;
+        self.earliest = first;
         self.invariants();
     }
 
@@ -300,7 +300,7 @@ impl Link {
         assert!(!is_up || self.waiting.is_empty(), "no call waits for a connection that is up");
         assert!(!self.waiting.is_empty() || self.waiting_bytes == 0);
         let stands = self.is_connected();
-        assert!(stands || self.channel.unsent().is_empty(), "nothing leaves without a connection");
+        assert!(stands || self.channel.is_idle(), "nothing leaves without a connection");
         assert!(stands || self.channel.lines.is_empty(), "nothing arrives without a connection");
         debug_assert_eq!(self.waiting_bytes, self.waiting.iter().map(|waiting| waiting.line.len()).sum());
         let in_flight = self.in_flight.iter().filter(|in_flight| in_flight.call.is_some());

@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::link::{Expected, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::service::{Out, Service};
-use crate::time::Time;
+use crate::time::{Time, earlier};
 
 /// A service and all its connections.
 ///
@@ -201,7 +201,7 @@ impl<S: Service> Node<S> {
     pub fn poll_timeout(&self) -> Option<Time> {
         let Connections { ready, refused_calls, timers, wake_at, .. } = &self.connections;
         if ready.is_empty() && refused_calls.is_empty() && !self.has_failed() {
-            timers.next().into_iter().chain(*wake_at).min()
+            earlier(timers.next(), *wake_at)
         } else {
             Some(Time::default())
         }

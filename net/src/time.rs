@@ -39,6 +39,14 @@ impl Time {
     }
 }
 
+/// The earlier of two moments, each of which may never come.
+pub(crate) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Time;
 

@@ -3,7 +3,10 @@
 pub(crate) mod call;
 pub(crate) mod database;
 pub(crate) mod databases;
+pub(crate) mod domain;
+pub(crate) mod flow;
 pub(crate) mod flows;
+pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
 pub(crate) mod table;

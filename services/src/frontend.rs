@@ -1,5 +1,9 @@
 //! What buyers and sellers ask for, as flows through the databases.
 
+mod browse;
 pub(crate) mod buyer;
-pub(crate) mod login;
+mod cart;
+mod login;
+mod sell;
 pub(crate) mod seller;
+mod vote;

@@ -21,14 +21,19 @@ use net::{Limits, Service, Workers};
 use self::customer::rows::Loaded;
 use self::customer::{Customer, Passwords};
 use self::engine::database::Database;
+use self::engine::domain::Domain;
+use self::engine::flow::Flow;
 use self::engine::flows::Frontend;
+use self::engine::intake::Entry;
 use self::frontend::buyer::Buyer;
 use self::frontend::seller::Seller;
 use self::product::Product;
 
+pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
-pub use self::engine::flows::{Deadlines, backends};
+pub use self::engine::flows::Deadlines;
+pub use self::engine::lane::backends;
 pub use self::product::rows::ProductRow;
 pub use self::store::sqlite;
 pub use self::store::storage::{Cause, Group, Storage, StorageError};
@@ -82,6 +87,20 @@ where
     storage.load(&mut |row| product.load(row))?;
     product.loaded();
     Ok(Database::new(product, Box::new(storage)))
+}
+
+/// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
+pub fn effect(service: &str, api: &str) -> Option<Effect> {
+    fn of<H>(entries: &[Entry<H>], api: &str) -> Option<Effect> {
+        entries.iter().find(|entry| entry.name == api).map(|entry| entry.effect)
+    }
+    match service {
+        Buyer::SERVICE => of(Buyer::APIS, api),
+        Seller::SERVICE => of(Seller::APIS, api),
+        Customer::SERVICE => of(Customer::APIS, api),
+        Product::SERVICE => of(Product::APIS, api),
+        _ => None,
+    }
 }
 
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].

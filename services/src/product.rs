@@ -12,21 +12,27 @@ use std::collections::HashMap;
 use std::iter;
 
 use net::Time;
-use serde::Serialize;
 
-use self::index::{Index, Position, Query};
-use self::item::{Description, Item, Listing};
+use self::index::{Index, Query};
+use self::item::Item;
 use self::items::Items;
 use self::postings::Postings;
 use self::rows::ProductRow;
-use crate::api::envelope::{Code, Error, encode};
-use crate::api::fields::{Fields, invalid};
-use crate::api::requests::{NewItem, Page, Search};
-use crate::api::values::{
-    Ballot, Category, Feedback, ItemId, Limit, Price, QUANTITY_MAX, Quantity, QuantityDelta, Revision,
-    UserId, Vote,
+use crate::api::accounts::{BuyerId, SellerId};
+use crate::api::carts::Counted;
+use crate::api::encoded::{Description, EncodedItem, Listing};
+use crate::api::error::{Code, Error};
+use crate::api::fields::invalid;
+use crate::api::items::{
+    Availability, ChangeItemPrice, CheckAvailability, DisplayItemsForSale, FoundItem, GetItem, ItemCursor,
+    ItemsPage, Position, Priced, RegisterItem, Registered, SearchItems, UpdateUnitsForSale,
 };
-use crate::engine::database::{Domain, Outcome};
+use crate::api::values::{
+    Ballot, Category, Feedback, ItemId, Limit, QUANTITY_MAX, Quantity, QuantityDelta, Revision, UserId,
+};
+use crate::api::votes::{ProvideFeedback, Voted};
+use crate::engine::domain::{Answer, Domain, Handler, Job, answered};
+use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
 use crate::engine::table::Table;
 
@@ -48,18 +54,6 @@ pub(crate) struct Product {
 struct Shelf {
     all: Postings,
     in_stock: Postings,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Api {
-    RegisterItem,
-    ChangeItemPrice,
-    UpdateUnitsForSale,
-    DisplayItemsForSale,
-    SearchItems,
-    GetItem,
-    ProvideFeedback,
-    CheckAvailability,
 }
 
 impl Product {
@@ -120,18 +114,35 @@ impl Product {
         }
     }
 
-    fn register(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let new = NewItem::decode(&mut fields)?;
-        let UserId(seller_id) = fields.required("seller_id")?;
-        fields.finish()?;
+    /// The latest listing of an item, which must be this seller's, if one is named.
+    fn own_listing(&self, id: ItemId, by: Option<SellerId>) -> Result<Listing, Error> {
+        let (owner_id, listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
+        match by {
+            Some(SellerId { seller_id: UserId(seller_id) }) if seller_id != owner_id => {
+                Err(Error::new(Code::PermissionDenied, format!("item {id} belongs to another seller")))
+            }
+            _ => Ok(listing),
+        }
+    }
 
+    /// The items as they are returned, which are on disk.
+    fn encoded<'a>(&'a self, ids: &[ItemId]) -> Vec<&'a EncodedItem> {
+        let mut items = Vec::with_capacity(ids.len());
+        items.extend(self.items.get_all(ids).map(|item| item.expect("what is found is on disk").encoded()));
+        items
+    }
+}
+
+impl Answer<RegisterItem<SellerId>> for Product {
+    fn answer(&mut self, _: Time, new: RegisterItem<SellerId>) -> Result<Registered, Error> {
         let Category(category) = new.category;
         let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
         let id = self.items.next_id(category).ok_or_else(full)?;
+        let SellerId { seller_id: UserId(seller_id) } = new.by;
         let description = Description {
             id,
             seller_id,
-            name: new.name.0.into_owned(),
+            name: new.name.0,
             keywords: new.keywords.0,
             condition: new.condition,
         };
@@ -139,51 +150,50 @@ impl Product {
         let listing = Listing { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
         self.items.add(category, Item::new(&description, terms, listing));
         self.described.push(description);
-        encode(data, &Registered { item_id: id });
-        Ok(())
+        Ok(Registered { item_id: id })
     }
+}
 
-    fn change_price(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let id = fields.required("item_id")?;
-        let price: Price = fields.required("price")?;
-        let listing = self.own_listing(id, &mut fields)?;
-        fields.finish()?;
-
+impl Answer<ChangeItemPrice<Option<SellerId>>> for Product {
+    fn answer(&mut self, _: Time, change: ChangeItemPrice<Option<SellerId>>) -> Result<Priced, Error> {
+        let ChangeItemPrice { item_id, price, by } = change;
+        let listing = self.own_listing(item_id, by)?;
         if price != listing.price {
-            self.items.relist(id, Listing { price, ..listing });
+            self.items.relist(item_id, Listing { price, ..listing });
         }
-        encode(data, &Priced { item_id: id, price });
-        Ok(())
+        Ok(Priced { item_id, price })
     }
+}
 
-    fn update_units(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let id = fields.required("item_id")?;
-        let QuantityDelta(delta) = fields.required("quantity_delta")?;
-        let listing = self.own_listing(id, &mut fields)?;
-        fields.finish()?;
-
+impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
+    fn answer(&mut self, _: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
+        let UpdateUnitsForSale { item_id, quantity_delta: QuantityDelta(delta), by } = update;
+        let listing = self.own_listing(item_id, by)?;
         let quantity = i64::from(listing.quantity) + delta;
         if quantity < 0 {
-            let message = format!("{} units of {id} are for sale, fewer than {}", listing.quantity, -delta);
+            let message =
+                format!("{} units of {item_id} are for sale, fewer than {}", listing.quantity, -delta);
             return Err(Error::new(Code::OutOfStock, message));
         }
         let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
-        let too_many = || invalid(format!("`quantity_delta` would bring {id} above {QUANTITY_MAX} units"));
+        let too_many =
+            || invalid(format!("`quantity_delta` would bring {item_id} above {QUANTITY_MAX} units"));
         let quantity = quantity.ok_or_else(too_many)?;
         if quantity != listing.quantity {
-            self.items.relist(id, Listing { quantity, ..listing });
+            self.items.relist(item_id, Listing { quantity, ..listing });
         }
-        encode(data, &Counted { item_id: id, quantity });
-        Ok(())
+        Ok(Counted { item_id, quantity })
     }
+}
 
-    fn display(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let UserId(seller_id) = fields.required("seller_id")?;
-        let sold_out = fields.optional("sold_out")?.unwrap_or(false);
-        let page = Page::decode(&mut fields)?;
-        fields.finish()?;
-        let (Limit(limit), after) = (page.limit, page.after(ItemId::parse)?);
-
+impl Answer<DisplayItemsForSale<SellerId>> for Product {
+    fn answer(
+        &mut self,
+        _: Time,
+        display: DisplayItemsForSale<SellerId>,
+    ) -> Result<ItemsPage<'_, ItemCursor>, Error> {
+        let DisplayItemsForSale { sold_out, page, by: SellerId { seller_id: UserId(seller_id) } } = display;
+        let (Limit(limit), after) = (page.limit, page.after.map(|ItemCursor(id)| id));
         let mut ids = Vec::new();
         if let Some(shelf) = self.shelves.get(&seller_id) {
             let items = if sold_out { &shelf.all } else { &shelf.in_stock };
@@ -192,137 +202,78 @@ impl Product {
         }
         let more = ids.len() > limit;
         ids.truncate(limit);
-        self.append_items(&ids, data);
-        append_next_cursor(data, ids.last().filter(|_| more).map(ItemId::to_string));
-        Ok(())
+        let next = ids.last().filter(|_| more).copied().map(ItemCursor);
+        Ok(ItemsPage { items: self.encoded(&ids), total: None, next })
     }
+}
 
-    fn search(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let search = Search::decode(&mut fields)?;
-        fields.finish()?;
-        let (Limit(limit), after) = (search.page.limit, search.page.after(parse_position)?);
-
-        let mut hits = std::mem::take(&mut self.hits);
-        hits.clear();
+impl Answer<SearchItems> for Product {
+    fn answer(&mut self, _: Time, search: SearchItems) -> Result<ItemsPage<'_, Position>, Error> {
         let category = search.category.map(|Category(category)| category);
         let query = Query { category, keywords: &search.keywords.0 };
-        let page = self.index.search(&query, after, limit, &mut hits);
-        self.append_items(&hits, data);
-        self.hits = hits;
-        data.extend_from_slice(b",\"total\":");
-        encode(data, &page.total);
-        append_next_cursor(data, page.next.map(|next| format!("{}:{}", next.score, next.id)));
-        Ok(())
+        let Limit(limit) = search.page.limit;
+        self.hits.clear();
+        let found = self.index.search(&query, search.page.after, limit, &mut self.hits);
+        Ok(ItemsPage { items: self.encoded(&self.hits), total: Some(found.total), next: found.next })
     }
+}
 
-    fn get_item(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let id = fields.required("item_id")?;
-        fields.finish()?;
-        let item = self.items.get(id).ok_or_else(|| no_item(id))?;
-        data.extend_from_slice(b"{\"item\":");
-        data.extend_from_slice(item.json());
-        data.push(b'}');
-        Ok(())
+impl Answer<GetItem> for Product {
+    fn answer(&mut self, _: Time, GetItem { item_id }: GetItem) -> Result<FoundItem<'_>, Error> {
+        let item = self.items.get(item_id).ok_or_else(|| no_item(item_id))?;
+        Ok(FoundItem(item.encoded()))
     }
+}
 
-    fn check_availability(&self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let id = fields.required("item_id")?;
-        let Quantity(quantity) = fields.required("quantity")?;
-        fields.finish()?;
-        let available = self.items.get(id).ok_or_else(|| no_item(id))?.listing.quantity;
-        encode(data, &Available { available, ok: quantity <= available });
-        Ok(())
+impl Answer<CheckAvailability> for Product {
+    fn answer(&mut self, _: Time, check: CheckAvailability) -> Result<Availability, Error> {
+        let CheckAvailability { item_id, quantity: Quantity(quantity) } = check;
+        let available = self.items.get(item_id).ok_or_else(|| no_item(item_id))?.listing.quantity;
+        Ok(Availability { available, ok: quantity <= available })
     }
+}
 
-    /// Counts a vote. The same buyer's vote for the same item replaces the one before; voting the same again
-    /// changes nothing.
-    fn provide_feedback(&mut self, mut fields: Fields<'_>, data: &mut Vec<u8>) -> Result<(), Error> {
-        let id = fields.required("item_id")?;
-        let vote: Vote = fields.required("vote")?;
-        let buyer_id = fields.optional("buyer_id")?.map(|UserId(buyer_id)| buyer_id);
-        fields.finish()?;
-
-        let (seller_id, mut listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
-        let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(id, buyer_id)).copied());
+/// Counts a vote. The same buyer's vote for the same item replaces the one before; voting the same again changes
+/// nothing.
+impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
+    fn answer(&mut self, _: Time, vote: ProvideFeedback<Option<BuyerId>>) -> Result<Voted, Error> {
+        let ProvideFeedback { item_id, vote, by } = vote;
+        let buyer_id = by.map(|BuyerId { buyer_id: UserId(buyer_id) }| buyer_id);
+        let (seller_id, mut listing) = self.items.latest(item_id).ok_or_else(|| no_item(item_id))?;
+        let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(item_id, buyer_id)).copied());
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {
             revision.0 = revision.0.saturating_add(1);
             listing.feedback.count(vote, before.map(|ballot| ballot.vote));
-            self.items.relist(id, listing);
+            self.items.relist(item_id, listing);
             if let Some(buyer_id) = buyer_id {
-                self.votes.put((id, buyer_id), Ballot { vote, revision });
+                self.votes.put((item_id, buyer_id), Ballot { vote, revision });
             }
         }
-        encode(data, &Voted { item_id: id, feedback: listing.feedback, seller_id, revision });
-        Ok(())
-    }
-
-    /// The latest listing of an item that a seller, if the request names one, owns.
-    fn own_listing(&self, id: ItemId, fields: &mut Fields<'_>) -> Result<Listing, Error> {
-        let asking = fields.optional("seller_id")?;
-        let (seller_id, listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
-        match asking {
-            Some(UserId(asking)) if asking != seller_id => {
-                Err(Error::new(Code::PermissionDenied, format!("item {id} belongs to another seller")))
-            }
-            _ => Ok(listing),
-        }
-    }
-
-    /// Begins a reply's data with `items`.
-    fn append_items(&self, ids: &[ItemId], data: &mut Vec<u8>) {
-        data.extend_from_slice(b"{\"items\":[");
-        for (place, item) in self.items.get_all(ids).enumerate() {
-            if place > 0 {
-                data.push(b',');
-            }
-            let item = item.expect("the index follows the items on disk");
-            data.extend_from_slice(item.json());
-        }
-        data.push(b']');
+        Ok(Voted { item_id, feedback: listing.feedback, seller_id: UserId(seller_id), revision })
     }
 }
 
 impl Domain for Product {
     const SERVICE: &'static str = "db_product";
-    type Api = Api;
     type Row = ProductRow;
-    const APIS: &'static [(&'static str, Api)] = &[
-        ("RegisterItem", Api::RegisterItem),
-        ("ChangeItemPrice", Api::ChangeItemPrice),
-        ("UpdateUnitsForSale", Api::UpdateUnitsForSale),
-        ("DisplayItemsForSale", Api::DisplayItemsForSale),
-        ("SearchItems", Api::SearchItems),
-        ("GetItem", Api::GetItem),
-        ("ProvideFeedback", Api::ProvideFeedback),
-        ("CheckAvailability", Api::CheckAvailability),
+    type Finished = ();
+    const APIS: &'static [Entry<Handler<Self>>] = &[
+        answered::<Self, RegisterItem<SellerId>>(),
+        answered::<Self, ChangeItemPrice<Option<SellerId>>>(),
+        answered::<Self, UpdateUnitsForSale<Option<SellerId>>>(),
+        answered::<Self, DisplayItemsForSale<SellerId>>(),
+        answered::<Self, SearchItems>(),
+        answered::<Self, GetItem>(),
+        answered::<Self, ProvideFeedback<Option<BuyerId>>>(),
+        answered::<Self, CheckAvailability>(),
     ];
     const HOLDINGS: &'static [Holding] =
         &[Holding { name: "marketplace_items", help: "Items, in stock or not.", labels: &[] }];
 
-    fn is_write(api: Api) -> bool {
-        use Api::{ChangeItemPrice, ProvideFeedback, RegisterItem, UpdateUnitsForSale};
-        matches!(api, RegisterItem | ChangeItemPrice | UpdateUnitsForSale | ProvideFeedback)
-    }
-
-    fn execute(
-        &mut self,
-        _: Time,
-        api: Api,
-        fields: Fields<'_>,
-        data: &mut Vec<u8>,
-    ) -> Result<Outcome, Error> {
-        match api {
-            Api::RegisterItem => self.register(fields, data),
-            Api::ChangeItemPrice => self.change_price(fields, data),
-            Api::UpdateUnitsForSale => self.update_units(fields, data),
-            Api::DisplayItemsForSale => self.display(fields, data),
-            Api::SearchItems => self.search(fields, data),
-            Api::GetItem => self.get_item(fields, data),
-            Api::ProvideFeedback => self.provide_feedback(fields, data),
-            Api::CheckAvailability => self.check_availability(fields, data),
-        }
-        .map(|()| Outcome::Done)
+    /// None of its work goes on off the thread.
+    fn poll(&mut self, _: Time) -> Option<(Job, Result<(), Error>)> {
+        None
     }
 
     fn is_dirty(&self) -> bool {
@@ -348,53 +299,8 @@ impl Domain for Product {
     }
 }
 
-#[derive(Serialize)]
-struct Registered {
-    item_id: ItemId,
-}
-
-#[derive(Serialize)]
-struct Priced {
-    item_id: ItemId,
-    price: Price,
-}
-
-#[derive(Serialize)]
-struct Counted {
-    item_id: ItemId,
-    quantity: u32,
-}
-
-#[derive(Serialize)]
-struct Available {
-    available: u32,
-    ok: bool,
-}
-
-#[derive(Serialize)]
-struct Voted {
-    item_id: ItemId,
-    feedback: Feedback,
-    /// With these, the frontend lets the vote count for the seller too.
-    seller_id: u32,
-    revision: Revision,
-}
-
 fn no_item(id: ItemId) -> Error {
     Error::new(Code::NotFound, format!("no item {id}"))
-}
-
-/// Ends a reply's data with `next_cursor`.
-fn append_next_cursor(data: &mut Vec<u8>, next: Option<String>) {
-    data.extend_from_slice(b",\"next_cursor\":");
-    encode(data, &next);
-    data.push(b'}');
-}
-
-/// Reads the cursor of a search: the score and the ID of the last hit.
-fn parse_position(cursor: &str) -> Option<Position> {
-    let (score, id) = cursor.split_once(':')?;
-    Some(Position { score: score.parse().ok()?, id: ItemId::parse(id)? })
 }
 
 /// Brings the index and the seller's shelf in line with an item that is on disk now, and with what listing before.

@@ -1,105 +1,20 @@
-//! The envelope around every request and reply, and the errors in it. It does not know what the APIs are.
+//! The envelope around every request and reply. It does not know what the APIs are.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use net::Reject;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::api::values::string;
+use super::error::{Code, Error, excerpt};
+use super::values::string;
+use super::{DatabaseApi, Encode};
 
 /// How deep arrays and objects of a request may be nested. No API needs more than 3.
 const DEPTH_MAX: usize = 32;
-/// The most characters of a client's string that an error message or a log line repeats.
-const QUOTED_CHARS_MAX: usize = 40;
 /// The most characters of an error that a log line repeats.
 const LOGGED_CHARS_MAX: usize = 200;
-
-/// What went wrong, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Code {
-    InvalidRequest,
-    Unimplemented,
-    InvalidArgument,
-    AuthFailed,
-    NotLoggedIn,
-    SessionTimeout,
-    PermissionDenied,
-    NotFound,
-    AlreadyExists,
-    OutOfStock,
-    FailedPrecondition,
-    ResourceExhausted,
-    Unavailable,
-    Internal,
-}
-
-impl Code {
-    /// The names of all codes, in their order, as metrics and logs have them.
-    pub(crate) const NAMES: [&'static str; 14] = [
-        "invalid_request",
-        "unimplemented",
-        "invalid_argument",
-        "auth_failed",
-        "not_logged_in",
-        "session_timeout",
-        "permission_denied",
-        "not_found",
-        "already_exists",
-        "out_of_stock",
-        "failed_precondition",
-        "resource_exhausted",
-        "unavailable",
-        "internal",
-    ];
-}
-
-/// What went wrong, for programs and for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Error {
-    /// For programs.
-    pub code: Code,
-    /// For people; names the field and the limit, where it is about one.
-    pub message: Cow<'static, str>,
-}
-
-impl Error {
-    /// An error of this kind.
-    pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    /// There is no such API.
-    pub(crate) fn unimplemented(service: &str, api: &str) -> Self {
-        Self::new(Code::Unimplemented, format!("{service} has no API `{}`", quoted(api)))
-    }
-}
-
-impl From<Reject> for Error {
-    fn from(reject: Reject) -> Self {
-        match reject {
-            Reject::ConnectionsMax(max) => Self::new(
-                Code::ResourceExhausted,
-                format!("there are {max} connections, and there may be no more"),
-            ),
-            Reject::LineTooLong(max) => Self::new(
-                Code::InvalidRequest,
-                format!("a request line may be {max} bytes long, and this one is longer"),
-            ),
-            Reject::LineTimeout(timeout_ms) => Self::new(
-                Code::InvalidRequest,
-                format!("a request line was begun and not ended within {timeout_ms} ms"),
-            ),
-            Reject::OtherProtocol(name) => Self::new(
-                Code::InvalidRequest,
-                format!("this connection begins like one of {name}; here each line is a JSON object"),
-            ),
-        }
-    }
-}
 
 /// A request, borrowed from its line.
 #[derive(Debug)]
@@ -173,7 +88,7 @@ impl<'a> Request<'a> {
     /// Appends the line of a request, without its end. `data` is JSON.
     pub(crate) fn encode(line: &mut Vec<u8>, id: u64, api: &str, data: &[u8]) {
         line.extend_from_slice(b"{\"type\":\"Request\",\"request_id\":");
-        encode(line, &id);
+        id.encode(line);
         line.extend_from_slice(b",\"api\":\"");
         line.extend_from_slice(api.as_bytes());
         line.extend_from_slice(b"\",\"data\":");
@@ -222,6 +137,17 @@ impl<'a> Reply<'a> {
         self.data::<IgnoredAny>().err().map(|error| error.code)
     }
 
+    /// What the database returned to a call of this API.
+    ///
+    /// # Errors
+    /// Those of [`Reply::data`].
+    pub(crate) fn data_of<A: DatabaseApi>(self) -> Result<A::Reply<'a>, Error>
+    where
+        A::Reply<'a>: Deserialize<'a>,
+    {
+        self.data()
+    }
+
     /// What the database returned.
     ///
     /// # Errors
@@ -267,27 +193,8 @@ pub(crate) fn encode_error(line: &mut Vec<u8>, id: &str, error: &Error) {
     line.extend_from_slice(REPLY_START);
     line.extend_from_slice(id.as_bytes());
     line.extend_from_slice(ERROR_MIDDLE);
-    encode(line, error);
+    error.encode(line);
     line.extend_from_slice(ERROR_END);
-}
-
-/// Appends a value's JSON.
-pub(crate) fn encode(line: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(line, value).expect("writing our own values to memory cannot fail");
-}
-
-/// A client's string, escaped and shortened, for messages and logs.
-pub(crate) fn quoted(text: &str) -> String {
-    excerpt(text, QUOTED_CHARS_MAX)
-}
-
-/// A string from outside, escaped and shortened.
-pub(crate) fn excerpt(text: &str, chars_max: usize) -> String {
-    let mut excerpt: String = text.chars().take(chars_max).flat_map(char::escape_debug).collect();
-    if text.chars().nth(chars_max).is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }
 
 fn is_request_id(id: Option<&RawValue>) -> bool {
@@ -400,14 +307,6 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_counted_under_their_names() {
-        for (place, name) in Code::NAMES.into_iter().enumerate() {
-            let json = format!("\"{}\"", name.to_ascii_uppercase());
-            assert_eq!(serde_json::from_str::<Code>(&json).expect(name) as usize, place);
-        }
-    }
-
-    #[test]
     fn a_reply_says_how_it_ended() {
         let mut line = Vec::new();
         begin_ok(&mut line, "7");
@@ -436,11 +335,5 @@ mod tests {
             }
         }
         assert!(Reply::to_call(b"garbage", 7).is_none());
-    }
-
-    #[test]
-    fn quoting_escapes_and_shortens() {
-        assert_eq!(quoted("a\n\u{1b}[31m"), "a\\n\\u{1b}[31m");
-        assert_eq!(quoted(&"x".repeat(100)).chars().count(), QUOTED_CHARS_MAX + 1);
     }
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::api::envelope::{Code, Error, quoted};
-use crate::api::values::Value;
+use super::error::{Code, Error, quoted};
+use super::values::Value;
 
 /// The fields of a request that were not taken yet, borrowed from its line.
 pub(crate) struct Fields<'a> {
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`: it is missing, or breaks the rule of its type.
-    pub(crate) fn required<V: Value<'a>>(&mut self, name: &'static str) -> Result<V, Error> {
+    pub(crate) fn required<V: Value>(&mut self, name: &'static str) -> Result<V, Error> {
         let missing = || invalid(format!("`{name}` is missing: it must be {}", V::RULE));
         let raw = self.take(name).ok_or_else(missing)?;
         decode(name, raw)
@@ -46,7 +46,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`: it breaks the rule of its type.
-    pub(crate) fn optional<V: Value<'a>>(&mut self, name: &'static str) -> Result<Option<V>, Error> {
+    pub(crate) fn optional<V: Value>(&mut self, name: &'static str) -> Result<Option<V>, Error> {
         let raw = self.take(name).filter(|raw| raw.get() != "null");
         raw.map(|raw| decode(name, raw)).transpose()
     }
@@ -75,7 +75,7 @@ pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Code::InvalidArgument, message)
 }
 
-fn decode<'a, V: Value<'a>>(name: &str, raw: &'a RawValue) -> Result<V, Error> {
+fn decode<V: Value>(name: &str, raw: &RawValue) -> Result<V, Error> {
     V::decode(raw).ok_or_else(|| invalid(format!("`{name}` must be {}", V::RULE)))
 }
 
@@ -139,7 +139,7 @@ mod tests {
     fn takes_what_is_asked_and_refuses_the_rest() {
         let mut fields =
             Fields::parse(r#"{"n\u0061me":"Ann","limit":null,"session_id":"x"}"#).expect("an object");
-        assert_eq!(fields.required::<Name<'_>>("name").expect("there").0, "Ann");
+        assert_eq!(fields.required::<Name>("name").expect("there").0, "Ann");
         assert!(fields.optional::<Limit>("limit").expect("null is left out").is_none());
         assert!(fields.finish().is_ok(), "session_id is accepted everywhere");
 
@@ -151,7 +151,7 @@ mod tests {
         let mut fields = Fields::parse(r#"{"price":-1,"session_id":5}"#).expect("an object");
         let said = message(fields.required::<Price>("price"));
         assert_eq!(said, "`price` must be a number from 0 to 1000000000 with at most two decimals");
-        let said = message(fields.required::<Name<'_>>("name"));
+        let said = message(fields.required::<Name>("name"));
         assert!(said.starts_with("`name` is missing: it must be a string of 1 to 32"), "{said}");
         assert_eq!(message(fields.finish()), "`session_id` must be a string");
     }

@@ -22,19 +22,19 @@ const LIMIT_MAX: i64 = 1000;
 const LIMIT_DEFAULT: usize = 100;
 
 /// A value as it stands in the `data` of a request.
-pub(crate) trait Value<'a>: Sized {
+pub(crate) trait Value: Sized {
     /// What the value must be, as it follows "must be" in an error message.
     const RULE: &'static str;
 
     /// The value, or `None` if the rule is broken.
-    fn decode(raw: &'a RawValue) -> Option<Self>;
+    fn decode(raw: &RawValue) -> Option<Self>;
 }
 
 /// A category of items.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Category(pub(crate) u32);
 
-impl Value<'_> for Category {
+impl Value for Category {
     const RULE: &'static str = "an integer from 0 to 2147483647";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -65,7 +65,7 @@ impl Condition {
     }
 }
 
-impl Value<'_> for Condition {
+impl Value for Condition {
     const RULE: &'static str = "\"new\" or \"used\"";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -77,7 +77,7 @@ impl Value<'_> for Condition {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Quantity(pub(crate) u32);
 
-impl Value<'_> for Quantity {
+impl Value for Quantity {
     const RULE: &'static str = "an integer from 0 to 1000000000";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -89,7 +89,7 @@ impl Value<'_> for Quantity {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Units(pub(crate) u32);
 
-impl Value<'_> for Units {
+impl Value for Units {
     const RULE: &'static str = "an integer from 1 to 1000000000";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -101,7 +101,7 @@ impl Value<'_> for Units {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct QuantityDelta(pub(crate) i64);
 
-impl Value<'_> for QuantityDelta {
+impl Value for QuantityDelta {
     const RULE: &'static str = "an integer from -1000000000 to 1000000000";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -110,10 +110,10 @@ impl Value<'_> for QuantityDelta {
 }
 
 /// The number of a seller or a buyer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UserId(pub(crate) u32);
 
-impl Value<'_> for UserId {
+impl Value for UserId {
     const RULE: &'static str = "an integer from 1 to 4294967295";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -122,7 +122,7 @@ impl Value<'_> for UserId {
 }
 
 /// The two kinds of users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     Buyer,
@@ -142,7 +142,7 @@ impl Role {
     }
 }
 
-impl Value<'_> for Role {
+impl Value for Role {
     const RULE: &'static str = "\"buyer\" or \"seller\"";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -171,7 +171,7 @@ impl Vote {
     }
 }
 
-impl Value<'_> for Vote {
+impl Value for Vote {
     const RULE: &'static str = "\"up\" or \"down\"";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -183,7 +183,7 @@ impl Value<'_> for Vote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Revision(pub(crate) u32);
 
-impl Value<'_> for Revision {
+impl Value for Revision {
     const RULE: &'static str = "an integer from 1 to 4294967295";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -192,7 +192,7 @@ impl Value<'_> for Revision {
 }
 
 /// A buyer's vote for an item, as it counts now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Ballot {
     pub(crate) vote: Vote,
     pub(crate) revision: Revision,
@@ -236,7 +236,7 @@ impl Default for Limit {
     }
 }
 
-impl Value<'_> for Limit {
+impl Value for Limit {
     const RULE: &'static str = "an integer from 1 to 1000";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -244,7 +244,7 @@ impl Value<'_> for Limit {
     }
 }
 
-impl Value<'_> for bool {
+impl Value for bool {
     const RULE: &'static str = "true or false";
 
     fn decode(raw: &RawValue) -> Option<Self> {
@@ -261,7 +261,7 @@ fn integer(raw: &RawValue, min: i64, max: i64) -> Option<i64> {
 mod tests {
     use super::*;
 
-    pub(super) fn decode<'a, V: Value<'a>>(json: &'a str) -> Option<V> {
+    pub(super) fn decode<V: Value>(json: &str) -> Option<V> {
         V::decode(serde_json::from_str(json).expect("the test sends JSON"))
     }
 

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
 use super::cart::Cart;
-use crate::api::envelope::{Code, Error, quoted};
-use crate::api::values::{Ballot, Feedback, ItemId, Price, Role, nfc};
+use crate::api::error::{Code, Error, quoted};
+use crate::api::values::{Ballot, Feedback, ItemId, Role, nfc};
 use crate::engine::table::Table;
 
 /// What every account has.
@@ -30,24 +28,6 @@ pub struct Seller {
 pub struct Buyer {
     pub(crate) identity: Identity,
     pub(crate) saved_cart: Cart,
-}
-
-/// A purchase, as it is returned in a buyer's history.
-#[derive(Clone, Debug, Serialize)]
-pub struct Purchase {
-    pub(crate) purchase_id: i64,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) at: i64,
-    pub(crate) items: Vec<PurchasedItem>,
-    pub(crate) total: Price,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct PurchasedItem {
-    pub(crate) item_id: ItemId,
-    pub(crate) name: String,
-    pub(crate) quantity: u32,
-    pub(crate) price: Price,
 }
 
 /// All accounts, by their numbers and user names.

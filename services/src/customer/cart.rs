@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::api::envelope::{Code, Error};
+use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
 use crate::api::values::{ItemId, QUANTITY_MAX};
 
@@ -53,13 +53,13 @@ impl Cart {
         Ok(units)
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    /// Units by item.
+    pub(crate) fn lines(&self) -> &BTreeMap<ItemId, u32> {
+        &self.0
     }
 
-    /// The units of each item, in order.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (ItemId, u32)> {
-        self.0.iter().map(|(id, units)| (*id, *units))
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// The cart that has these units of each item; `None` if none may.
@@ -111,7 +111,7 @@ mod tests {
     fn lines_bring_a_cart_back_unless_no_cart_may_have_them() {
         let other = ItemId { category: 1, n: 5 };
         let cart = Cart::from_lines([(ID, 2), (other, QUANTITY_MAX)].into_iter()).expect("a cart");
-        assert_eq!(cart.lines().collect::<Vec<_>>(), [(other, QUANTITY_MAX), (ID, 2)]);
+        assert_eq!(cart.lines().clone().into_iter().collect::<Vec<_>>(), [(other, QUANTITY_MAX), (ID, 2)]);
         for units in [0, QUANTITY_MAX + 1] {
             assert_eq!(Cart::from_lines([(ID, units)].into_iter()), None);
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use net::Time;
 
-use super::accounts::{Accounts, Buyer, Purchase, Seller};
+use super::accounts::{Accounts, Buyer, Seller};
 use super::sessions::{Session, Sessions};
+use crate::api::purchases::Purchase;
 use crate::api::values::{Ballot, ItemId, Role};
 
 /// A row of `db_customer`. Outside, it is only handed on.

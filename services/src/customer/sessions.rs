@@ -8,8 +8,8 @@ use net::Time;
 
 use super::cart::Cart;
 use super::clock::{END_OF_TIME, StoredClock};
-use crate::api::envelope::{Code, Error};
-use crate::api::requests::SessionCheck;
+use crate::api::error::{Code, Error};
+use crate::api::sessions::SessionCheck;
 use crate::api::values::{Role, SessionId};
 use crate::engine::table::Table;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net::Time;
 
-use crate::api::envelope::{Code, Error};
+use crate::api::error::{Code, Error};
 use crate::api::values::Role;
 
 /// Failed logins of one account within `WINDOW` before further ones are refused.

@@ -8,93 +8,14 @@ use std::sync::Arc;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
 
-use crate::api::envelope::{self, Code, Error, Malformed, Request};
+use crate::api::envelope::{self, Malformed, Request};
+use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::requests::ping;
-use crate::engine::metrics::{DatabaseMetrics, Holding, Requests, Started, UNKNOWN};
+use crate::api::{Effect, Encode};
+use crate::engine::domain::{Domain, Handler, Job, Outcome};
+use crate::engine::intake::{Entry, Intake};
+use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::store::storage::{Group, Storage};
-
-/// The state and the rules of one database.
-pub(crate) trait Domain {
-    /// The name of the service.
-    const SERVICE: &'static str;
-    /// One of its APIs.
-    type Api: Copy + 'static;
-    /// A row to be stored.
-    type Row;
-
-    /// Its APIs, by their names. `Ping` is answered for every domain.
-    const APIS: &'static [(&'static str, Self::Api)];
-    /// What it holds so much of that its number is worth a metric.
-    const HOLDINGS: &'static [Holding];
-
-    /// Where the API of this name stands in the list.
-    fn place(name: &str) -> Option<usize> {
-        Self::APIS.iter().position(|(api, _)| *api == name)
-    }
-
-    /// The API of this name.
-    fn api(name: &str) -> Option<Self::Api> {
-        Self::place(name).map(|place| Self::APIS[place].1)
-    }
-
-    /// Whether an API builds on the latest state, so that its reply, good or bad, must wait until that is on
-    /// disk. Any other sees only what is on disk already.
-    fn is_write(api: Self::Api) -> bool;
-
-    /// Carries out a request, and appends the JSON of the reply's `data` to `data`.
-    fn execute(
-        &mut self,
-        now: Time,
-        api: Self::Api,
-        fields: Fields<'_>,
-        data: &mut Vec<u8>,
-    ) -> Result<Outcome, Error>;
-
-    /// Finishes a request whose work off the thread is done. Like the reply of a write, its reply waits.
-    fn poll(&mut self, _now: Time, _data: &mut Vec<u8>) -> Option<(Job, Result<(), Error>)> {
-        None
-    }
-
-    /// Whether there are changes that were not sealed.
-    fn is_dirty(&self) -> bool;
-
-    /// Seals the changes into a group of rows.
-    fn seal(&mut self) -> Vec<Self::Row>;
-
-    /// The oldest sealed group is on disk: readers may see it.
-    fn publish(&mut self);
-
-    /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
-    /// is counted anew for it.
-    fn holdings(&self) -> impl Iterator<Item = usize>;
-
-    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
-    /// a turn then.
-    fn end_turn(&mut self, _now: Time) -> Option<Time> {
-        None
-    }
-
-    /// The service is to end: the last chance to change what the next one will find.
-    fn drain(&mut self, _now: Time) {}
-
-    /// The latest time that is stored, or was when it was loaded.
-    fn clock_floor(&self) -> Time {
-        Time::default()
-    }
-}
-
-/// A request whose work goes on off the thread, by a number that its domain chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Job(pub(crate) u64);
-
-/// How far a request has come.
-pub(crate) enum Outcome {
-    /// It is carried out.
-    Done,
-    /// [`Domain::poll`] will return it.
-    Offloaded(Job),
-}
 
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
@@ -109,7 +30,7 @@ pub(crate) struct Database<D: Domain> {
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
-    requests: Requests,
+    intake: Intake<Handler<D>>,
     metrics: Arc<DatabaseMetrics>,
     /// The groups that are under way: when each was handed to the store, and how many rows it has.
     submitted: VecDeque<(Time, u64)>,
@@ -150,7 +71,7 @@ enum Executed {
 impl<D: Domain> Database<D> {
     /// A database whose groups are committed to `storage`, from which its domain was loaded.
     pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>) -> Self {
-        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|(name, _)| *name), D::HOLDINGS));
+        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|entry| entry.name), D::HOLDINGS));
         metrics.hold(domain.holdings());
         Self {
             domain,
@@ -160,7 +81,7 @@ impl<D: Domain> Database<D> {
             commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
-            requests: Requests::new(Arc::clone(&metrics.requests)),
+            intake: Intake::new(D::SERVICE, D::APIS, Arc::clone(&metrics.requests)),
             metrics,
             submitted: VecDeque::new(),
             reported_at: Time::default(),
@@ -172,11 +93,13 @@ impl<D: Domain> Database<D> {
     /// overtake.
     fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out<'_>) {
         let request = Request::parse(line);
-        if !may_run::<D>(queue, &request) {
+        let api = request.as_ref().map_or(UNKNOWN, |request| &*request.api);
+        let (entry, started) = self.intake.find(api, at);
+        if !may_run(queue, entry) {
             queue.push_back(Pending::Request { line: line.into(), at });
             return;
         }
-        match self.execute(now, at, request) {
+        match self.execute(now, entry, started, request) {
             Executed::Reply { group, answer } => self.reply(conn, queue, group, Some(answer), out),
             Executed::Offloaded { job, id, started } => {
                 self.jobs.insert(job, conn);
@@ -186,36 +109,37 @@ impl<D: Domain> Database<D> {
     }
 
     /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
-    fn execute(&mut self, now: Time, at: Time, request: Result<Request<'_>, Malformed<'_>>) -> Executed {
+    fn execute(
+        &mut self,
+        now: Time,
+        entry: Option<&Entry<Handler<D>>>,
+        started: Started,
+        request: Result<Request<'_>, Malformed<'_>>,
+    ) -> Executed {
         self.line.clear();
         let request = match request {
             Ok(request) => request,
             Err(malformed) => {
                 envelope::encode_error(&mut self.line, malformed.id, &malformed.error);
-                let started = Started { api: self.requests.number(None, UNKNOWN), at };
                 let answer = Answer { started, error: Some(malformed.error.code) };
                 return Executed::Reply { group: self.durable, answer };
             }
         };
         envelope::begin_ok(&mut self.line, request.id);
-        let place = D::place(&request.api);
-        let api = place.map(|place| D::APIS[place].1);
-        let started = Started { api: self.requests.number(place, &request.api), at };
         let fields = Fields::parse(request.data);
-        let result = match api {
-            Some(api) => fields.and_then(|fields| self.domain.execute(now, api, fields, &mut self.line)),
-            None if request.api == "Ping" => {
-                let commits = Some(self.commits);
-                let pong = fields.and_then(|fields| ping(D::SERVICE, commits, fields, &mut self.line));
-                pong.map(|()| Outcome::Done)
+        let result = fields.and_then(|fields| match entry {
+            Some(entry) => (entry.handler)(&mut self.domain, now, fields, &mut self.line),
+            None => {
+                let pong = self.intake.answer_any(&request.api, fields, Some(self.commits))?;
+                pong.encode(&mut self.line);
+                Ok(Outcome::Done)
             }
-            None => Err(Error::unimplemented(D::SERVICE, &request.api)),
-        };
+        });
         if let Ok(Outcome::Offloaded(job)) = result {
             return Executed::Offloaded { job, id: request.id.into(), started };
         }
         let error = finish_reply(&mut self.line, request.id, result.map(|_| ()));
-        let group = if api.is_some_and(D::is_write) { self.newest_group() } else { self.durable };
+        let group = if entry.is_some_and(is_write) { self.newest_group() } else { self.durable };
         Executed::Reply { group, answer: Answer { started, error } }
     }
 
@@ -239,7 +163,7 @@ impl<D: Domain> Database<D> {
     /// Takes note of a reply that has left.
     fn count(&mut self, answer: Option<Answer>, out: &mut Out<'_>) {
         if let Some(Answer { started, error }) = answer {
-            self.requests.answered(started, error, out);
+            self.intake.answered(started, error, out);
         }
     }
 
@@ -265,10 +189,8 @@ impl<D: Domain> Database<D> {
             }
             self.metrics.hold(self.domain.holdings());
         }
-        let mut data = Vec::new();
-        while let Some((job, result)) = self.domain.poll(now, &mut data) {
-            self.finish_job(job, result, &data);
-            data.clear();
+        while let Some((job, result)) = self.domain.poll(now) {
+            self.finish_job(job, result);
         }
         let waiting: Vec<Conn> = self.queues.keys().copied().collect();
         for conn in waiting {
@@ -289,7 +211,7 @@ impl<D: Domain> Database<D> {
     }
 
     /// Turns an offloaded request into its reply, which keeps its place in the queue.
-    fn finish_job(&mut self, finished: Job, result: Result<(), Error>, data: &[u8]) {
+    fn finish_job(&mut self, finished: Job, result: Result<D::Finished, Error>) {
         let group = self.newest_group();
         let conn = self.jobs.remove(&finished).expect("a job is finished once");
         for pending in self.queues.get_mut(&conn).into_iter().flatten() {
@@ -298,7 +220,7 @@ impl<D: Domain> Database<D> {
             {
                 let mut line = Vec::new();
                 envelope::begin_ok(&mut line, id);
-                line.extend_from_slice(data);
+                let result = result.map(|finished| finished.encode(&mut line));
                 let error = finish_reply(&mut line, id, result);
                 let answer = Some(Answer { started: *started, error });
                 *pending = Pending::Reply { group, line: line.into(), answer };
@@ -321,6 +243,27 @@ impl<D: Domain> Database<D> {
             }
         }
         self.keep(conn, queue);
+    }
+
+    /// What is true between any two events. Groups are numbered without gaps, and one that is under way has its rows
+    /// counted; a connection that waits for nothing has no queue, and each piece of work elsewhere has its request.
+    fn invariants(&self) {
+        assert_eq!(
+            self.filling - 1 - self.durable,
+            self.submitted.len() as u64,
+            "each group is under way once"
+        );
+        debug_assert!(self.queues.values().all(|queue| !queue.is_empty()), "a queue holds something");
+        debug_assert!(
+            self.queues.iter().all(|(conn, queue)| {
+                queue.iter().all(|pending| match pending {
+                    Pending::Offloaded { job, .. } => self.jobs.get(job) == Some(conn),
+                    Pending::Reply { group, .. } => *group <= self.filling,
+                    Pending::Request { .. } => true,
+                })
+            }),
+            "what is waited for is under way"
+        );
     }
 
     fn keep(&mut self, conn: Conn, queue: Queue) {
@@ -354,6 +297,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Drain => self.domain.drain(now),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
+        self.invariants();
     }
 
     /// Group commit: all changes of the turn become a group. The store commits together what has come to it while it
@@ -367,6 +311,7 @@ impl<D: Domain> Service for Database<D> {
             self.storage.commit(Group { number: self.filling, rows });
             self.filling += 1;
         }
+        self.invariants();
     }
 
     fn clock_floor(&self) -> Time {
@@ -400,15 +345,17 @@ fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) -> Opti
 
 /// Whether a request may be carried out before what is queued is out. Only a write behind replies to writes may:
 /// it builds on the latest state, and not on what is on disk.
-fn may_run<D: Domain>(queue: &Queue, request: &Result<Request<'_>, Malformed<'_>>) -> bool {
+fn may_run<H>(queue: &Queue, entry: Option<&Entry<H>>) -> bool {
     match queue.back() {
         None => true,
         // Everything behind a request that waits waits too, so before a reply there are only replies.
-        Some(Pending::Reply { .. }) => {
-            request.as_ref().is_ok_and(|request| D::api(&request.api).is_some_and(D::is_write))
-        }
+        Some(Pending::Reply { .. }) => entry.is_some_and(is_write),
         Some(Pending::Offloaded { .. } | Pending::Request { .. }) => false,
     }
+}
+
+fn is_write<H>(entry: &Entry<H>) -> bool {
+    entry.effect != Effect::Read
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use net::Time;
 
-use super::lane::{Database, Lane};
+use super::lane::Lane;
+use crate::api::Database;
 use crate::engine::metrics::{DatabaseLinks, LineLimit};
 
 /// A database that stays away is mentioned so often.
@@ -18,7 +19,7 @@ pub(super) struct Databases {
     /// By the place of the database.
     databases: [Watched; Database::ALL.len()],
     /// The lanes whose connection stands.
-    is_up: [bool; Lane::ALL.len()],
+    is_up: [bool; Lane::COUNT],
 }
 
 struct Watched {
@@ -46,7 +47,7 @@ impl Databases {
     /// `addresses` are those of the lanes.
     pub(super) fn new(addresses: &[String], metrics: &[Arc<DatabaseLinks>; Database::ALL.len()]) -> Self {
         let databases = Database::ALL.map(|database| {
-            let lane = Lane::ALL.iter().position(|lane| lane.database() == database);
+            let lane = Lane::all().position(|lane| lane.database() == database);
             Watched {
                 name: database.name(),
                 address: addresses[lane.expect("each database has lanes")].clone(),
@@ -56,14 +57,14 @@ impl Databases {
                 metrics: Arc::clone(&metrics[database as usize]),
             }
         });
-        Self { databases, is_up: [false; Lane::ALL.len()] }
+        Self { databases, is_up: [false; Lane::COUNT] }
     }
 
     /// The connection of a lane stands.
     pub(super) fn lane_is_up(&mut self, now: Time, lane: Lane) {
         self.is_up[lane as usize] = true;
         let is_up = |other: Lane| other.database() != lane.database() || self.is_up[other as usize];
-        let all_are_up = Lane::ALL.into_iter().all(is_up);
+        let all_are_up = Lane::all().all(is_up);
         let database = &mut self.databases[lane.database() as usize];
         database.metrics.connects.add(1);
         if all_are_up {

@@ -11,41 +11,16 @@ use std::time::Duration;
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use slab::Slab;
 
+use super::call::DatabaseCall;
 use super::databases::Databases;
-use super::lane::{Database, GREETING};
-use crate::api::envelope::{self, Code, Error, Reply, Request};
+use super::flow::{Flow, Starter, Step};
+use super::intake::Intake;
+use super::lane::{GREETING, Lane};
+use super::metrics::{FrontendMetrics, Started, UNKNOWN};
+use crate::api::envelope::{self, Reply, Request};
+use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::requests::ping;
-use crate::engine::metrics::{FrontendMetrics, Requests, Started, UNKNOWN};
-
-pub(crate) use super::call::{DatabaseCall, Effect};
-pub(crate) use super::lane::Lane;
-pub use super::lane::backends;
-
-/// What is to be done next about a request.
-pub(crate) enum Step<F> {
-    /// Answer with this JSON as `data`.
-    Reply(Vec<u8>),
-    /// Answer with the database's reply that has just come, as it is but for its ID.
-    Relay,
-    /// Call a database, and resume this state with what comes back.
-    Call(DatabaseCall, F),
-}
-
-/// A request on its way through the databases: a state for each reply that it can wait for.
-pub(crate) trait Flow: Sized {
-    /// The name of the service.
-    const SERVICE: &'static str;
-
-    /// The names of its APIs. `Ping` is answered for every flow.
-    const APIS: &'static [&'static str];
-
-    /// Begins a request of one of the APIs.
-    fn start(api: &str, fields: Fields<'_>) -> Result<Step<Self>, Error>;
-
-    /// Goes on with the reply that this state waited for, or with the error that stands for it.
-    fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
-}
+use crate::api::{Database, Effect};
 
 /// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
 /// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
@@ -67,14 +42,14 @@ impl Default for Deadlines {
 }
 
 /// A frontend as a service.
-pub(crate) struct Frontend<F> {
+pub(crate) struct Frontend<F: Flow> {
     /// The requests in flight, by the number of their call. The node lets each session have one.
     parked: Slab<Parked<F>>,
     /// How many of them wait for which lane.
-    calls: [usize; Lane::NAMES.len()],
+    calls: [usize; Lane::COUNT],
     deadlines: Deadlines,
-    requests: Requests,
-    metrics: Arc<FrontendMetrics<{ Lane::NAMES.len() }>>,
+    intake: Intake<Starter<F>>,
+    metrics: Arc<FrontendMetrics>,
     databases: Databases,
     /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
     last_number: u64,
@@ -84,7 +59,7 @@ pub(crate) struct Frontend<F> {
 }
 
 /// Who is to be answered, and to which request.
-struct Asked {
+struct Origin {
     conn: Conn,
     /// The JSON of the client's request ID. Clients choose theirs alike, so databases do not see it.
     id: Box<str>,
@@ -93,7 +68,7 @@ struct Asked {
 
 /// A flow that waits for a reply.
 struct Parked<F> {
-    asked: Asked,
+    origin: Origin,
     call: DatabaseCall,
     /// The number under which it was called last.
     number: u64,
@@ -130,12 +105,13 @@ impl<F: Flow> Frontend<F> {
     /// `backends` are the addresses of the lanes.
     pub(crate) fn new(deadlines: Deadlines, backends: &[String]) -> Self {
         let names = Database::ALL.map(Database::name);
-        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().copied(), Lane::NAMES, names));
+        let lanes = Lane::all().map(Lane::name).collect();
+        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().map(|entry| entry.name), lanes, names));
         Self {
             parked: Slab::new(),
-            calls: [0; Lane::NAMES.len()],
+            calls: [0; Lane::COUNT],
             deadlines,
-            requests: Requests::new(Arc::clone(&metrics.requests)),
+            intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
             databases: Databases::new(backends, &metrics.databases),
             metrics,
             last_number: 0,
@@ -148,21 +124,20 @@ impl<F: Flow> Frontend<F> {
         let request = match Request::parse(line) {
             Ok(request) => request,
             Err(malformed) => {
-                let started = Started { api: self.requests.number(None, UNKNOWN), at: now };
-                let asked = Asked { conn, id: malformed.id.into(), started };
-                return self.fail(&asked, &malformed.error, out);
+                let (_, started) = self.intake.find(UNKNOWN, now);
+                let origin = Origin { conn, id: malformed.id.into(), started };
+                return self.fail(&origin, &malformed.error, out);
             }
         };
-        let place = F::APIS.iter().position(|api| *api == request.api);
-        let asked = Asked {
-            conn,
-            id: request.id.into(),
-            started: Started { api: self.requests.number(place, &request.api), at: now },
-        };
-        let fields = Fields::parse(request.data);
-        match fields.and_then(|fields| begin(place, &request.api, fields)) {
-            Ok(step) => self.take(asked, step, None, out),
-            Err(error) => self.fail(&asked, &error, out),
+        let (entry, started) = self.intake.find(&request.api, now);
+        let origin = Origin { conn, id: request.id.into(), started };
+        let step = Fields::parse(request.data).and_then(|fields| match entry {
+            Some(entry) => (entry.handler)(fields),
+            None => Ok(Step::reply(&self.intake.answer_any(&request.api, fields, None)?)),
+        });
+        match step {
+            Ok(step) => self.take(origin, step, None, out),
+            Err(error) => self.fail(&origin, &error, out),
         }
     }
 
@@ -182,20 +157,20 @@ impl<F: Flow> Frontend<F> {
         };
         let to_relay = reply.as_ref().ok().copied();
         match parked.flow.resume(reply) {
-            Ok(step) => self.take(parked.asked, step, to_relay, out),
-            Err(error) => self.fail(&parked.asked, &error, out),
+            Ok(step) => self.take(parked.origin, step, to_relay, out),
+            Err(error) => self.fail(&parked.origin, &error, out),
         }
     }
 
     /// Takes a step of a request; `reply` is what the step may relay.
-    fn take(&mut self, asked: Asked, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
+    fn take(&mut self, origin: Origin, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
         match step {
             Step::Call(call, _)
                 if call.lane == Lane::CustomerPasswords
                     && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX =>
             {
                 let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
-                self.fail(&asked, &Error::new(Code::ResourceExhausted, message), out);
+                self.fail(&origin, &Error::new(Code::ResourceExhausted, message), out);
             }
             Step::Call(call, flow) => {
                 let patience = match call.lane {
@@ -203,20 +178,20 @@ impl<F: Flow> Frontend<F> {
                     _ => self.deadlines.call,
                 };
                 let deadline = out.now() + patience;
-                self.call(Parked { asked, call, number: 0, deadline, repeated: false, flow }, out);
+                self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
             }
             Step::Relay => {
                 let reply = reply.expect("only a reply is relayed");
-                out.send_vectored(asked.conn, &reply.with_id(&asked.id));
-                self.requests.answered(asked.started, reply.error_code(), out);
+                out.send_vectored(origin.conn, &reply.with_id(&origin.id));
+                self.intake.answered(origin.started, reply.error_code(), out);
             }
             Step::Reply(data) => {
                 self.line.clear();
-                envelope::begin_ok(&mut self.line, &asked.id);
+                envelope::begin_ok(&mut self.line, &origin.id);
                 self.line.extend_from_slice(&data);
                 envelope::end_ok(&mut self.line);
-                out.send(asked.conn, &self.line);
-                self.requests.answered(asked.started, None, out);
+                out.send(origin.conn, &self.line);
+                self.intake.answered(origin.started, None, out);
             }
         }
     }
@@ -233,9 +208,9 @@ impl<F: Flow> Frontend<F> {
         out.call(Backend(lane as usize), Call(key), &self.line, deadline);
     }
 
-    fn fail(&mut self, asked: &Asked, error: &Error, out: &mut Out<'_>) {
-        self.refuse(asked.conn, &asked.id, error, out);
-        self.requests.answered(asked.started, Some(error.code), out);
+    fn fail(&mut self, origin: &Origin, error: &Error, out: &mut Out<'_>) {
+        self.refuse(origin.conn, &origin.id, error, out);
+        self.intake.answered(origin.started, Some(error.code), out);
     }
 
     fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out<'_>) {
@@ -244,24 +219,20 @@ impl<F: Flow> Frontend<F> {
         out.send(conn, &self.line);
     }
 
+    /// What is true between any two events: each flow waits for one call.
+    fn invariants(&self) {
+        assert_eq!(self.calls.iter().sum::<usize>(), self.parked.len(), "each flow waits for one call");
+        debug_assert!(
+            self.parked.iter().all(|(_, parked)| parked.number <= self.last_number),
+            "numbers count up"
+        );
+    }
+
     fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
         let calls = &mut self.calls[lane as usize];
         *calls = count(*calls);
         self.metrics.calls[lane as usize].set(*calls as u64);
     }
-}
-
-/// Begins a request; `place` is that of its API, if there is one of this name.
-fn begin<F: Flow>(place: Option<usize>, api: &str, fields: Fields<'_>) -> Result<Step<F>, Error> {
-    if place.is_some() {
-        return F::start(api, fields);
-    }
-    if api != "Ping" {
-        return Err(Error::unimplemented(F::SERVICE, api));
-    }
-    let mut data = Vec::new();
-    ping(F::SERVICE, None, fields, &mut data)?;
-    Ok(Step::Reply(data))
 }
 
 impl<F: Flow> Service for Frontend<F> {
@@ -273,20 +244,19 @@ impl<F: Flow> Service for Frontend<F> {
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
             // seller too.
             Event::Closed(_) => {}
-            Event::Up(Backend(lane)) => self.databases.lane_is_up(now, Lane::ALL[lane]),
-            Event::Down(Backend(lane), reason) => {
-                self.databases.lane_is_down(now, Lane::ALL[lane], reason);
-            }
+            Event::Up(backend) => self.databases.lane_is_up(now, lane_of(backend)),
+            Event::Down(backend, reason) => self.databases.lane_is_down(now, lane_of(backend), reason),
             Event::Wake | Event::Timer | Event::Drain => {}
         }
+        self.invariants();
     }
 
     fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
         Some(GREETING)
     }
 
-    fn check_greeting(&self, Backend(lane): Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        Lane::ALL[lane].database().check_greeting(line)
+    fn check_greeting(&self, backend: Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        lane_of(backend).check_greeting(line)
     }
 
     fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {
@@ -301,6 +271,10 @@ impl<F: Flow> Service for Frontend<F> {
     fn is_drained(&self) -> bool {
         self.parked.is_empty()
     }
+}
+
+fn lane_of(Backend(place): Backend) -> Lane {
+    Lane::all().nth(place).expect("each lane is a backend")
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::api::envelope::{Error, Reply, excerpt};
+use crate::api::envelope::Reply;
+use crate::api::error::{Error, excerpt};
+use crate::api::service::Pong;
+use crate::api::{Database, DatabaseApi, Effect};
 
 /// The first line over each connection. Its ID is below the numbers of all calls.
 pub(super) const GREETING: &[u8] = br#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
@@ -28,62 +31,78 @@ pub(crate) enum Lane {
     ProductWrites,
 }
 
-/// A process that lanes lead to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Database {
-    Customer,
-    Product,
+/// A lane, and where it leads.
+struct Entry {
+    lane: Lane,
+    name: &'static str,
+    database: Database,
 }
+
+const fn to(database: Database, lane: Lane, name: &'static str) -> Entry {
+    Entry { lane, name, database }
+}
+
+/// In the order of [`Lane`]: each is the backend of its place.
+const LANES: [Entry; Lane::COUNT] = [
+    to(Database::Customer, Lane::Customer, "customer"),
+    to(Database::Customer, Lane::CustomerWrites, "customer_writes"),
+    to(Database::Customer, Lane::CustomerPasswords, "customer_passwords"),
+    to(Database::Product, Lane::Product, "product"),
+    to(Database::Product, Lane::ProductWrites, "product_writes"),
+];
 
 impl Lane {
-    /// All lanes, in their order: each is the backend of its place.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Customer, Self::CustomerWrites, Self::CustomerPasswords, Self::Product, Self::ProductWrites];
+    /// How many there are; each is less than this as a number.
+    pub(crate) const COUNT: usize = 5;
 
-    /// The names of all lanes, in their order.
-    pub(crate) const NAMES: [&'static str; 5] =
-        ["customer", "customer_writes", "customer_passwords", "product", "product_writes"];
-
-    pub(crate) fn database(self) -> Database {
-        match self {
-            Self::Customer | Self::CustomerWrites | Self::CustomerPasswords => Database::Customer,
-            Self::Product | Self::ProductWrites => Database::Product,
+    /// The lane of an API's calls.
+    pub(crate) fn of<A: DatabaseApi>() -> Self {
+        match A::DATABASE {
+            Database::Customer if A::HASHES => Self::CustomerPasswords,
+            Database::Customer if A::EFFECT == Effect::Read => Self::Customer,
+            Database::Customer => Self::CustomerWrites,
+            Database::Product if A::EFFECT == Effect::Read => Self::Product,
+            Database::Product => Self::ProductWrites,
         }
     }
-}
 
-impl Database {
-    /// Both, in their order.
-    pub(crate) const ALL: [Self; 2] = [Self::Customer, Self::Product];
+    /// All lanes, in their order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        LANES.iter().map(|entry| entry.lane)
+    }
 
+    /// As metrics have it.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Customer => "db_customer",
-            Self::Product => "db_product",
-        }
+        LANES[self as usize].name
     }
 
-    /// Whether a line is the answer of this database to [`GREETING`].
+    /// Where it leads.
+    pub(crate) fn database(self) -> Database {
+        LANES[self as usize].database
+    }
+
+    /// Whether a line is the answer of the lane's database to [`GREETING`].
     ///
     /// # Errors
     /// Who or what answers instead.
     pub(super) fn check_greeting(self, line: &[u8]) -> Result<(), Cow<'static, str>> {
         let said = |text: &str| excerpt(text, SAID_CHARS_MAX);
+        let name = self.database().name();
         match serde_json::from_slice(line) {
-            Ok(Greeted { data: Some(Pong { service }), .. })
-                if service == self.name() && Reply::to_call(line, GREETING_NUMBER).is_some() =>
+            Ok(Greeted { data: Some(Pong { service, .. }), .. })
+                if service == name && Reply::to_call(line, GREETING_NUMBER).is_some() =>
             {
                 Ok(())
             }
-            Ok(Greeted { data: Some(Pong { service }), .. }) if service != self.name() => {
-                Err(format!("it is {}, not {}", said(&service), self.name()).into())
+            Ok(Greeted { data: Some(Pong { service, .. }), .. }) if service != name => {
+                Err(format!("it is {}, not {name}", said(&service)).into())
             }
             Ok(Greeted { error: Some(error), .. }) => {
                 Err(format!("it says: {}", said(&error.message)).into())
             }
             _ => {
                 let line = String::from_utf8_lossy(line);
-                Err(format!("it does not answer like {}: {}", self.name(), said(&line)).into())
+                Err(format!("it does not answer like {name}: {}", said(&line)).into())
             }
         }
     }
@@ -95,18 +114,13 @@ pub fn backends(customer: &str, product: &str) -> Vec<String> {
         Database::Customer => customer.to_owned(),
         Database::Product => product.to_owned(),
     };
-    Lane::ALL.map(address).to_vec()
+    Lane::all().map(address).collect()
 }
 
 #[derive(Deserialize)]
 struct Greeted {
-    data: Option<Pong>,
+    data: Option<Pong<String>>,
     error: Option<Error>,
-}
-
-#[derive(Deserialize)]
-struct Pong {
-    service: String,
 }
 
 #[cfg(test)]
@@ -115,7 +129,7 @@ mod tests {
 
     #[test]
     fn lanes_stand_in_their_order() {
-        for (place, lane) in Lane::ALL.into_iter().enumerate() {
+        for (place, lane) in Lane::all().enumerate() {
             assert_eq!(lane as usize, place);
         }
         for (place, database) in Database::ALL.into_iter().enumerate() {
@@ -126,7 +140,7 @@ mod tests {
 
     #[test]
     fn only_the_right_database_answers_a_greeting() {
-        let check = |line: &str| Database::Product.check_greeting(line.as_bytes());
+        let check = |line: &str| Lane::Product.check_greeting(line.as_bytes());
         let answer = |id: &str, service: &str| {
             format!(
                 r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{{"service":"{service}","version":"1","commits":0}}}}"#

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
-use crate::api::envelope::Code;
+use crate::api::error::Code;
 
-/// What requests are counted under whose API there is not.
+/// The API label of requests that name no API of the service.
 pub(crate) const UNKNOWN: &str = "unknown";
 /// The bounds of the durations that are counted, in nanoseconds.
 const DURATIONS: &[u64] = &[
@@ -210,11 +210,11 @@ impl Metrics for DatabaseMetrics {
 }
 
 /// What a frontend counts.
-pub(crate) struct FrontendMetrics<const LANES: usize> {
+pub(crate) struct FrontendMetrics {
     pub(crate) requests: Arc<RequestMetrics>,
     /// Calls to the databases that were not answered yet, by the lane.
-    pub(crate) calls: [Gauge; LANES],
-    lanes: [&'static str; LANES],
+    pub(crate) calls: Vec<Gauge>,
+    lanes: Vec<&'static str>,
     pub(crate) databases: [Arc<DatabaseLinks>; 2],
 }
 
@@ -235,19 +235,19 @@ impl DatabaseLinks {
     }
 }
 
-impl<const LANES: usize> FrontendMetrics<LANES> {
+impl FrontendMetrics {
     pub(crate) fn new(
         apis: impl Iterator<Item = &'static str>,
-        lanes: [&'static str; LANES],
+        lanes: Vec<&'static str>,
         databases: [&'static str; 2],
     ) -> Self {
         let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
-        let calls = [(); LANES].map(|()| Gauge::default());
+        let calls = lanes.iter().map(|_| Gauge::default()).collect();
         Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases }
     }
 }
 
-impl<const LANES: usize> Metrics for FrontendMetrics<LANES> {
+impl Metrics for FrontendMetrics {
     fn expose(&self, out: &mut Exposition) {
         self.requests.expose(out);
         for (lane, calls) in self.lanes.iter().zip(&self.calls) {

@@ -1,113 +1,89 @@
-//! `server_seller`: what sellers ask for, as flows through the databases.
+//! `server_seller`: its APIs, and which flow each begins.
 
-use serde::Serialize;
+use super::login;
+use super::sell::{Sale, SellFlow};
+use crate::api::accounts::{CreateAccount, GetSellerRating, Oneself};
+use crate::api::envelope::Reply;
+use crate::api::error::Error;
+use crate::api::items::{ChangeItemPrice, DisplayItemsForSale, RegisterItem, UpdateUnitsForSale};
+use crate::api::sessions::{Login, Logout, OwnRole, SellerSession};
+use crate::api::values::Role;
+use crate::engine::call::DatabaseCall;
+use crate::engine::flow::{Flow, Start, Starter, Step, started};
+use crate::engine::intake::Entry;
 
-use crate::api::envelope::{Error, Reply};
-use crate::api::fields::Fields;
-use crate::api::requests::{NewItem, Page};
-use crate::api::values::{ItemId, Price, QuantityDelta, Role};
-use crate::engine::flows::{DatabaseCall, Effect, Flow, Lane, Step};
-use crate::frontend::login::{self, Validated, validate};
-
-/// A request of a seller, by what it waits for.
+/// A request of a seller, by its flow.
 pub(crate) enum Seller {
-    /// For the last reply, which is the client's.
+    /// One call, whose reply is the client's.
     LastReply,
-    /// For who it is that asks, which is then added to this call.
-    Asker(DatabaseCall),
+    Sell(SellFlow),
 }
 
 impl Flow for Seller {
     const SERVICE: &'static str = "server_seller";
-    const APIS: &'static [&'static str] = &[
-        "CreateAccount",
-        "Login",
-        "Logout",
-        "GetSellerRating",
-        "RegisterItemForSale",
-        "ChangeItemPrice",
-        "UpdateUnitsForSale",
-        "DisplayItemsForSale",
+    const APIS: &'static [Entry<Starter<Self>>] = &[
+        started::<Self, CreateAccount>(),
+        started::<Self, Login<OwnRole>>(),
+        started::<Self, Logout<SellerSession>>(),
+        started::<Self, GetSellerRating<SellerSession, Oneself>>(),
+        started::<Self, RegisterItem<SellerSession>>(),
+        started::<Self, ChangeItemPrice<SellerSession>>(),
+        started::<Self, UpdateUnitsForSale<SellerSession>>(),
+        started::<Self, DisplayItemsForSale<SellerSession>>(),
     ];
-
-    fn start(api: &str, mut fields: Fields<'_>) -> Result<Step<Self>, Error> {
-        let call = match api {
-            "CreateAccount" | "Login" | "Logout" => login::start(api, fields, Role::Seller)?,
-            "GetSellerRating" => {
-                let check = login::session(&mut fields, Role::Seller)?;
-                fields.finish()?;
-                DatabaseCall::new(Lane::Customer, Effect::Read, "GetSellerRating", &check)
-            }
-            "RegisterItemForSale" => return as_seller(fields, register),
-            "ChangeItemPrice" => return as_seller(fields, change_price),
-            "UpdateUnitsForSale" => return as_seller(fields, update_units),
-            "DisplayItemsForSale" => return as_seller(fields, display),
-            _ => return Err(Error::unimplemented(Self::SERVICE, api)),
-        };
-        Ok(Step::Call(call, Self::LastReply))
-    }
 
     fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error> {
         match self {
             Self::LastReply => reply.map(|_| Step::Relay),
-            Self::Asker(call) => {
-                let seller_id = reply?.data::<Validated>()?.user_id;
-                Ok(Step::Call(call.with("seller_id", &seller_id), Self::LastReply))
-            }
+            Self::Sell(flow) => Ok(flow.resume(reply)?.map(Self::Sell)),
         }
     }
 }
 
-/// A call in the name of the seller whose session it is.
-fn as_seller<'a>(
-    mut fields: Fields<'a>,
-    decode: impl FnOnce(&mut Fields<'a>) -> Result<DatabaseCall, Error>,
-) -> Result<Step<Seller>, Error> {
-    let check = login::session(&mut fields, Role::Seller)?;
-    let call = decode(&mut fields)?;
-    fields.finish()?;
-    Ok(Step::Call(validate(check), Seller::Asker(call)))
+impl Start<CreateAccount> for Seller {
+    fn start(account: CreateAccount) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(login::create_account(Role::Seller, account), Self::LastReply))
+    }
 }
 
-fn register(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
-    let item = NewItem::decode(fields)?;
-    Ok(DatabaseCall::new(Lane::ProductWrites, Effect::Once, "RegisterItem", &item))
+impl Start<Login<OwnRole>> for Seller {
+    fn start(request: Login<OwnRole>) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(login::log_in(Role::Seller, request), Self::LastReply))
+    }
 }
 
-fn change_price(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
-    let change = PriceChange { item_id: fields.required("item_id")?, price: fields.required("price")? };
-    Ok(DatabaseCall::new(Lane::ProductWrites, Effect::Once, "ChangeItemPrice", &change))
+impl Start<Logout<SellerSession>> for Seller {
+    fn start(Logout(session): Logout<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(login::log_out(session), Self::LastReply))
+    }
 }
 
-fn update_units(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
-    let update = UnitsUpdate {
-        item_id: fields.required("item_id")?,
-        quantity_delta: fields.required("quantity_delta")?,
-    };
-    Ok(DatabaseCall::new(Lane::ProductWrites, Effect::Once, "UpdateUnitsForSale", &update))
+impl Start<GetSellerRating<SellerSession, Oneself>> for Seller {
+    fn start(request: GetSellerRating<SellerSession, Oneself>) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(DatabaseCall::new(&GetSellerRating::from(request)), Self::LastReply))
+    }
 }
 
-fn display(fields: &mut Fields<'_>) -> Result<DatabaseCall, Error> {
-    let sold_out = fields.optional("sold_out")?.unwrap_or(false);
-    let display = Display { sold_out, page: Page::decode(fields)? };
-    Ok(DatabaseCall::new(Lane::Product, Effect::Read, "DisplayItemsForSale", &display))
+impl Start<RegisterItem<SellerSession>> for Seller {
+    fn start(request: RegisterItem<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(SellFlow::start(Sale::Register(request)).map(Self::Sell))
+    }
 }
 
-#[derive(Serialize)]
-struct PriceChange {
-    item_id: ItemId,
-    price: Price,
+impl Start<ChangeItemPrice<SellerSession>> for Seller {
+    fn start(request: ChangeItemPrice<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(SellFlow::start(Sale::ChangePrice(request)).map(Self::Sell))
+    }
 }
 
-#[derive(Serialize)]
-struct UnitsUpdate {
-    item_id: ItemId,
-    quantity_delta: QuantityDelta,
+impl Start<UpdateUnitsForSale<SellerSession>> for Seller {
+    fn start(request: UpdateUnitsForSale<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(SellFlow::start(Sale::UpdateUnits(request)).map(Self::Sell))
+    }
 }
 
-#[derive(Serialize)]
-struct Display<'a> {
-    sold_out: bool,
-    #[serde(flatten)]
-    page: Page<'a>,
+impl Start<DisplayItemsForSale<SellerSession>> for Seller {
+    fn start(request: DisplayItemsForSale<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(SellFlow::start(Sale::Display(request)).map(Self::Sell))
+    }
 }

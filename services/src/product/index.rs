@@ -6,13 +6,14 @@
 //! single items only to fill its page. The index can't tell an item's name or terms, and it checks no request.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+
 use std::collections::HashMap;
 use std::iter;
 
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::postings::{Members, Postings};
+use crate::api::items::Position;
 use crate::api::values::{ItemId, folded, is_punctuation};
 
 /// The set that stays empty. It stands for a set that no item has needed so far.
@@ -26,15 +27,6 @@ pub(crate) struct Query<'a> {
     /// At most 5 keywords as they were sent: not folded, doubles among them. If there are none, every item in stock
     /// matches, with a score of 0.
     pub(crate) keywords: &'a [String],
-}
-
-/// A place in the order of hits. Positions sort as hits do: the highest score first, then by item ID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// 2 for each keyword of the query that is one of the item's, 1 for each other that is a word of its name.
-    pub(crate) score: u8,
-    /// The item at this place.
-    pub(crate) id: ItemId,
 }
 
 /// What a search tells beside its hits.
@@ -211,18 +203,6 @@ impl Index {
             };
         }
         total
-    }
-}
-
-impl Ord for Position {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.cmp(&self.score).then(self.id.cmp(&other.id))
-    }
-}
-
-impl PartialOrd for Position {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::item::{Item, Listing};
+use super::item::Item;
+use crate::api::encoded::Listing;
 use crate::api::values::ItemId;
 use crate::engine::table::Changes;
 
@@ -73,7 +74,7 @@ impl Items {
     }
 
     /// The items as they are on disk, in this order. Neighbours of the same category cost one look-up of it.
-    pub(crate) fn get_all<'a>(&'a self, ids: &'a [ItemId]) -> impl Iterator<Item = Option<&'a Item>> {
+    pub(crate) fn get_all<'a>(&'a self, ids: &[ItemId]) -> impl Iterator<Item = Option<&'a Item>> {
         ids.chunk_by(|a, b| a.category == b.category).flat_map(|ids| {
             let category = self.categories.get(&ids[0].category);
             ids.iter().map(move |id| category?.durable(id.n))

@@ -1,6 +1,6 @@
 //! What `db_product` stores, whatever it is stored in.
 
-use super::item::{Description, Listing};
+use crate::api::encoded::{Description, Listing};
 use crate::api::values::{Ballot, ItemId};
 
 /// A row of the catalogue. Outside, it is only handed on.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Value, string, text};
@@ -50,7 +50,14 @@ impl Serialize for ItemId {
     }
 }
 
-impl Value<'_> for ItemId {
+impl<'de> Deserialize<'de> for ItemId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("it is no ID of an item"))
+    }
+}
+
+impl Value for ItemId {
     const RULE: &'static str =
         "a string \"<category>:<n>\" with a category from 0 to 2147483647 and n from 1 to 4294967295";
 
@@ -91,7 +98,7 @@ impl Serialize for SessionId {
     }
 }
 
-impl Value<'_> for SessionId {
+impl Value for SessionId {
     const RULE: &'static str = "a string";
 
     /// Any string may be sent; one that was never issued is an unknown session, not a bad request.

@@ -12,7 +12,7 @@ const PRICE_MAX: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Price(pub u64);
 
-impl Value<'_> for Price {
+impl Value for Price {
     const RULE: &'static str = "a number from 0 to 1000000000 with at most two decimals";
 
     fn decode(raw: &RawValue) -> Option<Self> {

@@ -22,58 +22,61 @@ const CHARS_PER_NFC_CHAR_MAX: usize = 4;
 
 /// A name that is shown: of an account or an item. It need not be unique.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Name(pub(crate) String);
 
-impl<'a> Value<'a> for Name<'a> {
+impl Value for Name {
     const RULE: &'static str = "a string of 1 to 32 characters with something to be seen, without control characters, \
                                 and without white space at either end";
 
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, NAME_CHARS_MAX).filter(|text| is_name(text)).map(Self)
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, NAME_CHARS_MAX).filter(|text| is_name(text)).map(Cow::into_owned).map(Self)
     }
 }
 
 /// The user name of an account that is to be. Others must be able to tell it from theirs.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Username<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Username(pub(crate) String);
 
-impl<'a> Value<'a> for Username<'a> {
+impl Value for Username {
     const RULE: &'static str = "a string of 1 to 32 characters with something to be seen, without control or invisible \
                                 characters, and without white space at either end";
 
-    fn decode(raw: &'a RawValue) -> Option<Self> {
+    fn decode(raw: &RawValue) -> Option<Self> {
         Name::decode(raw).and_then(Self::from_name)
     }
 }
 
-impl<'a> Username<'a> {
+impl Username {
     /// The name as a user name, if it has no invisible characters.
-    pub(crate) fn from_name(Name(name): Name<'a>) -> Option<Self> {
+    pub(crate) fn from_name(Name(name): Name) -> Option<Self> {
         (!name.contains(is_ignorable)).then_some(Self(name))
     }
 }
 
 /// The user name of an account that may be there. It may be any that an account was ever opened with.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct KnownUsername<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct KnownUsername(pub(crate) String);
 
-impl<'a> Value<'a> for KnownUsername<'a> {
+impl Value for KnownUsername {
     const RULE: &'static str = "a string of 1 to 32 characters without control characters";
 
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, NAME_CHARS_MAX).filter(|text| !text.contains(char::is_control)).map(Self)
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, NAME_CHARS_MAX)
+            .filter(|text| !text.contains(char::is_control))
+            .map(Cow::into_owned)
+            .map(Self)
     }
 }
 
 /// A password. It has no `Debug`, so that it reaches no log.
 #[derive(Clone, Serialize)]
-pub(crate) struct Password<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Password(pub(crate) String);
 
-impl<'a> Value<'a> for Password<'a> {
+impl Value for Password {
     const RULE: &'static str = "a string of 1 to 128 characters";
 
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, PASSWORD_CHARS_MAX).map(Self)
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, PASSWORD_CHARS_MAX).map(Cow::into_owned).map(Self)
     }
 }
 
@@ -81,7 +84,7 @@ impl<'a> Value<'a> for Password<'a> {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Keywords(pub(crate) Vec<String>);
 
-impl Value<'_> for Keywords {
+impl Value for Keywords {
     const RULE: &'static str = "an array of at most 5 strings, each of 1 to 8 characters with something to be seen, \
                                 without control characters, and without white space at either end";
 
@@ -99,13 +102,13 @@ impl Value<'_> for Keywords {
 /// Where a page begins: what the page before gave as `next_cursor`. What is in it is known only to the API
 /// that gave it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Cursor<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Cursor(pub(crate) String);
 
-impl<'a> Value<'a> for Cursor<'a> {
+impl Value for Cursor {
     const RULE: &'static str = "a next_cursor that was returned by this API";
 
-    fn decode(raw: &'a RawValue) -> Option<Self> {
-        text(raw, 64).map(Self)
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, 64).map(Cow::into_owned).map(Self)
     }
 }
 

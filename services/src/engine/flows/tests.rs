@@ -7,7 +7,9 @@ mod outages;
 use std::time::Duration;
 
 use self::harness::{Harness, SESSION, buyer, seller};
-use super::{Deadlines, Lane};
+use super::Deadlines;
+use crate::engine::flow::Flow;
+use crate::engine::lane::Lane;
 use crate::frontend::buyer::Buyer;
 
 /// How long the frontend waits for a database.
@@ -48,7 +50,7 @@ fn a_refusal_by_a_database_is_relayed_too() {
 }
 
 /// Checks that a request makes exactly one call, without answering it.
-fn expect_call(harness: &mut Harness<impl super::Flow>, api: &str, data: &str, lane: Lane, call: &str) {
+fn expect_call(harness: &mut Harness<impl Flow>, api: &str, data: &str, lane: Lane, call: &str) {
     harness.ask("1", api, data);
     let calls = harness.calls();
     let expected = format!(r#"{{"type":"Request","request_id":#,{call}}}"#);

@@ -1,7 +1,7 @@
 use super::*;
+use crate::api::encoded::Description;
 use crate::api::values::{Condition, Feedback, Price};
 use crate::product::index::Index;
-use crate::product::item::Description;
 
 fn id(category: u32, n: u32) -> ItemId {
     ItemId { category, n }
@@ -48,7 +48,7 @@ fn publish(items: &mut Items) -> Vec<(ItemId, Option<u64>, u64)> {
 fn prices(items: &Items, id: ItemId) -> (Option<u64>, Option<u64>) {
     let durable = items.get(id).map(|item| {
         let price = format!(r#""price":{}.{},"#, item.listing.price.0 / 100, item.listing.price.0 % 100);
-        let json = std::str::from_utf8(item.json()).expect("JSON is UTF-8");
+        let json = std::str::from_utf8(item.encoded().json()).expect("JSON is UTF-8");
         assert!(json.contains(&price), "{json} and not {price}");
         item.listing.price.0
     });

@@ -6,8 +6,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::json::Lines;
 use super::{LINEAGE, Reader, Schema, StoreError};
+use crate::api::purchases::Purchase;
 use crate::api::values::{Ballot, Feedback, Revision};
-use crate::customer::accounts::{Buyer, Identity, Purchase, Seller};
+use crate::customer::accounts::{Buyer, Identity, Seller};
 use crate::customer::rows::CustomerRow;
 use crate::customer::sessions::Session;
 

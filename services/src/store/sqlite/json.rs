@@ -6,8 +6,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::api::purchases::PurchasedItem;
 use crate::api::values::{ItemId, Price};
-use crate::customer::accounts::PurchasedItem;
 use crate::customer::cart::Cart;
 
 /// Units by item: `{"1:42":2}`.
@@ -40,7 +40,7 @@ struct StoredId(ItemId);
 
 impl ToSql for Cart {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        to_column(&StoredCart(self.lines().map(|(id, units)| (StoredId(id), units)).collect()))
+        to_column(&StoredCart(self.lines().iter().map(|(id, units)| (StoredId(*id), *units)).collect()))
     }
 }
 

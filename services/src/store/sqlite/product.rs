@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::json::Keywords;
 use super::{LINEAGE, Reader, Schema, StoreError};
+use crate::api::encoded::{Description, Listing};
 use crate::api::values::{Ballot, Feedback, Revision};
-use crate::product::item::{Description, Listing};
 use crate::product::rows::ProductRow;
 
 const FIRST: &str = "

@@ -11,10 +11,13 @@ use std::time::Duration;
 use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
-use crate::api::envelope::{Code, Error, encode};
+use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::values::{Name, Quantity};
-use crate::engine::database::{Database, Domain, Job, Outcome};
+use crate::api::{Api, Effect, FromFields};
+use crate::engine::database::Database;
+use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
+use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
 use crate::engine::table::Table;
 use crate::store::storage::{Group, Storage, StorageError};
@@ -29,17 +32,47 @@ pub(super) const PONDERING: Duration = Duration::from_millis(20);
 /// Names are one letter long.
 type Row = (String, u32);
 
-#[derive(Clone, Copy)]
-pub(super) enum Api {
-    Get,
-    /// Reads what takes [`PONDERING`] to be found.
-    Ponder,
-    Set,
-    /// Sets what was not set before.
-    Claim,
-    /// Sets when work elsewhere is done, and then refuses 0.
-    Slow,
+/// Reads a number.
+struct Get(char);
+/// Reads what takes [`PONDERING`] to be found.
+struct Ponder(char);
+/// Sets a number.
+struct Set(char, u32);
+/// Sets what was not set before.
+struct Claim(char, u32);
+/// Sets when work elsewhere is done, and then refuses 0.
+struct Slow(char, u32);
+
+fn key(fields: &mut Fields<'_>) -> Result<char, Error> {
+    let Name(name) = fields.required("name")?;
+    Ok(name.chars().next().expect("a name is not empty"))
 }
+
+fn number(fields: &mut Fields<'_>) -> Result<u32, Error> {
+    fields.required("number").map(|Quantity(number)| number)
+}
+
+macro_rules! api {
+    ($name:ident($($field:ident),*), $effect:ident, $reply:ty) => {
+        impl FromFields for $name {
+            fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Error> {
+                Ok(Self($($field(fields)?),*))
+            }
+        }
+
+        impl Api for $name {
+            const NAME: &'static str = stringify!($name);
+            const EFFECT: Effect = Effect::$effect;
+            type Reply<'a> = $reply;
+        }
+    };
+}
+
+api!(Get(key), Read, Option<u32>);
+api!(Ponder(key), Read, Option<u32>);
+api!(Set(key, number), Once, u32);
+api!(Claim(key, number), Once, u32);
+api!(Slow(key, number), Once, u32);
 
 /// The numbers, and work that is not done yet.
 struct Numbers {
@@ -51,58 +84,58 @@ struct Numbers {
     now: Rc<Cell<Time>>,
 }
 
+impl Answer<Get> for Numbers {
+    fn answer(&mut self, _: Time, Get(key): Get) -> Result<Option<u32>, Error> {
+        Ok(self.rows.get(&key).copied())
+    }
+}
+
+impl Answer<Ponder> for Numbers {
+    fn answer(&mut self, _: Time, Ponder(key): Ponder) -> Result<Option<u32>, Error> {
+        self.now.set(self.now.get() + PONDERING);
+        Ok(self.rows.get(&key).copied())
+    }
+}
+
+impl Answer<Set> for Numbers {
+    fn answer(&mut self, _: Time, Set(key, number): Set) -> Result<u32, Error> {
+        self.rows.put(key, number);
+        Ok(number)
+    }
+}
+
+impl Answer<Claim> for Numbers {
+    fn answer(&mut self, _: Time, Claim(key, number): Claim) -> Result<u32, Error> {
+        if self.rows.latest(&key).is_some() {
+            return Err(Error::new(Code::AlreadyExists, "it is set"));
+        }
+        self.rows.put(key, number);
+        Ok(number)
+    }
+}
+
+impl Begin<Slow> for Numbers {
+    fn begin(&mut self, _: Time, Slow(key, number): Slow) -> Result<Job, Error> {
+        self.last_job += 1;
+        self.working.push_back((Job(self.last_job), key, number));
+        Ok(Job(self.last_job))
+    }
+}
+
 impl Domain for Numbers {
     const SERVICE: &'static str = "db_numbers";
-    type Api = Api;
     type Row = Row;
-    const APIS: &'static [(&'static str, Api)] = &[
-        ("Get", Api::Get),
-        ("Ponder", Api::Ponder),
-        ("Set", Api::Set),
-        ("Claim", Api::Claim),
-        ("Slow", Api::Slow),
+    type Finished = u32;
+    const APIS: &'static [Entry<Handler<Self>>] = &[
+        answered::<Self, Get>(),
+        answered::<Self, Ponder>(),
+        answered::<Self, Set>(),
+        answered::<Self, Claim>(),
+        offloaded::<Self, Slow>(),
     ];
     const HOLDINGS: &'static [Holding] = &[Holding { name: "numbers", help: "Numbers.", labels: &[] }];
 
-    fn is_write(api: Api) -> bool {
-        !matches!(api, Api::Get | Api::Ponder)
-    }
-
-    fn execute(
-        &mut self,
-        _: Time,
-        api: Api,
-        mut fields: Fields<'_>,
-        data: &mut Vec<u8>,
-    ) -> Result<Outcome, Error> {
-        let Name(name) = fields.required("name")?;
-        let key = name.chars().next().expect("a name is not empty");
-        if !Self::is_write(api) {
-            if matches!(api, Api::Ponder) {
-                self.now.set(self.now.get() + PONDERING);
-            }
-            fields.finish()?;
-            encode(data, &self.rows.get(&key));
-            return Ok(Outcome::Done);
-        }
-        let Quantity(number) = fields.required("number")?;
-        fields.finish()?;
-        match api {
-            Api::Claim if self.rows.latest(&key).is_some() => {
-                return Err(Error::new(Code::AlreadyExists, "it is set"));
-            }
-            Api::Slow => {
-                self.last_job += 1;
-                self.working.push_back((Job(self.last_job), key, number));
-                return Ok(Outcome::Offloaded(Job(self.last_job)));
-            }
-            _ => self.rows.put(key, number),
-        }
-        encode(data, &number);
-        Ok(Outcome::Done)
-    }
-
-    fn poll(&mut self, _: Time, data: &mut Vec<u8>) -> Option<(Job, Result<(), Error>)> {
+    fn poll(&mut self, _: Time) -> Option<(Job, Result<u32, Error>)> {
         let mut finished = self.finished.borrow_mut();
         *finished = finished.checked_sub(1)?;
         let (job, key, number) = self.working.pop_front().expect("no more is finished than was begun");
@@ -110,8 +143,7 @@ impl Domain for Numbers {
             return Some((job, Err(Error::new(Code::FailedPrecondition, "it is nothing"))));
         }
         self.rows.put(key, number);
-        encode(data, &number);
-        Some((job, Ok(())))
+        Some((job, Ok(number)))
     }
 
     fn holdings(&self) -> impl Iterator<Item = usize> {

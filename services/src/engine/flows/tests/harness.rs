@@ -8,7 +8,9 @@ use std::time::Duration;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
-use crate::engine::flows::{Deadlines, Flow, Frontend, Lane, backends};
+use crate::engine::flow::Flow;
+use crate::engine::flows::{Deadlines, Frontend};
+use crate::engine::lane::{Lane, backends};
 use crate::frontend::buyer::Buyer;
 use crate::frontend::seller::Seller;
 
@@ -31,12 +33,12 @@ pub(super) fn seller() -> Harness<Seller> {
     Harness::new()
 }
 
-pub(super) struct Harness<F> {
+pub(super) struct Harness<F: Flow> {
     node: Node<Frontend<F>>,
     registry: Arc<Registry>,
     /// The numbers of the calls of each lane that were not answered, and the lines of those that were not looked at.
-    numbers: [VecDeque<u64>; Lane::ALL.len()],
-    lines: [Vec<String>; Lane::ALL.len()],
+    numbers: [VecDeque<u64>; Lane::COUNT],
+    lines: [Vec<String>; Lane::COUNT],
     now: Time,
     /// The client that connected last.
     client: Conn,
@@ -54,7 +56,7 @@ impl<F: Flow> Harness<F> {
         let (numbers, lines) = Default::default();
         let mut harness = Self { node, registry, numbers, lines, now, client };
         harness.end_turn();
-        Lane::ALL.into_iter().for_each(|lane| harness.mend_lane(lane));
+        Lane::all().for_each(|lane| harness.mend_lane(lane));
         harness
     }
 
@@ -87,7 +89,7 @@ impl<F: Flow> Harness<F> {
     pub(super) fn calls(&mut self) -> Vec<(Lane, String)> {
         self.take_calls();
         let mut calls = Vec::new();
-        for lane in Lane::ALL {
+        for lane in Lane::all() {
             let lines = std::mem::take(&mut self.lines[lane as usize]);
             calls.extend(lines.into_iter().map(|line| (lane, line)));
         }
@@ -135,7 +137,7 @@ impl<F: Flow> Harness<F> {
     }
 
     fn take_calls(&mut self) {
-        for lane in Lane::ALL.map(|lane| lane as usize) {
+        for lane in Lane::all().map(|lane| lane as usize) {
             for line in self.take(Peer::Link(lane)) {
                 let (head, rest) = line.split_once("\"request_id\":").expect("a call has a number");
                 let (number, rest) = rest.split_once(',').expect("more follows");

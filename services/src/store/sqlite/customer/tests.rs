@@ -8,11 +8,12 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::envelope::Error;
+use crate::api::Encode;
+use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::customer::rows::Loaded;
 use crate::customer::{Customer, HashCost, Passwords};
-use crate::engine::database::{Domain, Outcome};
+use crate::engine::domain::{Domain, Outcome};
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::{Durability, Store};
 use crate::store::storage::Group;
@@ -23,12 +24,13 @@ const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
 
 /// Carries out a request; returns the data of its reply.
 fn ask(customer: &mut Customer, api: &str, data: Json) -> Result<Json, Error> {
-    let api = Customer::api(api).expect("there is such an API");
+    let api = Customer::APIS.iter().find(|entry| entry.name == api).expect("there is such an API");
     let text = data.to_string();
     let mut json = Vec::new();
-    if let Outcome::Offloaded(_) = customer.execute(NOW, api, Fields::parse(&text)?, &mut json)? {
+    if let Outcome::Offloaded(_) = (api.handler)(customer, NOW, Fields::parse(&text)?, &mut json)? {
         json.clear();
-        customer.poll(NOW, &mut json).expect("passwords are hashed when they are waited for").1?;
+        let (_, finished) = customer.poll(NOW).expect("passwords are hashed when they are waited for");
+        finished?.encode(&mut json);
     }
     Ok(serde_json::from_slice(&json).expect("data is JSON"))
 }

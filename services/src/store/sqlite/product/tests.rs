@@ -5,9 +5,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::envelope::Error;
+use crate::api::error::Error;
 use crate::api::fields::Fields;
-use crate::engine::database::Domain;
+use crate::engine::domain::Domain;
 use crate::product::Product;
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::{Durability, Store};
@@ -15,9 +15,9 @@ use crate::store::storage::Group;
 
 /// Carries out a request; returns the JSON of its data.
 fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
-    let api = Product::api(api).expect("there is such an API");
+    let api = Product::APIS.iter().find(|entry| entry.name == api).expect("there is such an API");
     let mut json = Vec::new();
-    product.execute(Time::default(), api, Fields::parse(data)?, &mut json)?;
+    (api.handler)(product, Time::default(), Fields::parse(data)?, &mut json)?;
     Ok(String::from_utf8(json).expect("data is UTF-8"))
 }
 

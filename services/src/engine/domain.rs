@@ -1,0 +1,102 @@
+//! [`Domain`]: the state and the rules of one database, as the engine sees them. A request is decoded before a rule sees
+//! it, and what the rule returns is encoded after.
+
+use net::Time;
+
+use super::intake::{Entry, decode};
+use super::metrics::Holding;
+use crate::api::error::Error;
+use crate::api::fields::Fields;
+use crate::api::{Api, Encode};
+
+/// The state and the rules of one database.
+pub(crate) trait Domain: Sized + 'static {
+    /// The name of the service.
+    const SERVICE: &'static str;
+    /// A row to be stored.
+    type Row;
+    /// What comes of work off the thread.
+    type Finished: Encode;
+
+    /// Its APIs. `Ping` is answered for every domain. An API that changes something builds on the latest state, so that
+    /// its reply, good or bad, must wait until that is on disk. Any other sees only what is on disk already.
+    const APIS: &'static [Entry<Handler<Self>>];
+    /// What it holds so much of that its number is worth a metric.
+    const HOLDINGS: &'static [Holding];
+
+    /// Finishes a request whose work off the thread is done. Like the reply of a write, its reply waits.
+    fn poll(&mut self, now: Time) -> Option<(Job, Result<Self::Finished, Error>)>;
+
+    /// Whether there are changes that were not sealed.
+    fn is_dirty(&self) -> bool;
+
+    /// Seals the changes into a group of rows.
+    fn seal(&mut self) -> Vec<Self::Row>;
+
+    /// The oldest sealed group is on disk: readers may see it.
+    fn publish(&mut self);
+
+    /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
+    /// is counted anew for it.
+    fn holdings(&self) -> impl Iterator<Item = usize>;
+
+    /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
+    /// a turn then.
+    fn end_turn(&mut self, _now: Time) -> Option<Time> {
+        None
+    }
+
+    /// The service is to end: the last chance to change what the next one will find.
+    fn drain(&mut self, _now: Time) {}
+
+    /// The latest time that is stored, or was when it was loaded.
+    fn clock_floor(&self) -> Time {
+        Time::default()
+    }
+}
+
+/// A request whose work goes on off the thread, by a number that its domain chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Job(pub(crate) u64);
+
+/// A rule that answers at once.
+pub(crate) trait Answer<A: Api>: Domain {
+    /// Carries out a request.
+    ///
+    /// # Errors
+    /// Why not. Nothing was changed.
+    fn answer(&mut self, now: Time, request: A) -> Result<A::Reply<'_>, Error>;
+}
+
+/// A rule whose work goes on off the thread; [`Domain::poll`] returns what comes of it.
+pub(crate) trait Begin<A: Api>: Domain {
+    /// Begins to carry out a request.
+    ///
+    /// # Errors
+    /// Why not.
+    fn begin(&mut self, now: Time, request: A) -> Result<Job, Error>;
+}
+
+/// Carries out a request, and appends the JSON of the reply's `data` to the bytes.
+pub(crate) type Handler<D> = fn(&mut D, Time, Fields<'_>, &mut Vec<u8>) -> Result<Outcome, Error>;
+
+/// How far a request has come.
+pub(crate) enum Outcome {
+    /// It is carried out.
+    Done,
+    /// [`Domain::poll`] will return it.
+    Offloaded(Job),
+}
+
+/// The entry of an API that the domain answers at once.
+pub(crate) const fn answered<D: Answer<A>, A: Api>() -> Entry<Handler<D>> {
+    Entry::of::<A>(|domain, now, fields, data| {
+        domain.answer(now, decode(fields)?)?.encode(data);
+        Ok(Outcome::Done)
+    })
+}
+
+/// The entry of an API whose work goes on off the thread.
+pub(crate) const fn offloaded<D: Begin<A>, A: Api>() -> Entry<Handler<D>> {
+    Entry::of::<A>(|domain, now, fields, _| domain.begin(now, decode(fields)?).map(Outcome::Offloaded))
+}

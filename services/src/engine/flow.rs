@@ -1,0 +1,68 @@
+//! [`Flow`]: a request on its way through the databases, as the engine sees it.
+
+use super::call::DatabaseCall;
+use super::intake::{Entry, decode};
+use crate::api::envelope::Reply;
+use crate::api::error::Error;
+use crate::api::fields::Fields;
+use crate::api::{Api, Encode};
+
+/// What is to be done next about a request.
+pub(crate) enum Step<F> {
+    /// Answer with this JSON as `data`.
+    Reply(Vec<u8>),
+    /// Answer with the database's reply that has just come, as it is but for its ID.
+    Relay,
+    /// Call a database, and resume this state with what comes back.
+    Call(DatabaseCall, F),
+}
+
+/// A request on its way through the databases: a state for each reply that it can wait for.
+pub(crate) trait Flow: Sized + 'static {
+    /// The name of the service.
+    const SERVICE: &'static str;
+
+    /// Its APIs. `Ping` is answered for every flow.
+    const APIS: &'static [Entry<Starter<Self>>];
+
+    /// Goes on with the reply that this state waited for, or with the error that stands for it.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
+}
+
+/// How requests of an API begin.
+pub(crate) trait Start<A: Api>: Flow {
+    /// Takes the first step.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn start(request: A) -> Result<Step<Self>, Error>;
+}
+
+/// Begins a request.
+pub(crate) type Starter<F> = fn(Fields<'_>) -> Result<Step<F>, Error>;
+
+/// The entry of an API.
+pub(crate) const fn started<F: Start<A>, A: Api>() -> Entry<Starter<F>> {
+    Entry::of::<A>(|fields| F::start(decode(fields)?))
+}
+
+impl<F> Step<F> {
+    /// Answers with what an API returns.
+    pub(crate) fn reply(reply: &impl Encode) -> Self {
+        let mut data = Vec::new();
+        reply.encode(&mut data);
+        Self::Reply(data)
+    }
+
+    /// The same step of the flow that this one is a part of.
+    pub(crate) fn map<G>(self, wrap: impl FnOnce(F) -> G) -> Step<G> {
+        match self {
+            Self::Reply(data) => Step::Reply(data),
+            Self::Relay => Step::Relay,
+            Self::Call(call, flow) => Step::Call(call, wrap(flow)),
+        }
+    }
+}
