@@ -1,6 +1,6 @@
 //! The commands of buyers.
 
-use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
+use super::command::{Command, IDEMPOTENCY_FIELD, Kind, Parameter, Role, SessionUse};
 use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
 use crate::service::Service;
@@ -18,7 +18,6 @@ const COMMANDS: &[Command] = &[
         summary: "open a buyer's account",
         parameters: ACCOUNT,
         session: SessionUse::Unused,
-        repeat: Repeat::Never,
         view: View::Sentence("Account opened: buyer {buyer_id}."),
     },
     LOGIN,
@@ -35,7 +34,6 @@ const COMMANDS: &[Command] = &[
             CURSOR,
         ],
         session: SessionUse::Optional,
-        repeat: Repeat::Always,
         view: View::Items { footer: "{total} found." },
     },
     Command {
@@ -44,7 +42,6 @@ const COMMANDS: &[Command] = &[
         summary: "show an item",
         parameters: &[ITEM],
         session: SessionUse::Optional,
-        repeat: Repeat::Always,
         view: View::Record { object: "item", columns: ITEM_COLUMNS },
     },
     Command {
@@ -53,7 +50,6 @@ const COMMANDS: &[Command] = &[
         summary: "put units of an item into the cart",
         parameters: &[ITEM, QUANTITY],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: {quantity} in the cart."),
     },
     Command {
@@ -62,7 +58,6 @@ const COMMANDS: &[Command] = &[
         summary: "take units of an item out of the cart",
         parameters: &[ITEM, QUANTITY],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: {quantity} in the cart."),
     },
     Command {
@@ -71,7 +66,6 @@ const COMMANDS: &[Command] = &[
         summary: "keep the cart for later sessions",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Cart saved."),
     },
     Command {
@@ -80,7 +74,6 @@ const COMMANDS: &[Command] = &[
         summary: "empty the cart",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Cart emptied."),
     },
     Command {
@@ -89,7 +82,6 @@ const COMMANDS: &[Command] = &[
         summary: "show the cart",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
         view: View::Cart,
     },
     Command {
@@ -98,12 +90,11 @@ const COMMANDS: &[Command] = &[
         summary: "buy what is in the cart",
         parameters: &[Parameter::optional(
             "key",
-            "idempotency_key",
+            IDEMPOTENCY_FIELD,
             Kind::Text,
             "your own name for this purchase: a second try with it buys nothing twice",
         )],
         session: SessionUse::Required,
-        repeat: Repeat::With("idempotency_key"),
         view: View::Purchase,
     },
     Command {
@@ -112,7 +103,6 @@ const COMMANDS: &[Command] = &[
         summary: "vote an item and its seller up or down",
         parameters: &[ITEM, Parameter::required("vote", "vote", Kind::Text, "up or down").positional()],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: {feedback.up} up, {feedback.down} down."),
     },
     Command {
@@ -123,7 +113,6 @@ const COMMANDS: &[Command] = &[
             Parameter::required("seller", "seller_id", Kind::Integer, "the seller's ID").positional()
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
         view: View::Record { object: "", columns: RATING_COLUMNS },
     },
     Command {
@@ -132,7 +121,6 @@ const COMMANDS: &[Command] = &[
         summary: "list what you have bought",
         parameters: &[LIMIT, CURSOR],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
         view: View::Purchases,
     },
     PING,

@@ -3,8 +3,14 @@
 //! The tables themselves are in `buyer` and `seller`. Limits of the values are the service's to
 //! check; a command knows only their form.
 
+use services::Effect;
+
 use super::view::View;
+use crate::client::Data;
 use crate::service::Service;
+
+/// The field that makes of a second request the first one again.
+pub(crate) const IDEMPOTENCY_FIELD: &str = "idempotency_key";
 
 /// A side of the market, with its shell.
 pub(crate) struct Role {
@@ -22,7 +28,6 @@ pub(crate) struct Command {
     pub(crate) summary: &'static str,
     pub(crate) parameters: &'static [Parameter],
     pub(crate) session: SessionUse,
-    pub(crate) repeat: Repeat,
     pub(crate) view: View,
 }
 
@@ -39,17 +44,6 @@ pub(crate) enum SessionUse {
     Starts,
     /// The session ends.
     Ends,
-}
-
-/// Whether a call whose outcome is unknown may be made again.
-#[derive(Clone, Copy)]
-pub(crate) enum Repeat {
-    /// It reads, or a second time undoes nothing, whatever others did in between.
-    Always,
-    /// A second time could double a change, or undo what others did in between.
-    Never,
-    /// Only if this field was given.
-    With(&'static str),
 }
 
 /// A value that a command takes, as an option and perhaps also by its position.
@@ -157,6 +151,13 @@ impl Command {
 }
 
 impl Role {
+    /// Whether a call whose outcome is not known may be made again, which follows from what its API changes. One that
+    /// the services do not know is made once, unless its data says otherwise.
+    pub(crate) fn may_repeat(&self, api: &str, data: &Data) -> bool {
+        let effect = services::effect(self.service.name(), api);
+        effect.is_some_and(|effect| effect != Effect::Once) || data.contains_key(IDEMPOTENCY_FIELD)
+    }
+
     /// The command of that name.
     pub(crate) fn command(&self, name: &str) -> Option<&'static Command> {
         self.commands.iter().find(|command| command.name == name)
@@ -178,6 +179,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::shell::arguments::raw;
     use crate::shell::{BUYER, SELLER};
 
     fn apis(role: &Role) -> BTreeSet<&'static str> {
@@ -192,6 +194,20 @@ mod tests {
                      SaveCart ClearCart DisplayCart MakePurchase ProvideFeedback GetSellerRating GetBuyerPurchases";
         assert_eq!(apis(&SELLER), seller.split_whitespace().collect());
         assert_eq!(apis(&BUYER), buyer.split_whitespace().collect());
+    }
+
+    #[test]
+    fn a_call_is_repeated_only_where_that_undoes_nothing() {
+        let (bare, mut with_key) = (Data::new(), Data::new());
+        with_key.insert(IDEMPOTENCY_FIELD, raw("k"));
+        for (role, api) in [(&BUYER, "SearchItemsForSale"), (&BUYER, "Login"), (&SELLER, "Ping")] {
+            assert!(role.may_repeat(api, &bare), "{api}");
+        }
+        for (role, api) in [(&BUYER, "AddItemToCart"), (&SELLER, "ChangeItemPrice"), (&BUYER, "MakePurchase")]
+        {
+            assert!(!role.may_repeat(api, &bare), "{api}");
+        }
+        assert!(BUYER.may_repeat("MakePurchase", &with_key));
     }
 
     #[test]

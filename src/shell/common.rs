@@ -1,6 +1,6 @@
 //! Commands and parameters that are the same for buyers and sellers.
 
-use super::command::{Command, Kind, Parameter, Repeat, SessionUse};
+use super::command::{Command, Kind, Parameter, SessionUse};
 use super::view::View;
 
 /// The item that a command is about.
@@ -26,8 +26,6 @@ pub(crate) const LOGIN: Command = Command {
         Parameter::required("password", "password", Kind::Password, PASSWORD_HELP).positional(),
     ],
     session: SessionUse::Starts,
-    // A login that was lost leaves at worst a session that nobody uses and that times out.
-    repeat: Repeat::Always,
     view: View::Sentence("Logged in as {role} {user_id}."),
 };
 /// Ends the session.
@@ -37,7 +35,6 @@ pub(crate) const LOGOUT: Command = Command {
     summary: "end the session",
     parameters: &[],
     session: SessionUse::Ends,
-    repeat: Repeat::Always,
     view: View::Sentence("Logged out."),
 };
 /// Needs no session.
@@ -47,7 +44,6 @@ pub(crate) const PING: Command = Command {
     summary: "ask whether the service answers",
     parameters: &[],
     session: SessionUse::Unused,
-    repeat: Repeat::Always,
     view: View::Sentence("{service} answers."),
 };
 /// What a new account takes.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::arguments::{self, Arguments, raw};
 use super::call::Caller;
 use super::cart;
-use super::command::{Command, Kind, Repeat, Role, SessionUse};
+use super::command::{Command, Kind, Role, SessionUse};
 use super::input::{Input, ReadError};
 use super::reply::string_at;
 use super::session::{NewSessionFile, Session, SessionFile};
@@ -116,7 +116,7 @@ impl Engine {
             }
         }
         let reply = self.call(command, &mut data).map_err(|error| {
-            let hint = Self::hint(command, &data, &error);
+            let hint = self.hint(command, &data, &error);
             Failure::Call { error, json, hint }
         })?;
         if let Some(kept) = kept {
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     fn call(&mut self, command: &Command, data: &mut Data) -> Result<Box<RawValue>, CallError> {
-        let repeatable = is_repeatable(command, data);
+        let repeatable = self.role.may_repeat(command.api, data);
         let sends_session = command.session.is_sent();
         if sends_session && let Some(session) = &self.session {
             data.insert("session_id", raw(&session.session_id));
@@ -220,8 +220,9 @@ impl Engine {
         match kept {
             Err(why) if self.is_lost_if_not_kept(json) => {
                 let logout = Data::from([("session_id", raw(&session.session_id))]);
+                let repeatable = self.role.may_repeat("Logout", &logout);
                 // A session that stays is of no use to anybody, and times out.
-                let _ = self.caller.client().call("Logout", &logout, true);
+                let _ = self.caller.client().call("Logout", &logout, repeatable);
                 return Err(Failure::NotKept(why));
             }
             Err(why) => report(&format!("Later commands will not know of this login: {}", escape(&why))),
@@ -262,12 +263,12 @@ impl Engine {
         Ok(())
     }
 
-    fn hint(command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
+    fn hint(&self, command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
             CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
             CallError::GivenUp => (!command.only_reads()).then_some(HINT_UNKNOWN_OUTCOME),
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
-                (!is_repeatable(command, data)).then_some(HINT_UNKNOWN_OUTCOME)
+                (!self.role.may_repeat(command.api, data)).then_some(HINT_UNKNOWN_OUTCOME)
             }
             CallError::CannotConnect(_) => None,
         }
@@ -319,14 +320,6 @@ fn from_environment(name: &str) -> Option<String> {
 
 fn target() -> Target {
     columns(&io::stdout()).map_or(Target::Plain, |width| Target::Terminal { width })
-}
-
-fn is_repeatable(command: &Command, data: &Data) -> bool {
-    match command.repeat {
-        Repeat::Always => true,
-        Repeat::Never => false,
-        Repeat::With(field) => data.contains_key(field),
-    }
 }
 
 fn says_not_logged_in(error: &CallError) -> bool {

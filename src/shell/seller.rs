@@ -1,6 +1,6 @@
 //! The commands of sellers.
 
-use super::command::{Command, Kind, Parameter, Repeat, Role, SessionUse};
+use super::command::{Command, Kind, Parameter, Role, SessionUse};
 use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
 use super::view::{RATING_COLUMNS, View};
 use crate::service::Service;
@@ -15,7 +15,6 @@ const COMMANDS: &[Command] = &[
         summary: "open a seller's account",
         parameters: ACCOUNT,
         session: SessionUse::Unused,
-        repeat: Repeat::Never,
         view: View::Sentence("Account opened: seller {seller_id}."),
     },
     LOGIN,
@@ -26,7 +25,6 @@ const COMMANDS: &[Command] = &[
         summary: "show how you are rated",
         parameters: &[],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
         view: View::Record { object: "", columns: RATING_COLUMNS },
     },
     Command {
@@ -47,7 +45,6 @@ const COMMANDS: &[Command] = &[
             Parameter::required("quantity", "quantity", Kind::Integer, "how many units are for sale"),
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id} is for sale."),
     },
     Command {
@@ -59,7 +56,6 @@ const COMMANDS: &[Command] = &[
             Parameter::required("price", "price", Kind::Decimal, "the new price of one unit").positional(),
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: priced at {$price}."),
     },
     Command {
@@ -77,7 +73,6 @@ const COMMANDS: &[Command] = &[
             .positional(),
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Never,
         view: View::Sentence("Item {item_id}: {quantity} for sale."),
     },
     Command {
@@ -90,7 +85,6 @@ const COMMANDS: &[Command] = &[
             CURSOR,
         ],
         session: SessionUse::Required,
-        repeat: Repeat::Always,
         view: View::Items { footer: "" },
     },
     PING,
