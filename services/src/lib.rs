@@ -37,8 +37,9 @@ pub use self::customer::rows::CustomerRow;
 pub use self::engine::flows::Deadlines;
 pub use self::engine::lane::backends;
 pub use self::product::rows::ProductRow;
+pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
 pub use self::store::sqlite;
-pub use self::store::storage::{Cause, Group, Storage, StorageError};
+pub use self::store::storage::{Cause, Group, Row, Storage, StorageError};
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]

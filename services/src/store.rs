@@ -1,4 +1,5 @@
 //! Where the databases keep their rows.
 
+pub(crate) mod memory;
 pub mod sqlite;
 pub(crate) mod storage;

@@ -9,6 +9,7 @@ use super::accounts::{Accounts, Buyer, Seller};
 use super::sessions::{Session, Sessions};
 use crate::api::purchases::Purchase;
 use crate::api::values::{Ballot, ItemId, Role};
+use crate::store::storage::Row;
 
 /// A row of `db_customer`. Outside, it is only handed on.
 #[derive(Clone, Debug)]
@@ -27,6 +28,42 @@ pub enum CustomerRow {
     Purchase(u32, Purchase),
     /// What time it is.
     Clock(Time),
+}
+
+/// Which row it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CustomerKey {
+    /// By its number.
+    Seller(u32),
+    /// By its number.
+    Buyer(u32),
+    /// By its number.
+    Session(u64),
+    /// By voter and item.
+    Vote(u32, ItemId),
+    /// By its number.
+    Purchase(i64),
+    /// There is one.
+    Clock,
+}
+
+impl Row for CustomerRow {
+    type Key = CustomerKey;
+
+    fn key(&self) -> CustomerKey {
+        match self {
+            Self::Seller(id, _) => CustomerKey::Seller(*id),
+            Self::Buyer(id, _) => CustomerKey::Buyer(*id),
+            Self::Session(number, _) | Self::SessionClosed(number) => CustomerKey::Session(*number),
+            Self::Vote(buyer_id, item, _) => CustomerKey::Vote(*buyer_id, *item),
+            Self::Purchase(_, purchase) => CustomerKey::Purchase(purchase.purchase_id),
+            Self::Clock(_) => CustomerKey::Clock,
+        }
+    }
+
+    fn is_removal(&self) -> bool {
+        matches!(self, Self::SessionClosed(_))
+    }
 }
 
 /// What was stored, as it is in memory at start.

@@ -16,6 +16,18 @@ pub struct Group<R> {
     pub rows: Vec<R>,
 }
 
+/// A row. Of each key, the row that was committed last is stored.
+pub trait Row: Clone {
+    /// Which row it is. Keys order rows as they are loaded: what a row needs to make sense comes before it.
+    type Key: Ord;
+
+    /// Which row it is.
+    fn key(&self) -> Self::Key;
+
+    /// Whether it says that none is stored under its key any more.
+    fn is_removal(&self) -> bool;
+}
+
 /// Where a database keeps its rows of type `R`. It outlasts the process: the next one loads what this one committed.
 ///
 /// What is stored is always what the groups up to some number have led to: of a crash, a group is there as a whole or not
@@ -89,3 +101,6 @@ impl Error for StorageError {
         Some(&**cause)
     }
 }
+
+#[cfg(test)]
+mod tests;
