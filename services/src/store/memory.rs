@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Add;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::storage::{Group, Row, Storage, StorageError};
 pub struct DiskFaults {
     /// The longest time that each step of a commit takes; the shortest is a microsecond.
     pub step_max: Duration,
-    /// Chance, per million steps, that one takes up to `slow_step_max` instead.
+    /// Chance, per million commits to a disk that has nothing to do, that one step takes up to `slow_step_max` instead.
     pub slow_per_million: u32,
     /// The longest time that a slow step takes.
     pub slow_step_max: Duration,
@@ -52,6 +53,19 @@ pub struct CrashPoints {
     pub flushed: u64,
     /// They are there; of each life, the last one counts.
     pub reported: u64,
+}
+
+impl Add for CrashPoints {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            written: self.written + other.written,
+            flushed: self.flushed + other.flushed,
+            reported: self.reported + other.reported,
+        }
+    }
 }
 
 /// A disk. It outlasts its host, which opens it anew after each crash.
@@ -135,12 +149,16 @@ impl<R: Row> Platter<R> {
         (self.random)() % 1_000_000 < u64::from(per_million)
     }
 
-    /// How long a step takes.
-    fn step(&mut self) -> Duration {
-        let is_slow = self.happens(self.faults.slow_per_million);
-        let longest = if is_slow { self.faults.slow_step_max } else { self.faults.step_max };
-        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
-        Duration::from_micros(1 + (self.random)() % micros)
+    /// How long each step of a commit takes.
+    fn steps(&mut self, may_be_slow: bool) -> [Duration; 3] {
+        let mut longest = [self.faults.step_max; 3];
+        if may_be_slow && self.happens(self.faults.slow_per_million) {
+            longest[(self.random)() as usize % longest.len()] = self.faults.slow_step_max;
+        }
+        longest.map(|longest| {
+            let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
+            Duration::from_micros(1 + (self.random)() % micros)
+        })
     }
 
     /// Whether a commit fails, and how.
@@ -222,9 +240,11 @@ impl<R: Row> Storage<R> for MemoryStorage<R> {
             return;
         }
         let last = self.commits.back();
-        let written_at = last.map_or(now, |last| last.written_at.max(now)) + platter.step();
-        let flushed_at = last.map_or(written_at, |last| last.flushed_at.max(written_at)) + platter.step();
-        let reported_at = last.map_or(flushed_at, |last| last.reported_at.max(flushed_at)) + platter.step();
+        let [writing, flushing, reporting] = platter.steps(last.is_none());
+        // No commit overtakes another.
+        let written_at = last.map_or(now, |last| last.written_at.max(now)) + writing;
+        let flushed_at = last.map_or(written_at, |last| last.flushed_at.max(written_at)) + flushing;
+        let reported_at = last.map_or(flushed_at, |last| last.reported_at.max(flushed_at)) + reporting;
         let fault = platter.fault();
         drop(platter);
         self.commits.push_back(Commit {

@@ -83,10 +83,7 @@ fn a_crash_at_each_step_of_a_commit_leaves_what_that_step_has_brought() {
         let stored = computer.stored();
         assert!(stored == [1, 2] || stored.is_empty(), "a commit is there in part: {stored:?}");
         let sum = if stored.is_empty() { &mut lost } else { &mut kept };
-        sum.accepted += points.accepted;
-        sum.written += points.written;
-        sum.flushed += points.flushed;
-        sum.reported += points.reported;
+        *sum = *sum + points;
     }
     assert!(kept.accepted == 0 && lost.accepted > 0, "{kept:?}, {lost:?}");
     assert!(kept.written > 0 && lost.written > 0, "{kept:?}, {lost:?}");
@@ -157,7 +154,7 @@ fn a_slow_disk_takes_its_time() {
             computer.pass(STEP);
         }
     }
-    assert!(computer.sim.now().since(start) > minute * 5);
+    assert!(computer.sim.now().since(start) > minute * 2);
 }
 
 #[test]
