@@ -1,4 +1,4 @@
-//! Services read no clock, socket, file or random source: no source file but those of the store can even name
+//! Services read no clock, socket, file or random source: no source file but those of SQLite's folder can even name
 //! them.
 
 use std::fs;
@@ -15,8 +15,8 @@ const FORBIDDEN: [&str; 9] = [
     "fastrand",
     "rusqlite",
 ];
-/// The store.
-const STORES: [&str; 2] = ["store.rs", "store"];
+/// What keeps rows in files.
+const STORES: [&str; 2] = ["sqlite.rs", "sqlite"];
 
 #[test]
 fn only_the_store_names_files_and_nothing_names_clocks_sockets_and_chance() {

@@ -41,6 +41,7 @@ fn no_crash_undoes_what_was_acknowledged_or_shown() {
         met = met + record.crash_points;
         disk_failures += record.disk_failures;
     }
+    println!("{met:?}, {disk_failures} failures of disks");
     let CrashPoints { accepted, written, flushed, reported } = met;
     let all = [accepted, written, flushed, reported, disk_failures.into()];
     assert!(

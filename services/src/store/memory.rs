@@ -221,6 +221,22 @@ impl<R: Row> MemoryStorage<R> {
             self.alarm.wake_at(commit.news_at());
         }
     }
+
+    /// Commits are in order, each takes its steps in order, and what is stored is stored in order.
+    fn invariants(&self) {
+        for commit in &self.commits {
+            let Commit { written_at, flushed_at, reported_at, .. } = commit;
+            assert!(
+                written_at < flushed_at && flushed_at < reported_at,
+                "a commit takes one step after another"
+            );
+        }
+        for (commit, next) in self.commits.iter().zip(self.commits.iter().skip(1)) {
+            assert!(commit.group.number < next.group.number, "groups are committed in order");
+            assert!(commit.flushed_at < next.flushed_at, "no commit overtakes another");
+            assert!(commit.is_stored || !next.is_stored, "no commit is stored without those before it");
+        }
+    }
 }
 
 impl<R: Row> Storage<R> for MemoryStorage<R> {
@@ -268,6 +284,7 @@ impl<R: Row> Storage<R> for MemoryStorage<R> {
         let reported = is_reported.then(|| self.commits.pop_front()).flatten();
         self.has_reported |= is_reported;
         self.set_alarm();
+        self.invariants();
         Ok(reported.map(|commit| commit.group.number))
     }
 }
