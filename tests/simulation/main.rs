@@ -27,7 +27,7 @@ use services::CrashPoints;
 use crate::world::World;
 
 /// Runs unless the environment asks for others.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 60;
 /// So many of them are also made with real files, which takes longer.
 const FILE_SEEDS: usize = 5;
 
