@@ -1,6 +1,8 @@
-//! [`Store`]: a database's rows in one SQLite file. It commits groups of rows, each with one flush; how rows lie there is
-//! its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought into the file
-//! elsewhere, see [`maintenance`], and what makes a [`Storage`](crate::store::storage::Storage) of it is in [`storage`].
+//! Databases in SQLite, each in one file: opened as the [`Storage`](crate::Storage) of a service, backed up and restored.
+//!
+//! Here is `Store`, which commits groups of rows, each with one flush. How rows lie in the file is the knowledge of its
+//! `Schema`, and when to commit is that of its caller. Its write-ahead log is brought into the file elsewhere, see
+//! `maintenance`, and what makes a storage of it is in `storage`.
 
 mod admit;
 mod backup;
