@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use getopts::Options;
-use services::{Copied, Restored, StoreError};
+use services::sqlite::{self, Copied, Restored, StoreError};
 
 use crate::command_line::{FAILED, given, parse, print, report, usage_error};
 
@@ -43,7 +43,7 @@ pub(crate) fn backup(args: &[String]) -> ExitCode {
             Err(error) => fail(&*error),
         };
     }
-    match services::backup(Path::new(&data), Path::new(&destination)) {
+    match sqlite::backup(Path::new(&data), Path::new(&destination)) {
         Ok(done) => {
             for database in &done.missing {
                 report(&format!("there is no {}", database.display()));
@@ -77,7 +77,7 @@ fn backup_to_output(data: &Path) -> Result<(), Box<dyn Error>> {
         return Err("standard output is a terminal: redirect it to a file".into());
     }
     let folder = tempfile::Builder::new().prefix("backup-").tempdir_in(data)?;
-    let done = services::backup(data, folder.path())?;
+    let done = sqlite::backup(data, folder.path())?;
     let [copy] = done.copies.as_slice() else {
         return Err("standard output takes one database, and there are several: name a folder".into());
     };
@@ -92,7 +92,7 @@ fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     if input.is_terminal() {
         return Err("standard input is a terminal: redirect it from a file".into());
     }
-    services::create_directory(data)?;
+    sqlite::create_directory(data)?;
     let mut file = tempfile::Builder::new().prefix("standard-input-").tempfile_in(data)?;
     io::copy(&mut input, &mut file)?;
     restore_from(file.path(), data)
@@ -100,7 +100,7 @@ fn restore_from_input(data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
 
 fn restore_from(source: &Path, data: &Path) -> Result<Vec<Restored>, Box<dyn Error>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    services::restore(source, data, now).map_err(|error| match error {
+    sqlite::restore(source, data, now).map_err(|error| match error {
         StoreError::InUse(_) => format!("{error}: stop it first").into(),
         error => error.into(),
     })

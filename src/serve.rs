@@ -9,9 +9,9 @@ use std::process::{self, ExitCode};
 use std::slice;
 use std::thread;
 
-use net::reactor::{Handle, Reactor};
+use net::reactor::{Handle, Reactor, RunError};
 use net::{Threads, no_thread};
-use services::Deadlines;
+use services::{Deadlines, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
@@ -63,9 +63,26 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            log::error!("event=failed service={service} error=\"{error}\"");
+            log_failure(service, &*error);
             ExitCode::from(FAILED)
         }
+    }
+}
+
+/// Says why a service ends. What a storage ran into while the service ran is told as an event of its own.
+fn log_failure(service: Service, error: &(dyn Error + 'static)) {
+    let failure = match error.downcast_ref() {
+        Some(RunError::Service(failure)) => failure.downcast_ref(),
+        _ => None,
+    };
+    match failure {
+        Some(StorageError::Commit { place, cause }) => {
+            log::error!("event=commit_failed path={place} error=\"{cause}\" action=exit");
+        }
+        Some(StorageError::Maintenance { place, task, cause }) => {
+            log::error!("event=maintenance_failed path={place} what={task} error=\"{cause}\" action=exit");
+        }
+        Some(StorageError::Load(_)) | None => log::error!("event=failed service={service} error=\"{error}\""),
     }
 }
 
@@ -75,7 +92,8 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let Settings { data, durability, customer, .. } = settings;
-    let service = services::db_customer(data, *durability, *customer, random, &mut threads)?;
+    let storage = sqlite::open_customer(data, *durability, &mut threads)?;
+    let service = services::db_customer(storage, *customer, random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -84,7 +102,8 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
     watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let service = services::db_product(&settings.data, settings.durability, &mut threads)?;
+    let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
+    let service = services::db_product(storage)?;
     serve_database(settings, reactor, service, threads)
 }
 

@@ -4,17 +4,21 @@
 //! from one seed, so a run that fails is run again by its seed. It simulates neither lost nor reordered
 //! bytes: TCP does not show them either.
 
+mod alarm;
 mod connection;
 mod host;
 mod schedule;
 mod worker;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use self::alarm::Alarm;
 use self::connection::{Connection, Side};
 use self::host::Host;
 use self::schedule::{Schedule, SimEvent};
@@ -44,7 +48,8 @@ pub struct HostId(usize);
 
 /// The simulated network and its hosts.
 pub struct Sim {
-    now: Time,
+    /// The present. Alarms tell it too.
+    now: Rc<Cell<Time>>,
     rng: fastrand::Rng,
     faults: Faults,
     hosts: Vec<Host>,
@@ -58,7 +63,7 @@ impl Sim {
     /// An empty network at `start`. The same seed and the same calls give the same run, bit for bit.
     pub fn new(seed: u64, start: Time, faults: Faults) -> Self {
         Self {
-            now: start,
+            now: Rc::new(Cell::new(start)),
             rng: fastrand::Rng::with_seed(seed),
             faults,
             hosts: Vec::new(),
@@ -80,6 +85,11 @@ impl Sim {
         Waker::new(move || woken.store(true, Ordering::Relaxed))
     }
 
+    /// An alarm for what takes time by itself on the host and is not the node, such as a disk.
+    pub fn alarm(&self, host: HostId) -> Alarm {
+        Alarm::new(Rc::clone(&self.now), Rc::clone(&self.hosts[host.0].alarm_at))
+    }
+
     /// A seed for a source of chance that belongs to this run.
     pub fn seed(&mut self) -> u64 {
         self.rng.u64(..)
@@ -89,7 +99,7 @@ impl Sim {
     pub fn start<S: Service + 'static>(&mut self, host: HostId, node: Node<S>) {
         let HostId(number) = host;
         // There is one clock for all hosts.
-        self.now = self.now.max(node.clock_floor());
+        self.pass_to(node.clock_floor());
         self.hosts[number].start(Box::new(node));
         self.end_turn(number);
     }
@@ -128,7 +138,7 @@ impl Sim {
 
     /// The present, in virtual time.
     pub fn now(&self) -> Time {
-        self.now
+        self.now.get()
     }
 
     /// A digest of everything that happened so far.
@@ -139,10 +149,14 @@ impl Sim {
     /// Runs until nothing happens any more before `until`, and makes that the present.
     pub fn run_until(&mut self, until: Time) {
         while let Some((at, event)) = self.schedule.pop(until) {
-            self.now = self.now.max(at);
+            self.pass_to(at);
             self.handle_event(event);
         }
-        self.now = self.now.max(until);
+        self.pass_to(until);
+    }
+
+    fn pass_to(&mut self, time: Time) {
+        self.now.set(self.now.get().max(time));
     }
 
     fn handle_event(&mut self, event: SimEvent) {
@@ -223,7 +237,7 @@ impl Sim {
         let HostId(target) = self.hosts[host].backends[link];
         // As if the source had used each port for one connection after another.
         let address = SocketAddr::from((self.address(HostId(host)), id as u16));
-        let Some(conn) = self.hosts[target].accept(self.now, address) else {
+        let Some(conn) = self.hosts[target].accept(self.now.get(), address) else {
             self.input(host, Input::NotConnected(Backend(link), "nobody listens there"));
             return self.end_turn(host);
         };
@@ -251,7 +265,7 @@ impl Sim {
 
     fn input(&mut self, host: usize, input: Input<'_>) {
         if let Some(node) = &mut self.hosts[host].node {
-            node.handle_input(self.now, input);
+            node.handle_input(self.now.get(), input);
         }
     }
 
@@ -259,7 +273,7 @@ impl Sim {
         let Some(node) = &mut self.hosts[host].node else {
             return;
         };
-        if let Err(failure) = node.end_turn(self.now) {
+        if let Err(failure) = node.end_turn(self.now.get()) {
             self.hosts[host].failure = Some(failure);
             return self.crash(HostId(host));
         }
@@ -270,8 +284,11 @@ impl Sim {
         if self.hosts[host].woken.swap(false, Ordering::Relaxed) {
             self.schedule(SimEvent::Wake { host, incarnation });
         }
+        if let Some(at) = self.hosts[host].alarm_at.take() {
+            self.schedule.push(at.max(self.now.get()), SimEvent::Wake { host, incarnation });
+        }
         let next = self.hosts[host].node.as_ref().and_then(|node| node.poll_timeout());
-        if let Some(at) = next.map(|at| at.max(self.now))
+        if let Some(at) = next.map(|at| at.max(self.now.get()))
             && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
         {
             self.hosts[host].timer_at = Some(at);
@@ -320,7 +337,7 @@ impl Sim {
         let count = if room > 1 && self.rng.u8(0..4) == 0 { self.rng.usize(1..=room) } else { room };
         let mut bytes = unsent[..count].to_vec();
         let partial = count < unsent.len();
-        node.handle_input(self.now, Input::Sent(peer, count));
+        node.handle_input(self.now.get(), Input::Sent(peer, count));
         connection.end(side.other()).in_transit += count;
         connection.end(side).blocked = partial && count == room;
         if partial && count < room {
@@ -355,13 +372,13 @@ impl Sim {
     }
 
     fn schedule(&mut self, event: SimEvent) {
-        let at = self.now + self.delay();
+        let at = self.now.get() + self.delay();
         self.schedule.push(at, event);
     }
 
     /// Schedules what must not overtake anything else that is under way to this side.
     fn schedule_in_order(&mut self, id: u64, side: Side, event: SimEvent) {
-        let at = self.now + self.delay();
+        let at = self.now.get() + self.delay();
         let connection = self.connections.get_mut(&id).expect("the caller has it");
         let end = connection.end(side);
         end.last_arrival = end.last_arrival.max(at);

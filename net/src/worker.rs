@@ -23,9 +23,11 @@ pub trait Work: Send + 'static {
     /// Does one job. May block.
     fn run(&mut self, job: Self::Job) -> Self::Done;
 
-    /// Called again and again while there is no job, for what is to be looked at now and then. The simulator, in
-    /// which nothing happens by itself, does not call it.
-    fn idle(&mut self) {}
+    /// Called again and again while there is no job, for what is to be looked at now and then. What it returns reaches
+    /// the submitter as the result of a job does. The simulator, in which nothing happens by itself, does not call it.
+    fn idle(&mut self) -> Option<Self::Done> {
+        None
+    }
 
     /// Joins a job with the one that waits behind it, so that both are done as one, with one result. What cannot be
     /// joined is returned: by default, everything.
@@ -119,9 +121,7 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
         let (done_out, done) = channel();
         let thread = spawn_thread(name, move || {
             let mut left_over = None;
-            while let Some(mut job) = left_over.take().or_else(|| next_job(&jobs_in, &mut work)) {
-                left_over = jobs_in.try_iter().find_map(|next| W::join(&mut job, next));
-                let result = work.run(job);
+            while let Some(result) = next_result(&jobs_in, &mut work, &mut left_over) {
                 if done_out.send(result).is_err() {
                     return;
                 }
@@ -132,14 +132,29 @@ impl<J: Send + 'static, D: Send + 'static> ThreadWorker<J, D> {
     }
 }
 
-/// Waits for a job; `None` if none can come any more.
-fn next_job<W: Work>(jobs: &Receiver<W::Job>, work: &mut W) -> Option<W::Job> {
-    let Some(idle_after) = W::IDLE_AFTER else { return jobs.recv().ok() };
+/// Does the next job, the one that was left over or one that is waited for, or what is to be done while there is none;
+/// `None` if none can come any more.
+fn next_result<W: Work>(
+    jobs: &Receiver<W::Job>,
+    work: &mut W,
+    left_over: &mut Option<W::Job>,
+) -> Option<W::Done> {
     loop {
-        match jobs.recv_timeout(idle_after) {
-            Ok(job) => return Some(job),
-            Err(RecvTimeoutError::Timeout) => work.idle(),
-            Err(RecvTimeoutError::Disconnected) => return None,
+        let job = match (left_over.take(), W::IDLE_AFTER) {
+            (Some(job), _) => Some(job),
+            (None, None) => Some(jobs.recv().ok()?),
+            (None, Some(idle_after)) => match jobs.recv_timeout(idle_after) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            },
+        };
+        if let Some(mut job) = job {
+            *left_over = jobs.try_iter().find_map(|next| W::join(&mut job, next));
+            return Some(work.run(job));
+        }
+        if let Some(done) = work.idle() {
+            return Some(done);
         }
     }
 }
@@ -207,28 +222,38 @@ mod tests {
         thread.join().expect("the thread ends with its worker");
     }
 
-    /// Tells when it has nothing to do.
-    struct Bored(Sender<()>);
+    /// Tells when it has nothing to do, and reports each second time.
+    struct Bored(Sender<()>, u32);
 
     impl Work for Bored {
         type Job = ();
-        type Done = ();
+        type Done = u32;
         const IDLE_AFTER: Option<Duration> = Some(Duration::from_millis(1));
 
-        fn run(&mut self, (): ()) {}
+        fn run(&mut self, (): ()) -> u32 {
+            0
+        }
 
-        fn idle(&mut self) {
+        fn idle(&mut self) -> Option<u32> {
             // It fails when the test has heard enough.
             let _ = self.0.send(());
+            self.1 += 1;
+            self.1.is_multiple_of(2).then_some(self.1)
         }
     }
 
     #[test]
     fn a_worker_without_jobs_is_called_again_and_again_and_still_ends() {
         let (idle_out, idle) = channel();
-        let waker = Waker::new(|| ());
-        let (worker, thread) = ThreadWorker::spawn("bored", Bored(idle_out), waker).expect("a thread");
+        let (woken_out, woken) = channel();
+        let waker = Waker::new(move || {
+            // It fails when the test has heard enough.
+            let _ = woken_out.send(());
+        });
+        let (mut worker, thread) = ThreadWorker::spawn("bored", Bored(idle_out, 0), waker).expect("a thread");
         (0..3).for_each(|_| idle.recv().expect("it has nothing to do"));
+        woken.recv().expect("a wake for a result");
+        assert_eq!(worker.poll(), Some(2), "what it finds meanwhile is a result too");
         drop(worker);
         thread.join().expect("the thread ends with its worker");
     }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use net::sim::{Faults, HostId, Sim, SimWorker};
+use net::sim::{Alarm, Faults, HostId, Sim, SimWorker};
 use net::{Backend, Call, Conn, Event, Limits, Lost, Node, Out, Service, Time, Work, Worker};
 
 const CALLS: usize = 400;
@@ -331,6 +331,49 @@ fn a_service_that_cannot_go_on_crashes_its_host_and_leaves_the_reason() {
         // Nobody is there; another may begin.
         sim.start(door, Node::new(Doorkeeper::default(), Limits::default(), 0));
     }
+}
+
+/// Sets an alarm to ring after each of these times, and notes when it is woken.
+struct Sleeper {
+    alarm: Alarm,
+    ring_after: Vec<Duration>,
+    woken_at: Rc<RefCell<Vec<Time>>>,
+}
+
+impl Service for Sleeper {
+    fn handle(&mut self, now: Time, event: Event<'_>, _out: &mut Out<'_>) {
+        assert!(matches!(event, Event::Wake), "{event:?}");
+        assert_eq!(now, self.alarm.now());
+        self.woken_at.borrow_mut().push(now);
+    }
+
+    fn end_turn(&mut self, now: Time, _out: &mut Out<'_>) {
+        self.ring_after.drain(..).for_each(|after| self.alarm.wake_at(now + after));
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_alarm_wakes_its_host_at_its_time_unless_the_host_has_crashed_meanwhile() {
+    let start = Time::from_millis(1_000_000);
+    let [second, minute] = [1, 60].map(Duration::from_secs);
+    let mut sim = Sim::new(1, start, Faults::default());
+    let host = sim.add_host(&[]);
+    let woken_at = Rc::new(RefCell::new(Vec::new()));
+    for crashes in [true, false] {
+        let (alarm, woken_at) = (sim.alarm(host), Rc::clone(&woken_at));
+        let sleeper = Sleeper { alarm, ring_after: vec![minute, second], woken_at };
+        sim.start(host, Node::new(sleeper, Limits::default(), 0));
+        if crashes {
+            sim.crash(host);
+        }
+    }
+    sim.run_until(start + minute * 2);
+    assert_eq!(*woken_at.borrow(), [start + second], "the earliest of a turn counts");
+    assert_eq!(sim.alarm(host).now(), start + minute * 2);
 }
 
 /// One call with a line that the frontend does not take, and much of it.

@@ -9,4 +9,5 @@ pub(crate) mod flows;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
+pub(crate) mod storage;
 pub(crate) mod table;

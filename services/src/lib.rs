@@ -14,13 +14,13 @@ mod product;
 mod store;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use net::{Limits, Service, Workers};
 
 use self::api::Api;
 use self::api::service::Ping;
+use self::customer::rows::Loaded;
 use self::customer::{Customer, Passwords};
 use self::engine::database::Database;
 use self::engine::domain::Domain;
@@ -30,21 +30,16 @@ use self::engine::intake::Entry;
 use self::frontend::buyer::Buyer;
 use self::frontend::seller::Seller;
 use self::product::Product;
-use self::store::sqlite::check::{check, check_load};
-use self::store::sqlite::copy::Kind;
-use self::store::sqlite::customer::CustomerSchema;
-use self::store::sqlite::product::ProductSchema;
-use self::store::sqlite::{Schema, Store, beside, file_in};
 
 pub use self::api::Effect;
 pub use self::customer::HashCost;
+pub use self::customer::rows::CustomerRow;
 pub use self::engine::flows::Deadlines;
 pub use self::engine::lane::backends;
-pub use self::store::sqlite::backup::BackedUp;
-pub use self::store::sqlite::copy::Copied;
-pub use self::store::sqlite::file::create_directory;
-pub use self::store::sqlite::restore::Restored;
-pub use self::store::sqlite::{Durability, StoreError};
+pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
+pub use self::product::rows::ProductRow;
+pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
+pub use self::store::sqlite;
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]
@@ -61,36 +56,40 @@ impl Default for CustomerOptions {
     }
 }
 
-/// Opens `db_customer` on the file `customer.db` in `directory`. `random` is a source of unpredictable bits.
+/// A `db_customer` that goes on from what is stored. `random` is a source of unpredictable bits.
 ///
 /// # Errors
-/// The file cannot be used (see [`StoreError`]), the cost is impossible, or a worker cannot be started.
-pub fn db_customer<R: FnMut() -> u128 + 'static, W: Workers>(
-    directory: &Path,
-    durability: Durability,
+/// What is stored cannot be read (see [`StorageError`]), the cost is impossible, or a worker cannot be started.
+pub fn db_customer<S, R, W>(
+    mut storage: S,
     options: CustomerOptions,
     random: R,
     workers: &mut W,
-) -> Result<impl Service + use<R, W>, Box<dyn Error>> {
-    let store = Store::<CustomerSchema>::open(directory, durability)?;
-    let loaded = store::sqlite::customer::load(&store.reader(), options.session_timeout)?;
+) -> Result<impl Service + use<S, R, W>, Box<dyn Error>>
+where
+    S: Storage<CustomerRow> + 'static,
+    R: FnMut() -> u128 + 'static,
+    W: Workers,
+{
+    let mut loaded = Loaded::new(options.session_timeout);
+    storage.load(&mut |row| loaded.load(row))?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
-    Ok(Database::new(customer, Box::new(store.start(workers)?)))
+    Ok(Database::new(customer, Box::new(storage)))
 }
 
-/// Opens `db_product` on the file `product.db` in `directory`.
+/// A `db_product` that goes on from what is stored.
 ///
 /// # Errors
-/// The file cannot be used (see [`StoreError`]), or the worker cannot be started.
-pub fn db_product<W: Workers>(
-    directory: &Path,
-    durability: Durability,
-    workers: &mut W,
-) -> Result<impl Service + use<W>, Box<dyn Error>> {
-    let store = Store::<ProductSchema>::open(directory, durability)?;
-    let product = store::sqlite::product::load(&store.reader())?;
-    Ok(Database::new(product, Box::new(store.start(workers)?)))
+/// What is stored cannot be read.
+pub fn db_product<S>(mut storage: S) -> Result<impl Service + use<S>, StorageError>
+where
+    S: Storage<ProductRow> + 'static,
+{
+    let mut product = Product::new();
+    storage.load(&mut |row| product.load(row))?;
+    product.loaded();
+    Ok(Database::new(product, Box::new(storage)))
 }
 
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
@@ -109,39 +108,6 @@ pub fn effect(service: &str, api: &str) -> Option<Effect> {
     }
 }
 
-/// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has
-/// none.
-pub fn files(service: &str, directory: &Path) -> Vec<(&'static str, PathBuf)> {
-    let name = match service {
-        "db_customer" => CustomerSchema::NAME,
-        "db_product" => ProductSchema::NAME,
-        _ => return Vec::new(),
-    };
-    let named = file_in(directory, name);
-    // The log is beside the file itself, whatever leads to it.
-    let file = named.canonicalize().unwrap_or(named);
-    let log = beside(&file, "-wal");
-    vec![("database", file), ("log", log)]
-}
-
-/// Copies the databases that are in the folder `data` into the folder `destination`, also while services run.
-///
-/// # Errors
-/// There is nothing to copy, a backup is there already, or it cannot be made or is not sound. Then none is left.
-pub fn backup(data: &Path, destination: &Path) -> Result<BackedUp, StoreError> {
-    store::sqlite::backup::backup(&KINDS, data, destination)
-}
-
-/// Puts the databases of a backup, a folder or a single file, in the place of those in the folder `data`. What was there
-/// is kept under a name that tells the time: `now`, in seconds since 1970.
-///
-/// # Errors
-/// A service uses what would be replaced, or the backup is not whole and sound; then nothing has changed. Or a file
-/// could not be renamed; then no service starts until another restore has ended well.
-pub fn restore(source: &Path, data: &Path, now: u64) -> Result<Vec<Restored>, StoreError> {
-    store::sqlite::restore::restore(&KINDS, source, data, now)
-}
-
 /// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
 pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
     Frontend::<Buyer>::new(deadlines, backends)
@@ -151,10 +117,6 @@ pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service +
 pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
     Frontend::<Seller>::new(deadlines, backends)
 }
-
-/// The descriptors that the files of a database take at most: the file and its log, several times each, what finds
-/// pages in the log, and what tells how many commits there were.
-pub const DATABASE_DESCRIPTORS: usize = 16;
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one
 /// connection. Where all are asked to end at once, frontends finish what they have in flight, which takes a database
@@ -170,27 +132,3 @@ pub fn database_limits() -> Limits {
         ..Limits::default()
     }
 }
-
-/// The databases. Of two that are copied at almost the same moment the first is `db_product`, so that no item in the
-/// copies has a seller whose account is not in them.
-const KINDS: [Kind; 2] = [
-    Kind {
-        name: ProductSchema::NAME,
-        application_id: ProductSchema::APPLICATION_ID,
-        check: check::<ProductSchema>,
-        load: |file| {
-            check_load::<ProductSchema>(file, |reader| store::sqlite::product::load(reader).map(drop))
-        },
-    },
-    Kind {
-        name: CustomerSchema::NAME,
-        application_id: CustomerSchema::APPLICATION_ID,
-        check: check::<CustomerSchema>,
-        load: |file| {
-            let timeout = CustomerOptions::default().session_timeout;
-            check_load::<CustomerSchema>(file, |reader| {
-                store::sqlite::customer::load(reader, timeout).map(drop)
-            })
-        },
-    },
-];

@@ -69,15 +69,34 @@ impl Product {
         }
     }
 
-    /// Takes an item from disk. False if it makes no sense: items come in order. [`Product::loaded`] must follow.
-    pub(crate) fn load_item(&mut self, description: &Description, listing: Listing) -> bool {
+    /// Takes the next row that is stored. False if it makes no sense beside those before it. [`Product::loaded`] must
+    /// follow the last one.
+    pub(crate) fn load(&mut self, row: ProductRow) -> bool {
+        match row {
+            ProductRow::Described(description) => {
+                self.described.push(description);
+                self.described.len() == 1
+            }
+            ProductRow::Listing(id, listing) => match self.described.pop() {
+                Some(description) => description.id == id && self.load_item(&description, listing),
+                None => false,
+            },
+            ProductRow::Vote(id, buyer_id, ballot) => {
+                self.votes.load((id, buyer_id), ballot);
+                self.described.is_empty() && self.items.get(id).is_some()
+            }
+        }
+    }
+
+    fn load_item(&mut self, description: &Description, listing: Listing) -> bool {
         let terms = self.index.intern(&description.name, &description.keywords);
         listing.quantity <= QUANTITY_MAX
             && self.items.load(description.id.category, Item::new(description, terms, listing))
     }
 
-    /// Ends the loading of items.
+    /// Ends the loading.
     pub(crate) fn loaded(&mut self) {
+        assert!(self.described.is_empty(), "a storage keeps an item's listing with it");
         self.items.loaded();
         let items = self.items.iter();
         let in_stock = items.clone().filter(|(_, item)| item.listing.quantity > 0);
@@ -93,12 +112,6 @@ impl Product {
             shelf.all.settle();
             shelf.in_stock.settle();
         }
-    }
-
-    /// Takes a vote from disk, after the items. False if there is no such item.
-    pub(crate) fn load_vote(&mut self, id: ItemId, buyer_id: u32, ballot: Ballot) -> bool {
-        self.votes.load((id, buyer_id), ballot);
-        self.items.get(id).is_some()
     }
 
     /// The latest listing of an item, which must be this seller's, if one is named.

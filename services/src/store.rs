@@ -1,3 +1,7 @@
 //! Where the databases keep their rows.
 
-pub(crate) mod sqlite;
+pub(crate) mod memory;
+pub mod sqlite;
+
+#[cfg(test)]
+mod tests;

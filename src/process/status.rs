@@ -10,6 +10,7 @@ use net::{Exposition, Metrics, Registry};
 use procfs::process::Process as Proc;
 use rustix::process::{Resource, getrlimit};
 use sd_notify::NotifyState;
+use services::sqlite;
 
 use crate::service::Service;
 
@@ -23,7 +24,7 @@ pub(crate) fn registry(service: Service, data: &Path) -> Arc<Registry> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start_nanos = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
     let registry = Arc::new(Registry::labelled("marketplace", SERVICE_LABEL, service.name().to_owned()));
-    registry.add(Arc::new(Process { start_nanos, files: services::files(service.name(), data) }));
+    registry.add(Arc::new(Process { start_nanos, files: sqlite::files(service.name(), data) }));
     registry
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::Limits;
-use services::{CustomerOptions, Deadlines, Durability, HashCost};
+use services::sqlite::{self, Durability};
+use services::{CustomerOptions, Deadlines, HashCost};
 
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
@@ -124,7 +125,7 @@ impl Settings {
     /// The descriptors that the service will need.
     pub(super) fn needs(&self) -> Needs {
         let (backends, files) = match self.service.kind() {
-            Kind::Database => (0, services::DATABASE_DESCRIPTORS),
+            Kind::Database => (0, sqlite::DESCRIPTORS),
             Kind::Frontend => (self.backends.len(), 0),
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use serde_json::json;
-use services::{CustomerOptions, Deadlines, Durability, HashCost};
+use services::sqlite::{self, Durability};
+use services::{CustomerOptions, Deadlines, HashCost};
 use support::Client;
 use tempfile::TempDir;
 
@@ -53,9 +54,8 @@ impl Server {
                 hash_cost: HashCost { memory_kib: 8, passes: 1 },
             };
             let mut threads = Threads::new(reactor.handle().waker());
-            let service =
-                services::db_customer(&directory, Durability::Flush, options, counting(), &mut threads)
-                    .unwrap();
+            let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
+            let service = services::db_customer(storage, options, counting(), &mut threads).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -65,7 +65,8 @@ impl Server {
         let (directory, setup) = (directory.to_owned(), setup.clone());
         Server::start(listen, move |reactor| {
             let mut threads = Threads::new(reactor.handle().waker());
-            let service = services::db_product(&directory, Durability::Flush, &mut threads).unwrap();
+            let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
+            let service = services::db_product(storage).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })

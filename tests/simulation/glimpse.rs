@@ -9,10 +9,12 @@ use std::time::Duration;
 use net::Time;
 use net::sim::Faults;
 use serde_json::json;
+use services::DiskFaults;
 
 use crate::client::{Outcome, Span, User};
 use crate::history::Register;
 use crate::model::cents;
+use crate::run::rough_disk;
 use crate::script::Request;
 use crate::world::{Place, World, calm};
 
@@ -108,6 +110,7 @@ pub(crate) fn run(seed: u64) {
     let price = Register::starting_with(1, world.sim.now());
     let market = Rc::new(RefCell::new(Market { price, glimpses: BTreeMap::new(), closed: false }));
     world.sim.set_faults(Faults { cuts_per_million: rng.u32(0..20_000), ..faults });
+    world.disks.set_faults(&rough_disk(&mut rng));
     let mut users = Vec::new();
     for _ in 0..WATCHERS {
         users.push(world.add_client(Place::ServerBuyer, Watcher { market: Rc::clone(&market) }).1);
@@ -126,6 +129,7 @@ pub(crate) fn run(seed: u64) {
     }
     market.borrow_mut().closed = true;
     world.sim.set_faults(calm());
+    world.disks.set_faults(&DiskFaults::default());
     world.run_while(|_| users.iter().any(|done| !done.get()));
     assert!(market.borrow().price.len() > CRASHES / 2, "prices were changed between the crashes");
 }

@@ -12,8 +12,11 @@ use net::Time;
 
 use crate::client::{Outcome, Span};
 
-/// A lost request may take effect so long after it was lost: the time that a frontend goes on for at most.
-pub(crate) const AFTERLIFE: Duration = Duration::from_secs(7);
+/// The longest that a disk takes for one step of a commit: longer than anybody waits for it.
+pub(crate) const SLOW_STEP_MAX: Duration = Duration::from_millis(2500);
+/// A lost request may take effect so long after it was lost: the time that a frontend goes on for at most, and then that
+/// of a slow disk.
+pub(crate) const AFTERLIFE: Duration = Duration::from_secs(7 + 3);
 
 /// A write as its client knows it.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@
 mod account;
 mod buyer;
 mod client;
+mod disks;
 mod glimpse;
 mod history;
 mod model;
@@ -21,14 +22,39 @@ use std::env;
 use std::ops::Range;
 use std::thread;
 
+use services::CrashPoints;
+
+use crate::world::World;
+
 /// Runs unless the environment asks for others.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 60;
+/// So many of them are also made with real files, which takes longer.
+const FILE_SEEDS: usize = 5;
 
 #[test]
 fn no_crash_undoes_what_was_acknowledged_or_shown() {
+    let mut met = CrashPoints::default();
+    let mut disk_failures = 0;
     for seed in seeds() {
         let _named = NameOnPanic(seed);
-        run::run(seed);
+        let record = run::run(World::new, seed);
+        met = met + record.crash_points;
+        disk_failures += record.disk_failures;
+    }
+    println!("{met:?}, {disk_failures} failures of disks");
+    let CrashPoints { accepted, written, flushed, reported } = met;
+    let all = [accepted, written, flushed, reported, disk_failures.into()];
+    assert!(
+        seeds().count() < SEEDS as usize || !all.contains(&0),
+        "{met:?}, {disk_failures} failures of disks"
+    );
+}
+
+#[test]
+fn no_crash_undoes_what_was_written_to_files() {
+    for seed in seeds().take(FILE_SEEDS) {
+        let _named = NameOnPanic(seed);
+        run::run(World::in_files, seed);
     }
 }
 
@@ -42,9 +68,9 @@ fn no_crash_undoes_what_anyone_has_seen() {
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let first = run::run(1);
-    assert_eq!(run::run(1), first);
-    assert_ne!(run::run(2).trace, first.trace);
+    let first = run::run(World::new, 1);
+    assert_eq!(run::run(World::new, 1), first);
+    assert_ne!(run::run(World::new, 2).trace, first.trace);
 }
 
 fn seeds() -> Range<u64> {

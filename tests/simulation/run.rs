@@ -6,10 +6,11 @@ use std::time::Duration;
 use net::Time;
 use net::sim::Faults;
 use serde_json::{Value, json};
+use services::{CrashPoints, DiskFaults};
 
 use crate::buyer::Buyer;
 use crate::client::{Outcome, Span};
-use crate::history::AFTERLIFE;
+use crate::history::{AFTERLIFE, SLOW_STEP_MAX};
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use crate::script::Request;
 use crate::seller::Seller;
@@ -31,17 +32,20 @@ const DOWN_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Record {
     pub(crate) trace: u64,
     pub(crate) answers: Vec<Outcome>,
+    pub(crate) crash_points: CrashPoints,
+    pub(crate) disk_failures: u32,
 }
 
-/// Runs everything once.
-pub(crate) fn run(seed: u64) -> Record {
+/// Runs everything once, in a world that is made for it.
+pub(crate) fn run(world: impl Fn(u64, Faults) -> World, seed: u64) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
     let faults = Faults {
         delay_max: Duration::from_micros(rng.u64(100..8000)),
         cuts_per_million: rng.u32(0..8000),
         window_bytes_max: rng.usize(200..8192),
     };
-    let mut world = World::new(seed, faults);
+    let mut world = world(seed, faults);
+    world.disks.set_faults(&rough_disk(&mut rng));
     let model = Shared::default();
     let mut users = Vec::new();
     for number in 0..SELLERS {
@@ -60,9 +64,25 @@ pub(crate) fn run(seed: u64) -> Record {
 
     crashes.end(&mut world);
     world.sim.set_faults(calm());
+    world.disks.set_faults(&DiskFaults::default());
     world.pass(AFTERLIFE);
     let answers = check_end(&mut world, &mut model.borrow_mut());
-    Record { trace: world.sim.trace(), answers }
+    Record {
+        trace: world.sim.trace(),
+        answers,
+        crash_points: world.disks.crash_points(),
+        disk_failures: world.disk_failures,
+    }
+}
+
+/// A disk that may be slow, or fail.
+pub(crate) fn rough_disk(rng: &mut fastrand::Rng) -> DiskFaults {
+    DiskFaults {
+        step_max: Duration::from_micros(rng.u64(100..4000)),
+        slow_per_million: rng.u32(0..20_000),
+        slow_step_max: SLOW_STEP_MAX,
+        failures_per_million: rng.u32(0..10_000),
+    }
 }
 
 /// Crashes services now and then, and starts them again some time later.

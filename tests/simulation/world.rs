@@ -1,19 +1,18 @@
-//! [`World`]: the four services on a simulated network, with databases in real files, and hosts for clients.
-//! It starts, crashes and asks them; it does not know what the answers should be.
+//! [`World`]: the four services on a simulated network, with their disks, and hosts for clients. It starts, crashes and
+//! asks them; it does not know what the answers should be.
 
 use std::cell::{Cell, RefCell};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use net::sim::{Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Time};
 use serde_json::Value;
-use services::{CustomerOptions, Deadlines, Durability, HashCost};
-use tempfile::TempDir;
+use services::sqlite::{Durability, open_customer, open_product};
+use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
 
 use crate::client::{Client, User};
+use crate::disks::Disks;
 use crate::script::{Answers, Request, Script};
 
 /// Where each run begins.
@@ -45,35 +44,37 @@ impl Place {
 
 pub(crate) struct World {
     pub(crate) sim: Sim,
-    root: TempDir,
-    /// Counts up whenever a database goes on with a copy of its files.
-    copies: u32,
-    /// The folder of each database's files, and the host of each service, by its place.
-    directories: [PathBuf; 2],
+    pub(crate) disks: Disks,
+    /// How many databases have ended because of their disks.
+    pub(crate) disk_failures: u32,
+    /// The host of each service, by its place.
     hosts: [HostId; 4],
 }
 
 impl World {
-    /// The four services, started.
+    /// The four services, started, on simulated disks.
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let root = temporary_directory();
-        let directories = ["customer", "product"].map(|name| root.path().join(name));
-        Self::on(root, directories, Sim::new(seed, START, faults))
+        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults))
+    }
+
+    /// The same in real files.
+    pub(crate) fn in_files(seed: u64, faults: Faults) -> Self {
+        Self::on(Disks::files(), Sim::new(seed, START, faults))
     }
 
     /// All services crash, and start again after the clock was set back.
     pub(crate) fn set_back(mut self, by: Duration) -> Self {
         Place::ALL.into_iter().for_each(|place| self.crash(place));
         let sim = Sim::new(self.sim.seed(), self.sim.now() - by, calm());
-        Self::on(self.root, self.directories, sim)
+        Self::on(self.disks, sim)
     }
 
-    fn on(root: TempDir, directories: [PathBuf; 2], mut sim: Sim) -> Self {
+    fn on(disks: Disks, mut sim: Sim) -> Self {
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
         let lanes: Vec<_> =
             lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
         let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
-        let mut world = Self { sim, root, copies: 0, directories, hosts };
+        let mut world = Self { sim, disks, disk_failures: 0, hosts };
         Place::ALL.into_iter().for_each(|place| world.start(place));
         world
     }
@@ -82,33 +83,51 @@ impl World {
     pub(crate) fn start(&mut self, place: Place) {
         let host = self.hosts[place as usize];
         let mut workers = SimWorkers::new(self.sim.waker(host), self.sim.seed());
-        match place {
-            Place::DbCustomer => {
-                let hash_cost = HashCost { memory_kib: 8, passes: 1 };
-                let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
-                let mut random = fastrand::Rng::with_seed(self.sim.seed());
-                let random = move || random.u128(..);
-                let directory = &self.directories[place as usize];
-                let service =
-                    services::db_customer(directory, Durability::Flush, options, random, &mut workers)
-                        .expect("db_customer opens its file");
-                self.sim.start(host, Node::new(service, services::database_limits(), 0));
+        match (place, &self.disks) {
+            (Place::DbCustomer, Disks::Simulated { customer, .. }) => {
+                let storage = customer.open(self.sim.alarm(host));
+                self.start_customer(host, storage, &mut workers);
             }
-            Place::DbProduct => {
-                let directory = &self.directories[place as usize];
-                let service = services::db_product(directory, Durability::Flush, &mut workers)
-                    .expect("db_product opens its file");
-                self.sim.start(host, Node::new(service, services::database_limits(), 0));
+            (Place::DbCustomer, Disks::Files { folders: [folder, _], .. }) => {
+                let storage = open_customer(folder, Durability::Flush, &mut workers);
+                self.start_customer(host, storage.expect("it opens its file"), &mut workers);
             }
-            Place::ServerBuyer => {
+            (Place::DbProduct, Disks::Simulated { product, .. }) => {
+                let storage = product.open(self.sim.alarm(host));
+                self.start_product(host, storage);
+            }
+            (Place::DbProduct, Disks::Files { folders: [_, folder], .. }) => {
+                let storage = open_product(folder, Durability::Flush, &mut workers);
+                self.start_product(host, storage.expect("it opens its file"));
+            }
+            (Place::ServerBuyer, _) => {
                 let service = services::server_buyer(Deadlines::default(), &lanes());
-                self.start_frontend(host, service);
+                self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
             }
-            Place::ServerSeller => {
+            (Place::ServerSeller, _) => {
                 let service = services::server_seller(Deadlines::default(), &lanes());
-                self.start_frontend(host, service);
+                self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
             }
         }
+    }
+
+    fn start_customer(
+        &mut self,
+        host: HostId,
+        storage: impl Storage<CustomerRow> + 'static,
+        workers: &mut SimWorkers,
+    ) {
+        let hash_cost = HashCost { memory_kib: 8, passes: 1 };
+        let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
+        let mut random = fastrand::Rng::with_seed(self.sim.seed());
+        let service = services::db_customer(storage, options, move || random.u128(..), workers);
+        let service = service.expect("db_customer loads what is stored");
+        self.sim.start(host, Node::new(service, services::database_limits(), 0));
+    }
+
+    fn start_product(&mut self, host: HostId, storage: impl Storage<ProductRow> + 'static) {
+        let service = services::db_product(storage).expect("db_product loads what is stored");
+        self.sim.start(host, Node::new(service, services::database_limits(), 0));
     }
 
     /// Ends a service as a power cut does.
@@ -116,17 +135,9 @@ impl World {
         self.sim.crash(self.hosts[place as usize]);
     }
 
-    /// Ends a database as a power cut does, and lets it go on with its files as they are at this moment: unlike
-    /// after [`World::crash`], nobody has closed them.
+    /// Ends a database as a power cut does, without its files being closed.
     pub(crate) fn crash_with_open_files(&mut self, place: Place) {
-        self.copies += 1;
-        let copy = self.root.path().join(format!("copy-{}", self.copies));
-        fs::create_dir(&copy).expect("the directory can be made");
-        let directory = std::mem::replace(&mut self.directories[place as usize], copy.clone());
-        for file in fs::read_dir(directory).expect("the directory is there") {
-            let file = file.expect("the directory can be read");
-            fs::copy(file.path(), copy.join(file.file_name())).expect("the file can be copied");
-        }
+        self.disks.leave_open(place);
         self.crash(place);
     }
 
@@ -168,9 +179,15 @@ impl World {
         answers[0].outcome.data().unwrap_or_else(|| panic!("{api} answered {:?}", answers[0].outcome)).clone()
     }
 
-    /// Lets time pass.
+    /// Lets time pass, and then starts the databases again whose disks have failed meanwhile.
     pub(crate) fn pass(&mut self, duration: Duration) {
         self.sim.run_until(self.sim.now() + duration);
+        for place in Place::DATABASES {
+            let Some(failure) = self.sim.take_failure(self.hosts[place as usize]) else { continue };
+            assert!(failure.is::<StorageError>(), "{place:?} ends: {failure}");
+            self.disk_failures += 1;
+            self.start(place);
+        }
     }
 
     /// Runs until a condition no longer holds.
@@ -181,22 +198,11 @@ impl World {
             self.pass(GLANCE);
         }
     }
-
-    fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
-        self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
-    }
 }
 
 /// The backends of a frontend.
 fn lanes() -> Vec<String> {
     services::backends("customer", "product")
-}
-
-/// A directory in memory where there is one: crashes are simulated, so no flush need reach a disk.
-fn temporary_directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let root = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-    root.expect("a temporary directory")
 }
 
 /// A client that is being answered.

@@ -1,7 +1,9 @@
 //! [`Host`]: an address of the simulated network, and the node that runs there, if one does.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +23,8 @@ pub(super) struct Host {
     /// The connection that is being made for a link. One that the link has given up is not in here.
     pub(super) connecting: BTreeMap<usize, u64>,
     pub(super) woken: Arc<AtomicBool>,
+    /// When the host's alarms go off next.
+    pub(super) alarm_at: Rc<Cell<Option<Time>>>,
     pub(super) timer_at: Option<Time>,
     /// Why the last service could not go on, if nobody has asked.
     pub(super) failure: Option<Failure>,
@@ -36,6 +40,7 @@ impl Host {
             peers: BTreeMap::new(),
             connecting: BTreeMap::new(),
             woken: Arc::new(AtomicBool::new(false)),
+            alarm_at: Rc::default(),
             timer_at: None,
             failure: None,
         }
@@ -55,6 +60,7 @@ impl Host {
         self.timer_at = None;
         self.connecting.clear();
         self.woken.store(false, Ordering::Relaxed);
+        self.alarm_at.set(None);
         std::mem::take(&mut self.peers)
     }
 

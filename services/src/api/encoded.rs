@@ -8,7 +8,7 @@ use super::values::{Condition, Feedback, ItemId, Price};
 
 /// What an item is. It never changes, and goes to disk once.
 #[derive(Clone, Debug)]
-pub(crate) struct Description {
+pub struct Description {
     pub(crate) id: ItemId,
     pub(crate) seller_id: u32,
     pub(crate) name: String,
@@ -18,7 +18,7 @@ pub(crate) struct Description {
 
 /// What changes about an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listing {
+pub struct Listing {
     pub(crate) price: Price,
     pub(crate) quantity: u32,
     pub(crate) feedback: Feedback,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::error::Error;
 use super::fields::Fields;
 use super::page::Page;
-use super::values::{Cursor, Price, Value};
+use super::values::{Cursor, ItemId, Price, Value};
 use super::{Api, Database, DatabaseApi, Effect, FromFields, carts::Owner};
 
 /// `GetBuyerPurchases`, of the oldest first.
@@ -32,7 +32,7 @@ pub(crate) struct Purchases<'a> {
 
 /// A purchase, as it is returned in a buyer's history.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Purchase {
+pub struct Purchase {
     pub(crate) purchase_id: i64,
     /// Milliseconds since the Unix epoch.
     pub(crate) at: i64,
@@ -40,12 +40,12 @@ pub(crate) struct Purchase {
     pub(crate) total: Price,
 }
 
-#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct PurchasedItem {
-    pub(crate) item_id: String,
+    pub(crate) item_id: ItemId,
     pub(crate) name: String,
     pub(crate) quantity: u32,
-    pub(crate) price: f64,
+    pub(crate) price: Price,
 }
 
 impl Value for PurchaseCursor {

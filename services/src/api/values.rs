@@ -193,7 +193,7 @@ impl Value for Revision {
 
 /// A buyer's vote for an item, as it counts now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Ballot {
+pub struct Ballot {
     pub(crate) vote: Vote,
     pub(crate) revision: Revision,
 }

@@ -15,15 +15,17 @@ pub(crate) struct Identity {
     pub(crate) password_hash: Box<str>,
 }
 
+/// A seller's account.
 #[derive(Clone, Debug)]
-pub(crate) struct Seller {
+pub struct Seller {
     pub(crate) identity: Identity,
     pub(crate) feedback: Feedback,
     pub(crate) items_sold: u64,
 }
 
+/// A buyer's account.
 #[derive(Clone, Debug)]
-pub(crate) struct Buyer {
+pub struct Buyer {
     pub(crate) identity: Identity,
     pub(crate) saved_cart: Cart,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
@@ -61,22 +61,13 @@ impl Cart {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
-}
 
-impl<'de> Deserialize<'de> for Cart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let lines = BTreeMap::<String, u32>::deserialize(deserializer)?;
-        if lines.len() > LINES_MAX {
-            return Err(serde::de::Error::custom("there are too many items"));
-        }
-        let parse = |(id, units): (String, u32)| {
-            let units = Some(units).filter(|units| (1..=QUANTITY_MAX).contains(units))?;
-            Some((ItemId::parse(&id)?, units))
-        };
-        let lines: Option<_> = lines.into_iter().map(parse).collect();
-        lines
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("an item is none, or has too few or too many units"))
+    /// The cart that has these units of each item; `None` if none may.
+    pub(crate) fn from_lines(lines: impl Iterator<Item = (ItemId, u32)>) -> Option<Self> {
+        let cart = Self(lines.collect());
+        let may_be =
+            cart.0.len() <= LINES_MAX && cart.0.values().all(|units| (1..=QUANTITY_MAX).contains(units));
+        may_be.then_some(cart)
     }
 }
 
@@ -117,11 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn json_brings_a_cart_back() {
-        let cart: Cart = serde_json::from_str(r#"{"1:42":2,"1:5":1}"#).expect("a cart");
-        assert_eq!(serde_json::to_string(&cart).expect("JSON"), r#"{"1:5":1,"1:42":2}"#);
-        for json in [r#"{"x":1}"#, r#"{"1:5":0}"#, r#"{"1:5":1000000001}"#] {
-            assert!(serde_json::from_str::<Cart>(json).is_err(), "{json}");
+    fn lines_bring_a_cart_back_unless_no_cart_may_have_them() {
+        let other = ItemId { category: 1, n: 5 };
+        let cart = Cart::from_lines([(ID, 2), (other, QUANTITY_MAX)].into_iter()).expect("a cart");
+        assert_eq!(cart.lines().clone().into_iter().collect::<Vec<_>>(), [(other, QUANTITY_MAX), (ID, 2)]);
+        for units in [0, QUANTITY_MAX + 1] {
+            assert_eq!(Cart::from_lines([(ID, units)].into_iter()), None);
         }
+        let lines = |count| (1..=count).map(|n| (ItemId { category: 1, n }, 1));
+        assert!(Cart::from_lines(lines(LINES_MAX as u32)).is_some());
+        assert!(Cart::from_lines(lines(LINES_MAX as u32 + 1)).is_none());
     }
 }

@@ -24,7 +24,7 @@ const EXPIRIES_PER_TURN_MAX: usize = 64;
 
 /// A session as it is on disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Session {
+pub struct Session {
     pub(crate) secret: u128,
     pub(crate) role: Role,
     pub(crate) user_id: u32,

@@ -6,20 +6,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use net::{Conn, Event, Metrics, Out, Service, Time, Worker};
+use net::{Conn, Event, Metrics, Out, Service, Time};
 
 use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Effect, Encode};
-use crate::engine::domain::{Domain, Group, Handler, Job, Outcome};
+use crate::engine::domain::{Domain, Handler, Job, Outcome};
 use crate::engine::intake::{Entry, Intake};
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
+use crate::engine::storage::{Group, Storage};
 
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
     domain: D,
-    store: Box<dyn Worker<Group<D::Row>, u64>>,
+    storage: Box<dyn Storage<D::Row>>,
     /// The number of the group that open changes will go into. Those before it are on disk or under way.
     filling: u64,
     /// The last group that is on disk.
@@ -68,13 +69,13 @@ enum Executed {
 }
 
 impl<D: Domain> Database<D> {
-    /// A database whose groups are committed by `store`.
-    pub(crate) fn new(domain: D, store: Box<dyn Worker<Group<D::Row>, u64>>) -> Self {
+    /// A database whose groups are committed to `storage`, from which its domain was loaded.
+    pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>) -> Self {
         let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|entry| entry.name), D::HOLDINGS));
         metrics.hold(domain.holdings());
         Self {
             domain,
-            store,
+            storage,
             filling: 1,
             durable: 0,
             commits: 0,
@@ -173,7 +174,12 @@ impl<D: Domain> Database<D> {
 
     /// Takes what the workers have finished, and releases what waited for it.
     fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
-        while let Some(number) = self.store.poll() {
+        loop {
+            let number = match self.storage.poll() {
+                Ok(Some(number)) => number,
+                Ok(None) => break,
+                Err(error) => return out.fail(error),
+            };
             assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
             self.count_commit(now, number);
             // Groups that were under way together may have been committed as one.
@@ -302,7 +308,7 @@ impl<D: Domain> Service for Database<D> {
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
-            self.store.submit(Group { number: self.filling, rows });
+            self.storage.commit(Group { number: self.filling, rows });
             self.filling += 1;
         }
         self.invariants();
@@ -317,7 +323,8 @@ impl<D: Domain> Service for Database<D> {
     }
 
     fn is_drained(&self) -> bool {
-        self.queues.is_empty() && !self.domain.is_dirty() && self.durable + 1 == self.filling
+        let is_stored = !self.domain.is_dirty() && self.durable + 1 == self.filling;
+        self.queues.is_empty() && is_stored && !self.storage.is_maintaining()
     }
 }
 

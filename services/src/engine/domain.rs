@@ -9,21 +9,12 @@ use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::api::{Api, Encode};
 
-/// Rows that are committed together, under the number that is reported when they are on disk.
-#[derive(Debug)]
-pub(crate) struct Group<R> {
-    /// Counts up by one from group to group. Of groups that are committed as one, it is that of the last.
-    pub number: u64,
-    /// The rows, in the order in which they are stored.
-    pub rows: Vec<R>,
-}
-
 /// The state and the rules of one database.
 pub(crate) trait Domain: Sized + 'static {
     /// The name of the service.
     const SERVICE: &'static str;
     /// A row to be stored.
-    type Row: Send;
+    type Row;
     /// What comes of work off the thread.
     type Finished: Encode;
 

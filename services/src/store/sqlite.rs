@@ -1,47 +1,55 @@
-//! [`Store`]: a database's rows in one SQLite file. It commits groups of rows, each with one flush; what the
-//! rows mean is its [`Schema`]'s knowledge, and when to commit is its caller's. Its write-ahead log is brought
-//! into the file elsewhere, see [`maintenance`].
+//! Databases in SQLite, each in one file: opened as the [`Storage`](crate::Storage) of a service, backed up and restored.
+//!
+//! Here is `Store`, which commits groups of rows, each with one flush. How rows lie in the file is the knowledge of its
+//! `Schema`, and when to commit is that of its caller. Its write-ahead log is brought into the file elsewhere, see
+//! `maintenance`, and what makes a storage of it is in `storage`.
 
 mod admit;
-pub(crate) mod backup;
-pub(crate) mod check;
+mod backup;
+mod check;
 mod commits;
 mod connection;
-pub(crate) mod copy;
-pub(crate) mod customer;
+mod copy;
+mod customer;
+mod databases;
 mod error;
-pub(crate) mod file;
+mod file;
 #[cfg(test)]
-pub(crate) mod forge;
+mod forge;
+mod json;
 mod maintenance;
-pub(crate) mod product;
+mod product;
 mod reader;
-pub(crate) mod restore;
+mod restore;
 mod schema;
 mod seal;
+mod storage;
 mod values;
 
-use std::error::Error;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::Arc;
 
-use net::{Work, Workers};
+use net::Work;
 use rusqlite::config::DbConfig;
 
 use self::admit::admit;
 use self::commits::{Mark, SUFFIX};
 use self::connection::{Files, Log, SharedFile, configure, connect, log_of};
-pub use self::error::StoreError;
 use self::error::{failure, io_failure};
-use self::file::DatabaseFile;
-pub(crate) use self::file::{beside, file_in};
-use self::maintenance::{Maintainer, StoreWorker};
-pub(crate) use self::reader::Reader;
-pub(crate) use self::schema::{LINEAGE, Schema};
+use self::file::{DatabaseFile, file_in};
+use self::maintenance::Maintainer;
+use self::reader::Reader;
+use self::schema::{LINEAGE, Schema};
 use self::seal::Seal;
-use crate::engine::domain::Group;
+use crate::engine::storage::{Group, StorageError};
+
+pub use self::backup::BackedUp;
+pub use self::copy::Copied;
+pub use self::databases::{DESCRIPTORS, backup, files, open_customer, open_product, restore};
+pub use self::error::StoreError;
+pub use self::file::create_directory;
+pub use self::restore::Restored;
 
 /// When a commit is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +70,8 @@ pub(crate) struct Store<S> {
     mark: Mark,
     durability: Durability,
     path: PathBuf,
+    /// Whether a commit has failed.
+    has_failed: bool,
     schema: PhantomData<S>,
 }
 
@@ -99,21 +109,12 @@ impl<S: Schema> Store<S> {
             let path = path.display();
             log::warn!("event=unsafe_no_flush path={path} a power cut may lose acknowledged writes");
         }
-        Ok(Self { connection, seal, mark, durability, path, schema: PhantomData })
-    }
-
-    /// Lets the store commit on a thread of its own, and does what its file needs beside that on another.
-    ///
-    /// # Errors
-    /// The file cannot be opened again, or a worker cannot be started.
-    pub(crate) fn start<W: Workers>(self, workers: &mut W) -> Result<StoreWorker<S::Row>, Box<dyn Error>> {
-        let maintainer = self.maintainer()?;
-        let maintenance = workers.start("maintenance", maintainer)?;
-        Ok(StoreWorker::new(workers.start("store", self)?, maintenance))
+        Ok(Self { connection, seal, mark, durability, path, has_failed: false, schema: PhantomData })
     }
 
     /// Reads what is stored.
-    pub(crate) fn reader(&self) -> Reader<'_> {
+    #[cfg(test)]
+    fn reader(&self) -> Reader<'_> {
         Reader::new(&self.connection, &self.path)
     }
 
@@ -148,11 +149,15 @@ impl<S: Schema> Store<S> {
         transaction.commit()
     }
 
-    /// A second connection to the file.
+    /// Another connection to the file.
+    fn connect_again(&self) -> Result<SharedFile, StoreError> {
+        Ok(SharedFile::new(connect(&self.path)?, Arc::clone(&self.connection.files)))
+    }
+
+    /// What maintains the file, with a connection of its own.
     fn maintainer(&self) -> Result<Maintainer, StoreError> {
-        let connection = connect(&self.path)?;
+        let connection = self.connect_again()?;
         configure(&connection, &self.path, self.durability)?;
-        let connection = SharedFile::new(connection, Arc::clone(&self.connection.files));
         Ok(Maintainer::new(connection, self.durability))
     }
 }
@@ -160,7 +165,7 @@ impl<S: Schema> Store<S> {
 /// The store on its thread.
 impl<S: Schema> Work for Store<S> {
     type Job = Group<S::Row>;
-    type Done = Committed;
+    type Done = Result<Committed, StorageError>;
 
     /// Groups that wait share a commit, and with it a flush.
     fn join(group: &mut Group<S::Row>, next: Group<S::Row>) -> Option<Group<S::Row>> {
@@ -169,14 +174,16 @@ impl<S: Schema> Work for Store<S> {
         None
     }
 
-    /// Commits a group.
-    ///
-    /// A failure ends the process at once: memory is ahead of the disk, and after a failed flush nobody
-    /// knows what a second one would prove. What was acknowledged is on disk.
-    fn run(&mut self, group: Group<S::Row>) -> Committed {
-        self.commit(&group).unwrap_or_else(|error| {
-            log::error!("event=commit_failed path={} error=\"{error}\" action=exit", self.path.display());
-            process::exit(1);
+    /// Commits a group, unless one before it has failed: none is stored without those before it.
+    fn run(&mut self, group: Group<S::Row>) -> Result<Committed, StorageError> {
+        let committed = match self.has_failed {
+            false => self.commit(&group).map_err(Into::into),
+            true => Err("a commit before it has failed".into()),
+        };
+        committed.map_err(|cause| {
+            self.has_failed = true;
+            self.connection.files.give_up();
+            StorageError::Commit { place: self.path.display().to_string(), cause }
         })
     }
 }

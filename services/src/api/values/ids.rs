@@ -9,7 +9,7 @@ use super::{Value, string, text};
 
 /// The name of an item: its category and its number in it, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ItemId {
+pub struct ItemId {
     /// 0 to 2147483647.
     pub category: u32,
     /// Counts from 1 in each category.
@@ -23,18 +23,6 @@ impl ItemId {
         let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
         let n = decimal(n).filter(|n| *n > 0)?;
         Some(Self { category, n })
-    }
-
-    /// One integer that orders as the ID does, so that a category's items lie together in a table.
-    pub(crate) fn to_key(self) -> i64 {
-        i64::from(self.category) << 32 | i64::from(self.n)
-    }
-
-    /// The ID that has this key; `None` if none has.
-    pub(crate) fn from_key(key: i64) -> Option<Self> {
-        let category = u32::try_from(key >> 32).ok()?;
-        let n = (key & i64::from(u32::MAX)) as u32;
-        (n > 0).then_some(Self { category, n })
     }
 }
 
@@ -132,12 +120,10 @@ mod tests {
         let id = ItemId { category: 1, n: 42 };
         assert_eq!(decode::<ItemId>("\"1:42\""), Some(id));
         assert_eq!(id.to_string(), "1:42");
-        assert_eq!(ItemId::from_key(id.to_key()), Some(id));
         for text in ["1:0", "01:1", "1:01", "+1:1", "1:+1", "2147483648:1", "1", ":", "1:4294967296", " 1:1"]
         {
             assert_eq!(ItemId::parse(text), None, "{text}");
         }
-        assert_eq!(ItemId::from_key(-1), None);
     }
 
     #[test]

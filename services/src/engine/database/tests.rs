@@ -21,6 +21,20 @@ fn the_reply_to_a_write_leaves_only_when_its_group_is_on_disk() {
 }
 
 #[test]
+fn nothing_leaves_after_a_commit_has_failed() {
+    let mut db = Harness::new();
+    let (writer, reader) = (db.connect(), db.connect());
+    db.request(writer, "1 Set x 5");
+    db.end_turn();
+    db.request(writer, "2 Set x 6");
+    db.end_turn();
+    db.request(reader, "3 Get x");
+    assert_eq!(db.fail().as_deref(), Some("a commit to a disk failed: it is full"));
+    assert_eq!(db.replies(writer), [""; 0]);
+    assert_eq!(db.replies(reader), [""; 0], "not even what was answered in this turn");
+}
+
+#[test]
 fn a_read_sees_what_is_on_disk_and_waits_for_nobody_else() {
     let mut db = Harness::new();
     let (writer, reader) = (db.connect(), db.connect());

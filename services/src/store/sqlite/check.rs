@@ -25,13 +25,13 @@ pub(crate) fn check<S: Schema>(path: &Path) -> Result<Option<Mark>, StoreError> 
     examine::<S>(&connection, path)
 }
 
-/// Has `load` read a file that was checked, as the memory of a service.
+/// Shows the rows of a file that was checked to `load`, as to the memory of a service.
 ///
 /// # Errors
 /// It is damaged.
 pub(crate) fn check_load<S: Schema>(
     path: &Path,
-    load: impl FnOnce(&Reader<'_>) -> Result<(), StoreError>,
+    mut load: impl FnMut(S::Row) -> bool,
 ) -> Result<(), StoreError> {
     let connection = connect(path)?;
     let version = identify::<S>(&connection, path)?;
@@ -44,5 +44,5 @@ pub(crate) fn check_load<S: Schema>(
         S::MIGRATIONS.iter().skip(version).try_for_each(|statements| connection.execute_batch(statements))
     };
     migrate().map_err(|error| failure(path, error))?;
-    load(&Reader::new(&connection, path))
+    S::read(&Reader::new(&connection, path), &mut load)
 }

@@ -3,9 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OpenFlags};
 
@@ -56,6 +58,7 @@ pub(super) struct Files {
     commits_place: Place,
     /// Held while a connection is closed.
     closing: Mutex<()>,
+    is_given_up: AtomicBool,
 }
 
 impl Files {
@@ -70,7 +73,22 @@ impl Files {
         let log_place = Place::of(path)?;
         let shared_place = Place::of(database.beside("-shm"))?;
         let commits_place = Place::of(database.beside(SUFFIX))?;
-        Ok(Self { database, log, log_place, shared_place, commits, commits_place, closing: Mutex::new(()) })
+        Ok(Self {
+            database,
+            log,
+            log_place,
+            shared_place,
+            commits,
+            commits_place,
+            closing: Mutex::new(()),
+            is_given_up: AtomicBool::new(false),
+        })
+    }
+
+    /// Leaves the files as they are after a failure: when the connections are closed, the log is not brought into the
+    /// database.
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
     }
 
     /// Checks that all files are still where they were: what is in one that nobody finds is lost. That takes a few
@@ -101,6 +119,10 @@ impl DerefMut for SharedFile {
 impl Drop for SharedFile {
     fn drop(&mut self) {
         let _one_at_a_time = self.files.closing.lock();
+        if self.files.is_given_up.load(Ordering::Relaxed) {
+            // It fails for no connection that is open.
+            let _ = self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
         self.connection = None;
     }
 }

@@ -1,19 +1,16 @@
 //! How accounts, sessions and carts lie in their SQLite file. The rules are not here.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use net::Time;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::ToSql;
 use rusqlite::{Connection, Row, params};
 
+use super::json::Lines;
+use super::{LINEAGE, Reader, Schema, StoreError};
 use crate::api::purchases::Purchase;
-use crate::api::values::{Ballot, Feedback, Revision, Role};
-use crate::customer::accounts::{Accounts, Buyer, Identity, Seller};
-use crate::customer::cart::Cart;
-use crate::customer::rows::{CustomerRow, Loaded};
-use crate::customer::sessions::{Session, Sessions};
-use crate::store::sqlite::{LINEAGE, Reader, Schema, StoreError};
+use crate::api::values::{Ballot, Feedback, Revision};
+use crate::customer::accounts::{Buyer, Identity, Seller};
+use crate::customer::rows::CustomerRow;
+use crate::customer::sessions::Session;
 
 const FIRST: &str = "
     -- User names are unique too; db_customer sees to it in memory, so that no second index need be kept.
@@ -134,6 +131,16 @@ impl Schema for CustomerSchema {
                 "DELETE FROM sessions WHERE number = ?1 AND unsealed(checksum)",
                 params![to_sql(*number)],
             ),
+            CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
+                "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), \
+                        sealed((SELECT checksum FROM votes WHERE buyer_id = ?1 AND item_id = ?2), ?1, ?2, ?3, ?4))",
+                params![buyer_id, item, vote, revision.0],
+            ),
+            CustomerRow::Purchase(buyer_id, Purchase { purchase_id, at, items, total }) => execute(
+                "INSERT OR REPLACE INTO purchases VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), \
+                        sealed((SELECT checksum FROM purchases WHERE id = ?1), ?1, ?2, ?3, ?4, ?5))",
+                params![purchase_id, buyer_id, at, Lines(&**items), total],
+            ),
             CustomerRow::Clock(at) => {
                 // Rounded up: what has ended by then has ended by the time that is loaded.
                 execute(
@@ -142,65 +149,46 @@ impl Schema for CustomerSchema {
                     params![to_sql(at.as_millis() + 1)],
                 )
             }
-            CustomerRow::Vote(buyer_id, item, Ballot { vote, revision }) => execute(
-                "INSERT OR REPLACE INTO votes VALUES (?1, ?2, ?3, ?4, commit_number(), \
-                        sealed((SELECT checksum FROM votes WHERE buyer_id = ?1 AND item_id = ?2), ?1, ?2, ?3, ?4))",
-                params![buyer_id, item, vote, revision.0],
-            ),
         }
     }
-}
 
-/// Reads everything into memory.
-///
-/// # Errors
-/// The file is damaged or cannot be read.
-pub(crate) fn load(reader: &Reader<'_>, session_timeout: Duration) -> Result<Loaded, StoreError> {
-    let mut accounts = Accounts::new();
-    let mut sessions = Sessions::new(session_timeout);
-    let mut purchases: HashMap<u32, Vec<Purchase>> = HashMap::new();
-
-    let sql = "SELECT id, username, name, password_hash, up, down, items_sold FROM sellers ORDER BY id";
-    reader.read(sql, |row| {
-        let feedback = Feedback { up: row.get(4)?, down: row.get(5)? };
-        let items_sold = count(row, 6)?;
-        let seller = Seller { identity: identity(row)?, feedback, items_sold };
-        Ok(accounts.load_seller(row.get(0)?, seller).then_some(()))
-    })?;
-    let sql = "SELECT id, username, name, password_hash, saved_cart FROM buyers ORDER BY id";
-    reader.read(sql, |row| {
-        let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
-        Ok(accounts.load_buyer(row.get(0)?, buyer).then_some(()))
-    })?;
-    reader.read("SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions", |row| {
-        let session = Session {
-            secret: u128::from_be_bytes(row.get(1)?),
-            role: row.get(2)?,
-            user_id: row.get(3)?,
-            active_at: Time::from_millis(count(row, 4)?),
-            cart: row.get(5)?,
-        };
-        let has_user = accounts.exists(session.role, session.user_id);
-        Ok((has_user && sessions.load(count(row, 0)?, session)).then_some(()))
-    })?;
-    reader.read("SELECT buyer_id, item_id, vote, revision FROM votes", |row| {
-        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
-        accounts.votes.load((row.get(0)?, row.get(1)?), ballot);
-        Ok(Some(()))
-    })?;
-    reader.read("SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id", |row| {
-        let Ok(items) = serde_json::from_str(row.get_ref(3)?.as_str()?) else { return Ok(None) };
-        let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
-        sessions.clock.load(Time::from_millis(count(row, 2)?));
-        let buyer_id = row.get(0)?;
-        purchases.entry(buyer_id).or_default().push(purchase);
-        Ok(accounts.exists(Role::Buyer, buyer_id).then_some(()))
-    })?;
-    reader.read("SELECT at_ms FROM clock", |row| {
-        sessions.clock.load(Time::from_millis(count(row, 0)?));
-        Ok(Some(()))
-    })?;
-    Ok(Loaded { accounts, sessions, purchases })
+    fn read(reader: &Reader<'_>, visit: &mut dyn FnMut(CustomerRow) -> bool) -> Result<(), StoreError> {
+        let sql = "SELECT id, username, name, password_hash, up, down, items_sold FROM sellers ORDER BY id";
+        reader.read(sql, |row| {
+            let feedback = Feedback { up: row.get(4)?, down: row.get(5)? };
+            let seller = Seller { identity: identity(row)?, feedback, items_sold: count(row, 6)? };
+            Ok(visit(CustomerRow::Seller(row.get(0)?, seller)))
+        })?;
+        let sql = "SELECT id, username, name, password_hash, saved_cart FROM buyers ORDER BY id";
+        reader.read(sql, |row| {
+            let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
+            Ok(visit(CustomerRow::Buyer(row.get(0)?, buyer)))
+        })?;
+        let sql = "SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions ORDER BY number";
+        reader.read(sql, |row| {
+            let session = Session {
+                secret: u128::from_be_bytes(row.get(1)?),
+                role: row.get(2)?,
+                user_id: row.get(3)?,
+                active_at: Time::from_millis(count(row, 4)?),
+                cart: row.get(5)?,
+            };
+            Ok(visit(CustomerRow::Session(count(row, 0)?, session)))
+        })?;
+        let sql = "SELECT buyer_id, item_id, vote, revision FROM votes ORDER BY buyer_id, item_id";
+        reader.read(sql, |row| {
+            let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+            Ok(visit(CustomerRow::Vote(row.get(0)?, row.get(1)?, ballot)))
+        })?;
+        let sql = "SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id";
+        reader.read(sql, |row| {
+            let Lines(items) = row.get(3)?;
+            let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
+            Ok(visit(CustomerRow::Purchase(row.get(0)?, purchase)))
+        })?;
+        let sql = "SELECT at_ms FROM clock";
+        reader.read(sql, |row| Ok(visit(CustomerRow::Clock(Time::from_millis(count(row, 0)?)))))
+    }
 }
 
 /// A count as SQLite keeps it. None comes near the end of its integers.
@@ -215,18 +203,6 @@ fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 
 fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
     Ok(Identity { username: row.get(1)?, name: row.get(2)?, password_hash: row.get(3)? })
-}
-
-impl ToSql for Cart {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(serde_json::to_string(self).expect("a cart is JSON").into())
-    }
-}
-
-impl FromSql for Cart {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?).map_err(FromSqlError::other)
-    }
 }
 
 #[cfg(test)]

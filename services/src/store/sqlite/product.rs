@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
+use super::json::Keywords;
+use super::{LINEAGE, Reader, Schema, StoreError};
 use crate::api::encoded::{Description, Listing};
 use crate::api::values::{Ballot, Feedback, Revision};
-use crate::product::Product;
 use crate::product::rows::ProductRow;
-use crate::store::sqlite::{LINEAGE, Reader, Schema, StoreError};
 
 const FIRST: &str = "
     CREATE TABLE items (
@@ -57,12 +57,11 @@ impl Schema for ProductSchema {
             ProductRow::Described(item) => {
                 let sql = "INSERT INTO items (id, seller_id, name, keywords, condition, commit_number, checksum) \
                     VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), sealed(NULL, ?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0))";
-                let keywords = serde_json::to_string(&item.keywords).expect("strings are JSON");
                 connection.prepare_cached(sql)?.execute(params![
                     item.id,
                     item.seller_id,
                     item.name,
-                    keywords,
+                    Keywords(&*item.keywords),
                     item.condition
                 ])?;
             }
@@ -83,39 +82,25 @@ impl Schema for ProductSchema {
         }
         Ok(())
     }
-}
 
-/// Reads the catalogue into memory.
-///
-/// # Errors
-/// The file is damaged or cannot be read.
-pub(crate) fn load(reader: &Reader<'_>) -> Result<Product, StoreError> {
-    let mut product = Product::new();
-    let items = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
-    reader.read(items, |row| {
-        let Ok(keywords) = serde_json::from_str(row.get_ref(3)?.as_str()?) else {
-            return Ok(None);
-        };
-        let description = Description {
-            id: row.get(0)?,
-            seller_id: row.get(1)?,
-            name: row.get(2)?,
-            keywords,
-            condition: row.get(4)?,
-        };
-        let listing = Listing {
-            price: row.get(5)?,
-            quantity: row.get(6)?,
-            feedback: Feedback { up: row.get(7)?, down: row.get(8)? },
-        };
-        Ok(product.load_item(&description, listing).then_some(()))
-    })?;
-    product.loaded();
-    reader.read("SELECT item_id, buyer_id, vote, revision FROM votes", |row| {
-        let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
-        Ok(product.load_vote(row.get(0)?, row.get(1)?, ballot).then_some(()))
-    })?;
-    Ok(product)
+    fn read(reader: &Reader<'_>, visit: &mut dyn FnMut(ProductRow) -> bool) -> Result<(), StoreError> {
+        let sql = "SELECT id, seller_id, name, keywords, condition, price_cents, quantity, up, down FROM items ORDER BY id";
+        reader.read(sql, |row| {
+            let id = row.get(0)?;
+            let (seller_id, name, condition) = (row.get(1)?, row.get(2)?, row.get(4)?);
+            let Keywords(keywords) = row.get(3)?;
+            let (price, quantity) = (row.get(5)?, row.get(6)?);
+            let feedback = Feedback { up: row.get(7)?, down: row.get(8)? };
+            let description = Description { id, seller_id, name, keywords, condition };
+            let listing = Listing { price, quantity, feedback };
+            Ok(visit(ProductRow::Described(description)) && visit(ProductRow::Listing(id, listing)))
+        })?;
+        let sql = "SELECT item_id, buyer_id, vote, revision FROM votes ORDER BY item_id, buyer_id";
+        reader.read(sql, |row| {
+            let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
+            Ok(visit(ProductRow::Vote(row.get(0)?, row.get(1)?, ballot)))
+        })
+    }
 }
 
 #[cfg(test)]

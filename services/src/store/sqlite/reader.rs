@@ -18,20 +18,20 @@ impl<'a> Reader<'a> {
         Self { connection, path }
     }
 
-    /// Reads rows with a query and shows each to `visit`, which returns `None` for one that makes no sense.
+    /// Reads rows with a query and shows each to `visit`, which says false of one that makes no sense.
     ///
     /// # Errors
     /// The file is damaged or cannot be read.
     pub(crate) fn read(
         &self,
         query: &str,
-        mut visit: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<Option<()>>,
+        mut visit: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<bool>,
     ) -> Result<(), StoreError> {
         let mut read = || {
             let mut statement = self.connection.prepare(query)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                if visit(row)?.is_none() {
+                if !visit(row)? {
                     return Ok(false);
                 }
             }

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::StoreError;
 use super::commits::Mark;
 use super::error::{failure, unreadable};
+use super::reader::Reader;
 use super::seal::survey;
 
 /// How the rows of a database lie in its file.
@@ -32,6 +33,12 @@ pub(crate) trait Schema: Send + 'static {
     /// # Errors
     /// What SQLite says.
     fn write(connection: &Connection, row: &Self::Row) -> rusqlite::Result<()>;
+
+    /// Shows all rows to `visit`, as [`Storage::load`](crate::engine::storage::Storage::load) does.
+    ///
+    /// # Errors
+    /// The file is damaged or cannot be read.
+    fn read(reader: &Reader<'_>, visit: &mut dyn FnMut(Self::Row) -> bool) -> Result<(), StoreError>;
 }
 
 /// The table of which database this is, with one row: a number, by chance. When rows are removed, it gets the number of

@@ -56,6 +56,14 @@ impl<const VERSION: usize> Schema for Notes<VERSION> {
         );
         connection.prepare_cached(&sql)?.execute((id, text)).map(|_| ())
     }
+
+    fn read(reader: &Reader<'_>, visit: &mut dyn FnMut(Note) -> bool) -> Result<(), StoreError> {
+        let sql = match VERSION {
+            1 => "SELECT id, text FROM notes ORDER BY id",
+            _ => "SELECT id, text, stars FROM notes ORDER BY id",
+        };
+        reader.read(sql, |row| Ok(visit((row.get(0)?, row.get::<_, String>(1)?.leak()))))
+    }
 }
 
 fn directory() -> TempDir {
@@ -79,10 +87,17 @@ fn notes<S: Schema>(store: &Store<S>) -> Vec<(i64, String)> {
     let mut notes = Vec::new();
     let read = store.reader().read("SELECT id, text FROM notes ORDER BY id", |row| {
         notes.push((row.get(0)?, row.get(1)?));
-        Ok(Some(()))
+        Ok(true)
     });
     read.expect("the notes can be read");
     notes
+}
+
+/// Lets a group with the text `no` fail from now on.
+fn refuse_no(store: &Store<Old>) {
+    let trigger =
+        "CREATE TRIGGER no BEFORE INSERT ON notes WHEN new.text = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.connection.execute_batch(trigger).expect("valid");
 }
 
 /// Changes the file without the store.
@@ -157,7 +172,7 @@ fn groups_that_wait_are_joined_in_order() {
     let mut store = open::<Old>(&root);
     let mut joined = group(7, &[(1, "one"), (2, "two")]);
     assert!(Store::<Old>::join(&mut joined, group(8, &[(1, "uno")])).is_none());
-    assert_eq!(store.run(joined).number, 8);
+    assert_eq!(store.run(joined).expect("committed").number, 8);
     assert_eq!(notes(&store), [(1, "uno".to_owned()), (2, "two".to_owned())], "the last change counts");
 }
 
@@ -165,8 +180,8 @@ fn groups_that_wait_are_joined_in_order() {
 fn a_group_is_reported_by_its_number_even_if_it_is_empty() {
     let root = directory();
     let mut store = open::<Old>(&root);
-    assert_eq!(store.run(group(7, &[(1, "one")])).number, 7);
-    assert_eq!(store.run(group(8, &[])).number, 8);
+    assert_eq!(store.run(group(7, &[(1, "one")])).expect("committed").number, 7);
+    assert_eq!(store.run(group(8, &[])).expect("committed").number, 8);
     assert_eq!(notes(&store).len(), 1);
 }
 
@@ -174,9 +189,30 @@ fn a_group_is_reported_by_its_number_even_if_it_is_empty() {
 fn a_group_that_fails_is_not_stored_in_part() {
     let mut store = open::<Old>(&directory());
     store.connection.execute_batch("CREATE UNIQUE INDEX texts ON notes (text)").expect("valid");
-    store.connection.execute_batch("CREATE TRIGGER no BEFORE INSERT ON notes WHEN new.text = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END").expect("valid");
+    refuse_no(&store);
     assert!(store.commit(&group(1, &[(1, "one"), (2, "no")])).is_err());
     assert_eq!(notes(&store), []);
+}
+
+#[test]
+fn nothing_is_stored_after_a_commit_that_failed() {
+    let root = directory();
+    let mut store = open::<Old>(&root);
+    store.run(group(1, &[(1, "one")])).expect("committed");
+    refuse_no(&store);
+    let file = || fs::read(root.path().join("notes.db")).expect("it is there");
+    let before = file();
+    for number in 2..=3 {
+        let text = if number == 2 { "no" } else { "three" };
+        let error = store.run(group(number, &[(number.cast_signed(), text)])).expect_err("it failed");
+        assert!(
+            matches!(&error, StorageError::Commit { place, .. } if place.ends_with("notes.db")),
+            "{error}"
+        );
+    }
+    drop(store);
+    assert_eq!(file(), before, "the log stays where it is when the file is closed");
+    assert_eq!(notes(&open::<Old>(&root)), [(1, "one".to_owned())]);
 }
 
 #[test]
@@ -245,13 +281,12 @@ fn rows_that_make_no_sense_are_damage() {
     let store = open::<Old>(&directory());
     store.connection.execute_batch("INSERT INTO notes VALUES (-1, 'x', 0, 0)").expect("valid");
     let query = "SELECT id, text FROM notes";
-    let refused = store.reader().read(query, |_| Ok(None)).expect_err("it was refused");
+    let refused = store.reader().read(query, |_| Ok(false)).expect_err("it was refused");
     assert!(matches!(refused, StoreError::Damaged(..)), "{refused}");
     assert!(refused.to_string().contains("restore it from a backup"), "{refused}");
     let range =
-        store.reader().read(query, |row| row.get::<_, u32>(0).map(|_| Some(()))).expect_err("it is negative");
+        store.reader().read(query, |row| row.get::<_, u32>(0).map(|_| true)).expect_err("it is negative");
     assert!(matches!(range, StoreError::Damaged(..)), "{range}");
-    let kind =
-        store.reader().read(query, |row| row.get::<_, u32>(1).map(|_| Some(()))).expect_err("it is text");
+    let kind = store.reader().read(query, |row| row.get::<_, u32>(1).map(|_| true)).expect_err("it is text");
     assert!(matches!(kind, StoreError::Damaged(..)), "{kind}");
 }

@@ -1,45 +1,26 @@
-//! How values that both databases store look in SQLite.
+//! How values that both databases store look in SQLite. What they look like elsewhere may change without this.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::api::values::{Condition, ItemId, Price, Role, Vote};
 
+/// One integer that orders as the ID does, so that a category's items lie together in a table.
 impl ToSql for ItemId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_key().into())
+        Ok((i64::from(self.category) << 32 | i64::from(self.n)).into())
     }
 }
 
 impl FromSql for ItemId {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::from_key(value.as_i64()?).ok_or(FromSqlError::InvalidType)
+        let key = value.as_i64()?;
+        let category = u32::try_from(key >> 32).map_err(|_| FromSqlError::InvalidType)?;
+        let n = (key & i64::from(u32::MAX)) as u32;
+        if n > 0 { Ok(Self { category, n }) } else { Err(FromSqlError::InvalidType) }
     }
 }
 
-impl ToSql for Vote {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
-impl FromSql for Vote {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl ToSql for Condition {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
-impl FromSql for Condition {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
+/// In cents.
 impl ToSql for Price {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(i64::try_from(self.0).expect("prices are bounded").into())
@@ -48,18 +29,109 @@ impl ToSql for Price {
 
 impl FromSql for Price {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        u64::try_from(value.as_i64()?).ok().and_then(Self::from_cents).ok_or(FromSqlError::InvalidType)
+        let cents = u64::try_from(value.as_i64()?).ok();
+        cents.and_then(Self::from_cents).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Vote {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let word = match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        };
+        Ok(word.into())
+    }
+}
+
+impl FromSql for Vote {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "up" => Ok(Self::Up),
+            "down" => Ok(Self::Down),
+            _ => Err(FromSqlError::InvalidType),
+        }
+    }
+}
+
+impl ToSql for Condition {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let word = match self {
+            Self::New => "new",
+            Self::Used => "used",
+        };
+        Ok(word.into())
+    }
+}
+
+impl FromSql for Condition {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "new" => Ok(Self::New),
+            "used" => Ok(Self::Used),
+            _ => Err(FromSqlError::InvalidType),
+        }
     }
 }
 
 impl ToSql for Role {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+        let word = match self {
+            Self::Buyer => "buyer",
+            Self::Seller => "seller",
+        };
+        Ok(word.into())
     }
 }
 
 impl FromSql for Role {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+        match value.as_str()? {
+            "buyer" => Ok(Self::Buyer),
+            "seller" => Ok(Self::Seller),
+            _ => Err(FromSqlError::InvalidType),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// Stores a value and reads it again.
+    #[track_caller]
+    fn comes_back<T: ToSql + FromSql + PartialEq + Debug>(value: T) {
+        let stored = value.to_sql().expect("it can be stored");
+        let column = match &stored {
+            ToSqlOutput::Borrowed(value) => *value,
+            ToSqlOutput::Owned(value) => value.into(),
+            other => panic!("{other:?} is no value"),
+        };
+        assert_eq!(T::column_result(column).expect("it can be read"), value);
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        comes_back(ItemId { category: 0, n: 1 });
+        comes_back(ItemId { category: 2_147_483_647, n: u32::MAX });
+        comes_back(Price(100_000_000_000));
+        [Vote::Up, Vote::Down].into_iter().for_each(comes_back);
+        [Condition::New, Condition::Used].into_iter().for_each(comes_back);
+        [Role::Buyer, Role::Seller].into_iter().for_each(comes_back);
+    }
+
+    #[test]
+    fn keys_order_as_items_do_and_not_each_is_one() {
+        let key = |category, n| match (ItemId { category, n }).to_sql().expect("it can be stored") {
+            ToSqlOutput::Owned(rusqlite::types::Value::Integer(key)) => key,
+            other => panic!("{other:?} is no key"),
+        };
+        assert_eq!(key(1, 42), (1 << 32) + 42);
+        assert!(key(1, u32::MAX) < key(2, 1));
+        for key in [-1, 0, 1 << 32] {
+            assert!(ItemId::column_result(ValueRef::Integer(key)).is_err(), "{key}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time, Worker};
+use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
 use crate::api::error::{Code, Error};
@@ -16,9 +16,10 @@ use crate::api::fields::Fields;
 use crate::api::values::{Name, Quantity};
 use crate::api::{Api, Effect, FromFields};
 use crate::engine::database::Database;
-use crate::engine::domain::{Answer, Begin, Domain, Group, Handler, Job, answered, offloaded};
+use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
+use crate::engine::storage::{Group, Storage, StorageError};
 use crate::engine::table::Table;
 
 const START: Time = Time::from_millis(1_000_000);
@@ -170,16 +171,20 @@ struct HandStore(Rc<RefCell<Groups>>);
 #[derive(Default)]
 struct Groups {
     submitted: VecDeque<Group<Row>>,
-    committed: VecDeque<u64>,
+    committed: VecDeque<Result<u64, StorageError>>,
 }
 
-impl Worker<Group<Row>, u64> for HandStore {
-    fn submit(&mut self, group: Group<Row>) {
+impl Storage<Row> for HandStore {
+    fn load(&mut self, _: &mut dyn FnMut(Row) -> bool) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn commit(&mut self, group: Group<Row>) {
         self.0.borrow_mut().submitted.push_back(group);
     }
 
-    fn poll(&mut self) -> Option<u64> {
-        self.0.borrow_mut().committed.pop_front()
+    fn poll(&mut self) -> Result<Option<u64>, StorageError> {
+        self.0.borrow_mut().committed.pop_front().transpose()
     }
 }
 
@@ -257,7 +262,7 @@ impl Harness {
     pub(super) fn flush_as_one(&mut self) {
         let mut groups = self.store.0.borrow_mut();
         let last = groups.submitted.drain(..).next_back().map(|group| group.number);
-        groups.committed.extend(last);
+        groups.committed.extend(last.map(Ok));
         drop(groups);
         self.wake();
     }
@@ -266,9 +271,20 @@ impl Harness {
     pub(super) fn flush(&mut self) {
         let mut groups = self.store.0.borrow_mut();
         let number = groups.submitted.pop_front().map(|group| group.number);
-        groups.committed.extend(number);
+        groups.committed.extend(number.map(Ok));
         drop(groups);
         self.wake();
+    }
+
+    /// Lets the commit of the oldest group that is under way fail. Returns what the driver is told.
+    pub(super) fn fail(&mut self) -> Option<String> {
+        let mut groups = self.store.0.borrow_mut();
+        groups.submitted.pop_front();
+        let (place, cause) = ("a disk".to_owned(), "it is full".into());
+        groups.committed.push_back(Err(StorageError::Commit { place, cause }));
+        drop(groups);
+        self.node.handle_input(self.now.get(), Input::Wake);
+        self.node.end_turn(self.now.get()).err().map(|error| error.to_string())
     }
 
     /// Finishes the oldest piece of work elsewhere.

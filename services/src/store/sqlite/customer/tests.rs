@@ -1,5 +1,7 @@
 //! Accounts, sessions and carts go to disk and come back the same, and files that make no sense are refused.
 
+use std::time::Duration;
+
 use net::Waker;
 use net::sim::SimWorker;
 use serde_json::{Value as Json, json};
@@ -9,8 +11,10 @@ use super::*;
 use crate::api::Encode;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
+use crate::customer::rows::Loaded;
 use crate::customer::{Customer, HashCost, Passwords};
-use crate::engine::domain::{Domain, Group, Outcome};
+use crate::engine::domain::{Domain, Outcome};
+use crate::engine::storage::Group;
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::{Durability, Store};
 
@@ -45,7 +49,9 @@ fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreE
         last += 1;
         last
     };
-    Ok((Customer::new(load(&store.reader(), TIMEOUT)?, Box::new(passwords), Box::new(random)), store))
+    let mut loaded = Loaded::new(TIMEOUT);
+    CustomerSchema::read(&store.reader(), &mut |row| loaded.load(row))?;
+    Ok((Customer::new(loaded, Box::new(passwords), Box::new(random)), store))
 }
 
 /// Requests in order; `$1` stands for the first session that is opened, `$2` for the second, and so on.

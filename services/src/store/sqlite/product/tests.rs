@@ -7,7 +7,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
-use crate::engine::domain::{Domain, Group};
+use crate::engine::domain::Domain;
+use crate::engine::storage::Group;
+use crate::product::Product;
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::{Durability, Store};
 
@@ -28,7 +30,10 @@ fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
     let store = Store::open(root.path(), Durability::Flush)?;
-    Ok((load(&store.reader())?, store))
+    let mut product = Product::new();
+    ProductSchema::read(&store.reader(), &mut |row| product.load(row))?;
+    product.loaded();
+    Ok((product, store))
 }
 
 const ITEMS: [&str; 3] = [

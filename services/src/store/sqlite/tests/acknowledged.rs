@@ -53,7 +53,7 @@ fn killed(words: &str) -> Killed {
     let before = read(&root);
     let mut store = open::<Old>(&root);
     (11..=40).for_each(|id| commit(&mut store, id));
-    store.maintainer().expect("it connects").run(Maintenance::Checkpoint);
+    store.maintainer().expect("it connects").run(Maintenance::Checkpoint).expect("done");
     (41..=70).for_each(|id| commit(&mut store, id));
     store.commit(&group(71, &[(70, "")])).expect("committed");
     Killed { before, files: read(&root) }

@@ -20,7 +20,7 @@ fn overwrite(root: &TempDir, bytes: &[u8]) {
 fn damage(root: &TempDir, bytes: &[u8]) -> String {
     overwrite(root, bytes);
     let opened = Store::<Old>::open(root.path(), Durability::Flush);
-    let read = opened.and_then(|store| store.reader().read("SELECT id, text FROM notes", |_| Ok(Some(()))));
+    let read = opened.and_then(|store| store.reader().read("SELECT id, text FROM notes", |_| Ok(true)));
     let error = read.expect_err("damage is noticed");
     assert!(matches!(error, StoreError::Damaged(..)), "{error}");
     let left = fs::read(root.path().join("notes.db")).expect("it is still there");

@@ -38,8 +38,8 @@ fn a_symbolic_link_leads_to_the_file_its_lock_and_its_log() {
     let mut maintainer = store.maintainer().expect("it connects");
     for number in 2..5 {
         store.commit(&group(number, &[(number as i64, "more")])).expect("committed");
-        maintainer.run(Maintenance::Extend { pages: EXTENSION_PAGES });
-        maintainer.idle();
+        maintainer.run(Maintenance::Extend { pages: EXTENSION_PAGES }).expect("done");
+        assert!(maintainer.idle().is_none());
     }
     assert_eq!(listed(linked.path()), ["notes.db"], "everything is beside the file itself");
     assert!(matches!(refusal::<Old>(root.path()), StoreError::InUse(_)));

@@ -9,17 +9,19 @@ use std::thread;
 use net::Worker;
 
 use super::*;
+use crate::engine::storage::Storage;
 use crate::store::sqlite::connection::{LOG_PAGE_BYTES, LOG_PAGES_MAX};
 use crate::store::sqlite::maintenance::{CHECKPOINT_PAGES, EXTENSION_PAGES, Maintenance};
+use crate::store::sqlite::storage::SqliteStorage;
 
 /// Commits that are reported as the test says.
 struct Commits(Rc<RefCell<VecDeque<Committed>>>);
 
-impl Worker<Group<Note>, Committed> for Commits {
+impl Worker<Group<Note>, Result<Committed, StorageError>> for Commits {
     fn submit(&mut self, _: Group<Note>) {}
 
-    fn poll(&mut self) -> Option<Committed> {
-        self.0.borrow_mut().pop_front()
+    fn poll(&mut self) -> Option<Result<Committed, StorageError>> {
+        self.0.borrow_mut().pop_front().map(Ok)
     }
 }
 
@@ -30,13 +32,13 @@ struct Noted {
     done: Rc<Cell<bool>>,
 }
 
-impl Worker<Maintenance, ()> for Noted {
+impl Worker<Maintenance, Result<(), StorageError>> for Noted {
     fn submit(&mut self, maintenance: Maintenance) {
         self.submitted.borrow_mut().push(maintenance);
     }
 
-    fn poll(&mut self) -> Option<()> {
-        self.done.take().then_some(())
+    fn poll(&mut self) -> Option<Result<(), StorageError>> {
+        self.done.take().then_some(Ok(()))
     }
 }
 
@@ -52,13 +54,14 @@ fn checkpointed(root: &TempDir) -> usize {
 fn a_log_that_grows_gets_room_and_checkpoints_one_after_another() {
     let commits = Rc::new(RefCell::new(VecDeque::new()));
     let maintenance = Noted::default();
-    let mut worker = StoreWorker::new(Box::new(Commits(Rc::clone(&commits))), Box::new(maintenance.clone()));
+    let worker = Box::new(Commits(Rc::clone(&commits)));
+    let mut storage = SqliteStorage::<Old>::new(None, worker, Box::new(maintenance.clone()));
     let mut number = 0;
     let mut commit = |pages, checkpointed_pages| {
         number += 1;
         let log = Log { pages, checkpointed_pages };
         commits.borrow_mut().push_back(Committed { number, log });
-        assert_eq!(worker.poll(), Some(number));
+        assert_eq!(storage.poll().expect("it goes on"), Some(number));
         std::mem::take(&mut *maintenance.submitted.borrow_mut())
     };
     let extend = |times| vec![Maintenance::Extend { pages: times * EXTENSION_PAGES }];
@@ -91,7 +94,7 @@ fn room_in_the_log_is_no_part_of_it() {
     let mut maintainer = store.maintainer().expect("it connects");
     store.commit(&group(1, &[(1, "one")])).expect("committed");
     for _ in 0..2 {
-        maintainer.run(Maintenance::Extend { pages: EXTENSION_PAGES });
+        maintainer.run(Maintenance::Extend { pages: EXTENSION_PAGES }).expect("done");
         assert_eq!(
             log_bytes(),
             u64::from(EXTENSION_PAGES) * LOG_PAGE_BYTES,
@@ -114,12 +117,12 @@ fn a_checkpoint_brings_what_is_committed_into_the_file() {
     let root = directory();
     let mut store = open::<Old>(&root);
     let mut maintainer = store.maintainer().expect("it connects");
-    maintainer.run(Maintenance::Checkpoint);
+    maintainer.run(Maintenance::Checkpoint).expect("done");
     store.commit(&group(1, &[(1, "one"), (2, "two")])).expect("committed");
     let Log { pages, checkpointed_pages } = log_of(&store.connection);
     assert!(0 < pages && checkpointed_pages == 0, "{pages}, {checkpointed_pages}");
     assert_eq!(checkpointed(&root), 0);
-    maintainer.run(Maintenance::Checkpoint);
+    maintainer.run(Maintenance::Checkpoint).expect("done");
     assert_eq!(checkpointed(&root), 2);
     assert_eq!(log_of(&store.connection), Log { pages, checkpointed_pages: pages });
 }
@@ -130,7 +133,7 @@ fn a_reader_holds_a_checkpoint_up_and_harms_none() {
     let mut store = open::<Old>(&root);
     let mut maintainer = store.maintainer().expect("it connects");
     store.commit(&group(1, &[(1, "one")])).expect("committed");
-    maintainer.run(Maintenance::Checkpoint);
+    maintainer.run(Maintenance::Checkpoint).expect("done");
     store.commit(&group(2, &[(2, "two")])).expect("committed");
     let mut reader = Connection::open(root.path().join("notes.db")).expect("SQLite opens it");
     let count = |connection: &Connection| {
@@ -139,12 +142,12 @@ fn a_reader_holds_a_checkpoint_up_and_harms_none() {
     let snapshot = reader.transaction().expect("it begins");
     assert_eq!(count(&snapshot), 2);
     store.commit(&group(3, &[(3, "three")])).expect("committed");
-    maintainer.run(Maintenance::Checkpoint);
+    maintainer.run(Maintenance::Checkpoint).expect("done");
     assert_eq!((count(&snapshot), count(&store.connection)), (2, 3));
     let Log { pages, checkpointed_pages } = log_of(&store.connection);
     assert!(0 < checkpointed_pages && checkpointed_pages < pages, "{checkpointed_pages} of {pages}");
     drop(snapshot);
-    maintainer.run(Maintenance::Checkpoint);
+    maintainer.run(Maintenance::Checkpoint).expect("done");
     assert_eq!(checkpointed(&root), 3);
 }
 
