@@ -28,7 +28,8 @@ use crate::api::accounts::{
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
 use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
-use crate::api::purchases::{GetBuyerPurchases, Purchase, PurchaseCursor, Purchases};
+use crate::api::page::Cursor;
+use crate::api::purchases::{GetBuyerPurchases, Purchase, Purchases};
 use crate::api::sessions::{LoggedIn, LoggedOut, Login, Logout, SessionCheck, ValidateSession, Validated};
 use crate::api::values::{Limit, Quantity, QuantityDelta, Role, UserId};
 use crate::api::votes::{RateSeller, Rated};
@@ -228,13 +229,13 @@ impl Answer<GetBuyerPurchases<Owner>> for Customer {
         };
         self.accounts.buyers.get(&buyer_id).ok_or_else(|| no_buyer(buyer_id))?;
         let Limit(limit) = request.page.limit;
-        let after = request.page.after.map_or(0, |PurchaseCursor(purchase_id)| purchase_id);
+        let after = request.page.after.map_or(0, |Cursor(purchase_id)| purchase_id);
 
         let all = self.purchases.get(&buyer_id).map_or(&[][..], Vec::as_slice);
         let rest = &all[all.partition_point(|purchase| purchase.purchase_id <= after)..];
         let purchases = &rest[..limit.min(rest.len())];
         let last = purchases.last().filter(|_| rest.len() > limit);
-        let next_cursor = last.map(|purchase| PurchaseCursor(purchase.purchase_id));
+        let next_cursor = last.map(|purchase| Cursor(purchase.purchase_id));
         Ok(Purchases { buyer_id, purchases_count: all.len(), purchases, next_cursor })
     }
 }

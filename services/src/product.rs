@@ -24,9 +24,10 @@ use crate::api::encoded::{Description, EncodedItem, Listing};
 use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
 use crate::api::items::{
-    Availability, ChangeItemPrice, CheckAvailability, DisplayItemsForSale, FoundItem, GetItem, ItemCursor,
-    ItemsPage, Position, Priced, RegisterItem, Registered, SearchItems, UpdateUnitsForSale,
+    Availability, ChangeItemPrice, CheckAvailability, DisplayItemsForSale, FoundItem, GetItem, ItemsPage,
+    Position, Priced, RegisterItem, Registered, SearchItems, UpdateUnitsForSale,
 };
+use crate::api::page::Cursor;
 use crate::api::values::{
     Ballot, Category, Feedback, ItemId, Limit, QUANTITY_MAX, Quantity, QuantityDelta, Revision, UserId,
 };
@@ -191,9 +192,9 @@ impl Answer<DisplayItemsForSale<SellerId>> for Product {
         &mut self,
         _: Time,
         display: DisplayItemsForSale<SellerId>,
-    ) -> Result<ItemsPage<'_, ItemCursor>, Error> {
+    ) -> Result<ItemsPage<'_, ItemId>, Error> {
         let DisplayItemsForSale { sold_out, page, by: SellerId { seller_id: UserId(seller_id) } } = display;
-        let (Limit(limit), after) = (page.limit, page.after.map(|ItemCursor(id)| id));
+        let (Limit(limit), after) = (page.limit, page.after.map(|Cursor(id)| id));
         let mut ids = Vec::new();
         if let Some(shelf) = self.shelves.get(&seller_id) {
             let items = if sold_out { &shelf.all } else { &shelf.in_stock };
@@ -202,7 +203,7 @@ impl Answer<DisplayItemsForSale<SellerId>> for Product {
         }
         let more = ids.len() > limit;
         ids.truncate(limit);
-        let next = ids.last().filter(|_| more).copied().map(ItemCursor);
+        let next = ids.last().filter(|_| more).copied().map(Cursor);
         Ok(ItemsPage { items: self.encoded(&ids), total: None, next })
     }
 }
@@ -213,8 +214,13 @@ impl Answer<SearchItems> for Product {
         let query = Query { category, keywords: &search.keywords.0 };
         let Limit(limit) = search.page.limit;
         self.hits.clear();
-        let found = self.index.search(&query, search.page.after, limit, &mut self.hits);
-        Ok(ItemsPage { items: self.encoded(&self.hits), total: Some(found.total), next: found.next })
+        let after = search.page.after.map(|Cursor(position)| position);
+        let found = self.index.search(&query, after, limit, &mut self.hits);
+        Ok(ItemsPage {
+            items: self.encoded(&self.hits),
+            total: Some(found.total),
+            next: found.next.map(Cursor),
+        })
     }
 }
 

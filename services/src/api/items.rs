@@ -2,20 +2,18 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
 use super::accounts::SellerId;
 use super::carts::Counted;
 use super::encoded::EncodedItem;
 use super::error::Error;
 use super::fields::{Fields, invalid};
-use super::page::Page;
+use super::page::{Cursor, Page};
 use super::sessions::{BuyerSession, SellerSession};
-use super::values::{
-    Category, Condition, Cursor, ItemId, Keywords, Name, Price, Quantity, QuantityDelta, Value,
-};
+use super::values::{Category, Condition, ItemId, Keywords, Name, Price, Quantity, QuantityDelta};
 use super::{Api, Database, DatabaseApi, Effect, Encode, FromFields};
 
 /// `RegisterItemForSale` of a seller, `RegisterItem` at the database.
@@ -66,7 +64,7 @@ pub(crate) struct DisplayItemsForSale<B> {
     /// Those that are sold out too.
     pub(crate) sold_out: bool,
     #[serde(flatten)]
-    pub(crate) page: Page<ItemCursor>,
+    pub(crate) page: Page<ItemId>,
     #[serde(flatten)]
     pub(crate) by: B,
 }
@@ -110,17 +108,13 @@ pub(crate) struct Availability {
 pub(crate) struct FoundItem<'a>(pub(crate) &'a EncodedItem);
 
 /// A page of items.
-pub(crate) struct ItemsPage<'a, C> {
+pub(crate) struct ItemsPage<'a, P> {
     pub(crate) items: Vec<&'a EncodedItem>,
     /// The matches of a whole search, on this page or not.
     pub(crate) total: Option<u64>,
     /// Where the next page begins, if there is one.
-    pub(crate) next: Option<C>,
+    pub(crate) next: Option<Cursor<P>>,
 }
-
-/// The last item of a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ItemCursor(pub(crate) ItemId);
 
 /// A place in the order of a search's hits, which is the highest score first, then by item ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +234,7 @@ impl DisplayItemsForSale<SellerSession> {
 impl<B: FromFields> Api for DisplayItemsForSale<B> {
     const NAME: &'static str = "DisplayItemsForSale";
     const EFFECT: Effect = Effect::Read;
-    type Reply<'a> = ItemsPage<'a, ItemCursor>;
+    type Reply<'a> = ItemsPage<'a, ItemId>;
 }
 
 impl DatabaseApi for DisplayItemsForSale<SellerId> {
@@ -326,7 +320,7 @@ impl Encode for FoundItem<'_> {
     }
 }
 
-impl<C: Serialize> Encode for ItemsPage<'_, C> {
+impl<P: fmt::Display> Encode for ItemsPage<'_, P> {
     fn encode(&self, json: &mut Vec<u8>) {
         json.extend_from_slice(b"{\"items\":[");
         for (place, item) in self.items.iter().enumerate() {
@@ -346,21 +340,6 @@ impl<C: Serialize> Encode for ItemsPage<'_, C> {
     }
 }
 
-impl Value for ItemCursor {
-    const RULE: &'static str = Cursor::RULE;
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let Cursor(text) = Cursor::decode(raw)?;
-        ItemId::parse(&text).map(Self)
-    }
-}
-
-impl Serialize for ItemCursor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
 /// Positions sort as hits do.
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -374,24 +353,17 @@ impl PartialOrd for Position {
     }
 }
 
-impl Value for Position {
-    const RULE: &'static str = Cursor::RULE;
+impl FromStr for Position {
+    type Err = ();
 
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let Cursor(text) = Cursor::decode(raw)?;
-        let (score, id) = text.split_once(':')?;
-        Some(Self { score: score.parse().ok()?, id: ItemId::parse(id)? })
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (score, id) = text.split_once(':').ok_or(())?;
+        Ok(Self { score: score.parse().map_err(drop)?, id: id.parse()? })
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.score, self.id)
-    }
-}
-
-impl Serialize for Position {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

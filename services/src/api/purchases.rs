@@ -1,33 +1,30 @@
 //! A buyer's purchases.
 
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
+use super::carts::Owner;
 use super::error::Error;
 use super::fields::Fields;
-use super::page::Page;
-use super::values::{Cursor, ItemId, Price, Value};
-use super::{Api, Database, DatabaseApi, Effect, FromFields, carts::Owner};
+use super::page::{Cursor, Page};
+use super::values::{ItemId, Price};
+use super::{Api, Database, DatabaseApi, Effect, FromFields};
 
 /// `GetBuyerPurchases`, of the oldest first.
 #[derive(Serialize)]
 pub(crate) struct GetBuyerPurchases<O> {
     #[serde(flatten)]
     pub(crate) owner: O,
+    /// Its places are numbers of purchases.
     #[serde(flatten)]
-    pub(crate) page: Page<PurchaseCursor>,
+    pub(crate) page: Page<i64>,
 }
-
-/// The number of the last purchase of a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PurchaseCursor(pub(crate) i64);
 
 #[derive(Serialize)]
 pub(crate) struct Purchases<'a> {
     pub(crate) buyer_id: u32,
     pub(crate) purchases_count: usize,
     pub(crate) purchases: &'a [Purchase],
-    pub(crate) next_cursor: Option<PurchaseCursor>,
+    pub(crate) next_cursor: Option<Cursor<i64>>,
 }
 
 /// A purchase, as it is returned in a buyer's history.
@@ -46,21 +43,6 @@ pub(crate) struct PurchasedItem {
     pub(crate) name: String,
     pub(crate) quantity: u32,
     pub(crate) price: Price,
-}
-
-impl Value for PurchaseCursor {
-    const RULE: &'static str = Cursor::RULE;
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        let Cursor(text) = Cursor::decode(raw)?;
-        text.parse().ok().map(Self)
-    }
-}
-
-impl Serialize for PurchaseCursor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
 }
 
 impl<O: FromFields> FromFields for GetBuyerPurchases<O> {

@@ -143,13 +143,7 @@ impl Login<OwnRole> {
 }
 
 /// A login that is repeated opens one more session, which takes nothing from others and times out.
-impl Api for Login<OwnRole> {
-    const NAME: &'static str = "Login";
-    const EFFECT: Effect = Effect::Repeatable;
-    type Reply<'a> = LoggedIn;
-}
-
-impl Api for Login<Role> {
+impl<R: FromFields> Api for Login<R> {
     const NAME: &'static str = "Login";
     const EFFECT: Effect = Effect::Repeatable;
     type Reply<'a> = LoggedIn;

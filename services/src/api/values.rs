@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::ids::{ItemId, SessionId};
 pub(crate) use self::price::Price;
-use self::text::text;
-pub(crate) use self::text::{Cursor, Keywords, KnownUsername, Name, Password, Username, string};
+pub(crate) use self::text::{Keywords, KnownUsername, Name, Password, Username, string, text};
 pub(crate) use self::unicode::{folded, is_punctuation, nfc, other_nfd};
 
 /// The largest number of units of anything.

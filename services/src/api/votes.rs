@@ -6,7 +6,7 @@ use super::accounts::{BuyerId, SellerId};
 use super::error::Error;
 use super::fields::Fields;
 use super::sessions::BuyerSession;
-use super::values::{Ballot, Feedback, ItemId, UserId, Vote};
+use super::values::{Ballot, Feedback, ItemId, Revision, UserId, Vote};
 use super::{Api, Database, DatabaseApi, Effect, FromFields};
 
 /// `ProvideFeedback`. A buyer's vote for an item replaces the one before; a database takes votes of nobody too.
@@ -31,7 +31,7 @@ pub(crate) struct Voted {
     pub(crate) item_id: ItemId,
     pub(crate) feedback: Feedback,
     pub(crate) seller_id: UserId,
-    pub(crate) revision: super::values::Revision,
+    pub(crate) revision: Revision,
 }
 
 /// `RateSeller`: counts a vote for an item for its seller. The revision keeps a late or second time from replacing a

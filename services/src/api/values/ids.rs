@@ -1,6 +1,7 @@
 //! What items and sessions are called.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -23,6 +24,14 @@ impl ItemId {
         let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
         let n = decimal(n).filter(|n| *n > 0)?;
         Some(Self { category, n })
+    }
+}
+
+impl FromStr for ItemId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::parse(text).ok_or(())
     }
 }
 

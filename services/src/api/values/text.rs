@@ -99,19 +99,6 @@ impl Value for Keywords {
     }
 }
 
-/// Where a page begins: what the page before gave as `next_cursor`. What is in it is known only to the API
-/// that gave it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Cursor(pub(crate) String);
-
-impl Value for Cursor {
-    const RULE: &'static str = "a next_cursor that was returned by this API";
-
-    fn decode(raw: &RawValue) -> Option<Self> {
-        text(raw, 64).map(Cow::into_owned).map(Self)
-    }
-}
-
 /// The text of a JSON string, borrowed where it holds no escape; `None` if it is no string, or holds a lone
 /// surrogate.
 pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
@@ -124,7 +111,7 @@ pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// A string of 1 to `chars_max` characters in the form NFC.
-pub(super) fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
+pub(crate) fn text(raw: &RawValue, chars_max: usize) -> Option<Cow<'_, str>> {
     string(raw).and_then(|text| bounded(text, chars_max))
 }
 
