@@ -82,6 +82,13 @@ impl<T: Serialize> Encode for T {
     }
 }
 
+impl Effect {
+    /// Whether it changes anything.
+    pub(crate) fn is_write(self) -> bool {
+        self != Self::Read
+    }
+}
+
 impl Database {
     /// Both, in their order.
     pub(crate) const ALL: [Self; 2] = [Self::Customer, Self::Product];

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
 
+use crate::api::Encode;
 use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::{Effect, Encode};
 use crate::engine::domain::{Domain, Handler, Job, Outcome};
 use crate::engine::intake::{Entry, Intake};
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
@@ -46,7 +46,7 @@ type Queue = VecDeque<Pending>;
 
 enum Pending {
     /// A reply that may leave once this group is on disk.
-    Reply { group: u64, line: Box<[u8]>, answer: Option<Answer> },
+    Reply { group: u64, line: Box<[u8]>, answer: Option<Answered> },
     /// A request, here by its ID, whose work goes on elsewhere.
     Offloaded { job: Job, id: Box<str>, started: Started },
     /// A request that was delivered at this time, and must see what those before it do.
@@ -55,7 +55,7 @@ enum Pending {
 
 /// What is to be counted when the reply to a request leaves.
 #[derive(Clone, Copy)]
-struct Answer {
+struct Answered {
     started: Started,
     error: Option<Code>,
 }
@@ -63,7 +63,7 @@ struct Answer {
 /// What came of a request.
 enum Executed {
     /// A reply, which may leave once this group is on disk.
-    Reply { group: u64, answer: Answer },
+    Reply { group: u64, answer: Answered },
     /// Its work goes on elsewhere.
     Offloaded { job: Job, id: Box<str>, started: Started },
 }
@@ -121,7 +121,7 @@ impl<D: Domain> Database<D> {
             Ok(request) => request,
             Err(malformed) => {
                 envelope::encode_error(&mut self.line, malformed.id, &malformed.error);
-                let answer = Answer { started, error: Some(malformed.error.code) };
+                let answer = Answered { started, error: Some(malformed.error.code) };
                 return Executed::Reply { group: self.durable, answer };
             }
         };
@@ -139,8 +139,12 @@ impl<D: Domain> Database<D> {
             return Executed::Offloaded { job, id: request.id.into(), started };
         }
         let error = finish_reply(&mut self.line, request.id, result.map(|_| ()));
-        let group = if entry.is_some_and(is_write) { self.newest_group() } else { self.durable };
-        Executed::Reply { group, answer: Answer { started, error } }
+        let group = if entry.is_some_and(|entry| entry.effect.is_write()) {
+            self.newest_group()
+        } else {
+            self.durable
+        };
+        Executed::Reply { group, answer: Answered { started, error } }
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
@@ -149,7 +153,7 @@ impl<D: Domain> Database<D> {
         conn: Conn,
         queue: &mut Queue,
         group: u64,
-        answer: Option<Answer>,
+        answer: Option<Answered>,
         out: &mut Out<'_>,
     ) {
         if group <= self.durable && queue.is_empty() {
@@ -161,8 +165,8 @@ impl<D: Domain> Database<D> {
     }
 
     /// Takes note of a reply that has left.
-    fn count(&mut self, answer: Option<Answer>, out: &mut Out<'_>) {
-        if let Some(Answer { started, error }) = answer {
+    fn count(&mut self, answer: Option<Answered>, out: &mut Out<'_>) {
+        if let Some(Answered { started, error }) = answer {
             self.intake.answered(started, error, out);
         }
     }
@@ -222,7 +226,7 @@ impl<D: Domain> Database<D> {
                 envelope::begin_ok(&mut line, id);
                 let result = result.map(|finished| finished.encode(&mut line));
                 let error = finish_reply(&mut line, id, result);
-                let answer = Some(Answer { started: *started, error });
+                let answer = Some(Answered { started: *started, error });
                 *pending = Pending::Reply { group, line: line.into(), answer };
                 return;
             }
@@ -349,13 +353,9 @@ fn may_run<H>(queue: &Queue, entry: Option<&Entry<H>>) -> bool {
     match queue.back() {
         None => true,
         // Everything behind a request that waits waits too, so before a reply there are only replies.
-        Some(Pending::Reply { .. }) => entry.is_some_and(is_write),
+        Some(Pending::Reply { .. }) => entry.is_some_and(|entry| entry.effect.is_write()),
         Some(Pending::Offloaded { .. } | Pending::Request { .. }) => false,
     }
-}
-
-fn is_write<H>(entry: &Entry<H>) -> bool {
-    entry.effect != Effect::Read
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +54,6 @@ pub(crate) struct Frontend<F: Flow> {
     last_number: u64,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
-    flow: PhantomData<F>,
 }
 
 /// Who is to be answered, and to which request.
@@ -93,7 +91,7 @@ impl<F> Parked<F> {
     /// What a call leaves behind, of which the last attempt may or cannot reach the database. A flow reads before
     /// it writes, so where a read fails nothing was changed before it either.
     fn outcome(&self, may_have_arrived: bool) -> &'static str {
-        if self.call.effect != Effect::Read && (may_have_arrived || self.repeated) {
+        if self.call.effect.is_write() && (may_have_arrived || self.repeated) {
             "the change may have been made"
         } else {
             "nothing was changed"
@@ -116,7 +114,6 @@ impl<F: Flow> Frontend<F> {
             metrics,
             last_number: 0,
             line: Vec::new(),
-            flow: PhantomData,
         }
     }
 
@@ -205,7 +202,7 @@ impl<F: Flow> Frontend<F> {
         let (lane, deadline) = (call.lane, *deadline);
         self.count_calls(lane, |calls| calls + 1);
         let key = self.parked.insert(parked);
-        out.call(Backend(lane as usize), Call(key), &self.line, deadline);
+        out.call(lane.backend(), Call(key), &self.line, deadline);
     }
 
     fn fail(&mut self, origin: &Origin, error: &Error, out: &mut Out<'_>) {
@@ -244,8 +241,10 @@ impl<F: Flow> Service for Frontend<F> {
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
             // seller too.
             Event::Closed(_) => {}
-            Event::Up(backend) => self.databases.lane_is_up(now, lane_of(backend)),
-            Event::Down(backend, reason) => self.databases.lane_is_down(now, lane_of(backend), reason),
+            Event::Up(backend) => self.databases.lane_is_up(now, Lane::of_backend(backend)),
+            Event::Down(backend, reason) => {
+                self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
+            }
             Event::Wake | Event::Timer | Event::Drain => {}
         }
         self.invariants();
@@ -256,7 +255,7 @@ impl<F: Flow> Service for Frontend<F> {
     }
 
     fn check_greeting(&self, backend: Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        lane_of(backend).check_greeting(line)
+        Lane::of_backend(backend).check_greeting(line)
     }
 
     fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {
@@ -271,10 +270,6 @@ impl<F: Flow> Service for Frontend<F> {
     fn is_drained(&self) -> bool {
         self.parked.is_empty()
     }
-}
-
-fn lane_of(Backend(place): Backend) -> Lane {
-    Lane::all().nth(place).expect("each lane is a backend")
 }
 
 #[cfg(test)]

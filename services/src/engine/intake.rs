@@ -1,14 +1,15 @@
 //! [`Intake`]: how a service finds the API that a request is for, whatever it does about it then, and how it answers
 //! what every service does alike.
 
+use std::sync::Arc;
+
 use net::{Out, Time};
 
 use super::metrics::{RequestMetrics, Requests, Started};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::service::{Ping, Pong};
-use crate::api::{Api, Effect, FromFields};
-use std::sync::Arc;
+use crate::api::{Api, Effect};
 
 /// An API of a service, and what carries it out.
 #[derive(Clone, Copy)]
@@ -54,14 +55,13 @@ impl<H> Intake<H> {
     pub(crate) fn answer_any(
         &self,
         api: &str,
-        mut fields: Fields<'_>,
+        fields: Fields<'_>,
         commits: Option<u64>,
     ) -> Result<Pong<&'static str>, Error> {
         if api != Ping::NAME {
             return Err(Error::unimplemented(self.service, api));
         }
-        Ping::from_fields(&mut fields)?;
-        fields.finish()?;
+        let Ping = decode(fields)?;
         Ok(Pong { service: self.service, version: env!("CARGO_PKG_VERSION"), commits })
     }
 

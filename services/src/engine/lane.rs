@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use net::Backend;
 use serde::Deserialize;
 
 use crate::api::envelope::Reply;
 use crate::api::error::{Error, excerpt};
 use crate::api::service::Pong;
-use crate::api::{Database, DatabaseApi, Effect};
+use crate::api::{Database, DatabaseApi};
 
 /// The first line over each connection. Its ID is below the numbers of all calls.
 pub(super) const GREETING: &[u8] = br#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
@@ -59,16 +60,26 @@ impl Lane {
     pub(crate) fn of<A: DatabaseApi>() -> Self {
         match A::DATABASE {
             Database::Customer if A::HASHES => Self::CustomerPasswords,
-            Database::Customer if A::EFFECT == Effect::Read => Self::Customer,
-            Database::Customer => Self::CustomerWrites,
-            Database::Product if A::EFFECT == Effect::Read => Self::Product,
-            Database::Product => Self::ProductWrites,
+            Database::Customer if A::EFFECT.is_write() => Self::CustomerWrites,
+            Database::Customer => Self::Customer,
+            Database::Product if A::EFFECT.is_write() => Self::ProductWrites,
+            Database::Product => Self::Product,
         }
     }
 
     /// All lanes, in their order.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         LANES.iter().map(|entry| entry.lane)
+    }
+
+    /// The lane whose backend this is.
+    pub(super) fn of_backend(Backend(place): Backend) -> Self {
+        LANES[place].lane
+    }
+
+    /// Its backend.
+    pub(super) fn backend(self) -> Backend {
+        Backend(self as usize)
     }
 
     /// As metrics have it.
