@@ -34,64 +34,58 @@ impl FromSql for Price {
     }
 }
 
+/// The words of votes.
+const VOTES: [(Vote, &str); 2] = [(Vote::Up, "up"), (Vote::Down, "down")];
+/// The words of conditions.
+const CONDITIONS: [(Condition, &str); 2] = [(Condition::New, "new"), (Condition::Used, "used")];
+/// The words of roles.
+const ROLES: [(Role, &str); 2] = [(Role::Buyer, "buyer"), (Role::Seller, "seller")];
+
 impl ToSql for Vote {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let word = match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        };
-        Ok(word.into())
+        Ok(word(&VOTES, self))
     }
 }
 
 impl FromSql for Vote {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "up" => Ok(Self::Up),
-            "down" => Ok(Self::Down),
-            _ => Err(FromSqlError::InvalidType),
-        }
+        from_word(&VOTES, value)
     }
 }
 
 impl ToSql for Condition {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let word = match self {
-            Self::New => "new",
-            Self::Used => "used",
-        };
-        Ok(word.into())
+        Ok(word(&CONDITIONS, self))
     }
 }
 
 impl FromSql for Condition {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "new" => Ok(Self::New),
-            "used" => Ok(Self::Used),
-            _ => Err(FromSqlError::InvalidType),
-        }
+        from_word(&CONDITIONS, value)
     }
 }
 
 impl ToSql for Role {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let word = match self {
-            Self::Buyer => "buyer",
-            Self::Seller => "seller",
-        };
-        Ok(word.into())
+        Ok(word(&ROLES, self))
     }
 }
 
 impl FromSql for Role {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "buyer" => Ok(Self::Buyer),
-            "seller" => Ok(Self::Seller),
-            _ => Err(FromSqlError::InvalidType),
-        }
+        from_word(&ROLES, value)
     }
+}
+
+fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> ToSqlOutput<'static> {
+    let (_, word) = words.iter().find(|(known, _)| known == value).expect("each value has a word");
+    (*word).into()
+}
+
+fn from_word<T: Copy>(words: &[(T, &str)], column: ValueRef<'_>) -> FromSqlResult<T> {
+    let text = column.as_str()?;
+    let known = words.iter().find(|(_, word)| *word == text);
+    known.map(|(value, _)| *value).ok_or(FromSqlError::InvalidType)
 }
 
 #[cfg(test)]
