@@ -102,11 +102,11 @@ impl World {
             }
             (Place::ServerBuyer, _) => {
                 let service = services::server_buyer(Deadlines::default(), &lanes());
-                self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
+                self.start_frontend(host, service);
             }
             (Place::ServerSeller, _) => {
                 let service = services::server_seller(Deadlines::default(), &lanes());
-                self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
+                self.start_frontend(host, service);
             }
         }
     }
@@ -123,6 +123,10 @@ impl World {
         let service = services::db_customer(storage, options, move || random.u128(..), workers);
         let service = service.expect("db_customer loads what is stored");
         self.sim.start(host, Node::new(service, services::database_limits(), 0));
+    }
+
+    fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
+        self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
     }
 
     fn start_product(&mut self, host: HostId, storage: impl Storage<ProductRow> + 'static) {

@@ -1,7 +1,7 @@
 //! Which part may import which: what ARCHITECTURE.md says of it, as a table.
 
 use crate::imports::Graph;
-use crate::source::modules;
+use crate::source::{is_in, modules};
 
 /// What the modules that begin like this import of the workspace begins like one of these. The first line that fits a
 /// module counts.
@@ -54,10 +54,6 @@ fn wrong_ways(graph: &Graph) -> Vec<String> {
         wrong.extend(up.map(|to| format!("{from} imports {to}")));
     }
     wrong
-}
-
-fn is_in(module: &str, layer: &str) -> bool {
-    module.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 #[cfg(test)]

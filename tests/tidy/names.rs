@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
 use crate::imports::written;
-use crate::source::{Source, items, modules};
+use crate::source::{Source, is_in, items, modules};
 
 /// Where these names may stand: in the modules of a crate that begin like one of those.
 struct Rule {
@@ -100,9 +100,7 @@ impl Rule {
 
     fn is_home(&self, source: &Source) -> bool {
         let module = source.module.join("::");
-        self.homes.iter().any(|home| {
-            module.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        })
+        self.homes.iter().any(|home| is_in(&module, home))
     }
 }
 

@@ -74,6 +74,11 @@ pub(crate) fn everything() -> Vec<Source> {
     sources
 }
 
+/// Whether a module is this one, or lies in it.
+pub(crate) fn is_in(module: &str, house: &str) -> bool {
+    module.strip_prefix(house).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 /// Whether something is there for tests only.
 pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
