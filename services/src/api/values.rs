@@ -9,9 +9,9 @@ mod unicode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use self::ids::{ItemId, SessionId};
-pub(crate) use self::price::Price;
-pub(crate) use self::text::{Keywords, KnownUsername, Name, Password, Username, string, text};
+pub(crate) use self::ids::{ItemId, PurchaseId, SessionId};
+pub(crate) use self::price::{Price, Total};
+pub(crate) use self::text::{IdempotencyKey, Keywords, KnownUsername, Name, Password, Username, string, text};
 pub(crate) use self::unicode::{folded, is_punctuation, nfc, other_nfd};
 
 /// The largest number of units of anything.

@@ -1,8 +1,9 @@
-//! What items and sessions are called.
+//! What items, sessions and purchases are called.
 
 use std::fmt;
 use std::str::FromStr;
 
+use net::Time;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -21,8 +22,8 @@ impl ItemId {
     /// Reads `<category>:<n>`, in decimal digits without leading zeros.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (category, n) = text.split_once(':')?;
-        let category = decimal(category).filter(|category| i32::try_from(*category).is_ok())?;
-        let n = decimal(n).filter(|n| *n > 0)?;
+        let category = decimal(category).filter(|category: &u32| i32::try_from(*category).is_ok())?;
+        let n = decimal(n).filter(|n: &u32| *n > 0)?;
         Some(Self { category, n })
     }
 }
@@ -104,6 +105,66 @@ impl Value for SessionId {
     }
 }
 
+/// The name of a purchase: a number that is given once and for ever. It grows from purchase to purchase, and its upper
+/// bits are the time at which the purchase was begun, so that not even a database that was brought back from a backup
+/// gives one twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PurchaseId(pub(crate) u64);
+
+impl PurchaseId {
+    /// How many of its bits number the purchases that were begun in the same millisecond. With the 41 bits of the time
+    /// it stays below 2^62, so it fits wherever 63 bits do.
+    const BITS_WITHIN_MS: u32 = 20;
+    /// No purchase has this ID or a greater one: its time would be in the year 4199.
+    const END: u64 = 1 << 62;
+
+    /// The first ID of a purchase that is begun at this time.
+    pub(crate) fn first_at(time: Time) -> Self {
+        Self(time.as_millis().saturating_mul(1 << Self::BITS_WITHIN_MS).min(Self::END - 1))
+    }
+
+    /// The ID of a purchase that is begun at this time, after the one of this ID.
+    pub(crate) fn after(self, time: Time) -> Self {
+        Self::first_at(time).max(Self(self.0 + 1))
+    }
+}
+
+impl fmt::Display for PurchaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for PurchaseId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = decimal(text).filter(|number: &u64| *number < Self::END);
+        number.map(Self).ok_or(())
+    }
+}
+
+impl Serialize for PurchaseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PurchaseId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| serde::de::Error::custom("it is no ID of a purchase"))
+    }
+}
+
+impl Value for PurchaseId {
+    const RULE: &'static str = "the ID of a purchase";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, 32)?.parse().ok()
+    }
+}
+
 /// Fills `hex` with the last digits of a number. Each request with a session has one written, and the formatter of the
 /// standard library takes ten times as long.
 fn write_hex(hex: &mut [u8], mut number: u128) {
@@ -114,7 +175,7 @@ fn write_hex(hex: &mut [u8], mut number: u128) {
 }
 
 /// Decimal digits without a sign or leading zeros.
-fn decimal(text: &str) -> Option<u32> {
+fn decimal<N: FromStr>(text: &str) -> Option<N> {
     let canonical = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
     canonical.then(|| text.parse().ok()).flatten()
 }
@@ -133,6 +194,21 @@ mod tests {
         {
             assert_eq!(ItemId::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn purchases_are_numbered_by_the_time_and_never_twice() {
+        let now = Time::from_millis(1_800_000_000_000);
+        let first = PurchaseId(0).after(now);
+        let second = first.after(now);
+        assert!(first < second && second < PurchaseId::first_at(Time::from_millis(1_800_000_000_001)));
+        let set_back = Time::from_millis(1);
+        assert_eq!(second.after(set_back), PurchaseId(second.0 + 1), "whatever the clock says");
+        assert_eq!(second.to_string().parse(), Ok(second));
+        for text in ["", "01", "-1", "1.0", "4611686018427387904", "99999999999999999999"] {
+            assert_eq!(text.parse::<PurchaseId>(), Err(()), "{text}");
+        }
+        assert!(PurchaseId::first_at(Time::from_millis(u64::MAX)).0 < PurchaseId::END);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! [`Price`]: exact cents, read from a JSON number and written as one.
+//! [`Price`] and [`Total`]: exact cents, read from a JSON number and written as one.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::Value;
@@ -32,6 +32,31 @@ impl Serialize for Price {
     /// digits back as they were.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.0 as f64 / 100.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Self::decode(raw).ok_or_else(|| serde::de::Error::custom("it is no price"))
+    }
+}
+
+/// What a purchase costs in all, in cents. A thousand lines of 10^9 units at the highest price are 10^23 cents, so it
+/// takes more than 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Total(pub u128);
+
+impl Serialize for Total {
+    /// As prices are written, and with all digits where a double does not have them.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (whole, cents) = (self.0 / 100, self.0 % 100);
+        let digits = if cents.is_multiple_of(10) {
+            format!("{whole}.{}", cents / 10)
+        } else {
+            format!("{whole}.{cents:02}")
+        };
+        RawValue::from_string(digits).expect("digits are JSON").serialize(serializer)
     }
 }
 
@@ -128,6 +153,7 @@ mod tests {
         for (cents, json) in [
             (0, "0.0"),
             (1, "0.01"),
+            (50, "0.5"),
             (1000, "10.0"),
             (1999, "19.99"),
             (99_999_999_999, "999999999.99"),
@@ -135,6 +161,18 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&Price(cents)).expect("a number"), json);
             assert_eq!(decode::<Price>(json), Some(Price(cents)));
+            assert_eq!(serde_json::to_string(&Total(cents.into())).expect("a number"), json, "totals alike");
+        }
+    }
+
+    #[test]
+    fn totals_are_exact_however_great() {
+        for (cents, json) in [
+            (9_007_199_254_740_993, "90071992547409.93"),
+            (u128::from(u64::MAX) * 1000, "184467440737095516150.0"),
+            (100_000_000_000 * 1_000_000_000 * 1000, "1000000000000000000000.0"),
+        ] {
+            assert_eq!(serde_json::to_string(&Total(cents)).expect("a number"), json);
         }
     }
 }

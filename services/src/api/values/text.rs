@@ -13,6 +13,8 @@ use super::unicode::{is_blank, is_ignorable, is_seen, nfc};
 const NAME_CHARS_MAX: usize = 32;
 /// The longest password, in characters.
 const PASSWORD_CHARS_MAX: usize = 128;
+/// The longest idempotency key, in characters.
+const IDEMPOTENCY_KEY_CHARS_MAX: usize = 64;
 /// The most keywords of an item or a search.
 const KEYWORDS_MAX: usize = 5;
 /// The longest keyword, in characters.
@@ -77,6 +79,18 @@ impl Value for Password {
 
     fn decode(raw: &RawValue) -> Option<Self> {
         text(raw, PASSWORD_CHARS_MAX).map(Cow::into_owned).map(Self)
+    }
+}
+
+/// What a client calls a purchase of its own, so that the purchase is made once however often it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct IdempotencyKey(pub(crate) String);
+
+impl Value for IdempotencyKey {
+    const RULE: &'static str = "a string of 1 to 64 characters";
+
+    fn decode(raw: &RawValue) -> Option<Self> {
+        text(raw, IDEMPOTENCY_KEY_CHARS_MAX).map(Cow::into_owned).map(Self)
     }
 }
 
