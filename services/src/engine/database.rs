@@ -21,7 +21,7 @@ use crate::engine::storage::{Group, Storage};
 pub(crate) struct Database<D: Domain> {
     domain: D,
     storage: Box<dyn Storage<D::Row>>,
-    /// The number of the group that open changes will go into. Those before it are on disk or under way.
+    /// The commit sequence of the group that open changes will go into. Those before it are on disk or under way.
     filling: u64,
     /// The last group that is on disk.
     durable: u64,
@@ -179,15 +179,15 @@ impl<D: Domain> Database<D> {
     /// Takes what the workers have finished, and releases what waited for it.
     fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
         loop {
-            let number = match self.storage.poll() {
-                Ok(Some(number)) => number,
+            let sequence = match self.storage.poll() {
+                Ok(Some(sequence)) => sequence,
                 Ok(None) => break,
                 Err(error) => return out.fail(error),
             };
-            assert!((self.durable + 1..self.filling).contains(&number), "groups are committed in order");
-            self.count_commit(now, number);
+            assert!((self.durable + 1..self.filling).contains(&sequence), "groups are committed in order");
+            self.count_commit(now, sequence);
             // Groups that were under way together may have been committed as one.
-            while self.durable < number {
+            while self.durable < sequence {
                 self.durable += 1;
                 self.domain.publish();
             }
@@ -202,10 +202,10 @@ impl<D: Domain> Database<D> {
         }
     }
 
-    /// Takes note that the groups up to this number are on disk, by one commit. It began when the first of them was
+    /// Takes note that the groups up to this commit sequence are on disk, by one commit. It began when the first of them was
     /// there and the commit before had ended.
-    fn count_commit(&mut self, now: Time, number: u64) {
-        let groups = usize::try_from(number - self.durable).expect("they are few");
+    fn count_commit(&mut self, now: Time, sequence: u64) {
+        let groups = usize::try_from(sequence - self.durable).expect("they are few");
         let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");
         let rows = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
         self.metrics.commit_rows.observe(rows);
@@ -312,7 +312,7 @@ impl<D: Domain> Service for Database<D> {
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
-            self.storage.commit(Group { number: self.filling, rows });
+            self.storage.commit(Group { sequence: self.filling, rows });
             self.filling += 1;
         }
         self.invariants();

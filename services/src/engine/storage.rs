@@ -7,11 +7,11 @@
 use std::error::Error;
 use std::fmt;
 
-/// Rows that are committed together, under the number that is reported when they are stored.
+/// Rows that are committed together, under the commit sequence that is reported when they are stored.
 #[derive(Clone, Debug)]
 pub struct Group<R> {
     /// Counts up by one from group to group, from 1.
-    pub number: u64,
+    pub sequence: u64,
     /// The rows, in the order in which they are to be stored.
     pub rows: Vec<R>,
 }
@@ -30,7 +30,7 @@ pub trait Row: Clone {
 
 /// Where a database keeps its rows of type `R`. It outlasts the process: the next one loads what this one committed.
 ///
-/// What is stored is always what the groups up to some number have led to: of a crash, a group is there as a whole or not
+/// What is stored is always what the groups up to some commit sequence have led to: of a crash, a group is there as a whole or not
 /// at all, and none is there without those before it. A group that was reported is there.
 pub trait Storage<R> {
     /// Shows everything that is stored to `visit`, in the order of the rows' keys. It says false of a row that makes no
@@ -44,7 +44,7 @@ pub trait Storage<R> {
     /// [`poll`](Storage::poll). As many groups may be under way as whoever commits lets wait.
     fn commit(&mut self, group: Group<R>);
 
-    /// Takes the next report: all groups up to this number are stored. Groups that were under way together may be
+    /// Takes the next report: all groups up to this commit sequence are stored. Groups that were under way together may be
     /// reported as one. `None`: there is no news.
     ///
     /// # Errors

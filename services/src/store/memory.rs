@@ -232,7 +232,7 @@ impl<R: Row> MemoryStorage<R> {
             );
         }
         for (commit, next) in self.commits.iter().zip(self.commits.iter().skip(1)) {
-            assert!(commit.group.number < next.group.number, "groups are committed in order");
+            assert!(commit.group.sequence < next.group.sequence, "groups are committed in order");
             assert!(commit.flushed_at < next.flushed_at, "no commit overtakes another");
             assert!(commit.is_stored || !next.is_stored, "no commit is stored without those before it");
         }
@@ -251,7 +251,7 @@ impl<R: Row> Storage<R> for MemoryStorage<R> {
         let last = self.commits.back_mut();
         if let Some(last) = last.filter(|last| last.written_at > now && platter.happens(500_000)) {
             // What waits to be written may share a commit.
-            last.group.number = group.number;
+            last.group.sequence = group.sequence;
             last.group.rows.extend(group.rows);
             return;
         }
@@ -285,7 +285,7 @@ impl<R: Row> Storage<R> for MemoryStorage<R> {
         self.has_reported |= is_reported;
         self.set_alarm();
         self.invariants();
-        Ok(reported.map(|commit| commit.group.number))
+        Ok(reported.map(|commit| commit.group.sequence))
     }
 }
 

@@ -78,8 +78,8 @@ pub(crate) struct Store<S> {
 /// What a commit reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Committed {
-    /// The number of the group.
-    number: u64,
+    /// That of the group.
+    sequence: u64,
     log: Log,
 }
 
@@ -132,7 +132,7 @@ impl<S: Schema> Store<S> {
             let written = files.commits.write(self.mark);
             written.map_err(|error| io_failure(&files.database.beside(SUFFIX), error))?;
         }
-        Ok(Committed { number: group.number, log: log_of(&self.connection) })
+        Ok(Committed { sequence: group.sequence, log: log_of(&self.connection) })
     }
 
     fn write(&mut self, group: &Group<S::Row>) -> rusqlite::Result<()> {
@@ -169,7 +169,7 @@ impl<S: Schema> Work for Store<S> {
 
     /// Groups that wait share a commit, and with it a flush.
     fn join(group: &mut Group<S::Row>, next: Group<S::Row>) -> Option<Group<S::Row>> {
-        group.number = next.number;
+        group.sequence = next.sequence;
         group.rows.extend(next.rows);
         None
     }

@@ -158,7 +158,7 @@ fn load<R: Debug>(storage: &mut dyn Storage<R>) -> Vec<String> {
 }
 
 fn commit<R: Row>(storage: &mut dyn Storage<R>, number: usize, rows: &[R]) {
-    storage.commit(Group { number: number as u64, rows: rows.to_vec() });
+    storage.commit(Group { sequence: number as u64, rows: rows.to_vec() });
 }
 
 fn poll<R>(storage: &mut dyn Storage<R>) -> Option<usize> {

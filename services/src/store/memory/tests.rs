@@ -63,8 +63,8 @@ impl Computer {
     }
 }
 
-fn group(number: u64, rows: &[Number]) -> Group<Number> {
-    Group { number, rows: rows.to_vec() }
+fn group(sequence: u64, rows: &[Number]) -> Group<Number> {
+    Group { sequence, rows: rows.to_vec() }
 }
 
 use Number::{Is, IsNot};

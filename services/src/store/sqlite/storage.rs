@@ -84,9 +84,9 @@ impl<S: Schema> Storage<S::Row> for SqliteStorage<S> {
             self.is_maintaining = false;
         }
         let Some(committed) = self.commits.poll() else { return Ok(None) };
-        let Committed { number, log } = committed?;
+        let Committed { sequence, log } = committed?;
         self.maintain(log);
-        Ok(Some(number))
+        Ok(Some(sequence))
     }
 
     fn is_maintaining(&self) -> bool {

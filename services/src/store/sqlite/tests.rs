@@ -79,8 +79,8 @@ fn refusal<S: Schema>(directory: &Path) -> StoreError {
     Store::<S>::open(directory, Durability::Flush).err().expect("the store does not open")
 }
 
-fn group(number: u64, rows: &[Note]) -> Group<Note> {
-    Group { number, rows: rows.to_vec() }
+fn group(sequence: u64, rows: &[Note]) -> Group<Note> {
+    Group { sequence, rows: rows.to_vec() }
 }
 
 fn notes<S: Schema>(store: &Store<S>) -> Vec<(i64, String)> {
@@ -172,16 +172,16 @@ fn groups_that_wait_are_joined_in_order() {
     let mut store = open::<Old>(&root);
     let mut joined = group(7, &[(1, "one"), (2, "two")]);
     assert!(Store::<Old>::join(&mut joined, group(8, &[(1, "uno")])).is_none());
-    assert_eq!(store.run(joined).expect("committed").number, 8);
+    assert_eq!(store.run(joined).expect("committed").sequence, 8);
     assert_eq!(notes(&store), [(1, "uno".to_owned()), (2, "two".to_owned())], "the last change counts");
 }
 
 #[test]
-fn a_group_is_reported_by_its_number_even_if_it_is_empty() {
+fn a_group_is_reported_by_its_sequence_even_if_it_is_empty() {
     let root = directory();
     let mut store = open::<Old>(&root);
-    assert_eq!(store.run(group(7, &[(1, "one")])).expect("committed").number, 7);
-    assert_eq!(store.run(group(8, &[])).expect("committed").number, 8);
+    assert_eq!(store.run(group(7, &[(1, "one")])).expect("committed").sequence, 7);
+    assert_eq!(store.run(group(8, &[])).expect("committed").sequence, 8);
     assert_eq!(notes(&store).len(), 1);
 }
 

@@ -261,7 +261,7 @@ impl Harness {
     /// Commits all groups that are under way together, and says so.
     pub(super) fn flush_as_one(&mut self) {
         let mut groups = self.store.0.borrow_mut();
-        let last = groups.submitted.drain(..).next_back().map(|group| group.number);
+        let last = groups.submitted.drain(..).next_back().map(|group| group.sequence);
         groups.committed.extend(last.map(Ok));
         drop(groups);
         self.wake();
@@ -270,7 +270,7 @@ impl Harness {
     /// Commits the oldest group that is under way, if one is, and says so.
     pub(super) fn flush(&mut self) {
         let mut groups = self.store.0.borrow_mut();
-        let number = groups.submitted.pop_front().map(|group| group.number);
+        let number = groups.submitted.pop_front().map(|group| group.sequence);
         groups.committed.extend(number.map(Ok));
         drop(groups);
         self.wake();

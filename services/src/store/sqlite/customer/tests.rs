@@ -37,7 +37,7 @@ fn ask(customer: &mut Customer, api: &str, data: Json) -> Result<Json, Error> {
 
 fn flush(customer: &mut Customer, store: &mut Store<CustomerSchema>) {
     let rows = customer.seal();
-    store.commit(&Group { number: 1, rows }).expect("committed");
+    store.commit(&Group { sequence: 1, rows }).expect("committed");
     customer.publish();
 }
 

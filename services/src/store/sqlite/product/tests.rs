@@ -24,7 +24,7 @@ fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
 /// Brings what was changed to disk.
 fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
     let rows = product.seal();
-    store.commit(&Group { number: 1, rows }).expect("committed");
+    store.commit(&Group { sequence: 1, rows }).expect("committed");
     product.publish();
 }
 

@@ -60,7 +60,7 @@ fn a_log_that_grows_gets_room_and_checkpoints_one_after_another() {
     let mut commit = |pages, checkpointed_pages| {
         number += 1;
         let log = Log { pages, checkpointed_pages };
-        commits.borrow_mut().push_back(Committed { number, log });
+        commits.borrow_mut().push_back(Committed { sequence: number, log });
         assert_eq!(storage.poll().expect("it goes on"), Some(number));
         std::mem::take(&mut *maintenance.submitted.borrow_mut())
     };
