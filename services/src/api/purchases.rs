@@ -119,6 +119,13 @@ pub(crate) enum Finished<'a> {
     Refused { refused: bool },
 }
 
+/// What whoever ends a purchase reads of [`Finished`]: a receipt is for its buyer alone.
+#[derive(Deserialize)]
+pub(crate) struct WasRefused {
+    #[serde(default)]
+    pub(crate) refused: bool,
+}
+
 /// `ClaimPurchases`: purchases that are unfinished for some time, and that nobody else has claimed lately. Whoever asks
 /// is to bring them to their end.
 #[derive(Serialize)]
