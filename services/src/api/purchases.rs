@@ -92,7 +92,7 @@ pub(crate) struct TakenItem {
 
 /// An item of which there are fewer units than a purchase is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Shortage {
+pub struct Shortage {
     pub(crate) item_id: ItemId,
     /// How many there were.
     pub(crate) available: u32,
