@@ -14,8 +14,11 @@ mod engine;
 mod history;
 mod input;
 mod interactive;
+mod kept;
 mod line;
+mod moment;
 mod money;
+mod purchase_key;
 mod reply;
 mod rows;
 mod seller;
@@ -36,9 +39,11 @@ pub(crate) use command::Role;
 use editor::Editor;
 use engine::{Engine, SESSION_VARIABLE, given_session};
 use input::{Input, Plain};
+use kept::{create_private_dir, state_dir};
 use line::ReadError;
+use purchase_key::PurchaseKeyFile;
 pub(crate) use seller::SELLER;
-use session::{Session, SessionFile, create_private_dir, state_dir};
+use session::{Session, SessionFile};
 
 use crate::client::{CallError, check_address};
 use crate::command_line::{self, parse, report, usage_error, write_out};
@@ -71,6 +76,7 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     }
     let state_dir = state_dir();
     let session_file = state_dir.as_deref().map(|dir| SessionFile::new(dir, role.name, &server));
+    let purchase_key_file = state_dir.as_deref().map(|dir| PurchaseKeyFile::new(dir, role.name, &server));
     let session = match matches.opt_str("session").or_else(given_session) {
         Some(session_id) => Some(Session { session_id, username: None }),
         None => session_file.as_ref().and_then(load_session),
@@ -81,6 +87,7 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
         input: Input::for_command(),
         session,
         session_file,
+        purchase_key_file,
         json: matches.opt_present("json"),
         is_single: !matches.free.is_empty(),
     };

@@ -4,6 +4,8 @@ mod browse;
 pub(crate) mod buyer;
 mod cart;
 mod login;
+mod purchase;
+mod recovery;
 mod sell;
 pub(crate) mod seller;
 mod vote;

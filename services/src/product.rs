@@ -1,18 +1,20 @@
-//! `db_product`: the catalogue. Items, their stock and feedback, who sells what, and search.
+//! `db_product`: the catalogue. Items, their stock and feedback, who sells what, search, and what purchases take.
 //!
 //! It does not know sessions or accounts: who a seller or a buyer is, the frontends have asked `db_customer`.
 
+pub(crate) mod decisions;
 mod index;
 pub(crate) mod item;
 mod items;
 mod postings;
 pub(crate) mod rows;
+mod stock;
 
 use std::collections::HashMap;
-use std::iter;
 
 use net::Time;
 
+use self::decisions::{Decided, Decisions};
 use self::index::{Index, Query};
 use self::item::Item;
 use self::items::Items;
@@ -28,6 +30,7 @@ use crate::api::items::{
     Position, Priced, RegisterItem, Registered, SearchItems, UpdateUnitsForSale,
 };
 use crate::api::page::Cursor;
+use crate::api::purchases::TakeStock;
 use crate::api::values::{
     Ballot, Category, Feedback, ItemId, Limit, QUANTITY_MAX, Quantity, QuantityDelta, Revision, UserId,
 };
@@ -41,6 +44,7 @@ use crate::engine::table::Table;
 pub(crate) struct Product {
     items: Items,
     votes: Table<(ItemId, u32), Ballot>,
+    decisions: Decisions,
     /// Descriptions of the items that are new since the last group.
     described: Vec<Description>,
     /// What is on disk and in stock. Like `shelves`, it follows the items on disk.
@@ -63,6 +67,7 @@ impl Product {
         Self {
             items: Items::new(),
             votes: Table::new(),
+            decisions: Decisions::new(),
             described: Vec::new(),
             index: Index::new(),
             shelves: HashMap::new(),
@@ -85,6 +90,20 @@ impl Product {
             ProductRow::Vote(id, buyer_id, ballot) => {
                 self.votes.load((id, buyer_id), ballot);
                 self.described.is_empty() && self.items.get(id).is_some()
+            }
+            ProductRow::Decision(id, decided) => {
+                let exists = |id| self.items.get(id).is_some();
+                let is_of_items = match &decided {
+                    Decided::Taken(lines) => lines.iter().all(|line| exists(line.item_id)),
+                    Decided::Refused(_) => true,
+                };
+                self.described.is_empty() && is_of_items && self.decisions.load(id, decided)
+            }
+            // What is no more is not stored.
+            ProductRow::DecisionForgotten(_) => false,
+            ProductRow::DecisionFloor(floor) => {
+                self.decisions.load_floor(floor);
+                self.described.is_empty()
             }
         }
     }
@@ -273,9 +292,16 @@ impl Domain for Product {
         answered::<Self, GetItem>(),
         answered::<Self, ProvideFeedback<Option<BuyerId>>>(),
         answered::<Self, CheckAvailability>(),
+        answered::<Self, TakeStock>(),
     ];
-    const HOLDINGS: &'static [Holding] =
-        &[Holding { name: "marketplace_items", help: "Items, in stock or not.", labels: &[] }];
+    const HOLDINGS: &'static [Holding] = &[
+        Holding { name: "marketplace_items", help: "Items, in stock or not.", labels: &[] },
+        Holding {
+            name: "marketplace_decisions",
+            help: "Purchases of which is remembered what they took.",
+            labels: &[],
+        },
+    ];
 
     /// None of its work goes on off the thread.
     fn poll(&mut self, _: Time) -> Option<(Job, Result<(), Error>)> {
@@ -283,7 +309,7 @@ impl Domain for Product {
     }
 
     fn is_dirty(&self) -> bool {
-        self.items.is_dirty() || self.votes.is_dirty()
+        self.items.is_dirty() || self.votes.is_dirty() || self.decisions.is_dirty()
     }
 
     fn seal(&mut self) -> Vec<ProductRow> {
@@ -291,17 +317,27 @@ impl Domain for Product {
         rows.extend(self.items.seal().map(|(id, listing)| ProductRow::Listing(id, listing)));
         let votes = self.votes.seal();
         rows.extend(votes.filter_map(|((id, buyer_id), vote)| Some(ProductRow::Vote(id, buyer_id, *vote?))));
+        rows.extend(self.decisions.seal_floor().map(ProductRow::DecisionFloor));
+        rows.extend(self.decisions.seal().map(|(id, decided)| match decided {
+            Some(decided) => ProductRow::Decision(id, decided.clone()),
+            None => ProductRow::DecisionForgotten(id),
+        }));
         rows
     }
 
     fn holdings(&self) -> impl Iterator<Item = usize> {
-        iter::once(self.items.len())
+        [self.items.len(), self.decisions.len()].into_iter()
+    }
+
+    fn end_turn(&mut self, now: Time) -> Option<Time> {
+        self.decisions.forget(now)
     }
 
     fn publish(&mut self) {
-        let Self { items, votes, index, shelves, .. } = self;
+        let Self { items, votes, decisions, index, shelves, .. } = self;
         items.publish(|id, before, item| follow(index, shelves, id, before, item));
         votes.publish();
+        decisions.publish();
     }
 }
 

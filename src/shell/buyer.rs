@@ -87,12 +87,13 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "buy",
         api: "MakePurchase",
-        summary: "buy what is in the cart",
+        summary: "buy all that is in the cart, or nothing",
         parameters: &[Parameter::optional(
             "key",
             IDEMPOTENCY_FIELD,
-            Kind::Text,
-            "your own name for this purchase: a second try with it buys nothing twice",
+            Kind::Key,
+            "your own name for this purchase: asked for again by it, it is bought once. Without, the shell remembers a \
+             name until the service has answered",
         )],
         session: SessionUse::Required,
         view: View::Purchase,

@@ -1,11 +1,12 @@
-//! A cart with what its items are and cost. The service's reply has only their IDs and quantities.
+//! A cart with what its items are and cost, and the receipt for one. Of a cart, the service's reply has only the IDs and
+//! quantities of its items.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
 use super::money;
-use super::reply::{cell, cell_at, fields, find};
+use super::reply::{cell, cell_at, elements, fields, find};
 use super::rows::{Target, render_rows};
 use super::table::Column;
 
@@ -57,13 +58,9 @@ pub(crate) fn render(data: &RawValue, items: &Items, target: Target) -> String {
     for (item_id, quantity) in lines {
         let item = items.get(&item_id);
         let about = |path| item.map_or_else(|| UNKNOWN.to_owned(), |item| cell_at(item, path));
-        let (price, quantity) = (about("price"), cell(quantity));
-        let sum = money::cents(&price)
-            .zip(quantity.parse().ok())
-            .and_then(|(cents, units)| cents.checked_mul(units));
+        let (row, sum) = priced_row(text::escape(&item_id), about("name"), cell(quantity), about("price"));
         total = total.zip(sum).and_then(|(total, sum): (i128, i128)| total.checked_add(sum));
-        let sum = sum.map_or_else(|| UNKNOWN.to_owned(), money::of_cents);
-        rows.push(vec![text::escape(&item_id), about("name"), price, quantity, sum]);
+        rows.push(row);
     }
     let below = match total {
         _ if rows.is_empty() => String::new(),
@@ -71,6 +68,27 @@ pub(crate) fn render(data: &RawValue, items: &Items, target: Target) -> String {
         None => "The total is not known: the service said nothing about some of the items.\n".to_owned(),
     };
     render_rows(COLUMNS, rows, target) + &below
+}
+
+/// Renders a receipt for people: what was bought, as a cart, and the total as it was sent.
+pub(crate) fn render_receipt(data: &RawValue, target: Target) -> String {
+    let row = |item: &RawValue| {
+        let [item_id, name, quantity, price] =
+            ["item_id", "name", "quantity", "price"].map(|path| cell_at(item, path));
+        priced_row(item_id, name, quantity, price).0
+    };
+    let rows = elements(data, "items").into_iter().map(row).collect();
+    let total = money::with_cents(&cell_at(data, "total"));
+    let purchase_id = text::isolate(cell_at(data, "purchase_id"));
+    render_rows(COLUMNS, rows, target) + &format!("Total: {total}.\nPurchase {purchase_id} is made.\n")
+}
+
+/// The row of an item, and what so many units of it cost, if that is known.
+fn priced_row(item_id: String, name: String, quantity: String, price: String) -> (Vec<String>, Option<i128>) {
+    let cents = money::cents(&price).zip(quantity.parse().ok());
+    let sum = cents.and_then(|(cents, units)| cents.checked_mul(units));
+    let shown = sum.map_or_else(|| UNKNOWN.to_owned(), money::of_cents);
+    (vec![item_id, name, price, quantity, shown], sum)
 }
 
 /// The IDs and quantities of a cart, in the order of the IDs as numbers: 1:9 stands before 1:10.

@@ -63,6 +63,8 @@ pub(crate) struct Parameter {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Text,
+    /// A name for the request. Where none is given, the shell makes one up, so that it can be repeated.
+    Key,
     /// Text that nobody should see, asked for if it was not given.
     Password,
     /// As `Password`, and on a terminal asked for twice.
@@ -129,6 +131,11 @@ impl Command {
     /// The parameters whose values nobody should see.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static Parameter> {
         self.parameters.iter().filter(|parameter| parameter.is_secret())
+    }
+
+    /// The parameter that names the request.
+    pub(crate) fn key(&self) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.kind == Kind::Key)
     }
 
     /// The usage line without the program's name, such as `price ITEM PRICE [OPTION]…`.

@@ -11,10 +11,12 @@ use super::call::Caller;
 use super::cart;
 use super::command::{Command, Kind, Role, SessionUse};
 use super::input::Input;
+use super::kept::NewFile;
 use super::line::ReadError;
+use super::purchase_key::{PurchaseKey, PurchaseKeyFile};
 use super::reply::string_at;
 use super::rows::Target;
-use super::session::{NewSessionFile, Session, SessionFile};
+use super::session::{Session, SessionFile};
 use super::view::{self, View};
 use crate::client::{CallError, Data, raw};
 use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, columns, report, report_output_error, write_out};
@@ -29,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) session: Option<Session>,
     /// Where a login is kept. `None` where the environment names no place for it.
     pub(crate) session_file: Option<SessionFile>,
+    /// Where the key of a purchase is kept until it is answered. `None` likewise.
+    pub(crate) purchase_key_file: Option<PurchaseKeyFile>,
     /// Print each reply as JSON.
     pub(crate) json: bool,
     /// There is one command only, so a login is of use only if it is kept.
@@ -56,6 +60,7 @@ const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
 const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
                              `login --json` and give it as MARKETPLACE_SESSION.";
 const HINT_LOGIN: &str = "Log in first: login USER";
+const HINT_KEY_KEPT: &str = "The same command again asks for this very purchase: it is made once at most.";
 const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
 
 /// The session that the environment gives.
@@ -117,8 +122,16 @@ impl Engine {
                 data.insert(parameter.field, raw(&password));
             }
         }
-        let reply = self.call(command, &mut data).map_err(|error| {
-            let hint = self.hint(command, &data, &error);
+        let key = self.purchase_key(command, &mut data);
+        let reply = self.call(command, &mut data);
+        let key_file = self.purchase_key_file.as_ref();
+        let open = key.filter(|key| !key.answered(key_file, &reply));
+        let reply = reply.map_err(|error| {
+            let hint = match open {
+                Some(PurchaseKey { is_kept: true, .. }) => Some(HINT_KEY_KEPT),
+                Some(_) => Some(HINT_UNKNOWN_OUTCOME),
+                None => self.hint(command, &data, &error),
+            };
             Failure::Call { error, json, hint }
         })?;
         if let Some(kept) = kept {
@@ -150,6 +163,20 @@ impl Engine {
             return Err(usage("the two passwords differ"));
         }
         Ok(password)
+    }
+
+    /// Names a purchase that the user has not named. Without a session there is none.
+    fn purchase_key(&self, command: &Command, data: &mut Data) -> Option<PurchaseKey> {
+        let parameter = command.key().filter(|parameter| !data.contains_key(parameter.field))?;
+        let key = PurchaseKey::next(self.purchase_key_file.as_ref(), self.session.as_ref()?, |why| {
+            let why = escape(&why.to_string());
+            report(&format!("Later commands will not know of this purchase: its key cannot be kept: {why}"));
+        });
+        if key.is_repeated {
+            report("An earlier command got no answer; this one asks for the same purchase again.");
+        }
+        data.insert(parameter.field, raw(&key.key));
+        Some(key)
     }
 
     fn call(&mut self, command: &Command, data: &mut Data) -> Result<Box<RawValue>, CallError> {
@@ -187,7 +214,7 @@ impl Engine {
     }
 
     /// The file for the session to come. An `Err` says why there is none.
-    fn new_session_file(&self) -> Result<NewSessionFile, String> {
+    fn new_session_file(&self) -> Result<NewFile, String> {
         match &self.session_file {
             Some(file) => file.replace().map_err(|error| self.explain_not_kept(&error)),
             None => Err("the login cannot be kept: neither HOME nor XDG_STATE_HOME is set".to_owned()),
@@ -209,7 +236,7 @@ impl Engine {
         &mut self,
         data: &Data,
         reply: &RawValue,
-        kept: Result<NewSessionFile, String>,
+        kept: Result<NewFile, String>,
         json: bool,
     ) -> Result<(), Failure> {
         let Some(session_id) = string_at(reply, "session_id") else {

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 
 use serde_json::value::RawValue;
 
+use super::moment;
 use super::money;
 use super::reply::cell_at;
 use crate::text;
@@ -26,6 +27,8 @@ enum Form {
     Number,
     /// An amount of money.
     Price,
+    /// Milliseconds since 1970.
+    Moment,
 }
 
 impl Column {
@@ -44,6 +47,11 @@ impl Column {
         Column { title, path, form: Form::Price, rank: 0 }
     }
 
+    /// A column of moments, at the left.
+    pub(crate) const fn moment(title: &'static str, path: &'static str) -> Column {
+        Column { title, path, form: Form::Moment, rank: 0 }
+    }
+
     /// The same column, left out where there is no room for those of a lower `rank`.
     pub(crate) const fn rank(self, rank: u8) -> Column {
         Column { rank, ..self }
@@ -57,11 +65,18 @@ impl Column {
 
     /// What a person sees of a cell.
     fn shown(&self, cell: String) -> String {
-        if self.form == Form::Price { money::with_cents(&cell) } else { text::isolate(cell) }
+        match self.form {
+            Form::Price => money::with_cents(&cell),
+            Form::Moment => moment::in_utc(&cell),
+            Form::Text | Form::Number => text::isolate(cell),
+        }
     }
 
     fn alignment(&self) -> CellAlignment {
-        if self.form == Form::Text { CellAlignment::Left } else { CellAlignment::Right }
+        match self.form {
+            Form::Text | Form::Moment => CellAlignment::Left,
+            Form::Number | Form::Price => CellAlignment::Right,
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum View {
     Items { footer: &'static str },
     /// A cart, which maps item IDs to quantities.
     Cart,
-    /// One purchase: a line for each item in it.
+    /// A purchase that was just made: its receipt; in a pipe a line for each item in it.
     Purchase,
     /// A page of purchases.
     Purchases,
@@ -65,8 +65,8 @@ const ITEM_LIST_COLUMNS: &[Column] = &[
 
 /// Those of the purchase come first, then those of the item bought.
 const PURCHASE_COLUMNS: &[Column] = &[
-    Column::text("Purchase", "purchase_id").rank(1),
-    Column::text("At", "at").rank(3),
+    Column::text("Purchase", "purchase_id").rank(3),
+    Column::moment("At (UTC)", "at").rank(1),
     Column::price("Total", "total").rank(2),
 ];
 const BOUGHT_COLUMNS: &[Column] = &[
@@ -97,7 +97,10 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
             render_rows(columns, rows, target) + &terminal_only(footer, data, target)
         }
         View::Cart => cart::render(data, &cart::Items::default(), target),
-        View::Purchase => render_purchases(vec![data], target),
+        View::Purchase => match target {
+            Target::Terminal { .. } => cart::render_receipt(data, target),
+            Target::Plain => render_purchases(vec![data], target),
+        },
         View::Purchases => {
             render_purchases(elements(data, "purchases"), target)
                 + &terminal_only("Purchases so far: {purchases_count}.", data, target)
@@ -199,7 +202,8 @@ mod tests {
         }
         let bought =
             r#"{"purchase_id":"p","total":17.5,"items":[{"item_id":"1:1","price":8.75},{"price":7}]}"#;
-        let shown = render(&View::Purchase, &json(bought), TERMINAL);
+        let bought = json(&format!(r#"{{"purchases":[{bought}]}}"#));
+        let shown = render(&View::Purchases, &bought, TERMINAL);
         assert!(
             shown.contains("┆ 17.50 ┆") && shown.contains(" 8.75 │") && shown.contains(" 7.00 │"),
             "{shown}"
@@ -221,6 +225,52 @@ mod tests {
         );
         let plain = render(&View::Purchases, &data, Target::Plain);
         assert_eq!(plain, "p1\t-\t30.0\t1:1\ta\t1\t10.0\np1\t-\t30.0\t1:2\tb\t2\t10.0\n");
+    }
+
+    #[test]
+    fn a_receipt_shows_what_each_line_costs_and_the_total_with_all_its_digits() {
+        let data = json(
+            r#"{"purchase_id":"1886417008722083840","items":[
+                {"item_id":"1:1","name":"pen","quantity":2,"price":0.5},
+                {"item_id":"1:2","name":"gold","quantity":1000000000,"price":999999999.99}],"total":999999999990000001.0}"#,
+        );
+        assert_eq!(
+            render(&View::Purchase, &data, TERMINAL),
+            "┌──────┬──────┬──────────────┬────────────┬───────────────────────┐\n\
+             │ Item ┆ Name ┆        Price ┆   Quantity ┆                   Sum │\n\
+             ╞══════╪══════╪══════════════╪════════════╪═══════════════════════╡\n\
+             │ 1:1  ┆ pen  ┆         0.50 ┆          2 ┆                  1.00 │\n\
+             │ 1:2  ┆ gold ┆ 999999999.99 ┆ 1000000000 ┆ 999999999990000000.00 │\n\
+             └──────┴──────┴──────────────┴────────────┴───────────────────────┘\n\
+             Total: 999999999990000001.00.\n\
+             Purchase 1886417008722083840 is made.\n"
+        );
+        let plain = render(&View::Purchase, &data, Target::Plain);
+        assert!(
+            plain.starts_with("1886417008722083840\t-\t999999999990000001.0\t1:1\tpen\t2\t0.5\n"),
+            "{plain}"
+        );
+    }
+
+    #[test]
+    fn people_see_when_a_purchase_was_made() {
+        let data = json(
+            r#"{"purchases_count":1,"purchases":[{"purchase_id":"1886417008722083840","at":1798761599000,"total":1.0,"items":[
+                {"item_id":"1:1","name":"pen","quantity":2,"price":0.5}]}]}"#,
+        );
+        let shown = render(&View::Purchases, &data, Target::Terminal { width: 100 });
+        assert!(shown.contains("┆ 2026-12-31 23:59:59 ┆"), "{shown}");
+        assert!(
+            shown.contains("1886417008722083840") && shown.ends_with("Purchases so far: 1.\n"),
+            "{shown}"
+        );
+        let shown = render(&View::Purchases, &data, Target::Terminal { width: 80 });
+        assert!(
+            shown.contains("┆ 2026-12-31 23:59:59 ┆") || shown.contains("│ 2026-12-31 23:59:59 ┆"),
+            "{shown}"
+        );
+        let plain = render(&View::Purchases, &data, Target::Plain);
+        assert_eq!(plain, "1886417008722083840\t1798761599000\t1.0\t1:1\tpen\t2\t0.5\n");
     }
 
     #[test]

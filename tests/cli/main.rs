@@ -3,6 +3,7 @@
 mod help;
 mod password;
 mod ping;
+mod purchases;
 mod reconnect;
 mod replies;
 mod sessions;

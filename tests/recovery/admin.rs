@@ -136,6 +136,7 @@ fn all_services_say_how_they_are_and_what_they_did() {
     assert_eq!(metrics["marketplace_sessions"], 0.0);
     let metrics = product.metrics();
     assert_eq!(metrics["marketplace_items"], 0.0);
+    assert_eq!(metrics["marketplace_decisions"], 0.0);
     for (file, name) in [("database", "product.db"), ("log", "product.db-wal")] {
         let bytes = fs::metadata(data.path().join(name)).unwrap().len();
         assert_eq!(metrics[&format!(r#"marketplace_store_bytes{{file="{file}"}}"#)], bytes as f64);

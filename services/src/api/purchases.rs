@@ -92,7 +92,7 @@ pub(crate) struct TakenItem {
 
 /// An item of which there are fewer units than a purchase is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Shortage {
+pub struct Shortage {
     pub(crate) item_id: ItemId,
     /// How many there were.
     pub(crate) available: u32,
@@ -117,6 +117,13 @@ pub(crate) enum Finished<'a> {
     Made(Receipt<'a>),
     /// It was not.
     Refused { refused: bool },
+}
+
+/// What whoever ends a purchase reads of [`Finished`]: a receipt is for its buyer alone.
+#[derive(Deserialize)]
+pub(crate) struct WasRefused {
+    #[serde(default)]
+    pub(crate) refused: bool,
 }
 
 /// `ClaimPurchases`: purchases that are unfinished for some time, and that nobody else has claimed lately. Whoever asks

@@ -1,7 +1,9 @@
-//! [`Flow`]: a request on its way through the databases, as the engine sees it.
+//! [`Flow`]: a request on its way through the databases, as the engine sees it. A recovery goes the same way, without
+//! a request.
 
 use super::call::DatabaseCall;
 use super::intake::{Entry, decode};
+use super::metrics::Title;
 use crate::api::envelope::Reply;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
@@ -15,6 +17,21 @@ pub(crate) enum Step<F> {
     Relay,
     /// Call a database, and resume this state with what comes back.
     Call(DatabaseCall, F),
+    /// Nothing more is to be done. Only a recovery ends so, for it answers nobody.
+    Done {
+        /// How many things it has brought to their end.
+        recovered: u64,
+        /// There may be more of them. If not, there is time until the next recovery.
+        is_more: bool,
+    },
+}
+
+/// What a service does of itself, now and then: it brings to an end what others have left unfinished.
+pub(crate) struct Recovery<F> {
+    /// Takes the first step.
+    pub(crate) start: fn() -> Step<F>,
+    /// Under what it is counted.
+    pub(crate) metric: Title,
 }
 
 /// A request on its way through the databases: a state for each reply that it can wait for.
@@ -25,10 +42,13 @@ pub(crate) trait Flow: Sized + 'static {
     /// Its APIs. `Ping` is answered for every flow.
     const APIS: &'static [Entry<Starter<Self>>];
 
+    /// What it does of itself, if anything.
+    const RECOVERY: Option<Recovery<Self>> = None;
+
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
     ///
     /// # Errors
-    /// What the client is told.
+    /// What the client is told. A recovery that fails begins anew later.
     fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
 }
 
@@ -63,6 +83,7 @@ impl<F> Step<F> {
             Self::Reply(data) => Step::Reply(data),
             Self::Relay => Step::Relay,
             Self::Call(call, flow) => Step::Call(call, wrap(flow)),
+            Self::Done { recovered, is_more } => Step::Done { recovered, is_more },
         }
     }
 }

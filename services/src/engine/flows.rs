@@ -1,6 +1,8 @@
 //! [`Frontend`]: the service around a [`Flow`]. It decodes requests, lets the flow decide which database to
 //! call, parks the flow under its call and resumes it with the reply.
 //!
+//! Time starts a flow too, that of its recovery, if it has one: it is a flow like any other, but it answers nobody.
+//!
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::borrow::Cow;
@@ -24,6 +26,8 @@ use crate::api::{Database, Effect};
 /// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
 /// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
 const PASSWORD_CALLS_MAX: usize = 256;
+/// How long it rests when a recovery has ended and left nothing to do, or could do nothing.
+const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +54,26 @@ pub(crate) struct Frontend<F: Flow> {
     intake: Intake<Starter<F>>,
     metrics: Arc<FrontendMetrics>,
     databases: Databases,
+    /// When the next recovery begins. `None`: not before the one that is under way has ended, or not at all.
+    recovery_at: Option<Time>,
+    /// Nothing new is to be begun.
+    is_draining: bool,
     /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
     last_number: u64,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
 }
 
+/// Where a flow comes from.
+enum Origin {
+    /// A client waits for it.
+    Client(Client),
+    /// The service does it of itself, and nobody waits.
+    Recovery,
+}
+
 /// Who is to be answered, and to which request.
-struct Origin {
+struct Client {
     conn: Conn,
     /// The JSON of the client's request ID. Clients choose theirs alike, so databases do not see it.
     id: Box<str>,
@@ -104,7 +120,9 @@ impl<F: Flow> Frontend<F> {
     pub(crate) fn new(deadlines: Deadlines, backends: &[String]) -> Self {
         let names = Database::ALL.map(Database::name);
         let lanes = Lane::all().map(Lane::name).collect();
-        let metrics = Arc::new(FrontendMetrics::new(F::APIS.iter().map(|entry| entry.name), lanes, names));
+        let apis = F::APIS.iter().map(|entry| entry.name);
+        let recovered = F::RECOVERY.map(|recovery| recovery.metric);
+        let metrics = Arc::new(FrontendMetrics::new(apis, lanes, names, recovered));
         Self {
             parked: Slab::new(),
             calls: [0; Lane::COUNT],
@@ -112,6 +130,8 @@ impl<F: Flow> Frontend<F> {
             intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
             databases: Databases::new(backends, &metrics.databases),
             metrics,
+            recovery_at: F::RECOVERY.map(|_| Time::default()),
+            is_draining: false,
             last_number: 0,
             line: Vec::new(),
         }
@@ -122,19 +142,25 @@ impl<F: Flow> Frontend<F> {
             Ok(request) => request,
             Err(malformed) => {
                 let (_, started) = self.intake.find(UNKNOWN, now);
-                let origin = Origin { conn, id: malformed.id.into(), started };
-                return self.fail(&origin, &malformed.error, out);
+                let client = Client { conn, id: malformed.id.into(), started };
+                return self.refuse(&client, &malformed.error, out);
             }
         };
         let (entry, started) = self.intake.find(&request.api, now);
-        let origin = Origin { conn, id: request.id.into(), started };
+        let client = Client { conn, id: request.id.into(), started };
         let step = Fields::parse(request.data).and_then(|fields| match entry {
             Some(entry) => (entry.handler)(fields),
             None => Ok(Step::reply(&self.intake.answer_any(&request.api, fields, None)?)),
         });
-        match step {
-            Ok(step) => self.take(origin, step, None, out),
-            Err(error) => self.fail(&origin, &error, out),
+        self.take(Origin::Client(client), step, None, out);
+    }
+
+    /// Begins a recovery, if it is time for one.
+    fn recover(&mut self, now: Time, out: &mut Out<'_>) {
+        if self.recovery_at.take_if(|at| *at <= now).is_some()
+            && let Some(recovery) = F::RECOVERY
+        {
+            self.take(Origin::Recovery, Ok((recovery.start)()), None, out);
         }
     }
 
@@ -153,44 +179,61 @@ impl<F: Flow> Frontend<F> {
             Err(lost) => Err(parked.lost(lost)),
         };
         let to_relay = reply.as_ref().ok().copied();
-        match parked.flow.resume(reply) {
-            Ok(step) => self.take(parked.origin, step, to_relay, out),
-            Err(error) => self.fail(&parked.origin, &error, out),
+        self.take(parked.origin, parked.flow.resume(reply), to_relay, out);
+    }
+
+    /// Takes a step of a flow, or ends it; `reply` is what the step may relay.
+    fn take(
+        &mut self,
+        origin: Origin,
+        step: Result<Step<F>, Error>,
+        reply: Option<Reply<'_>>,
+        out: &mut Out<'_>,
+    ) {
+        match (step, origin) {
+            (Ok(Step::Call(call, flow)), origin) => self.park(origin, call, flow, out),
+            (Ok(Step::Relay), Origin::Client(client)) => {
+                let reply = reply.expect("only a reply is relayed");
+                out.send_vectored(client.conn, &reply.with_id(&client.id));
+                self.intake.answered(client.started, reply.error_code(), out);
+            }
+            (Ok(Step::Reply(data)), Origin::Client(client)) => {
+                self.line.clear();
+                envelope::begin_ok(&mut self.line, &client.id);
+                self.line.extend_from_slice(&data);
+                envelope::end_ok(&mut self.line);
+                out.send(client.conn, &self.line);
+                self.intake.answered(client.started, None, out);
+            }
+            (Err(error), Origin::Client(client)) => self.refuse(&client, &error, out),
+            (Ok(Step::Done { recovered, is_more }), Origin::Recovery) => {
+                self.metrics.recovered(recovered);
+                self.rest(if is_more { Duration::ZERO } else { RECOVERY_PAUSE }, out);
+            }
+            // A database that is away is in the log already, and each other error where it is made.
+            (Err(_), Origin::Recovery) => self.rest(RECOVERY_PAUSE, out),
+            (Ok(Step::Relay | Step::Reply(_)), Origin::Recovery)
+            | (Ok(Step::Done { .. }), Origin::Client(_)) => {
+                unreachable!("a client is answered, and a recovery ends")
+            }
         }
     }
 
-    /// Takes a step of a request; `reply` is what the step may relay.
-    fn take(&mut self, origin: Origin, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
-        match step {
-            Step::Call(call, _)
-                if call.lane == Lane::CustomerPasswords
-                    && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX =>
-            {
-                let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
-                self.fail(&origin, &Error::new(Code::ResourceExhausted, message), out);
-            }
-            Step::Call(call, flow) => {
-                let patience = match call.lane {
-                    Lane::CustomerPasswords => self.deadlines.password,
-                    _ => self.deadlines.call,
-                };
-                let deadline = out.now() + patience;
-                self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
-            }
-            Step::Relay => {
-                let reply = reply.expect("only a reply is relayed");
-                out.send_vectored(origin.conn, &reply.with_id(&origin.id));
-                self.intake.answered(origin.started, reply.error_code(), out);
-            }
-            Step::Reply(data) => {
-                self.line.clear();
-                envelope::begin_ok(&mut self.line, &origin.id);
-                self.line.extend_from_slice(&data);
-                envelope::end_ok(&mut self.line);
-                out.send(origin.conn, &self.line);
-                self.intake.answered(origin.started, None, out);
-            }
+    /// A recovery has ended. The next one begins so much later, unless the service is to end.
+    fn rest(&mut self, pause: Duration, out: &Out<'_>) {
+        self.recovery_at = (!self.is_draining).then(|| out.now() + pause);
+    }
+
+    /// Makes the first attempt of a call, and lets the flow wait for its reply.
+    fn park(&mut self, origin: Origin, call: DatabaseCall, flow: F, out: &mut Out<'_>) {
+        let hashes = call.lane == Lane::CustomerPasswords;
+        if hashes && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX {
+            let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
+            return self.take(origin, Err(Error::new(Code::ResourceExhausted, message)), None, out);
         }
+        let patience = if hashes { self.deadlines.password } else { self.deadlines.call };
+        let deadline = out.now() + patience;
+        self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
     }
 
     fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
@@ -205,23 +248,32 @@ impl<F: Flow> Frontend<F> {
         out.call(lane.backend(), Call(key), &self.line, deadline);
     }
 
-    fn fail(&mut self, origin: &Origin, error: &Error, out: &mut Out<'_>) {
-        self.refuse(origin.conn, &origin.id, error, out);
-        self.intake.answered(origin.started, Some(error.code), out);
+    fn refuse(&mut self, client: &Client, error: &Error, out: &mut Out<'_>) {
+        self.send_error(client.conn, &client.id, error, out);
+        self.intake.answered(client.started, Some(error.code), out);
     }
 
-    fn refuse(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out<'_>) {
+    fn send_error(&mut self, conn: Conn, id: &str, error: &Error, out: &mut Out<'_>) {
         self.line.clear();
         envelope::encode_error(&mut self.line, id, error);
         out.send(conn, &self.line);
     }
 
-    /// What is true between any two events: each flow waits for one call.
+    /// How many flows no client waits for.
+    fn recoveries(&self) -> usize {
+        self.parked.iter().filter(|(_, parked)| matches!(parked.origin, Origin::Recovery)).count()
+    }
+
+    /// What is true between any two events: each flow waits for one call, and there is one recovery at most.
     fn invariants(&self) {
         assert_eq!(self.calls.iter().sum::<usize>(), self.parked.len(), "each flow waits for one call");
         debug_assert!(
             self.parked.iter().all(|(_, parked)| parked.number <= self.last_number),
             "numbers count up"
+        );
+        debug_assert!(
+            self.recoveries() + usize::from(self.recovery_at.is_some()) <= 1,
+            "there is one recovery, under way or to come"
         );
     }
 
@@ -237,7 +289,7 @@ impl<F: Flow> Service for Frontend<F> {
         match event {
             Event::Line(conn, line) => self.start(now, conn, line, out),
             Event::Reply(Call(key), result) => self.resume(now, key, result, out),
-            Event::Reject(conn, reject) => self.refuse(conn, "null", &reject.into(), out),
+            Event::Reject(conn, reject) => self.send_error(conn, "null", &reject.into(), out),
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
             // seller too.
             Event::Closed(_) => {}
@@ -245,9 +297,18 @@ impl<F: Flow> Service for Frontend<F> {
             Event::Down(backend, reason) => {
                 self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
             }
-            Event::Wake | Event::Timer | Event::Drain => {}
+            Event::Timer => self.recover(now, out),
+            Event::Drain => {
+                self.is_draining = true;
+                self.recovery_at = None;
+            }
+            Event::Wake => {}
         }
         self.invariants();
+    }
+
+    fn end_turn(&mut self, _now: Time, out: &mut Out<'_>) {
+        out.wake_at(self.recovery_at);
     }
 
     fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
@@ -267,8 +328,9 @@ impl<F: Flow> Service for Frontend<F> {
         Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
     }
 
+    /// A recovery may be left wherever it is, for whoever comes next goes on with it.
     fn is_drained(&self) -> bool {
-        self.parked.is_empty()
+        self.parked.len() == self.recoveries()
     }
 }
 

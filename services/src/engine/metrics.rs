@@ -216,6 +216,15 @@ pub(crate) struct FrontendMetrics {
     pub(crate) calls: Vec<Gauge>,
     lanes: Vec<&'static str>,
     pub(crate) databases: [Arc<DatabaseLinks>; 2],
+    /// What was brought to its end without being asked for, and what that is; `None` if the service does nothing of itself.
+    recovered: Option<(Title, Counter)>,
+}
+
+/// What a metric is called, and what it means.
+#[derive(Clone, Copy)]
+pub(crate) struct Title {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
 }
 
 /// What a frontend counts about its connections to a database.
@@ -240,10 +249,19 @@ impl FrontendMetrics {
         apis: impl Iterator<Item = &'static str>,
         lanes: Vec<&'static str>,
         databases: [&'static str; 2],
+        recovered: Option<Title>,
     ) -> Self {
         let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
         let calls = lanes.iter().map(|_| Gauge::default()).collect();
-        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases }
+        let recovered = recovered.map(|title| (title, Counter::default()));
+        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases, recovered }
+    }
+
+    /// Takes note of so much that was brought to its end.
+    pub(crate) fn recovered(&self, count: u64) {
+        if let Some((_, counter)) = &self.recovered {
+            counter.add(count);
+        }
     }
 }
 
@@ -263,6 +281,9 @@ impl Metrics for FrontendMetrics {
                 let labels = [("backend", *name), ("outcome", outcome)];
                 out.counter("marketplace_backend_connects_total", help, &labels, count.get());
             }
+        }
+        if let Some((Title { name, help }, count)) = &self.recovered {
+            out.counter(name, help, &[], count.get());
         }
     }
 }

@@ -3,6 +3,8 @@
 use super::browse::BrowseFlow;
 use super::cart::{self, AddFlow};
 use super::login;
+use super::purchase::PurchaseFlow;
+use super::recovery::RecoverFlow;
 use super::vote::VoteFlow;
 use crate::api::accounts::{CreateAccount, GetSellerRating, SellerId};
 use crate::api::carts::{
@@ -11,21 +13,23 @@ use crate::api::carts::{
 use crate::api::envelope::Reply;
 use crate::api::error::Error;
 use crate::api::items::{Browse, GetItem, SearchItems};
-use crate::api::purchases::GetBuyerPurchases;
+use crate::api::purchases::{GetBuyerPurchases, MakePurchase};
 use crate::api::sessions::{BuyerSession, Login, Logout, OwnRole, SessionCheck};
 use crate::api::values::Role;
 use crate::api::votes::ProvideFeedback;
 use crate::engine::call::DatabaseCall;
-use crate::engine::flow::{Flow, Start, Starter, Step, started};
+use crate::engine::flow::{Flow, Recovery, Start, Starter, Step, started};
 use crate::engine::intake::Entry;
 
-/// A request of a buyer, by its flow.
+/// A request of a buyer, or the recovery, by its flow.
 pub(crate) enum Buyer {
     /// One call, whose reply is the client's.
     LastReply,
     Browse(BrowseFlow),
     Add(AddFlow),
     Vote(VoteFlow),
+    Purchase(PurchaseFlow),
+    Recover(RecoverFlow),
 }
 
 impl Flow for Buyer {
@@ -41,10 +45,13 @@ impl Flow for Buyer {
         started::<Self, SaveCart<BuyerSession>>(),
         started::<Self, ClearCart<BuyerSession>>(),
         started::<Self, DisplayCart>(),
+        started::<Self, MakePurchase>(),
         started::<Self, ProvideFeedback<BuyerSession>>(),
         started::<Self, GetSellerRating<BuyerSession, SellerId>>(),
         started::<Self, GetBuyerPurchases<BuyerSession>>(),
     ];
+    const RECOVERY: Option<Recovery<Self>> =
+        Some(RecoverFlow::recovery(|| RecoverFlow::start().map(Self::Recover)));
 
     fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error> {
         match self {
@@ -52,6 +59,8 @@ impl Flow for Buyer {
             Self::Browse(flow) => Ok(flow.resume(reply)?.map(Self::Browse)),
             Self::Add(flow) => Ok(flow.resume(reply)?.map(Self::Add)),
             Self::Vote(flow) => Ok(flow.resume(reply)?.map(Self::Vote)),
+            Self::Purchase(flow) => Ok(flow.resume(reply)?.map(Self::Purchase)),
+            Self::Recover(flow) => Ok(flow.resume(reply)?.map(Self::Recover)),
         }
     }
 }
@@ -113,6 +122,12 @@ impl Start<ClearCart<BuyerSession>> for Buyer {
 impl Start<DisplayCart> for Buyer {
     fn start(DisplayCart(session): DisplayCart) -> Result<Step<Self>, Error> {
         Ok(Step::Call(DatabaseCall::new(&GetCart(session.into())), Self::LastReply))
+    }
+}
+
+impl Start<MakePurchase> for Buyer {
+    fn start(purchase: MakePurchase) -> Result<Step<Self>, Error> {
+        Ok(PurchaseFlow::start(purchase).map(Self::Purchase))
     }
 }
 

@@ -83,9 +83,14 @@ impl Items {
 
     /// The seller of an item and its listing with all changes, on disk or not.
     pub(crate) fn latest(&self, id: ItemId) -> Option<(u32, Listing)> {
-        let category = self.categories.get(&id.category)?;
-        let item = &category.items[category.place(id.n)?];
+        let item = self.find(id)?;
         Some((item.seller_id, self.listings.get(&id).copied().unwrap_or(item.listing)))
+    }
+
+    /// The item, on disk or not. Its listing may be older than the latest.
+    pub(crate) fn find(&self, id: ItemId) -> Option<&Item> {
+        let category = self.categories.get(&id.category)?;
+        Some(&category.items[category.place(id.n)?])
     }
 
     /// What the next item of a category is to be called; `None` if the category is full.

@@ -1,7 +1,8 @@
 //! What `db_product` stores, whatever it is stored in.
 
+use super::decisions::Decided;
 use crate::api::encoded::{Description, Listing};
-use crate::api::values::{Ballot, ItemId};
+use crate::api::values::{Ballot, ItemId, PurchaseId};
 use crate::engine::storage::Row;
 
 /// A row of the catalogue. Outside, it is only handed on.
@@ -13,6 +14,12 @@ pub enum ProductRow {
     Listing(ItemId, Listing),
     /// A buyer's vote for an item.
     Vote(ItemId, u32, Ballot),
+    /// What was decided about the stock of a purchase.
+    Decision(PurchaseId, Decided),
+    /// A decision that is remembered no more.
+    DecisionForgotten(PurchaseId),
+    /// Below it, nothing is decided any more, and decisions may have been forgotten.
+    DecisionFloor(PurchaseId),
 }
 
 /// Which row it is.
@@ -22,6 +29,10 @@ pub enum ProductKey {
     Item(ItemId, ItemPart),
     /// By item and voter.
     Vote(ItemId, u32),
+    /// By the purchase.
+    Decision(PurchaseId),
+    /// There is one.
+    DecisionFloor,
 }
 
 /// What is stored of an item.
@@ -41,11 +52,13 @@ impl Row for ProductRow {
             Self::Described(description) => ProductKey::Item(description.id, ItemPart::Description),
             Self::Listing(id, _) => ProductKey::Item(*id, ItemPart::Listing),
             Self::Vote(id, buyer_id, _) => ProductKey::Vote(*id, *buyer_id),
+            Self::Decision(id, _) | Self::DecisionForgotten(id) => ProductKey::Decision(*id),
+            Self::DecisionFloor(_) => ProductKey::DecisionFloor,
         }
     }
 
-    /// Nothing is removed from the catalogue.
+    /// Nothing is removed from the catalogue itself.
     fn is_removal(&self) -> bool {
-        false
+        matches!(self, Self::DecisionForgotten(_))
     }
 }

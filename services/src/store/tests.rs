@@ -1,5 +1,7 @@
 //! What every storage keeps to, checked of each by the same functions.
 
+mod stock;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -9,13 +11,14 @@ use net::{Time, Waker};
 use tempfile::TempDir;
 
 use crate::api::encoded::{Description, Listing};
-use crate::api::purchases::{Purchase, PurchasedItem};
-use crate::api::values::{Ballot, Condition, Feedback, ItemId, Price, Revision, Role, Vote};
+use crate::api::purchases::{Purchase, PurchasedItem, Shortage};
+use crate::api::values::{Ballot, Condition, Feedback, ItemId, Price, PurchaseId, Revision, Role, Vote};
 use crate::customer::accounts::{Buyer, Identity, Seller};
 use crate::customer::cart::Cart;
 use crate::customer::rows::CustomerRow;
 use crate::customer::sessions::Session;
 use crate::engine::storage::*;
+use crate::product::decisions::{Decided, TakenUnits};
 use crate::product::rows::ProductRow;
 use crate::store::memory::{DiskFaults, MemoryDisk};
 use crate::store::sqlite::{Durability, open_customer, open_product};
@@ -126,11 +129,26 @@ fn product_groups() -> Vec<Vec<ProductRow>> {
         ProductRow::Listing(id, Listing { price: Price(cents), quantity, feedback })
     };
     let vote = |id, vote| ProductRow::Vote(id, 3, Ballot { vote, revision: Revision(1) });
+    let taken = |id, lines: &[(ItemId, u32)]| {
+        let lines =
+            lines.iter().map(|&(item_id, quantity)| TakenUnits { item_id, quantity, price: Price(1999) });
+        ProductRow::Decision(PurchaseId(id), Decided::Taken(lines.collect()))
+    };
+    let refused = |id| {
+        let shortage = Shortage { item_id: ITEMS[1], available: 5, quantity: 1_000_000_000 };
+        ProductRow::Decision(PurchaseId(id), Decided::Refused([shortage].into()))
+    };
+    let forgotten = |id| ProductRow::DecisionForgotten(PurchaseId(id));
+    let floor = |id| ProductRow::DecisionFloor(PurchaseId(id));
+    let last = (1 << 62) - 1;
     vec![
         vec![described(ITEMS[2]), described(ITEMS[0]), listed(ITEMS[0], 0, 0), listed(ITEMS[2], 1, 1)],
         vec![listed(ITEMS[0], 1999, 1_000_000_000)],
         vec![described(ITEMS[1]), listed(ITEMS[1], 5, 5), vote(ITEMS[0], Vote::Up)],
-        vec![vote(ITEMS[2], Vote::Up)],
+        vec![vote(ITEMS[2], Vote::Up), taken(2, &[(ITEMS[0], 7), (ITEMS[2], 1)]), refused(1)],
+        vec![listed(ITEMS[0], 1999, 4), taken(last, &[(ITEMS[0], 1_000_000_000)])],
+        vec![floor(2), forgotten(1)],
+        vec![refused(3), floor(last), forgotten(2), forgotten(7)],
         vec![listed(ITEMS[1], 6, 6), vote(ITEMS[0], Vote::Down)],
     ]
 }

@@ -118,6 +118,11 @@ impl PurchaseId {
     /// No purchase has this ID or a greater one: its time would be in the year 4199.
     const END: u64 = 1 << 62;
 
+    /// The ID of this number, if one may have it.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        (number < Self::END).then_some(Self(number))
+    }
+
     /// The first ID of a purchase that is begun at this time.
     pub(crate) fn first_at(time: Time) -> Self {
         Self(time.as_millis().saturating_mul(1 << Self::BITS_WITHIN_MS).min(Self::END - 1))
@@ -139,8 +144,7 @@ impl FromStr for PurchaseId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let number = decimal(text).filter(|number: &u64| *number < Self::END);
-        number.map(Self).ok_or(())
+        decimal(text).and_then(Self::from_number).ok_or(())
     }
 }
 

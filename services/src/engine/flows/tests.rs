@@ -3,6 +3,8 @@
 
 mod harness;
 mod outages;
+mod purchases;
+mod recoveries;
 
 use std::time::Duration;
 

@@ -6,9 +6,10 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::api::purchases::PurchasedItem;
+use crate::api::purchases::{PurchasedItem, Shortage};
 use crate::api::values::{ItemId, Price};
 use crate::customer::cart::Cart;
+use crate::product::decisions::{Decided, TakenUnits};
 
 /// Units by item: `{"1:42":2}`.
 #[derive(Serialize, Deserialize)]
@@ -95,6 +96,70 @@ impl FromSql for Keywords<Vec<String>> {
     }
 }
 
+/// What was decided about the stock of a purchase: `{"taken":[…]}` or `{"refused":[…]}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredDecision {
+    Taken(Vec<StoredUnits>),
+    Refused(Vec<StoredShortage>),
+}
+
+/// Units of an item that were taken: `{"item_id":"1:42","quantity":2,"price_cents":1999}`.
+#[derive(Serialize, Deserialize)]
+struct StoredUnits {
+    item_id: StoredId,
+    quantity: u32,
+    price_cents: u64,
+}
+
+/// An item of which there was too little: `{"item_id":"1:42","available":1,"quantity":2}`.
+#[derive(Serialize, Deserialize)]
+struct StoredShortage {
+    item_id: StoredId,
+    available: u32,
+    quantity: u32,
+}
+
+impl ToSql for Decided {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let units = |&TakenUnits { item_id, quantity, price: Price(price_cents) }: &TakenUnits| StoredUnits {
+            item_id: StoredId(item_id),
+            quantity,
+            price_cents,
+        };
+        let shortage = |&Shortage { item_id, available, quantity }: &Shortage| StoredShortage {
+            item_id: StoredId(item_id),
+            available,
+            quantity,
+        };
+        to_column(&match self {
+            Self::Taken(lines) => StoredDecision::Taken(lines.iter().map(units).collect()),
+            Self::Refused(lines) => StoredDecision::Refused(lines.iter().map(shortage).collect()),
+        })
+    }
+}
+
+impl FromSql for Decided {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let units = |StoredUnits { item_id: StoredId(item_id), quantity, price_cents }| {
+            let price = Price::from_cents(price_cents);
+            let price = price.ok_or_else(|| FromSqlError::Other("a price is too high".into()))?;
+            Ok(TakenUnits { item_id, quantity, price })
+        };
+        let shortage = |StoredShortage { item_id: StoredId(item_id), available, quantity }| Shortage {
+            item_id,
+            available,
+            quantity,
+        };
+        Ok(match from_column(value)? {
+            StoredDecision::Taken(lines) => {
+                Self::Taken(lines.into_iter().map(units).collect::<FromSqlResult<_>>()?)
+            }
+            StoredDecision::Refused(lines) => Self::Refused(lines.into_iter().map(shortage).collect()),
+        })
+    }
+}
+
 impl StoredPrice {
     fn read(self) -> Option<Price> {
         let cents = match self {
@@ -149,6 +214,28 @@ mod tests {
         assert_eq!(text(&cart), r#"{"1:5":1,"1:42":2}"#);
         for json in [r#"{"x":1}"#, r#"{"1:5":0}"#, r#"{"1:5":1000000001}"#, "[]", ""] {
             assert!(read::<Cart>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn json_brings_a_decision_back() {
+        for json in [
+            r#"{"taken":[{"item_id":"1:42","quantity":2,"price_cents":1999}]}"#,
+            r#"{"refused":[{"item_id":"1:42","available":1,"quantity":2},{"item_id":"2:1","available":0,"quantity":3}]}"#,
+        ] {
+            assert_eq!(text(&read::<Decided>(json).expect("a decision")), json);
+        }
+        for json in [
+            r#"{"taken":[{"item_id":"1:0","quantity":2,"price_cents":1999}]}"#,
+            r#"{"taken":[{"item_id":"1:42","quantity":-2,"price_cents":1999}]}"#,
+            r#"{"taken":[{"item_id":"1:42","quantity":2,"price_cents":100000000001}]}"#,
+            r#"{"refused":[{"item_id":"1:42","quantity":2}]}"#,
+            r#"{"taken":[],"refused":[]}"#,
+            "{}",
+            "[]",
+            "",
+        ] {
+            assert!(read::<Decided>(json).is_err(), "{json}");
         }
     }
 

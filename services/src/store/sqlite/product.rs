@@ -1,4 +1,4 @@
-//! How the catalogue lies in its SQLite file. The rules are not here.
+//! How the catalogue, and what was decided about its stock, lie in their SQLite file. The rules are not here.
 
 use rusqlite::{Connection, params};
 
@@ -41,6 +41,21 @@ const SEALS: &str = "
     UPDATE votes SET commit_number = commit_number(), checksum = sealed(NULL, item_id, buyer_id, vote, revision);
 ";
 
+const DECISIONS: &str = "
+    CREATE TABLE decisions (
+        purchase_id   INTEGER PRIMARY KEY, -- as db_customer gave it
+        decision      TEXT NOT NULL,       -- JSON: what was taken at which prices, or of what there was too little
+        commit_number INTEGER NOT NULL,
+        checksum      INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE decision_floor (
+        id            INTEGER PRIMARY KEY CHECK (id = 1),
+        purchase_id   INTEGER NOT NULL,    -- nothing is decided below it any more
+        commit_number INTEGER NOT NULL,
+        checksum      INTEGER NOT NULL
+    ) STRICT;
+";
+
 /// The file `product.db`.
 pub(crate) struct ProductSchema;
 
@@ -49,8 +64,8 @@ impl Schema for ProductSchema {
 
     const NAME: &'static str = "product";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktP");
-    const MIGRATIONS: &'static [&'static str] = &[FIRST, LINEAGE, SEALS];
-    const TABLES: &'static [&'static str] = &["items", "votes"];
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, LINEAGE, SEALS, DECISIONS];
+    const TABLES: &'static [&'static str] = &["items", "votes", "decisions", "decision_floor"];
 
     fn write(connection: &Connection, row: &ProductRow) -> rusqlite::Result<()> {
         match row {
@@ -79,6 +94,19 @@ impl Schema for ProductSchema {
                     (SELECT checksum FROM votes WHERE item_id = ?1 AND buyer_id = ?2), ?1, ?2, ?3, ?4))";
                 connection.prepare_cached(sql)?.execute(params![id, buyer_id, vote, revision.0])?;
             }
+            ProductRow::Decision(id, decided) => {
+                let sql = "INSERT INTO decisions VALUES (?1, ?2, commit_number(), sealed(NULL, ?1, ?2))";
+                connection.prepare_cached(sql)?.execute(params![id, decided])?;
+            }
+            ProductRow::DecisionForgotten(id) => {
+                let sql = "DELETE FROM decisions WHERE purchase_id = ?1 AND unsealed(checksum)";
+                connection.prepare_cached(sql)?.execute(params![id])?;
+            }
+            ProductRow::DecisionFloor(floor) => {
+                let sql = "INSERT OR REPLACE INTO decision_floor VALUES (1, ?1, commit_number(), \
+                    sealed((SELECT checksum FROM decision_floor WHERE id = 1), 1, ?1))";
+                connection.prepare_cached(sql)?.execute(params![floor])?;
+            }
         }
         Ok(())
     }
@@ -99,7 +127,11 @@ impl Schema for ProductSchema {
         reader.read(sql, |row| {
             let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
             Ok(visit(ProductRow::Vote(row.get(0)?, row.get(1)?, ballot)))
-        })
+        })?;
+        let sql = "SELECT purchase_id, decision FROM decisions ORDER BY purchase_id";
+        reader.read(sql, |row| Ok(visit(ProductRow::Decision(row.get(0)?, row.get(1)?))))?;
+        let sql = "SELECT purchase_id FROM decision_floor";
+        reader.read(sql, |row| Ok(visit(ProductRow::DecisionFloor(row.get(0)?))))
     }
 }
 

@@ -26,11 +26,21 @@ const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_0
 pub(super) const SESSION: &str = "000000000000000100000000000000000000000000000abc";
 
 pub(super) fn buyer() -> Harness<Buyer> {
-    Harness::new()
+    Harness::new(false, Limits::default())
 }
 
 pub(super) fn seller() -> Harness<Seller> {
-    Harness::new()
+    Harness::new(true, Limits::default())
+}
+
+/// A buyer's frontend that also does what it does of itself.
+pub(super) fn recovering() -> Harness<Buyer> {
+    Harness::new(true, Limits::default())
+}
+
+/// A buyer's frontend whose lanes have room for one call each.
+pub(super) fn narrow(recovers: bool) -> Harness<Buyer> {
+    Harness::new(recovers, Limits { calls_max: 1, ..Limits::default() })
 }
 
 pub(super) struct Harness<F: Flow> {
@@ -46,11 +56,15 @@ pub(super) struct Harness<F: Flow> {
 
 impl<F: Flow> Harness<F> {
     /// A frontend with all lanes up, and one client.
-    fn new() -> Self {
+    fn new(recovers: bool, limits: Limits) -> Self {
         let registry = Arc::new(Registry::new("net"));
         let lanes = backends("c:1", "p:2");
-        let frontend = Frontend::new(Deadlines::default(), &lanes);
-        let mut node = Node::registered(frontend, Limits::default(), lanes.len(), Arc::clone(&registry));
+        let mut frontend = Frontend::new(Deadlines::default(), &lanes);
+        // A recovery's calls would be in the way wherever there is to be none.
+        if !recovers {
+            frontend.recovery_at = None;
+        }
+        let mut node = Node::registered(frontend, limits, lanes.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now, CLIENT).expect("there is room");
         let (numbers, lines) = Default::default();
@@ -182,6 +196,11 @@ impl<F: Flow> Harness<F> {
         let text = self.registry.text();
         let lines = text.lines().filter(|line| line.starts_with(start) && !line.ends_with(" 0"));
         lines.map(str::to_owned).collect()
+    }
+
+    /// The service is asked to end.
+    pub(super) fn drain(&mut self) {
+        self.input(Input::Drain);
     }
 
     /// Whether no request is in flight.

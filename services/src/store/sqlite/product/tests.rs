@@ -61,8 +61,25 @@ fn filled(root: &TempDir) -> Product {
         ask(&mut product, api, data).expect("done");
     }
     flush(&mut product, &mut store);
+    // Of the first of these decisions, nothing is remembered by the time of the last.
+    for (purchase_id, ended_before, lines) in [
+        (1, 0, r#"{"1:1":1}"#),
+        (2, 0, r#"{"1:1":1,"1:2":3}"#),
+        (3, 0, r#"{"2147483647:1":999999999}"#),
+        (4, 2, r#"{"7:7":1}"#),
+    ] {
+        take(&mut product, purchase_id, ended_before, lines).expect("decided");
+        product.end_turn(Time::default());
+        flush(&mut product, &mut store);
+    }
     assert!(!product.is_dirty());
     product
+}
+
+fn take(product: &mut Product, purchase_id: u64, ended_before: u64, lines: &str) -> Result<String, Error> {
+    let data =
+        format!(r#"{{"purchase_id":"{purchase_id}","ended_before":"{ended_before}","lines":{lines}}}"#);
+    ask(product, "TakeStock", &data)
 }
 
 /// Everything that readers are told.
@@ -83,14 +100,41 @@ fn told(product: &mut Product) -> Vec<String> {
     .into()
 }
 
+/// What was decided about each purchase.
+fn decided(product: &mut Product) -> Vec<Result<String, Error>> {
+    (1..=4).map(|purchase_id| take(product, purchase_id, 0, r#"{"1:1":1}"#)).collect()
+}
+
 #[test]
 fn a_catalogue_comes_back_as_it_was() {
     let root = TempDir::new().expect("a temporary directory");
     let before = told(&mut filled(&root));
-    assert!(before[0].contains(r#""price":0.07,"quantity":1,"seller_id":3,"feedback":{"up":1,"down":2}"#));
+    assert!(before[0].contains(r#""price":0.07,"quantity":0,"seller_id":3,"feedback":{"up":1,"down":2}"#));
     let (mut product, _store) = load_from(&root).expect("it loads");
     assert!(!product.is_dirty());
     assert_eq!(told(&mut product), before);
+}
+
+#[test]
+fn decisions_come_back_as_they_were() {
+    let root = TempDir::new().expect("a temporary directory");
+    let before = decided(&mut filled(&root));
+    let late = before[0].as_ref().expect_err("it is forgotten");
+    assert!(late.message.contains("purchase 1 has ended"), "{}", late.message);
+    assert_eq!(
+        before[1..],
+        [
+            r#"{"refused":[{"item_id":"1:1","available":0,"quantity":1},{"item_id":"1:2","available":0,"quantity":3}]}"#,
+            r#"{"taken":[{"item_id":"2147483647:1","seller_id":4294967295,"name":"lamp","quantity":999999999,"price":1000000000.0}]}"#,
+            r#"{"refused":[{"item_id":"7:7","available":0,"quantity":1}]}"#,
+        ]
+        .map(|decision| Ok(decision.to_owned()))
+    );
+    let (mut product, _store) = load_from(&root).expect("it loads");
+    assert_eq!(decided(&mut product), before);
+    assert!(!product.is_dirty(), "nothing is taken again, and the floor is on disk");
+    let item = ask(&mut product, "GetItem", r#"{"item_id":"2147483647:1"}"#).expect("it is there");
+    assert!(item.contains(r#""quantity":1,"#), "{item}");
 }
 
 #[test]
@@ -140,6 +184,15 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE items SET id = 1 << 32 | 4 WHERE id = 1 << 32 | 3",
         "INSERT INTO votes VALUES (0, 1, 'up', 1, 0, 0)",
         "INSERT INTO votes VALUES (7 << 32 | 1, 1, 'up', 1, 0, 0)",
+        "UPDATE decisions SET decision = '{}' WHERE purchase_id = 3",
+        "UPDATE decisions SET decision = '{\"taken\":[]}' WHERE purchase_id = 3",
+        "UPDATE decisions SET decision = replace(decision, ':1\"', ':2\"') WHERE purchase_id = 3",
+        "UPDATE decisions SET decision = replace(decision, '999999999', '0') WHERE purchase_id = 3",
+        "UPDATE decisions SET decision = replace(decision, '999999999', '1000000001') WHERE purchase_id = 3",
+        "UPDATE decisions SET decision = replace(decision, '\"quantity\":1', '\"quantity\":0') WHERE purchase_id = 2",
+        "UPDATE decisions SET purchase_id = -3 WHERE purchase_id = 3",
+        "UPDATE decisions SET purchase_id = 1 << 62 WHERE purchase_id = 3",
+        "UPDATE decision_floor SET purchase_id = -1",
     ] {
         let root = TempDir::new().expect("a temporary directory");
         filled(&root);
@@ -194,6 +247,9 @@ fn a_file_of_version_1_is_brought_up_to_date_and_guarded_from_then_on() {
     let root = TempDir::new().expect("a temporary directory");
     version_1(&root);
     let (mut product, mut store) = load_from(&root).expect("it loads");
+    let taken = take(&mut product, 1, 0, r#"{"1:1":1}"#).expect("decided");
+    assert!(taken.contains(r#""name":"desk","quantity":1,"price":19.99"#), "{taken}");
+    ask(&mut product, "UpdateUnitsForSale", r#"{"item_id":"1:1","quantity_delta":1}"#).expect("done");
     let item = ask(&mut product, "GetItem", r#"{"item_id":"1:1"}"#).expect("it is there");
     assert!(
         item.contains(r#""price":19.99,"quantity":5,"seller_id":3,"feedback":{"up":1,"down":0}"#),
