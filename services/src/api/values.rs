@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::ids::{ItemId, PurchaseId, SessionId};
 pub(crate) use self::price::{Price, Total};
-pub(crate) use self::text::{IdempotencyKey, Keywords, KnownUsername, Name, Password, Username, string, text};
+pub(crate) use self::text::{
+    IdempotencyKey, Keywords, KnownUsername, Name, Password, Username, string, text,
+};
 pub(crate) use self::unicode::{folded, is_punctuation, nfc, other_nfd};
 
 /// The largest number of units of anything.

@@ -118,6 +118,11 @@ impl PurchaseId {
     /// No purchase has this ID or a greater one: its time would be in the year 4199.
     const END: u64 = 1 << 62;
 
+    /// The ID of this number, if one may have it.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        (number < Self::END).then_some(Self(number))
+    }
+
     /// The first ID of a purchase that is begun at this time.
     pub(crate) fn first_at(time: Time) -> Self {
         Self(time.as_millis().saturating_mul(1 << Self::BITS_WITHIN_MS).min(Self::END - 1))
@@ -126,6 +131,11 @@ impl PurchaseId {
     /// The ID of a purchase that is begun at this time, after the one of this ID.
     pub(crate) fn after(self, time: Time) -> Self {
         Self::first_at(time).max(Self(self.0 + 1))
+    }
+
+    /// From when on all IDs that are given are greater, whatever is known of those before.
+    pub(crate) fn greater_from(self) -> Time {
+        Time::from_millis((self.0 >> Self::BITS_WITHIN_MS) + 1)
     }
 }
 
@@ -139,8 +149,7 @@ impl FromStr for PurchaseId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let number = decimal(text).filter(|number: &u64| *number < Self::END);
-        number.map(Self).ok_or(())
+        decimal(text).and_then(Self::from_number).ok_or(())
     }
 }
 
@@ -204,6 +213,8 @@ mod tests {
         assert!(first < second && second < PurchaseId::first_at(Time::from_millis(1_800_000_000_001)));
         let set_back = Time::from_millis(1);
         assert_eq!(second.after(set_back), PurchaseId(second.0 + 1), "whatever the clock says");
+        assert_eq!(second.greater_from(), Time::from_millis(1_800_000_000_001));
+        assert!(PurchaseId(0).after(second.greater_from()) > second);
         assert_eq!(second.to_string().parse(), Ok(second));
         for text in ["", "01", "-1", "1.0", "4611686018427387904", "99999999999999999999"] {
             assert_eq!(text.parse::<PurchaseId>(), Err(()), "{text}");

@@ -2,7 +2,7 @@
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::api::values::{Condition, ItemId, Price, Role, Vote};
+use crate::api::values::{Condition, ItemId, Price, PurchaseId, Role, Vote};
 
 /// One integer that orders as the ID does, so that a category's items lie together in a table.
 impl ToSql for ItemId {
@@ -17,6 +17,19 @@ impl FromSql for ItemId {
         let category = u32::try_from(key >> 32).map_err(|_| FromSqlError::InvalidType)?;
         let n = (key & i64::from(u32::MAX)) as u32;
         if n > 0 { Ok(Self { category, n }) } else { Err(FromSqlError::InvalidType) }
+    }
+}
+
+impl ToSql for PurchaseId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(i64::try_from(self.0).expect("IDs of purchases are bounded").into())
+    }
+}
+
+impl FromSql for PurchaseId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u64::try_from(value.as_i64()?).ok();
+        number.and_then(Self::from_number).ok_or(FromSqlError::InvalidType)
     }
 }
 
@@ -111,9 +124,18 @@ mod tests {
         comes_back(ItemId { category: 0, n: 1 });
         comes_back(ItemId { category: 2_147_483_647, n: u32::MAX });
         comes_back(Price(100_000_000_000));
+        comes_back(PurchaseId(0));
+        comes_back(PurchaseId((1 << 62) - 1));
         [Vote::Up, Vote::Down].into_iter().for_each(comes_back);
         [Condition::New, Condition::Used].into_iter().for_each(comes_back);
         [Role::Buyer, Role::Seller].into_iter().for_each(comes_back);
+    }
+
+    #[test]
+    fn what_can_be_no_number_of_a_purchase_is_none() {
+        for number in [-1, 1 << 62, i64::MAX] {
+            assert!(PurchaseId::column_result(ValueRef::Integer(number)).is_err(), "{number}");
+        }
     }
 
     #[test]
