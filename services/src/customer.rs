@@ -6,11 +6,13 @@ pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod clock;
 mod passwords;
+pub(crate) mod purchases;
+mod purchasing;
 pub(crate) mod rows;
 pub(crate) mod sessions;
 mod throttle;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use net::{Time, Worker};
 use serde::Serialize;
@@ -19,6 +21,7 @@ use self::accounts::{Accounts, Identity, no_buyer, no_seller};
 use self::cart::Cart;
 pub use self::passwords::HashCost;
 pub(crate) use self::passwords::{PasswordDone, PasswordJob, Passwords};
+use self::purchases::Purchases;
 use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
 use self::throttle::Throttle;
@@ -28,10 +31,9 @@ use crate::api::accounts::{
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
 use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
-use crate::api::page::Cursor;
-use crate::api::purchases::{GetBuyerPurchases, Purchase, Purchases};
+use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBuyerPurchases};
 use crate::api::sessions::{LoggedIn, LoggedOut, Login, Logout, SessionCheck, ValidateSession, Validated};
-use crate::api::values::{Limit, Quantity, QuantityDelta, Role, UserId};
+use crate::api::values::{Quantity, QuantityDelta, Role, UserId};
 use crate::api::votes::{RateSeller, Rated};
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
@@ -44,8 +46,7 @@ const PASSWORD_JOBS_MAX: usize = 1024;
 pub(crate) struct Customer {
     accounts: Accounts,
     sessions: Sessions,
-    /// The purchases of each buyer, oldest first.
-    purchases: HashMap<u32, Vec<Purchase>>,
+    purchases: Purchases,
     throttle: Throttle,
     passwords: Box<dyn Worker<PasswordJob, PasswordDone>>,
     /// The requests whose passwords are being hashed, in the order in which they will be done.
@@ -70,6 +71,8 @@ pub(crate) enum Hashed {
 
 const ACCOUNTS: &str = "Accounts of sellers and of buyers.";
 const SESSIONS: &str = "Sessions that are kept: those that are open, and for an hour those that timed out.";
+const UNFINISHED: &str = "Purchases that have begun and not ended.";
+const PURCHASES: &str = "Purchases that have ended.";
 
 impl Customer {
     /// `passwords` hashes; `random` is a source of unpredictable bits.
@@ -221,25 +224,6 @@ impl Answer<RateSeller> for Customer {
     }
 }
 
-impl Answer<GetBuyerPurchases<Owner>> for Customer {
-    fn answer(&mut self, now: Time, request: GetBuyerPurchases<Owner>) -> Result<Purchases<'_>, Error> {
-        let buyer_id = match request.owner {
-            Owner::Session(check) => self.sessions.check(now, check)?.user_id,
-            Owner::Buyer { buyer_id: UserId(buyer_id) } => buyer_id,
-        };
-        self.accounts.buyers.get(&buyer_id).ok_or_else(|| no_buyer(buyer_id))?;
-        let Limit(limit) = request.page.limit;
-        let after = request.page.after.map_or(0, |Cursor(purchase_id)| purchase_id);
-
-        let all = self.purchases.get(&buyer_id).map_or(&[][..], Vec::as_slice);
-        let rest = &all[all.partition_point(|purchase| purchase.purchase_id <= after)..];
-        let purchases = &rest[..limit.min(rest.len())];
-        let last = purchases.last().filter(|_| rest.len() > limit);
-        let next_cursor = last.map(|purchase| Cursor(purchase.purchase_id));
-        Ok(Purchases { buyer_id, purchases_count: all.len(), purchases, next_cursor })
-    }
-}
-
 impl Answer<GetCart> for Customer {
     fn answer(&mut self, now: Time, GetCart(owner): GetCart) -> Result<CartHeld<'_>, Error> {
         let cart = match owner {
@@ -301,6 +285,9 @@ impl Domain for Customer {
         answered::<Self, ValidateSession>(),
         answered::<Self, GetSellerRating<Option<SessionCheck>, Option<SellerId>>>(),
         answered::<Self, RateSeller>(),
+        answered::<Self, BeginPurchase>(),
+        answered::<Self, FinishPurchase>(),
+        answered::<Self, ClaimPurchases>(),
         answered::<Self, GetBuyerPurchases<Owner>>(),
         answered::<Self, GetCart>(),
         answered::<Self, UpdateCart>(),
@@ -311,6 +298,11 @@ impl Domain for Customer {
         Holding { name: "marketplace_accounts", help: ACCOUNTS, labels: &[("role", "seller")] },
         Holding { name: "marketplace_accounts", help: ACCOUNTS, labels: &[("role", "buyer")] },
         Holding { name: "marketplace_sessions", help: SESSIONS, labels: &[] },
+        Holding { name: "marketplace_purchases_unfinished", help: UNFINISHED, labels: &[] },
+    ];
+    const COUNTS: &'static [Holding] = &[
+        Holding { name: "marketplace_purchases_total", help: PURCHASES, labels: &[("outcome", "made")] },
+        Holding { name: "marketplace_purchases_total", help: PURCHASES, labels: &[("outcome", "refused")] },
     ];
 
     fn poll(&mut self, now: Time) -> Option<(Job, Result<Hashed, Error>)> {
@@ -337,7 +329,8 @@ impl Domain for Customer {
 
     fn is_dirty(&self) -> bool {
         let Accounts { sellers, buyers, votes, .. } = &self.accounts;
-        sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty() || self.sessions.is_dirty()
+        let is_dirty = sellers.is_dirty() || buyers.is_dirty() || votes.is_dirty();
+        is_dirty || self.sessions.is_dirty() || self.purchases.is_dirty()
     }
 
     fn seal(&mut self) -> Vec<CustomerRow> {
@@ -350,6 +343,10 @@ impl Domain for Customer {
             Some(session) => CustomerRow::Session(number, session.clone()),
             None => CustomerRow::SessionClosed(number),
         }));
+        rows.extend(self.purchases.seal().map(|(id, record)| match record {
+            Some(record) => CustomerRow::Purchase(id, record.clone()),
+            None => CustomerRow::PurchaseRemoved(id),
+        }));
         rows.extend(self.sessions.clock.seal().map(CustomerRow::Clock));
         rows
     }
@@ -359,11 +356,17 @@ impl Domain for Customer {
         self.accounts.buyers.publish();
         self.accounts.votes.publish();
         self.sessions.rows.publish();
+        self.purchases.publish();
     }
 
     fn holdings(&self) -> impl Iterator<Item = usize> {
         let Accounts { sellers, buyers, .. } = &self.accounts;
-        [sellers.len(), buyers.len(), self.sessions.rows.len()].into_iter()
+        let sessions_len = self.sessions.rows.len();
+        [sellers.len(), buyers.len(), sessions_len, self.purchases.unfinished_len()].into_iter()
+    }
+
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.purchases.ended_counts().into_iter()
     }
 
     fn end_turn(&mut self, now: Time) -> Option<Time> {

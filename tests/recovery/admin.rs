@@ -134,6 +134,8 @@ fn all_services_say_how_they_are_and_what_they_did() {
     assert_eq!(metrics[r#"marketplace_accounts{role="seller"}"#], 1.0);
     assert_eq!(metrics[r#"marketplace_accounts{role="buyer"}"#], 0.0);
     assert_eq!(metrics["marketplace_sessions"], 0.0);
+    assert_eq!(metrics["marketplace_purchases_unfinished"], 0.0);
+    assert_eq!(metrics[r#"marketplace_purchases_total{outcome="made"}"#], 0.0);
     let metrics = product.metrics();
     assert_eq!(metrics["marketplace_items"], 0.0);
     assert_eq!(metrics["marketplace_decisions"], 0.0);

@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net::event", &["net::time"]),
     ("net::time", &[]),
     ("net", &["net"]),
-    ("services::api", &["net::event", "services::api"]),
+    ("services::api", &["net::event", "net::time", "services::api"]),
     ("services::engine", &["net", "services::api", "services::engine"]),
     ("services::customer", &["net", "services::api", "services::engine", "services::customer"]),
     ("services::product", &["net", "services::api", "services::engine", "services::product"]),

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::carts::Owner;
 use super::error::Error;
 use super::fields::Fields;
 use super::page::{Cursor, Page};
 use super::sessions::{BuyerSession, SessionCheck};
-use super::values::{IdempotencyKey, ItemId, Limit, Price, PurchaseId, QUANTITY_MAX, Total, UserId, Value};
+use super::values::{IdempotencyKey, ItemId, Limit, Price, PurchaseId, QUANTITY_MAX, Total, Value};
 use super::{Api, Database, DatabaseApi, Effect, FromFields};
 
 /// The most different items in one purchase, as in one cart.
@@ -147,40 +147,64 @@ pub(crate) struct Receipt<'a> {
     pub(crate) total: Total,
 }
 
-/// `GetBuyerPurchases`, of the oldest first.
+/// `GetBuyerPurchases`, of the newest first.
 #[derive(Serialize)]
 pub(crate) struct GetBuyerPurchases<O> {
     #[serde(flatten)]
     pub(crate) owner: O,
-    /// Its places are numbers of purchases.
     #[serde(flatten)]
-    pub(crate) page: Page<i64>,
+    pub(crate) page: Page<PurchaseId>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Purchases<'a> {
     pub(crate) buyer_id: u32,
     pub(crate) purchases_count: usize,
-    pub(crate) purchases: &'a [Purchase],
-    pub(crate) next_cursor: Option<Cursor<i64>>,
+    pub(crate) purchases: Vec<Purchase<'a>>,
+    pub(crate) next_cursor: Option<Cursor<PurchaseId>>,
 }
 
 /// A purchase, as it is returned in a buyer's history.
-#[derive(Clone, Debug, Serialize)]
-pub struct Purchase {
-    pub(crate) purchase_id: i64,
+#[derive(Serialize)]
+pub(crate) struct Purchase<'a> {
+    pub(crate) purchase_id: PurchaseId,
     /// Milliseconds since the Unix epoch.
-    pub(crate) at: i64,
-    pub(crate) items: Vec<PurchasedItem>,
-    pub(crate) total: Price,
+    pub(crate) at: u64,
+    pub(crate) items: &'a [PurchasedItem],
+    pub(crate) total: Total,
 }
 
+/// Units of an item that were bought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PurchasedItem {
+pub(crate) struct PurchasedItem {
     pub(crate) item_id: ItemId,
     pub(crate) name: String,
     pub(crate) quantity: u32,
+    /// Of one unit.
     pub(crate) price: Price,
+}
+
+impl Lines {
+    /// These units of each item; `None` if no purchase may be of them.
+    pub(crate) fn checked(units: BTreeMap<ItemId, u32>) -> Option<Self> {
+        let may_be = (1..=LINES_MAX).contains(&units.len())
+            && units.values().all(|units| (1..=QUANTITY_MAX).contains(units));
+        may_be.then_some(Self(units))
+    }
+}
+
+impl Begun {
+    /// It was made, and this was answered.
+    pub(crate) fn made(receipt: &Receipt<'_>) -> Self {
+        Self::Made(to_raw_value(receipt).expect("our own values have a form as JSON"))
+    }
+}
+
+impl<'a> Receipt<'a> {
+    /// The receipt of a purchase of these items.
+    pub(crate) fn of(purchase_id: PurchaseId, items: &'a [PurchasedItem]) -> Self {
+        Self { purchase_id, items, total: Total::of(items) }
+    }
 }
 
 impl Total {
@@ -194,9 +218,7 @@ impl Value for Lines {
     const RULE: &'static str = "1 to 1000 items, each with 1 to 1000000000 units";
 
     fn decode(raw: &RawValue) -> Option<Self> {
-        let lines: BTreeMap<ItemId, u32> = serde_json::from_str(raw.get()).ok()?;
-        let may_be = (1..=LINES_MAX).contains(&lines.len());
-        (may_be && lines.values().all(|units| (1..=QUANTITY_MAX).contains(units))).then_some(Self(lines))
+        serde_json::from_str(raw.get()).ok().and_then(Self::checked)
     }
 }
 

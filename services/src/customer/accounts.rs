@@ -7,6 +7,9 @@ use crate::api::error::{Code, Error, quoted};
 use crate::api::values::{Ballot, Feedback, ItemId, Role, nfc};
 use crate::engine::table::Table;
 
+/// The most units that are counted as sold: an integer that every store can keep.
+const ITEMS_SOLD_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// What every account has.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -121,6 +124,14 @@ impl Accounts {
         Ok(id)
     }
 
+    /// Counts units that a seller has sold. Whoever sells without an account has nothing to count them in.
+    pub(crate) fn count_sold(&mut self, seller_id: u32, units: u32) {
+        let Some(seller) = self.sellers.latest(&seller_id) else { return };
+        let items_sold = seller.items_sold.saturating_add(units.into()).min(ITEMS_SOLD_MAX);
+        let seller = Seller { items_sold, ..seller.clone() };
+        self.sellers.put(seller_id, seller);
+    }
+
     /// Whether there is such an account on disk.
     pub(crate) fn exists(&self, role: Role, id: u32) -> bool {
         match role {
@@ -202,6 +213,20 @@ mod tests {
         assert_eq!(vote(&mut accounts, Vote::Up, 1), Feedback { up: 0, down: 1 }, "it was overtaken");
         assert_eq!(vote(&mut accounts, Vote::Down, 2), Feedback { up: 0, down: 1 }, "it came again");
         assert_eq!(vote(&mut accounts, Vote::Up, 3), Feedback { up: 1, down: 0 });
+    }
+
+    #[test]
+    fn what_is_sold_is_counted_as_far_as_can_be_kept() {
+        let mut accounts = sold_by_one();
+        let sold = |accounts: &Accounts| accounts.sellers.latest(&1).expect("the seller is there").items_sold;
+        accounts.count_sold(1, 2);
+        accounts.count_sold(1, 3);
+        accounts.count_sold(2, 3);
+        assert_eq!(sold(&accounts), 5);
+        let seller = accounts.sellers.latest(&1).expect("the seller is there").clone();
+        accounts.sellers.put(1, Seller { items_sold: ITEMS_SOLD_MAX - 1, ..seller });
+        accounts.count_sold(1, 1_000_000_000);
+        assert_eq!(sold(&accounts), 9_223_372_036_854_775_807);
     }
 
     #[test]

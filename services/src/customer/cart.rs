@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
+use crate::api::purchases::{LINES_MAX, Lines};
 use crate::api::values::{ItemId, QUANTITY_MAX};
-
-/// The most different items in one cart.
-const LINES_MAX: usize = 1000;
 
 /// Units by item, in the order of the items; as JSON `{"1:42":2}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -56,6 +54,16 @@ impl Cart {
     /// Units by item.
     pub(crate) fn lines(&self) -> &BTreeMap<ItemId, u32> {
         &self.0
+    }
+
+    /// Takes out what was bought. What was added meanwhile stays, and what was removed meanwhile is not missed.
+    pub(crate) fn take_out(&mut self, Lines(bought): &Lines) {
+        for (id, bought) in bought {
+            if let Some(units) = self.0.get_mut(id) {
+                *units = units.saturating_sub(*bought);
+            }
+        }
+        self.0.retain(|_, units| *units > 0);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -105,6 +113,16 @@ mod tests {
         }
         assert_eq!(code(cart.update(ItemId { category: 3, n: 1 }, 1, None)), Code::ResourceExhausted);
         assert_eq!(cart.update(ID, 1, None), Ok(3), "a line that is there may still grow");
+    }
+
+    #[test]
+    fn what_was_bought_leaves_and_what_was_added_stays() {
+        let [same, more, fewer, new] = [1, 2, 3, 4].map(|n| ItemId { category: 1, n });
+        let bought = Lines([(same, 2), (more, 2), (fewer, 2), (ID, 2)].into());
+        let lines = [(same, 2), (more, 5), (fewer, 1), (new, 7)];
+        let mut cart = Cart::from_lines(lines.into_iter()).expect("a cart");
+        cart.take_out(&bought);
+        assert_eq!(cart, Cart([(more, 3), (new, 7)].into()));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! What `db_customer` stores, whatever it is stored in, and how memory is made of it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use net::Time;
 
 use super::accounts::{Accounts, Buyer, Seller};
+use super::purchases::{Purchases, Record, State};
 use super::sessions::{Session, Sessions};
-use crate::api::purchases::Purchase;
-use crate::api::values::{Ballot, ItemId, Role};
+use crate::api::values::{Ballot, ItemId, PurchaseId, Role};
 use crate::engine::storage::Row;
 
 /// A row of `db_customer`. Outside, it is only handed on.
@@ -24,8 +23,10 @@ pub enum CustomerRow {
     SessionClosed(u64),
     /// A buyer's vote for an item, as it was counted for the item's seller.
     Vote(u32, ItemId, Ballot),
-    /// A purchase of a buyer.
-    Purchase(u32, Purchase),
+    /// A purchase, begun or made, by its ID.
+    Purchase(PurchaseId, Record),
+    /// A purchase that was refused, and is no more.
+    PurchaseRemoved(PurchaseId),
     /// What time it is.
     Clock(Time),
 }
@@ -41,8 +42,8 @@ pub enum CustomerKey {
     Session(u64),
     /// By voter and item.
     Vote(u32, ItemId),
-    /// By its number.
-    Purchase(i64),
+    /// By its ID.
+    Purchase(PurchaseId),
     /// There is one.
     Clock,
 }
@@ -56,13 +57,13 @@ impl Row for CustomerRow {
             Self::Buyer(id, _) => CustomerKey::Buyer(*id),
             Self::Session(number, _) | Self::SessionClosed(number) => CustomerKey::Session(*number),
             Self::Vote(buyer_id, item, _) => CustomerKey::Vote(*buyer_id, *item),
-            Self::Purchase(_, purchase) => CustomerKey::Purchase(purchase.purchase_id),
+            Self::Purchase(id, _) | Self::PurchaseRemoved(id) => CustomerKey::Purchase(*id),
             Self::Clock(_) => CustomerKey::Clock,
         }
     }
 
     fn is_removal(&self) -> bool {
-        matches!(self, Self::SessionClosed(_))
+        matches!(self, Self::SessionClosed(_) | Self::PurchaseRemoved(_))
     }
 }
 
@@ -70,7 +71,7 @@ impl Row for CustomerRow {
 pub(crate) struct Loaded {
     pub(crate) accounts: Accounts,
     pub(crate) sessions: Sessions,
-    pub(crate) purchases: HashMap<u32, Vec<Purchase>>,
+    pub(crate) purchases: Purchases,
 }
 
 impl Loaded {
@@ -79,7 +80,7 @@ impl Loaded {
         Self {
             accounts: Accounts::new(),
             sessions: Sessions::new(session_timeout),
-            purchases: HashMap::new(),
+            purchases: Purchases::new(),
         }
     }
 
@@ -93,16 +94,18 @@ impl Loaded {
                 accounts.exists(session.role, session.user_id) && sessions.load(number, session)
             }
             // What is no more is not stored.
-            CustomerRow::SessionClosed(_) => false,
+            CustomerRow::SessionClosed(_) | CustomerRow::PurchaseRemoved(_) => false,
             CustomerRow::Vote(buyer_id, item, ballot) => {
                 accounts.votes.load((buyer_id, item), ballot);
                 true
             }
-            CustomerRow::Purchase(buyer_id, purchase) => {
-                let Ok(at) = u64::try_from(purchase.at) else { return false };
-                sessions.clock.load(Time::from_millis(at));
-                purchases.entry(buyer_id).or_default().push(purchase);
-                accounts.exists(Role::Buyer, buyer_id)
+            CustomerRow::Purchase(id, record) => {
+                sessions.clock.load(record.at);
+                let has_session = match record.state {
+                    State::Begun { session_number, .. } => sessions.load_number(session_number),
+                    State::Made(_) => true,
+                };
+                accounts.exists(Role::Buyer, record.buyer_id) && has_session && purchases.load(id, record)
             }
             CustomerRow::Clock(at) => {
                 sessions.clock.load(at);

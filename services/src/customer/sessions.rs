@@ -9,6 +9,7 @@ use net::Time;
 use super::cart::Cart;
 use super::clock::{END_OF_TIME, StoredClock};
 use crate::api::error::{Code, Error};
+use crate::api::purchases::Lines;
 use crate::api::sessions::SessionCheck;
 use crate::api::values::{Role, SessionId};
 use crate::engine::table::Table;
@@ -66,13 +67,20 @@ impl Sessions {
     /// Takes a session from disk. Activity that was not written before a crash may have gone on until one
     /// interval later, so the session gets the benefit of the doubt. False if it has a number that is never given.
     pub(crate) fn load(&mut self, number: u64, mut session: Session) -> bool {
-        self.last_number = self.last_number.max(number);
+        let may_be = self.load_number(number);
         self.clock.load(session.active_at);
         if session.active_at >= END_OF_TIME {
             session.active_at = Time::default();
         }
         self.watch(number, session.active_at + self.store_interval());
         self.rows.load(number, session);
+        may_be
+    }
+
+    /// Takes note of a session that a purchase under way knows, whether or not it lives: no other one may get its number.
+    /// False if it has a number that is never given.
+    pub(crate) fn load_number(&mut self, number: u64) -> bool {
+        self.last_number = self.last_number.max(number);
         (1..NUMBERS_END).contains(&number)
     }
 
@@ -125,6 +133,18 @@ impl Sessions {
     pub(crate) fn put_cart(&mut self, now: Time, number: u64, cart: Cart) {
         let session = self.rows.latest(&number).expect("it was checked").clone();
         self.rows.put(number, Session { cart, active_at: now, ..session });
+    }
+
+    /// Takes what was bought out of the cart of a session, if it lives. That is nothing that its buyer does, so it is no
+    /// activity.
+    pub(crate) fn take_out(&mut self, number: u64, bought: &Lines) {
+        let Some(session) = self.rows.latest(&number) else { return };
+        let mut cart = session.cart.clone();
+        cart.take_out(bought);
+        if cart != session.cart {
+            let session = Session { cart, ..session.clone() };
+            self.rows.put(number, session);
+        }
     }
 
     /// Ends a session that was checked.

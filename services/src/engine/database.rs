@@ -71,8 +71,9 @@ enum Executed {
 impl<D: Domain> Database<D> {
     /// A database whose groups are committed to `storage`, from which its domain was loaded.
     pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>) -> Self {
-        let metrics = Arc::new(DatabaseMetrics::new(D::APIS.iter().map(|entry| entry.name), D::HOLDINGS));
-        metrics.hold(domain.holdings());
+        let apis = D::APIS.iter().map(|entry| entry.name);
+        let metrics = Arc::new(DatabaseMetrics::new(apis, D::HOLDINGS, D::COUNTS));
+        metrics.hold(domain.holdings(), domain.counts());
         Self {
             domain,
             storage,
@@ -191,7 +192,7 @@ impl<D: Domain> Database<D> {
                 self.durable += 1;
                 self.domain.publish();
             }
-            self.metrics.hold(self.domain.holdings());
+            self.metrics.hold(self.domain.holdings(), self.domain.counts());
         }
         while let Some((job, result)) = self.domain.poll(now) {
             self.finish_job(job, result);

@@ -1,6 +1,8 @@
 //! [`Domain`]: the state and the rules of one database, as the engine sees them. A request is decoded before a rule sees
 //! it, and what the rule returns is encoded after.
 
+use std::iter;
+
 use net::Time;
 
 use super::intake::{Entry, decode};
@@ -23,6 +25,8 @@ pub(crate) trait Domain: Sized + 'static {
     const APIS: &'static [Entry<Handler<Self>>];
     /// What it holds so much of that its number is worth a metric.
     const HOLDINGS: &'static [Holding];
+    /// What it counts from its start on, beside its requests.
+    const COUNTS: &'static [Holding] = &[];
 
     /// Finishes a request whose work off the thread is done. Like the reply of a write, its reply waits.
     fn poll(&mut self, now: Time) -> Option<(Job, Result<Self::Finished, Error>)>;
@@ -39,6 +43,11 @@ pub(crate) trait Domain: Sized + 'static {
     /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
     /// is counted anew for it.
     fn holdings(&self) -> impl Iterator<Item = usize>;
+
+    /// How often each of [`Domain::COUNTS`] has happened, as far as it is on disk. Called when holdings are.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        iter::empty()
+    }
 
     /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
     /// a turn then.

@@ -159,7 +159,7 @@ impl LineLimit {
     }
 }
 
-/// Something that a database holds a number of: the metric's name, its meaning and its labels.
+/// Something that a database holds a number of, or counts: the metric's name, its meaning and its labels.
 pub(crate) struct Holding {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
@@ -172,22 +172,33 @@ pub(crate) struct DatabaseMetrics {
     pub(crate) commit_rows: Histogram,
     pub(crate) flush_duration: Histogram,
     holdings: Vec<(&'static Holding, Gauge)>,
+    /// What its domain counts; gauges, because the domain knows the sums.
+    counts: Vec<(&'static Holding, Gauge)>,
 }
 
 impl DatabaseMetrics {
-    pub(crate) fn new(apis: impl Iterator<Item = &'static str>, holdings: &'static [Holding]) -> Self {
+    pub(crate) fn new(
+        apis: impl Iterator<Item = &'static str>,
+        holdings: &'static [Holding],
+        counts: &'static [Holding],
+    ) -> Self {
+        let gauges = |of: &'static [Holding]| of.iter().map(|of| (of, Gauge::default())).collect();
         Self {
             requests: Arc::new(RequestMetrics::new(apis)),
             commit_rows: Histogram::new(ROWS),
             flush_duration: Histogram::new(DURATIONS),
-            holdings: holdings.iter().map(|holding| (holding, Gauge::default())).collect(),
+            holdings: gauges(holdings),
+            counts: gauges(counts),
         }
     }
 
-    /// Takes note of how much there is of each holding.
-    pub(crate) fn hold(&self, numbers: impl Iterator<Item = usize>) {
+    /// Takes note of how much there is of each holding, and how often what is counted has happened.
+    pub(crate) fn hold(&self, numbers: impl Iterator<Item = usize>, counts: impl Iterator<Item = u64>) {
         for ((_, gauge), number) in self.holdings.iter().zip(numbers) {
             gauge.set(number as u64);
+        }
+        for ((_, gauge), count) in self.counts.iter().zip(counts) {
+            gauge.set(count);
         }
     }
 }
@@ -205,6 +216,9 @@ impl Metrics for DatabaseMetrics {
         out.histogram_seconds(name, "Time that a commit took to be on disk.", &[], &self.flush_duration);
         for (Holding { name, help, labels }, number) in &self.holdings {
             out.gauge(name, help, labels, number.get());
+        }
+        for (Holding { name, help, labels }, count) in &self.counts {
+            out.counter(name, help, labels, count.get());
         }
     }
 }

@@ -11,10 +11,14 @@ use net::{Time, Waker};
 use tempfile::TempDir;
 
 use crate::api::encoded::{Description, Listing};
-use crate::api::purchases::{Purchase, PurchasedItem, Shortage};
-use crate::api::values::{Ballot, Condition, Feedback, ItemId, Price, PurchaseId, Revision, Role, Vote};
+use crate::api::purchases::{Lines, PurchasedItem, Shortage};
+use crate::api::values::{
+    Ballot, Condition, Feedback, IdempotencyKey, ItemId, Price, PurchaseId, QUANTITY_MAX, Revision, Role,
+    Vote,
+};
 use crate::customer::accounts::{Buyer, Identity, Seller};
 use crate::customer::cart::Cart;
+use crate::customer::purchases::{Record, State};
 use crate::customer::rows::CustomerRow;
 use crate::customer::sessions::Session;
 use crate::engine::storage::*;
@@ -104,17 +108,28 @@ fn customer_groups() -> Vec<Vec<CustomerRow>> {
         CustomerRow::Vote(buyer_id, ITEMS[2], Ballot { vote, revision: Revision(revision) })
     };
     let purchased = PurchasedItem { item_id: ITEMS[1], name: "Ä".into(), quantity: 2, price: Price(1999) };
-    let purchase = |purchase_id, items| {
-        CustomerRow::Purchase(1, Purchase { purchase_id, at: 1_800_000_000_000, items, total: Price(3998) })
+    let key = |key: &str| Some(IdempotencyKey(key.into()));
+    let purchase = |id, key, state| {
+        let at = Time::from_millis(1_800_000_000_000);
+        CustomerRow::Purchase(PurchaseId(id), Record { buyer_id: 1, key, at, state })
+    };
+    let begun = |session_number| {
+        let lines = Lines([(ITEMS[1], 2), (ITEMS[2], QUANTITY_MAX)].into());
+        State::Begun { session_number, lines }
     };
     vec![
         vec![buyer(1, Cart::default()), seller(0, 0)],
         vec![session(1, Role::Buyer, 5, cart(1)), session(2, Role::Seller, 6, Cart::default())],
-        vec![vote(1, Vote::Up, 1), seller(1, 0), purchase(1, vec![purchased])],
+        vec![vote(1, Vote::Up, 1), seller(1, 0), purchase(1, key("a \"key\""), begun(3))],
+        vec![purchase(9, None, begun((1 << 53) - 1)), purchase((1 << 62) - 1, key("ä"), begun(1))],
         vec![session(1, Role::Buyer, 7, cart(4)), buyer(2, Cart::default())],
         vec![CustomerRow::SessionClosed(2), buyer(1, cart(2))],
         vec![vote(2, Vote::Up, 1), vote(1, Vote::Down, 2), seller(2, u64::from(u32::MAX) + 1)],
-        vec![session(3, Role::Buyer, 8, cart(3)), purchase(2, Vec::new())],
+        vec![
+            purchase(1, key("a \"key\""), State::Made(vec![purchased])),
+            purchase(9, None, State::Made(Vec::new())),
+        ],
+        vec![session(3, Role::Buyer, 8, cart(3)), CustomerRow::PurchaseRemoved(PurchaseId((1 << 62) - 1))],
         vec![CustomerRow::SessionClosed(3)],
     ]
 }

@@ -132,6 +132,11 @@ impl PurchaseId {
     pub(crate) fn after(self, time: Time) -> Self {
         Self::first_at(time).max(Self(self.0 + 1))
     }
+
+    /// From when on all IDs that are given are greater, whatever is known of those before.
+    pub(crate) fn greater_from(self) -> Time {
+        Time::from_millis((self.0 >> Self::BITS_WITHIN_MS) + 1)
+    }
 }
 
 impl fmt::Display for PurchaseId {
@@ -208,6 +213,8 @@ mod tests {
         assert!(first < second && second < PurchaseId::first_at(Time::from_millis(1_800_000_000_001)));
         let set_back = Time::from_millis(1);
         assert_eq!(second.after(set_back), PurchaseId(second.0 + 1), "whatever the clock says");
+        assert_eq!(second.greater_from(), Time::from_millis(1_800_000_000_001));
+        assert!(PurchaseId(0).after(second.greater_from()) > second);
         assert_eq!(second.to_string().parse(), Ok(second));
         for text in ["", "01", "-1", "1.0", "4611686018427387904", "99999999999999999999"] {
             assert_eq!(text.parse::<PurchaseId>(), Err(()), "{text}");

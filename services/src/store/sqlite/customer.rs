@@ -1,14 +1,14 @@
-//! How accounts, sessions and carts lie in their SQLite file. The rules are not here.
+//! How accounts, sessions, carts and purchases lie in their SQLite file. The rules are not here.
 
 use net::Time;
-use rusqlite::types::ToSql;
+use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, Row, params};
 
 use super::json::Lines;
 use super::{LINEAGE, Reader, Schema, StoreError};
-use crate::api::purchases::Purchase;
-use crate::api::values::{Ballot, Feedback, Revision};
+use crate::api::values::{Ballot, Feedback, IdempotencyKey, PurchaseId, Revision};
 use crate::customer::accounts::{Buyer, Identity, Seller};
+use crate::customer::purchases::{Record, State};
 use crate::customer::rows::CustomerRow;
 use crate::customer::sessions::Session;
 
@@ -87,6 +87,29 @@ const SEALS: &str = "
     UPDATE clock SET commit_number = commit_number(), checksum = sealed(NULL, id, at_ms);
 ";
 
+/// The states of purchases.
+const BEGUN: &str = "begun";
+const MADE: &str = "made";
+
+/// Purchases become records of their way through both databases. Those from before have come to its end.
+const PURCHASES: &str = "
+    ALTER TABLE purchases RENAME TO purchases_before;
+    CREATE TABLE purchases (
+        id              INTEGER PRIMARY KEY,
+        buyer_id        INTEGER NOT NULL,
+        idempotency_key TEXT,
+        at_ms           INTEGER NOT NULL,   -- when it was begun
+        state           TEXT NOT NULL,      -- 'begun' or 'made'; one that was refused is removed
+        session         INTEGER,            -- the number of the session, whether or not it lives; NULL once it is made
+        items           TEXT NOT NULL,      -- a JSON array; with names and prices once it is made. The total is their sum
+        commit_number   INTEGER NOT NULL,
+        checksum        INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO purchases SELECT id, buyer_id, NULL, at_ms, 'made', NULL, items, commit_number(),
+        sealed(checksum, id, buyer_id, NULL, at_ms, 'made', NULL, items) FROM purchases_before;
+    DROP TABLE purchases_before;
+";
+
 /// The file `customer.db`.
 pub(crate) struct CustomerSchema;
 
@@ -95,7 +118,7 @@ impl Schema for CustomerSchema {
 
     const NAME: &'static str = "customer";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
-    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS];
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS, PURCHASES];
     const TABLES: &'static [&'static str] = &["sellers", "buyers", "sessions", "votes", "purchases", "clock"];
 
     fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
@@ -136,11 +159,10 @@ impl Schema for CustomerSchema {
                         sealed((SELECT checksum FROM votes WHERE buyer_id = ?1 AND item_id = ?2), ?1, ?2, ?3, ?4))",
                 params![buyer_id, item, vote, revision.0],
             ),
-            CustomerRow::Purchase(buyer_id, Purchase { purchase_id, at, items, total }) => execute(
-                "INSERT OR REPLACE INTO purchases VALUES (?1, ?2, ?3, ?4, ?5, commit_number(), \
-                        sealed((SELECT checksum FROM purchases WHERE id = ?1), ?1, ?2, ?3, ?4, ?5))",
-                params![purchase_id, buyer_id, at, Lines(&**items), total],
-            ),
+            CustomerRow::Purchase(id, record) => write_purchase(connection, *id, record),
+            CustomerRow::PurchaseRemoved(id) => {
+                execute("DELETE FROM purchases WHERE id = ?1 AND unsealed(checksum)", params![id])
+            }
             CustomerRow::Clock(at) => {
                 // Rounded up: what has ended by then has ended by the time that is loaded.
                 execute(
@@ -180,15 +202,41 @@ impl Schema for CustomerSchema {
             let ballot = Ballot { vote: row.get(2)?, revision: Revision(row.get(3)?) };
             Ok(visit(CustomerRow::Vote(row.get(0)?, row.get(1)?, ballot)))
         })?;
-        let sql = "SELECT buyer_id, id, at_ms, items, total_cents FROM purchases ORDER BY id";
-        reader.read(sql, |row| {
-            let Lines(items) = row.get(3)?;
-            let purchase = Purchase { purchase_id: row.get(1)?, at: row.get(2)?, items, total: row.get(4)? };
-            Ok(visit(CustomerRow::Purchase(row.get(0)?, purchase)))
-        })?;
+        let sql =
+            "SELECT id, buyer_id, idempotency_key, at_ms, state, session, items FROM purchases ORDER BY id";
+        reader.read(sql, |row| Ok(visit(CustomerRow::Purchase(row.get(0)?, record(row)?))))?;
         let sql = "SELECT at_ms FROM clock";
         reader.read(sql, |row| Ok(visit(CustomerRow::Clock(Time::from_millis(count(row, 0)?)))))
     }
+}
+
+fn write_purchase(connection: &Connection, id: PurchaseId, record: &Record) -> rusqlite::Result<()> {
+    let Record { buyer_id, key, at, state } = record;
+    let key = key.as_ref().map(|IdempotencyKey(key)| key);
+    let (word, session, items): (_, _, &dyn ToSql) = match state {
+        State::Begun { session_number, lines } => (BEGUN, Some(to_sql(*session_number)), lines),
+        State::Made(items) => (MADE, None, &Lines(&**items)),
+    };
+    let sql = "INSERT OR REPLACE INTO purchases VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, commit_number(), \
+        sealed((SELECT checksum FROM purchases WHERE id = ?1), ?1, ?2, ?3, ?4, ?5, ?6, ?7))";
+    let params = params![id, buyer_id, key, to_sql(at.as_millis()), word, session, items];
+    connection.prepare_cached(sql)?.execute(params).map(|_| ())
+}
+
+/// The purchase of a row, whose columns are those of the table in their order.
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let word: String = row.get(4)?;
+    let session: Option<i64> = row.get(5)?;
+    let state = match (&*word, session) {
+        (BEGUN, Some(_)) => State::Begun { session_number: count(row, 5)?, lines: row.get(6)? },
+        (MADE, None) => {
+            let Lines(items) = row.get(6)?;
+            State::Made(items)
+        }
+        _ => return Err(rusqlite::Error::InvalidColumnType(4, "state".into(), Type::Text)),
+    };
+    let key = row.get::<_, Option<String>>(2)?.map(IdempotencyKey);
+    Ok(Record { buyer_id: row.get(1)?, key, at: Time::from_millis(count(row, 3)?), state })
 }
 
 /// A count as SQLite keeps it. None comes near the end of its integers.

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::api::purchases::{PurchasedItem, Shortage};
+use crate::api::purchases::{self, PurchasedItem, Shortage};
 use crate::api::values::{ItemId, Price};
 use crate::customer::cart::Cart;
 use crate::product::decisions::{Decided, TakenUnits};
@@ -15,7 +15,14 @@ use crate::product::decisions::{Decided, TakenUnits};
 #[derive(Serialize, Deserialize)]
 struct StoredCart(BTreeMap<StoredId, u32>);
 
-/// A line of a purchase: `{"item_id":"1:42","name":"desk","quantity":2,"price_cents":1999}`.
+/// A line of a purchase that has begun: `{"item_id":"1:42","quantity":2}`.
+#[derive(Serialize, Deserialize)]
+struct StoredQuantity {
+    item_id: StoredId,
+    quantity: u32,
+}
+
+/// A line of a purchase that was made: `{"item_id":"1:42","name":"desk","quantity":2,"price_cents":1999}`.
 #[derive(Serialize, Deserialize)]
 struct StoredLine {
     item_id: StoredId,
@@ -51,6 +58,28 @@ impl FromSql for Cart {
         let cart = Self::from_lines(lines.into_iter().map(|(StoredId(id), units)| (id, units)));
         cart.ok_or_else(|| {
             FromSqlError::Other("a cart has too many items, or too few or too many units".into())
+        })
+    }
+}
+
+/// What is to be bought in one purchase, as a JSON array.
+impl ToSql for purchases::Lines {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let line =
+            |(id, quantity): (&ItemId, &u32)| StoredQuantity { item_id: StoredId(*id), quantity: *quantity };
+        to_column(&self.0.iter().map(line).collect::<Vec<_>>())
+    }
+}
+
+impl FromSql for purchases::Lines {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let stored: Vec<StoredQuantity> = from_column(value)?;
+        let count = stored.len();
+        let units =
+            stored.into_iter().map(|StoredQuantity { item_id: StoredId(id), quantity }| (id, quantity));
+        let lines = Self::checked(units.collect()).filter(|lines| lines.0.len() == count);
+        lines.ok_or_else(|| {
+            FromSqlError::Other("a purchase has no items or too many, or too few or too many units".into())
         })
     }
 }
@@ -236,6 +265,22 @@ mod tests {
             "",
         ] {
             assert!(read::<Decided>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_bought_has_each_item_once_and_some_units_of_it() {
+        let json = r#"[{"item_id":"1:5","quantity":1000000000},{"item_id":"1:42","quantity":2}]"#;
+        assert_eq!(text(&read::<purchases::Lines>(json).expect("a purchase")), json);
+        for json in [
+            "[]",
+            r#"[{"item_id":"1:5","quantity":0}]"#,
+            r#"[{"item_id":"1:5","quantity":1000000001}]"#,
+            r#"[{"item_id":"1:5","quantity":1},{"item_id":"1:5","quantity":1}]"#,
+            r#"[{"item_id":"1:0","quantity":1}]"#,
+            r#"{"1:5":1}"#,
+        ] {
+            assert!(read::<purchases::Lines>(json).is_err(), "{json}");
         }
     }
 

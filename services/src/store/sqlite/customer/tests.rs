@@ -1,4 +1,4 @@
-//! Accounts, sessions and carts go to disk and come back the same, and files that make no sense are refused.
+//! Accounts, sessions, carts and purchases go to disk and come back the same, and files that make no sense are refused.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::customer::{Customer, HashCost, Passwords};
 use crate::engine::domain::{Domain, Outcome};
 use crate::engine::storage::Group;
 use crate::store::sqlite::forge::forge;
+use crate::store::sqlite::seal::{Seal, State};
 use crate::store::sqlite::{Durability, Store};
 
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -154,16 +155,98 @@ fn purchases_are_read_too() {
     let root = TempDir::new().expect("a temporary directory");
     filled(&root);
     let statements = r#"INSERT INTO purchases VALUES
-        (8, 1, 1800000000000, '[{"item_id":"1:1","name":"desk","quantity":2,"price":0.5}]', 100, 0, 0),
-        (9, 1, 1800000000001, '[]', 0, 0, 0)"#;
+        (8, 1, NULL, 1800000000000, 'made', NULL, '[]', 0, 0),
+        (9, 1, 'a', 1800000000001, 'made', NULL, '[{"item_id":"1:1","name":"desk","quantity":2,"price_cents":50}]', 0, 0)"#;
     forge::<CustomerSchema>(root.path(), statements);
     let (mut customer, _store) = load_from(&root).expect("it loads");
     let history =
         ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1, "limit": 1})).expect("a history");
     let items = json!([{"item_id": "1:1", "name": "desk", "quantity": 2, "price": 0.5}]);
-    let first = json!({"purchase_id": 8, "at": 1_800_000_000_000_u64, "items": items, "total": 1.0});
-    let expected = json!({"buyer_id": 1, "purchases_count": 2, "purchases": [first], "next_cursor": "8"});
+    let newest = json!({"purchase_id": "9", "at": 1_800_000_000_001_u64, "items": items, "total": 1.0});
+    let expected = json!({"buyer_id": 1, "purchases_count": 2, "purchases": [newest], "next_cursor": "9"});
     assert_eq!(history, expected);
+}
+
+#[test]
+fn a_purchase_is_on_disk_from_its_beginning_to_its_end_and_a_refused_one_is_not() {
+    let root = TempDir::new().expect("a temporary directory");
+    let (mut customer, sessions) = filled(&root);
+    drop(customer);
+    let mut store;
+    (customer, store) = load_from(&root).expect("it loads");
+    let begin = json!({"session_id": sessions[0], "idempotency_key": "a \"key\" ä"});
+    let begun = ask(&mut customer, "BeginPurchase", begin.clone()).expect("it begins");
+    let id = &begun["unfinished"]["purchase_id"];
+    flush(&mut customer, &mut store);
+    drop((customer, store));
+
+    (customer, store) = load_from(&root).expect("it loads");
+    let joined = ask(&mut customer, "BeginPurchase", begin.clone()).expect("it is under way");
+    assert_eq!(joined["unfinished"]["lines"], json!({"1:2": 1, "2147483647:4294967295": 3}));
+    assert_eq!(joined["unfinished"]["purchase_id"], *id);
+    let taken = json!([
+        {"item_id": "1:2", "seller_id": 1, "name": "\"desk\"", "quantity": 1, "price": 0.1},
+        {"item_id": "2147483647:4294967295", "seller_id": 2, "name": "Ä", "quantity": 3, "price": 1e9},
+    ]);
+    let finish = json!({"purchase_id": id, "taken": taken});
+    let receipt = ask(&mut customer, "FinishPurchase", finish).expect("it is made");
+    flush(&mut customer, &mut store);
+    let history = ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1}));
+    drop((customer, store));
+
+    (customer, store) = load_from(&root).expect("it loads");
+    assert_eq!(ask(&mut customer, "BeginPurchase", begin), Ok(json!({"made": receipt})));
+    assert_eq!(ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1})), history);
+    let add = json!({"session_id": sessions[0], "item_id": "1:2", "quantity_delta": 1});
+    ask(&mut customer, "UpdateCart", add).expect("it fits");
+    let begun = ask(&mut customer, "BeginPurchase", json!({"session_id": sessions[0]})).expect("it begins");
+    flush(&mut customer, &mut store);
+    let refused =
+        ask(&mut customer, "FinishPurchase", json!({"purchase_id": begun["unfinished"]["purchase_id"]}));
+    assert_eq!(refused, Ok(json!({"refused": true})));
+    flush(&mut customer, &mut store);
+    drop((customer, store));
+
+    (customer, _) = load_from(&root).expect("it loads");
+    assert_eq!(ask(&mut customer, "ClaimPurchases", json!({})), Ok(json!({"purchases": []})));
+    assert_eq!(ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1})), history);
+}
+
+/// A file of an older version, with purchases in it.
+fn of_version(version: usize, root: &TempDir) {
+    let connection = Connection::open(root.path().join("customer.db")).expect("it opens");
+    let seal = Seal::default();
+    seal.install(&connection).expect("valid functions");
+    let rows = r#"
+        INSERT INTO buyers VALUES (1, 'ann', 'ann', '$', '{}');
+        INSERT INTO purchases VALUES
+            (8, 1, 1800000000000, '[{"item_id":"1:1","name":"desk","quantity":2,"price":0.5}]', 100),
+            (9, 1, 1800000000001, '[]', 0);"#;
+    connection.execute_batch(&[FIRST, rows].concat()).expect("valid statements");
+    seal.begin(State::default());
+    for statements in &CustomerSchema::MIGRATIONS[1..version] {
+        connection.execute_batch(statements).expect("valid statements");
+    }
+    connection.pragma_update(None, "application_id", CustomerSchema::APPLICATION_ID).expect("valid");
+    connection.pragma_update(None, "user_version", version as i64).expect("valid");
+}
+
+#[test]
+fn purchases_of_older_versions_have_been_made() {
+    // No file was left at the third, which is half of the fourth.
+    for version in [1, 2, 4] {
+        let root = TempDir::new().expect("a temporary directory");
+        of_version(version, &root);
+        for start in ["it is brought up to date", "it is as it was written"] {
+            let (mut customer, _) = load_from(&root).unwrap_or_else(|error| panic!("{start}: {error}"));
+            let items = json!([{"item_id": "1:1", "name": "desk", "quantity": 2, "price": 0.5}]);
+            let desk = json!({"purchase_id": "8", "at": 1_800_000_000_000_u64, "items": items, "total": 1.0});
+            let none = json!({"purchase_id": "9", "at": 1_800_000_000_001_u64, "items": [], "total": 0.0});
+            let history =
+                json!({"buyer_id": 1, "purchases_count": 2, "purchases": [none, desk], "next_cursor": null});
+            assert_eq!(ask(&mut customer, "GetBuyerPurchases", json!({"buyer_id": 1})), Ok(history));
+        }
+    }
 }
 
 #[test]
@@ -184,9 +267,19 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE sessions SET cart = '[]'",
         "UPDATE votes SET vote = 'sideways'",
         "UPDATE votes SET item_id = 0 WHERE buyer_id = 1",
-        "INSERT INTO purchases VALUES (1, 1, 0, '{}', 0, 0, 0)",
-        "INSERT INTO purchases VALUES (1, 1, 0, '[]', -1, 0, 0)",
-        "INSERT INTO purchases VALUES (1, 3, 0, '[]', 0, 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, NULL, 0, 'made', NULL, '{}', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 3, NULL, 0, 'made', NULL, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, NULL, -1, 'made', NULL, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, NULL, 0, 'made', 1, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, NULL, 0, 'lost', NULL, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, NULL, 0, 'begun', 1, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (-1, 1, NULL, 0, 'made', NULL, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (4611686018427387904, 1, NULL, 0, 'made', NULL, '[]', 0, 0)",
+        "INSERT INTO purchases VALUES (1, 1, 'a', 0, 'made', NULL, '[]', 0, 0), (2, 1, 'a', 0, 'made', NULL, '[]', 0, 0)",
+        r#"INSERT INTO purchases VALUES (1, 1, NULL, 0, 'begun', NULL, '[{"item_id":"1:1","quantity":1}]', 0, 0)"#,
+        r#"INSERT INTO purchases VALUES (1, 1, NULL, 0, 'begun', 0, '[{"item_id":"1:1","quantity":1}]', 0, 0)"#,
+        r#"INSERT INTO purchases VALUES (1, 1, NULL, 0, 'begun', 1, '[{"item_id":"1:1","quantity":1}]', 0, 0),
+            (2, 1, NULL, 0, 'begun', 1, '[{"item_id":"1:1","quantity":1}]', 0, 0)"#,
         "DELETE FROM sellers WHERE id = 1",
         "DELETE FROM buyers WHERE id = 1",
         "UPDATE sellers SET id = 3 WHERE id = 2",
