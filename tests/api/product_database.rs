@@ -149,3 +149,35 @@ fn units_are_neither_lost_nor_gained_by_many_at_once() {
     let left = client.ok_text("CheckAvailability", json!({"item_id": "1:1", "quantity": 1}));
     assert_eq!(left, r#"{"available":0,"ok":false}"#);
 }
+
+#[test]
+fn the_stock_of_a_purchase_is_taken_as_a_whole_and_once() {
+    let cluster = Cluster::start();
+    let mut client = with_item(&cluster);
+    client.ok("RegisterItem", item(4, 1, 1));
+    let take = |id: &str, lines: Value| json!({"purchase_id": id, "lines": lines, "ended_before": "10"});
+    let short = r#"{"refused":[{"item_id":"1:2","available":1,"quantity":2},{"item_id":"9:9","available":0,"quantity":1}]}"#;
+    let of_too_much = take("10", json!({"1:1": 5, "1:2": 2, "9:9": 1}));
+    assert_eq!(client.ok_text("TakeStock", of_too_much), short);
+    let taken = r#"{"taken":[{"item_id":"1:1","seller_id":3,"name":"Red pen","quantity":5,"price":1.5},{"item_id":"1:2","seller_id":4,"name":"Red pen","quantity":1,"price":1.5}]}"#;
+    for _ in 0..2 {
+        assert_eq!(client.ok_text("TakeStock", take("11", json!({"1:1": 5, "1:2": 1}))), taken);
+    }
+    let left = json!({"item_id": "1:1", "quantity": 0});
+    assert_eq!(client.ok_text("CheckAvailability", left), r#"{"available":0,"ok":true}"#);
+    let late = client.refused("TakeStock", take("9", json!({"1:1": 1})), "FAILED_PRECONDITION");
+    assert!(late.contains("purchase 9 has ended"), "{late}");
+    for (data, field) in [
+        (json!({"lines": {"1:1": 1}, "ended_before": "0"}), "`purchase_id`"),
+        (json!({"purchase_id": "1", "ended_before": "0"}), "`lines`"),
+        (json!({"purchase_id": "1", "lines": {"1:1": 1}}), "`ended_before`"),
+        (take("x", json!({"1:1": 1})), "`purchase_id`"),
+        (take("12", json!({})), "`lines`"),
+        (take("12", json!({"1:1": 0})), "`lines`"),
+        (take("12", json!({"1:1": 1_000_000_001})), "`lines`"),
+        (take("12", json!({"x": 1})), "`lines`"),
+    ] {
+        let message = client.refused("TakeStock", data, "INVALID_ARGUMENT");
+        assert!(message.contains(field), "{message}");
+    }
+}

@@ -89,20 +89,19 @@ impl Model {
         for row in rows {
             match row {
                 ProductRow::Listing(id, listing) => {
-                    drop(listings.insert(*id, (listing.price, listing.quantity)))
+                    listings.insert(*id, (listing.price, listing.quantity));
                 }
-                ProductRow::Decision(id, decided) => drop(decisions.insert(*id, decided)),
+                ProductRow::Decision(id, decided) => {
+                    decisions.insert(*id, matches!(decided, Decided::Taken(_)));
+                }
                 ProductRow::DecisionFloor(id) => floor = *id,
                 _ => {}
             }
         }
+        let told = |id| self.decisions.get(id).map(is_taken);
         listings == self.stock.iter().map(|(id, stock)| (*id, (stock.price, stock.quantity))).collect()
             && floor <= self.ended_before
-            && decisions.iter().all(|(id, decided)| {
-                self.decisions
-                    .get(id)
-                    .is_some_and(|decision| is_taken(decision) == matches!(decided, Decided::Taken(_)))
-            })
+            && decisions.iter().all(|(id, is_taken)| told(id) == Some(*is_taken))
             && self.decisions.range(floor..).all(|(id, _)| decisions.contains_key(id))
     }
 }
