@@ -19,6 +19,7 @@ mod mutations;
 mod outages;
 mod product_database;
 mod proxy;
+mod purchases;
 mod search;
 mod sessions;
 mod text;

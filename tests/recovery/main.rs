@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod options;
 mod outages;
+mod purchases;
 mod signals;
 mod up;
 
