@@ -22,6 +22,7 @@ pub(crate) use self::passwords::{PasswordDone, PasswordJob, Passwords};
 use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
 use self::throttle::Throttle;
+use crate::api::Database;
 use crate::api::accounts::{
     AccountCreated, CreateAccount, CreateBuyer, CreateSeller, GetSellerRating, Rating, SellerId,
 };
@@ -290,7 +291,7 @@ impl Answer<SaveCart<SessionCheck>> for Customer {
 }
 
 impl Domain for Customer {
-    const SERVICE: &'static str = "db_customer";
+    const DATABASE: Database = Database::Customer;
     type Row = CustomerRow;
     type Finished = Hashed;
     const APIS: &'static [Entry<Handler<Self>>] = &[

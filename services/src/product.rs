@@ -18,6 +18,7 @@ use self::item::Item;
 use self::items::Items;
 use self::postings::Postings;
 use self::rows::ProductRow;
+use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
 use crate::api::carts::Counted;
 use crate::api::encoded::{Description, EncodedItem, Listing};
@@ -261,7 +262,7 @@ impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
 }
 
 impl Domain for Product {
-    const SERVICE: &'static str = "db_product";
+    const DATABASE: Database = Database::Product;
     type Row = ProductRow;
     type Finished = ();
     const APIS: &'static [Entry<Handler<Self>>] = &[
