@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use slab::Slab;
@@ -14,35 +13,16 @@ use super::call::DatabaseCall;
 use super::databases::Databases;
 use super::flow::{Flow, Starter, Step};
 use super::intake::Intake;
-use super::lane::{GREETING, Lane};
+use super::lane::{Deadlines, GREETING, Lane};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
 use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
 
-/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
-/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
-const PASSWORD_CALLS_MAX: usize = 256;
-
-/// How long a frontend waits for the databases.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    /// For any call but those with passwords.
-    pub call: Duration,
-    /// For calls with passwords, of which many may be queued.
-    pub password: Duration,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
-    }
-}
-
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
-    /// The requests in flight, by the number of their call. The node lets each session have one.
+    /// The requests in flight, by the number of their call. The node lets each connection have one.
     parked: Slab<Parked<F>>,
     /// How many of them wait for which lane.
     calls: [usize; Lane::COUNT],
@@ -162,19 +142,13 @@ impl<F: Flow> Frontend<F> {
     /// Takes a step of a request; `reply` is what the step may relay.
     fn take(&mut self, origin: Origin, step: Step<F>, reply: Option<Reply<'_>>, out: &mut Out<'_>) {
         match step {
-            Step::Call(call, _)
-                if call.lane == Lane::CustomerPasswords
-                    && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX =>
-            {
-                let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
-                self.fail(&origin, &Error::new(Code::ResourceExhausted, message), out);
-            }
             Step::Call(call, flow) => {
-                let patience = match call.lane {
-                    Lane::CustomerPasswords => self.deadlines.password,
-                    _ => self.deadlines.call,
-                };
-                let deadline = out.now() + patience;
+                let under_way = self.calls[call.lane as usize];
+                if call.lane.calls_max().is_some_and(|max| under_way >= max) {
+                    let message = format!("{under_way} passwords are being checked: try again");
+                    return self.fail(&origin, &Error::new(Code::ResourceExhausted, message), out);
+                }
+                let deadline = out.now() + call.lane.patience(&self.deadlines);
                 self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
             }
             Step::Relay => {
