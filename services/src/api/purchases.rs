@@ -19,6 +19,7 @@ pub(crate) struct GetBuyerPurchases<O> {
     pub(crate) page: Page<i64>,
 }
 
+/// A page of a buyer's purchases, and how many there are in all.
 #[derive(Serialize)]
 pub(crate) struct Purchases<'a> {
     pub(crate) buyer_id: u32,
@@ -37,6 +38,7 @@ pub struct Purchase {
     pub(crate) total: Price,
 }
 
+/// A line of a purchase: an item as it was then.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PurchasedItem {
     pub(crate) item_id: ItemId,
