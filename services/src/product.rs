@@ -173,8 +173,7 @@ impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
         let listing = self.own_listing(item_id, by)?;
         let quantity = i64::from(listing.quantity) + delta;
         if quantity < 0 {
-            let message =
-                format!("{} units of {item_id} are for sale, fewer than {}", listing.quantity, -delta);
+            let message = format!("the stock of {item_id} is {}, less than {}", listing.quantity, -delta);
             return Err(Error::new(Code::OutOfStock, message));
         }
         let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);

@@ -32,7 +32,7 @@ impl Cart {
         }
         if let Some(available) = available.filter(|available| units > i64::from(*available)) {
             let message =
-                format!("{available} units of {id} are for sale, fewer than the {units} that the cart would hold");
+                format!("the stock of {id} is {available}, less than the {units} that the cart would hold");
             return Err(Error::new(Code::OutOfStock, message));
         }
         let too_many =
