@@ -7,12 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::admin::Admin;
-use crate::channel::Channel;
+use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
 use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
-use crate::lines::LineBuffer;
 use crate::link::{Action, Link, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::slots::Slots;
@@ -197,9 +196,9 @@ impl Connections {
         self.change(conn, Connection::peer_finished);
     }
 
-    /// Begins to deliver lines; they lie in this buffer.
+    /// Begins to deliver lines; they lie in what is lent out here.
     #[inline]
-    pub(crate) fn begin_delivery(&mut self, conn: Conn) -> Option<LineBuffer> {
+    pub(crate) fn begin_delivery(&mut self, conn: Conn) -> Option<Received<'static>> {
         self.clients.get_mut(conn).map(Connection::begin_delivery)
     }
 
@@ -211,18 +210,18 @@ impl Connections {
     pub(crate) fn next_line<'a>(
         &mut self,
         conn: Conn,
-        lines: &'a mut LineBuffer,
+        received: &'a mut Received<'_>,
     ) -> Option<Result<&'a [u8], Reject>> {
-        self.clients.get_mut(conn)?.next_line(lines, &self.limits)
+        self.clients.get_mut(conn)?.next_line(received, &self.limits)
     }
 
     /// Ends the delivery of lines, and turns the client away if there is a reason.
     #[inline]
-    pub(crate) fn end_delivery(&mut self, conn: Conn, lines: LineBuffer, rejected: Option<Reject>) {
+    pub(crate) fn end_delivery(&mut self, conn: Conn, received: Received<'_>, rejected: Option<Reject>) {
         let Some(connection) = self.clients.get_mut(conn) else {
             return;
         };
-        connection.end_delivery(lines);
+        connection.end_delivery(received);
         match rejected {
             Some(reject) => self.reject(conn, reject),
             None => self.settle(conn, false),

@@ -90,6 +90,10 @@ impl LineBuffer {
         arrived: &mut &'a [u8],
         max: usize,
     ) -> Option<Result<&'s [u8], TooLong>> {
+        if arrived.is_empty() {
+            // Appending nothing would move what is buffered to the front once for each line.
+            return self.next(max);
+        }
         loop {
             while self.is_empty() {
                 let Some(end) = memchr(b'\n', arrived) else { break };
