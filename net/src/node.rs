@@ -61,7 +61,8 @@ use crate::time::{Time, earlier};
 /// # The end of a node
 ///
 /// After [`Input::Drain`], clients that have nothing in flight are closed, soon or after a short grace. When
-/// `is_drained` says so after a turn, the driver may drop the node. It may at any time; that is a crash.
+/// `is_drained` says so after a turn, the driver may drop the node. It may at any time; that is a crash. Before
+/// `Input::Drain`, the answer is about that moment only, for more may come.
 ///
 /// If the service cannot go on ([`Out::fail`]), the next `end_turn` returns the reason, and there are no more turns.
 /// Already before that there is no output, no byte in an outbox and no peer to be read, so that nothing leaves,
@@ -220,8 +221,8 @@ impl<S: Service> Node<S> {
         !self.has_failed() && self.connections.wants_read(peer)
     }
 
-    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered. Asked
-    /// only after that.
+    /// Whether nothing is in flight and no client can begin anything. After [`Input::Drain`], it is the end once it is
+    /// so: everything that was in flight then, and in the grace after it, is answered. Before, it may change again.
     pub fn is_drained(&self) -> bool {
         self.service.is_drained() && self.connections.clients.iter().all(Connection::is_drained)
     }
