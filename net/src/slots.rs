@@ -1,5 +1,10 @@
 //! [`Slots`]: a table whose entries are found by their [`Conn`]. Slots are reused; a `Conn` that had a slot before
-//! finds nothing there. This is the only place that looks at generations.
+//! finds nothing there. Only here does a node look at generations; a driver that reuses slots compares whole names.
+//!
+//! Links are not in such a table. There are as many as backends, each for as long as its node, and its number is what a
+//! service and its configuration call it; so [`Peer::Link`](crate::Peer::Link) has no generation, and does not tell one
+//! connection of a link from the next. Only the driver could confuse them, and it makes them itself, one after the
+//! other: a node obliges it to say nothing of a link between `Close` and the next `Connect`.
 
 use slab::Slab;
 
