@@ -343,6 +343,12 @@ impl Connections {
         self.links[link].answered(&self.limits);
     }
 
+    /// Ends the delivery of what a backend has sent. The oldest call is another one now, and may be overdue.
+    pub(crate) fn end_replies(&mut self, link: usize, received: Received<'_>) {
+        self.links[link].channel.give_back(received);
+        self.arm_link(link);
+    }
+
     /// The connection is gone, or could not be made. Returns the calls that are lost with it. `None`: there was none.
     pub(crate) fn disconnect(&mut self, link: usize) -> Option<LostCalls> {
         if self.links[link].is_down() {

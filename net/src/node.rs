@@ -330,7 +330,7 @@ impl<S: Service> Node<S> {
                 Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
             };
         }
-        self.connections.links[link].channel.give_back(received);
+        self.connections.end_replies(link, received);
         if let Err(reason) = taken {
             self.disconnect(link, &reason);
         }
