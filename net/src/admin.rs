@@ -59,8 +59,9 @@ impl Admin {
         let channel = Channel::new(0);
         let conn =
             self.connections.insert(Connection { state: State::Asking, channel, peer_finished: false });
-        let channel = &mut self.connections.get_mut(conn)?.channel;
-        channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
+        let connection = self.connections.get_mut(conn)?;
+        connection.channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
+        connection.invariants();
         Some(conn)
     }
 
@@ -134,8 +135,9 @@ impl Admin {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.peer_finished = true;
             if connection.state != State::Answered {
-                self.forget(conn, outputs);
+                return self.forget(conn, outputs);
             }
+            connection.invariants();
         }
     }
 

@@ -162,6 +162,11 @@ impl Channel {
         self.alarm.ring(at)
     }
 
+    /// Whether whoever has this deadline is called in time.
+    pub(crate) fn is_armed<K: Ord>(&self, timers: &Timers<K>, deadline: Option<Time>) -> bool {
+        timers.reach(&self.alarm, deadline)
+    }
+
     fn queue(&mut self) -> bool {
         let begins = self.transmit == Transmit::Idle && !self.outbox.is_empty();
         if begins {

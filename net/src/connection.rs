@@ -330,8 +330,9 @@ impl Connection {
     }
 
     /// What is true after any change, whatever the client, the driver and the service do. Each change ends with
-    /// [`Connection::update_clocks`], which looks.
-    fn invariants(&self) {
+    /// [`Connection::update_clocks`], which looks, but for one that comes while lines are delivered: then whoever makes
+    /// it looks.
+    pub(crate) fn invariants(&self) {
         match self.state {
             State::Open => assert!(!self.peer_finished, "a client that has shut its side sends nothing"),
             State::HalfClosed => assert!(self.peer_finished, "only the client can shut its side"),

@@ -140,6 +140,19 @@ impl Connections {
         }
     }
 
+    /// What is true when a turn ends: whoever has a deadline is called by then, because the driver is told of it. It is
+    /// looked at then, and not where deadlines are armed, because what breaks it is a change after which none is.
+    pub(crate) fn invariants(&self) {
+        let Self { clients, links, timers, limits, grace_until, .. } = self;
+        let is_armed = |connection: &Connection| {
+            let drain_due = grace_until.and_then(|until| connection.drain_due(until, limits));
+            connection.channel.is_armed(timers, earlier(connection.deadline(limits), drain_due))
+        };
+        debug_assert!(clients.iter().all(is_armed), "a client's deadline comes and nobody is called");
+        let is_armed = |link: &Link| link.channel.is_armed(timers, link.deadline(limits));
+        debug_assert!(links.iter().all(is_armed), "a link's deadline comes and nobody is called");
+    }
+
     fn channel_mut(&mut self, peer: Peer) -> Option<&mut Channel> {
         match peer {
             Peer::Client(conn) => Some(&mut self.clients.get_mut(conn)?.channel),
@@ -281,10 +294,12 @@ impl Connections {
     /// `progress`: the socket has just taken bytes.
     fn settle(&mut self, conn: Conn, progress: bool) {
         let (now, limits) = (self.now, &self.limits);
-        let Some(connection) = self.clients.get_mut(conn).filter(|connection| !connection.is_delivering())
-        else {
+        let Some(connection) = self.clients.get_mut(conn) else {
             return;
         };
+        if connection.is_delivering() {
+            return connection.invariants();
+        }
         if let Some(reject) = connection.take_reject() {
             self.events.push_back(Event::Reject(conn, reject));
         }

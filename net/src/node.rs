@@ -188,7 +188,10 @@ impl<S: Service> Node<S> {
         self.report();
         match &mut self.connections.failure {
             Some(failure) => Err(mem::replace(failure, "the service had failed before".into())),
-            None => Ok(()),
+            None => {
+                self.connections.invariants();
+                Ok(())
+            }
         }
     }
 
