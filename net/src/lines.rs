@@ -142,6 +142,8 @@ impl LineBuffer {
             }
         }
     }
+
+    /// What is true after any change, whatever arrives and however it is cut.
     fn invariants(&self) {
         assert!(self.start <= self.scanned && self.scanned <= self.bytes.len());
         debug_assert!(!self.bytes[self.start..self.scanned].contains(&b'\n'), "a line was passed over");
