@@ -14,24 +14,19 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    // Only drivers read clocks, sockets, files and chance, and only the worker has threads.
+    // Clocks and sockets are the reactor's, chance is the simulator's, and threads are the worker's.
     Rule {
         krate: "net",
-        names: &[
-            "Instant",
-            "SystemTime",
-            "std::fs",
-            "std::io",
-            "std::net",
-            "std::thread",
-            "mio",
-            "socket2",
-            "fastrand",
-            "rustix",
-            "TcpStream",
-        ],
-        homes: &["reactor", "sim", "worker"],
+        names: &["Instant", "SystemTime", "mio", "socket2", "rustix", "TcpStream", "TcpListener"],
+        homes: &["reactor"],
     },
+    Rule { krate: "net", names: &["fastrand"], homes: &["sim"] },
+    Rule { krate: "net", names: &["std::thread"], homes: &["worker"] },
+    // The simulator has addresses, and no sockets.
+    Rule { krate: "net", names: &["std::net"], homes: &["reactor", "sim"] },
+    // A system without a thread to give says so by an error of this kind, which the simulator's workers name too.
+    Rule { krate: "net", names: &["std::io"], homes: &["reactor", "worker", "sim::worker"] },
+    Rule { krate: "net", names: &["std::fs"], homes: &[] },
     Rule {
         krate: "services",
         names: &[
