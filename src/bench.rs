@@ -40,7 +40,7 @@ sellers, each with one connection; all begin together, and each makes its calls 
 search and sellers change the price of their item.
 Ctrl-C shows and writes the runs that are complete; a second one, a second later, does not wait until the items of the
 run under way are off the market.
-Exit status: 0 all replies were right and all was written, 1 not so, 2 usage, 3 cannot connect, 130 interrupted.";
+Exit status: 0 all replies were right and all was written, 1 failure, 2 usage, 3 cannot connect, 130 interrupted.";
 
 const GROWTH_BRIEF: &str = "\
 Usage: marketplace bench growth [OPTION]…

@@ -10,7 +10,6 @@
 mod http;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 
 use self::http::{Head, Response};
@@ -60,8 +59,9 @@ impl Admin {
         let channel = Channel::new(0);
         let conn =
             self.connections.insert(Connection { state: State::Asking, channel, peer_finished: false });
-        let channel = &mut self.connections.get_mut(conn)?.channel;
-        channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
+        let connection = self.connections.get_mut(conn)?;
+        connection.channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
+        connection.invariants();
         Some(conn)
     }
 
@@ -94,23 +94,21 @@ impl Admin {
         let Some(connection) = self.connections.get_mut(conn).filter(is_asking) else {
             return;
         };
-        let mut head = mem::take(&mut connection.channel.lines);
-        let room = limits.admin_request_bytes_max - head.len();
-        head.push(&bytes[..bytes.len().min(room)]);
-        let answer = match http::parse(head.bytes()) {
+        let room = limits.admin_request_bytes_max - connection.channel.received().len();
+        connection.channel.receive(&bytes[..bytes.len().min(room)]);
+        let received = self.connections.get(conn).expect("it was there").channel.received();
+        let answer = match http::parse(received) {
             Some(Ok(head)) => Some((self.answer(now, &head, limits), head.method != "HEAD")),
             Some(Err(refusal)) => Some((refusal, true)),
-            None if head.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
+            None if received.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
             None => None,
         };
         let connection = self.connections.get_mut(conn).expect("it was there");
-        match answer {
-            None => connection.channel.lines = head,
-            Some((response, with_body)) => {
-                connection.state = State::Answered;
-                if connection.channel.send(response.encode(with_body).as_bytes()) {
-                    outputs.push_back(Output::Transmit(Peer::Admin(conn)));
-                }
+        if let Some((response, with_body)) = answer {
+            connection.state = State::Answered;
+            connection.channel.discard_received();
+            if connection.channel.send(response.encode(with_body).as_bytes()) {
+                outputs.push_back(Output::Transmit(Peer::Admin(conn)));
             }
         }
         connection.invariants();
@@ -137,8 +135,9 @@ impl Admin {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.peer_finished = true;
             if connection.state != State::Answered {
-                self.forget(conn, outputs);
+                return self.forget(conn, outputs);
             }
+            connection.invariants();
         }
     }
 
@@ -169,7 +168,10 @@ impl Connection {
     fn invariants(&self) {
         let Self { state, channel, .. } = self;
         assert!(*state == State::Answered || channel.is_idle(), "one response to one request");
-        assert!(*state == State::Asking || channel.lines.is_empty(), "what follows a request is discarded");
+        assert!(
+            *state == State::Asking || channel.received().is_empty(),
+            "what follows a request is discarded"
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! [`Channel`]: one byte stream, whoever is at its other end: what has arrived and was not looked at, what is to leave,
 //! and the next deadline.
 //!
-//! Every byte of every connection passes through a channel, in both directions, and nowhere else. So encryption, once
-//! there is some, has its place here: between what a driver reads and [`Channel::lines`], and between the outbox and
-//! [`Channel::unsent`]. A channel knows neither requests nor the life of its connection.
+//! Every byte of every connection passes through a channel, in both directions, and nowhere else: what arrives comes in
+//! through [`Channel::lend`], and what leaves goes out through [`Channel::unsent`]. So encryption, once there is some,
+//! has its place in these two. A channel knows neither requests nor the life of its connection.
 
-use crate::lines::LineBuffer;
+use std::mem;
+
+use crate::lines::{LineBuffer, TooLong};
 use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::{Alarm, Timers};
@@ -16,11 +18,20 @@ use crate::timers::{Alarm, Timers};
 /// being asked for again.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// What has arrived.
-    pub(crate) lines: LineBuffer,
+    /// What has arrived. Nothing, while it is lent out.
+    lines: LineBuffer,
     outbox: Outbox,
     transmit: Transmit,
     alarm: Alarm,
+}
+
+/// What has arrived over a stream, while it is lent out of its [`Channel`], so that whoever is given a line of it can
+/// be given the channel too.
+pub(crate) struct Received<'a> {
+    /// What has arrived earlier.
+    lines: LineBuffer,
+    /// What has arrived just now, and was neither taken as a line nor buffered.
+    arrived: &'a [u8],
 }
 
 /// Where a stream stands with writing.
@@ -43,6 +54,44 @@ impl Channel {
             transmit: Transmit::Idle,
             alarm: Alarm::default(),
         }
+    }
+
+    /// Takes bytes that have arrived, and keeps them.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        let received = self.lend(bytes);
+        self.give_back(received);
+    }
+
+    /// Takes bytes that have arrived, and lends out everything that has, until [`Channel::give_back`]. A line that lies
+    /// in these bytes alone is not copied.
+    #[inline]
+    pub(crate) fn lend<'a>(&mut self, bytes: &'a [u8]) -> Received<'a> {
+        Received { lines: mem::take(&mut self.lines), arrived: bytes }
+    }
+
+    /// Takes back what was lent out, and keeps what is left of it.
+    #[inline]
+    pub(crate) fn give_back(&mut self, received: Received<'_>) {
+        self.lines = received.lines;
+        if !received.arrived.is_empty() {
+            self.lines.push(received.arrived);
+        }
+        self.lines.release();
+    }
+
+    /// What has arrived and was not taken as lines. Nothing, while it is lent out.
+    pub(crate) fn received(&self) -> &[u8] {
+        self.lines.bytes()
+    }
+
+    /// Nothing more will arrive: what is left is a line, though its end is missing.
+    pub(crate) fn finish(&mut self) {
+        self.lines.finish();
+    }
+
+    /// Drops what has arrived.
+    pub(crate) fn discard_received(&mut self) {
+        self.lines.clear();
     }
 
     /// Appends bytes to what is to be sent. True: the driver is to be told to write.
@@ -97,7 +146,7 @@ impl Channel {
 
     /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays.
     pub(crate) fn reset(&mut self) {
-        self.lines.clear();
+        self.discard_received();
         self.outbox.clear();
         self.transmit = Transmit::Idle;
         self.invariants();
@@ -111,6 +160,11 @@ impl Channel {
     /// Notes that the deadline armed for `at` has come. False if it means nothing any more.
     pub(crate) fn ring(&mut self, at: Time) -> bool {
         self.alarm.ring(at)
+    }
+
+    /// Whether whoever has this deadline is called in time.
+    pub(crate) fn is_armed<K: Ord>(&self, timers: &Timers<K>, deadline: Option<Time>) -> bool {
+        timers.reach(&self.alarm, deadline)
     }
 
     fn queue(&mut self) -> bool {
@@ -128,6 +182,24 @@ impl Channel {
             self.outbox.is_empty(),
             "a stream is idle exactly if nothing waits to be written"
         );
+    }
+}
+
+impl Received<'_> {
+    /// The next whole line, without its end, if there is one: see [`LineBuffer::next`].
+    #[inline]
+    pub(crate) fn next_line(&mut self, max: usize) -> Option<Result<&[u8], TooLong>> {
+        self.lines.next_of(&mut self.arrived, max)
+    }
+
+    /// What was buffered when it was lent out, from the next line on that is not empty, whole or not.
+    pub(crate) fn peek_buffered(&mut self) -> &[u8] {
+        self.lines.peek()
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.arrived.is_empty()
     }
 }
 
@@ -151,9 +223,28 @@ mod tests {
     }
 
     #[test]
+    fn what_arrives_is_kept_until_it_is_taken_in_whatever_way_it_came() {
+        let mut channel = Channel::new(100);
+        channel.receive(b"on");
+        channel.receive(b"e\ntw");
+        let mut received = channel.lend(b"o\nthree\nfour\nfi");
+        for line in ["one", "two", "three"] {
+            assert_eq!(received.next_line(100), Some(Ok(line.as_bytes())));
+        }
+        channel.give_back(received);
+        assert_eq!(channel.received(), b"four\nfi", "what was not taken is kept");
+        channel.finish();
+        let mut received = channel.lend(b"");
+        assert_eq!(received.next_line(100), Some(Ok(&b"four"[..])));
+        assert_eq!(received.next_line(100), Some(Ok(&b"fi"[..])));
+        assert_eq!(received.next_line(100), None);
+        assert!(received.is_empty());
+    }
+
+    #[test]
     fn nothing_of_an_old_stream_belongs_to_the_new_one() {
         let mut channel = Channel::new(100);
-        channel.lines.push(b"half a li");
+        channel.receive(b"half a li");
         assert!(channel.send(b"half a li"));
         channel.reset();
         assert!(channel.lines.is_empty() && channel.unsent().is_empty());

@@ -3,11 +3,10 @@
 use core::net::SocketAddr;
 use std::mem;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Received};
 use crate::detect;
 use crate::event::Reject;
 use crate::limits::Limits;
-use crate::lines::LineBuffer;
 use crate::time::{Time, earlier};
 
 /// What the passing of a deadline means for a connection.
@@ -95,7 +94,7 @@ impl Connection {
     /// Takes bytes of the client. Those of one that is being closed are discarded.
     pub(crate) fn received(&mut self, bytes: &[u8]) {
         if self.state == State::Open {
-            self.channel.lines.push(bytes);
+            self.channel.receive(bytes);
             self.needs_input = false;
         }
     }
@@ -105,38 +104,38 @@ impl Connection {
         self.peer_finished = true;
         if self.state == State::Open {
             self.state = State::HalfClosed;
-            self.channel.lines.finish();
-            self.needs_input = self.channel.lines.is_empty();
+            self.channel.finish();
+            self.needs_input = self.channel.received().is_empty();
         }
     }
 
-    /// Begins to deliver lines: lends out the buffer that holds them, until [`Connection::end_delivery`].
-    pub(crate) fn begin_delivery(&mut self) -> LineBuffer {
+    /// Begins to deliver lines: lends out what holds them, until [`Connection::end_delivery`].
+    pub(crate) fn begin_delivery(&mut self) -> Received<'static> {
         assert!(self.ready, "lines are delivered of those who stand in the ready queue");
         self.ready = false;
         self.delivering = true;
-        mem::take(&mut self.channel.lines)
+        self.channel.lend(&[])
     }
 
-    /// The next line of the buffer that was lent out, which is delivered now. None: no further one may be, or there is
+    /// The next line of what was lent out, which is delivered now. None: no further one may be, or there is
     /// none.
     ///
     /// # Errors
     /// Why the client is to be turned away.
     pub(crate) fn next_line<'a>(
         &mut self,
-        lines: &'a mut LineBuffer,
+        received: &'a mut Received<'_>,
         limits: &Limits,
     ) -> Option<Result<&'a [u8], Reject>> {
-        if lines.is_empty() || !self.may_deliver(limits) {
+        if received.is_empty() || !self.may_deliver(limits) {
             return None;
         }
         if self.is_new
-            && let Some(protocol) = detect::other_protocol(lines.peek())
+            && let Some(protocol) = detect::other_protocol(received.peek_buffered())
         {
             return Some(Err(Reject::OtherProtocol(protocol)));
         }
-        match lines.next(limits.line_bytes_max) {
+        match received.next_line(limits.line_bytes_max) {
             None => {
                 self.needs_input = true;
                 None
@@ -152,13 +151,12 @@ impl Connection {
         }
     }
 
-    /// Takes the buffer back.
-    pub(crate) fn end_delivery(&mut self, mut lines: LineBuffer) {
+    /// Takes back what was lent out.
+    pub(crate) fn end_delivery(&mut self, received: Received<'_>) {
         self.delivering = false;
         if self.takes_lines() {
-            lines.release();
-            self.needs_input |= lines.is_empty();
-            self.channel.lines = lines;
+            self.needs_input |= received.is_empty();
+            self.channel.give_back(received);
         }
     }
 
@@ -178,7 +176,7 @@ impl Connection {
     pub(crate) fn close(&mut self) {
         if self.takes_lines() {
             self.state = State::Closing;
-            self.channel.lines.clear();
+            self.channel.discard_received();
         }
     }
 
@@ -234,7 +232,7 @@ impl Connection {
             let owes_bytes = self.state == State::Open
                 && self.reading
                 && self.needs_input
-                && !self.channel.lines.is_empty();
+                && !self.channel.received().is_empty();
             restart(&mut self.partial_since, now, owes_bytes, false);
         }
         let owes_reading = !self.channel.is_idle();
@@ -314,7 +312,7 @@ impl Connection {
         match self.state {
             State::Open => {
                 self.channel.unsent_len() < limits.outbox_bytes_max
-                    && (self.channel.lines.is_empty() || (self.needs_input && self.may_deliver(limits)))
+                    && (self.channel.received().is_empty() || (self.needs_input && self.may_deliver(limits)))
             }
             State::HalfClosed => false,
             State::Closing | State::Lingering => !self.peer_finished,
@@ -332,8 +330,9 @@ impl Connection {
     }
 
     /// What is true after any change, whatever the client, the driver and the service do. Each change ends with
-    /// [`Connection::update_clocks`], which looks.
-    fn invariants(&self) {
+    /// [`Connection::update_clocks`], which looks, but for one that comes while lines are delivered: then whoever makes
+    /// it looks.
+    pub(crate) fn invariants(&self) {
         match self.state {
             State::Open => assert!(!self.peer_finished, "a client that has shut its side sends nothing"),
             State::HalfClosed => assert!(self.peer_finished, "only the client can shut its side"),
@@ -345,8 +344,11 @@ impl Connection {
             self.rejected.is_none() || self.state == State::Closing,
             "who is turned away is heard no more"
         );
-        assert!(self.takes_lines() || self.channel.lines.is_empty(), "lines are kept that nobody will take");
-        assert!(!self.delivering || self.channel.lines.is_empty(), "the buffer is out on loan");
+        assert!(
+            self.takes_lines() || self.channel.received().is_empty(),
+            "lines are kept that nobody will take"
+        );
+        assert!(!self.delivering || self.channel.received().is_empty(), "the buffer is out on loan");
         assert!(!self.delivering || !self.ready, "what is being delivered need not wait for it");
     }
 }

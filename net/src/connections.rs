@@ -7,12 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::admin::Admin;
-use crate::channel::Channel;
+use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
 use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
-use crate::lines::LineBuffer;
 use crate::link::{Action, Link, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::slots::Slots;
@@ -141,6 +140,19 @@ impl Connections {
         }
     }
 
+    /// What is true when a turn ends: whoever has a deadline is called by then, because the driver is told of it. It is
+    /// looked at then, and not where deadlines are armed, because what breaks it is a change after which none is.
+    pub(crate) fn invariants(&self) {
+        let Self { clients, links, timers, limits, grace_until, .. } = self;
+        let is_armed = |connection: &Connection| {
+            let drain_due = grace_until.and_then(|until| connection.drain_due(until, limits));
+            connection.channel.is_armed(timers, earlier(connection.deadline(limits), drain_due))
+        };
+        debug_assert!(clients.iter().all(is_armed), "a client's deadline comes and nobody is called");
+        let is_armed = |link: &Link| link.channel.is_armed(timers, link.deadline(limits));
+        debug_assert!(links.iter().all(is_armed), "a link's deadline comes and nobody is called");
+    }
+
     fn channel_mut(&mut self, peer: Peer) -> Option<&mut Channel> {
         match peer {
             Peer::Client(conn) => Some(&mut self.clients.get_mut(conn)?.channel),
@@ -197,9 +209,9 @@ impl Connections {
         self.change(conn, Connection::peer_finished);
     }
 
-    /// Begins to deliver lines; they lie in this buffer.
+    /// Begins to deliver lines; they lie in what is lent out here.
     #[inline]
-    pub(crate) fn begin_delivery(&mut self, conn: Conn) -> Option<LineBuffer> {
+    pub(crate) fn begin_delivery(&mut self, conn: Conn) -> Option<Received<'static>> {
         self.clients.get_mut(conn).map(Connection::begin_delivery)
     }
 
@@ -211,18 +223,18 @@ impl Connections {
     pub(crate) fn next_line<'a>(
         &mut self,
         conn: Conn,
-        lines: &'a mut LineBuffer,
+        received: &'a mut Received<'_>,
     ) -> Option<Result<&'a [u8], Reject>> {
-        self.clients.get_mut(conn)?.next_line(lines, &self.limits)
+        self.clients.get_mut(conn)?.next_line(received, &self.limits)
     }
 
     /// Ends the delivery of lines, and turns the client away if there is a reason.
     #[inline]
-    pub(crate) fn end_delivery(&mut self, conn: Conn, lines: LineBuffer, rejected: Option<Reject>) {
+    pub(crate) fn end_delivery(&mut self, conn: Conn, received: Received<'_>, rejected: Option<Reject>) {
         let Some(connection) = self.clients.get_mut(conn) else {
             return;
         };
-        connection.end_delivery(lines);
+        connection.end_delivery(received);
         match rejected {
             Some(reject) => self.reject(conn, reject),
             None => self.settle(conn, false),
@@ -282,10 +294,12 @@ impl Connections {
     /// `progress`: the socket has just taken bytes.
     fn settle(&mut self, conn: Conn, progress: bool) {
         let (now, limits) = (self.now, &self.limits);
-        let Some(connection) = self.clients.get_mut(conn).filter(|connection| !connection.is_delivering())
-        else {
+        let Some(connection) = self.clients.get_mut(conn) else {
             return;
         };
+        if connection.is_delivering() {
+            return connection.invariants();
+        }
         if let Some(reject) = connection.take_reject() {
             self.events.push_back(Event::Reject(conn, reject));
         }
@@ -342,6 +356,12 @@ impl Connections {
     /// The oldest call is answered.
     pub(crate) fn answered(&mut self, link: usize) {
         self.links[link].answered(&self.limits);
+    }
+
+    /// Ends the delivery of what a backend has sent. The oldest call is another one now, and may be overdue.
+    pub(crate) fn end_replies(&mut self, link: usize, received: Received<'_>) {
+        self.links[link].channel.give_back(received);
+        self.arm_link(link);
     }
 
     /// The connection is gone, or could not be made. Returns the calls that are lost with it. `None`: there was none.

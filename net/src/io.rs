@@ -5,8 +5,8 @@ use crate::event::{Backend, Conn};
 /// The other end of one of the node's connections.
 ///
 /// A client or an administrator has its name for good: whatever a driver says of one that is gone is ignored. A link
-/// has its number for good, through all connections that it makes, one at a time: what a driver says of it is taken
-/// to be about its present connection.
+/// has its number for good, through all connections that it makes, one at a time, and no generation: what a driver
+/// says of it is taken to be about its present connection, so the driver must not speak of an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// A client.

@@ -13,15 +13,20 @@ use std::time::Duration;
 ///
 /// | what | at rest | at worst | with the defaults |
 /// | --- | --- | --- | --- |
-/// | a client | 250 bytes, and twice `retained_bytes_max` | 2 (`line_bytes_max` + `read_bytes_max`) + 4 (`outbox_bytes_max` + `in_flight_max` replies) | 2.3 KiB; 1.3 MiB |
+/// | a client | 250 bytes, and twice `retained_bytes_max` | 2 (`line_bytes_max` + `read_bytes_max`) + 4 (`outbox_bytes_max` + `in_flight_max` replies) | 2.3 KiB; 1.3 MiB, and four times a reply |
 /// | a link | twice `link_retained_bytes_max` | 4 `link_bytes_max` + 2 `reply_bytes_max` + 50 bytes × `calls_max` | 512 KiB; 81 MiB |
 /// | an HTTP connection | some 200 bytes | 2 `admin_request_bytes_max`, and twice the text of all metrics | 16 KiB, and some 60 KB |
 /// | a reactor | `read_bytes_max` + 12 bytes × `events_max` | the same, and some 100 bytes a connection in its queues | 76 KiB |
 ///
-/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one: 20
-/// GiB with the defaults, if 16 384 clients each read nothing of long replies and each send the longest line but for
-/// its end. `line_timeout` and `stall_timeout` end it. Where it is too much, `connections_max` is to be lowered
-/// first. What the kernel buffers for each socket comes on top.
+/// A reply to a client has no maximum here: it is as long as the service makes it. One that the service relays is at
+/// most `reply_bytes_max` long, and what the service adds: with that, the worst of a client is 33 MiB by default.
+///
+/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one. With
+/// the defaults, that is 20 GiB for what they send and leave unread before their last replies, if 16 384 clients each
+/// read nothing and each send the longest line but for its end; and four times those last replies, which is 64 MiB for
+/// each KiB that a reply is long, and 514 GiB if every one of them has the length of `reply_bytes_max`. `line_timeout`
+/// and `stall_timeout` end it. Where it is too much, replies are to be bounded by the service, and `connections_max` is
+/// to be lowered first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The connection limit: open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default:
@@ -66,7 +71,8 @@ pub struct Limits {
     /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets,
     /// and even a lost one is sent again within seconds.
     pub line_timeout: Duration,
-    /// How long a client may read nothing while replies wait for it. 60 s by default.
+    /// How long a client may read nothing while replies wait for it. 60 s by default: TCP sends what was lost again
+    /// several times within it, so a client that is still there takes something. Until then, what waits is held.
     pub stall_timeout: Duration,
     /// How long a client may leave its side open after we have shut ours. 2 s by default: it has its last reply, or
     /// the network is gone.
@@ -77,7 +83,8 @@ pub struct Limits {
     /// How long connecting to a backend may take, and once more until its greeting is answered. 1 s by
     /// default: within a data centre, and with one lost packet.
     pub connect_timeout: Duration,
-    /// How long a backend may answer nothing while a call is overdue. 5 s by default.
+    /// How long a backend may answer nothing while a call is overdue. 5 s by default: it counts only once a
+    /// call was given up, and a backend that is slow rather than gone has answered another one by then.
     pub silence_timeout: Duration,
     /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service
     /// that was replaced is back at once.
@@ -88,10 +95,11 @@ pub struct Limits {
     /// How long a request may take before the service logs it as slow, if at all. By default it is not logged.
     pub slow_after: Option<Duration>,
 
-    /// How long a drain goes on taking lines of connections that are in use. 1 s by default.
+    /// How long a drain goes on taking lines of connections that are in use. 1 s by default: time to end what was
+    /// begun in several requests, and well within `drain_timeout`.
     pub drain_grace: Duration,
     /// How long a connection must have nothing in flight until a drain takes it for one that is not in use. By
-    /// default, no time at all.
+    /// default, no time at all: a client that has its replies loses nothing, and connects elsewhere.
     pub drain_quiet: Duration,
     /// How long a drain may take until the reactor ends all the same. 5 s by default: longer than a call, and shorter
     /// than whoever asked for it waits before he kills the process.
@@ -102,7 +110,8 @@ pub struct Limits {
     pub admin_connections_max: usize,
     /// Bytes of an HTTP request's head, at least 1. 8 KiB by default, as is usual.
     pub admin_request_bytes_max: usize,
-    /// How long an HTTP connection may take, from its beginning to its end. 5 s by default.
+    /// How long an HTTP connection may take, from its beginning to its end. 5 s by default: a response is made at once
+    /// and is short, so whoever takes longer has given up, and holds a place of few.
     pub admin_timeout: Duration,
     /// How long a turn may last until the process counts as one that hangs. 10 s by default: no work of a turn takes
     /// a tenth of that.
@@ -110,7 +119,8 @@ pub struct Limits {
 
     /// Events that a reactor takes from its poll in one turn, at least 1. 1024 by default; 12 bytes each.
     pub events_max: usize,
-    /// Sockets that a reactor reads in one turn, at least 1. 1024 by default.
+    /// Sockets that a reactor reads in one turn, at least 1; the others come first in the next one. 1024 by default:
+    /// as many as one poll reports, so that a turn reads them all.
     pub reads_max: usize,
     /// Bytes that a reactor reads from one socket in one turn, at least 1: the size of the buffer that all its sockets
     /// share. 64 KiB by default: as much as a socket usually holds.
@@ -118,11 +128,13 @@ pub struct Limits {
     /// Connections that a reactor accepts in one turn, at least 1. 256 by default: each takes some system calls.
     pub accepts_max: usize,
     /// Pause before a reactor accepts again when the process has run out of descriptors, or the machine of something.
-    /// 100 ms by default.
+    /// 100 ms by default: what is short comes back when other connections end, and ten attempts a second are no load.
     pub accept_pause: Duration,
-    /// How long accepting must have gone well before it counts as over that it failed. 1 s by default.
+    /// How long accepting must have gone well before it counts as over that it failed. 1 s by default: ten pauses, so
+    /// that a shortage which comes and goes is logged once.
     pub accept_recovery: Duration,
-    /// How long a connection is idle before the kernel asks whether its peer still exists. 60 s by default.
+    /// How long a connection is idle before the kernel asks whether its peer still exists. 60 s by default: firewalls
+    /// forget connections that are idle for some minutes, and a packet a minute is no load.
     pub keepalive_after: Duration,
 }
 

@@ -90,6 +90,10 @@ impl LineBuffer {
         arrived: &mut &'a [u8],
         max: usize,
     ) -> Option<Result<&'s [u8], TooLong>> {
+        if arrived.is_empty() {
+            // Appending nothing would move what is buffered to the front once for each line.
+            return self.next(max);
+        }
         loop {
             while self.is_empty() {
                 let Some(end) = memchr(b'\n', arrived) else { break };
@@ -138,6 +142,8 @@ impl LineBuffer {
             }
         }
     }
+
+    /// What is true after any change, whatever arrives and however it is cut.
     fn invariants(&self) {
         assert!(self.start <= self.scanned && self.scanned <= self.bytes.len());
         debug_assert!(!self.bytes[self.start..self.scanned].contains(&b'\n'), "a line was passed over");

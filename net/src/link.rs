@@ -301,7 +301,7 @@ impl Link {
         assert!(!self.waiting.is_empty() || self.waiting_bytes == 0);
         let stands = self.is_connected();
         assert!(stands || self.channel.is_idle(), "nothing leaves without a connection");
-        assert!(stands || self.channel.lines.is_empty(), "nothing arrives without a connection");
+        assert!(stands || self.channel.received().is_empty(), "nothing arrives without a connection");
         debug_assert_eq!(self.waiting_bytes, self.waiting.iter().map(|waiting| waiting.line.len()).sum());
         let in_flight = self.in_flight.iter().filter(|in_flight| in_flight.call.is_some());
         let dues = in_flight.map(|in_flight| in_flight.deadline);

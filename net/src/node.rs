@@ -61,7 +61,8 @@ use crate::time::{Time, earlier};
 /// # The end of a node
 ///
 /// After [`Input::Drain`], clients that have nothing in flight are closed, soon or after a short grace. When
-/// `is_drained` says so after a turn, the driver may drop the node. It may at any time; that is a crash.
+/// `is_drained` says so after a turn, the driver may drop the node. It may at any time; that is a crash. Before
+/// `Input::Drain`, the answer is about that moment only, for more may come.
 ///
 /// If the service cannot go on ([`Out::fail`]), the next `end_turn` returns the reason, and there are no more turns.
 /// Already before that there is no output, no byte in an outbox and no peer to be read, so that nothing leaves,
@@ -187,7 +188,10 @@ impl<S: Service> Node<S> {
         self.report();
         match &mut self.connections.failure {
             Some(failure) => Err(mem::replace(failure, "the service had failed before".into())),
-            None => Ok(()),
+            None => {
+                self.connections.invariants();
+                Ok(())
+            }
         }
     }
 
@@ -220,8 +224,8 @@ impl<S: Service> Node<S> {
         !self.has_failed() && self.connections.wants_read(peer)
     }
 
-    /// Whether everything that was in flight when [`Input::Drain`] came, and in the grace after it, is answered. Asked
-    /// only after that.
+    /// Whether nothing is in flight and no client can begin anything. After [`Input::Drain`], it is the end once it is
+    /// so: everything that was in flight then, and in the grace after it, is answered. Before, it may change again.
     pub fn is_drained(&self) -> bool {
         self.service.is_drained() && self.connections.clients.iter().all(Connection::is_drained)
     }
@@ -282,13 +286,13 @@ impl<S: Service> Node<S> {
 
     /// Delivers lines of a client until there is none, a limit is reached, or its turn is over.
     fn deliver(&mut self, conn: Conn) {
-        // The lines are lent out of the connection, so that the service can be given both a line and the node.
-        let Some(mut lines) = self.connections.begin_delivery(conn) else {
+        // They are lent out of the connection, so that the service can be given both a line and the node.
+        let Some(mut received) = self.connections.begin_delivery(conn) else {
             return;
         };
         let mut rejected = None;
         for _ in 0..self.connections.limits.lines_per_turn_max {
-            match self.connections.next_line(conn, &mut lines) {
+            match self.connections.next_line(conn, &mut received) {
                 None => break,
                 Some(Ok(line)) => self.tell(Event::Line(conn, line)),
                 Some(Err(reject)) => {
@@ -297,7 +301,7 @@ impl<S: Service> Node<S> {
                 }
             }
         }
-        self.connections.end_delivery(conn, lines, rejected);
+        self.connections.end_delivery(conn, received, rejected);
     }
 
     fn connected(&mut self, backend: Backend) {
@@ -310,26 +314,26 @@ impl<S: Service> Node<S> {
 
     /// Takes what a backend sent. A line that is not what it must be ends the connection: those that follow it might
     /// be anybody's.
-    fn answered(&mut self, link: usize, mut bytes: &[u8]) {
+    fn answered(&mut self, link: usize, bytes: &[u8]) {
         let Connections { links, limits, now, .. } = &mut self.connections;
         if !links[link].is_connected() {
             return;
         }
         let reply_bytes_max = limits.reply_bytes_max;
         links[link].heard(*now);
-        // As above, the lines are lent out.
-        let mut lines = mem::take(&mut links[link].channel.lines);
+        // As above, they are lent out.
+        let mut received = links[link].channel.lend(bytes);
         let mut taken = Ok(());
         while taken.is_ok()
             && !self.has_failed()
-            && let Some(line) = lines.next_of(&mut bytes, reply_bytes_max)
+            && let Some(line) = received.next_line(reply_bytes_max)
         {
             taken = match line {
                 Ok(line) => self.take_reply(link, line),
                 Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
             };
         }
-        self.connections.links[link].channel.lines = lines;
+        self.connections.end_replies(link, received);
         if let Err(reason) = taken {
             self.disconnect(link, &reason);
         }

@@ -52,7 +52,8 @@ pub trait Service {
         None
     }
 
-    /// Whether nothing is in flight any more. Asked only after [`Event::Drain`].
+    /// Whether nothing is in flight. It may be asked at any time, and changes nothing; the node ends by it only after
+    /// [`Event::Drain`].
     fn is_drained(&self) -> bool;
 }
 

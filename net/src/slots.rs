@@ -1,5 +1,10 @@
 //! [`Slots`]: a table whose entries are found by their [`Conn`]. Slots are reused; a `Conn` that had a slot before
-//! finds nothing there. This is the only place that looks at generations.
+//! finds nothing there. Only here does a node look at generations; a driver that reuses slots compares whole names.
+//!
+//! Links are not in such a table. There are as many as backends, each for as long as its node, and its number is what a
+//! service and its configuration call it; so [`Peer::Link`](crate::Peer::Link) has no generation, and does not tell one
+//! connection of a link from the next. Only the driver could confuse them, and it makes them itself, one after the
+//! other: a node obliges it to say nothing of a link between `Close` and the next `Connect`.
 
 use slab::Slab;
 
@@ -23,9 +28,7 @@ impl<T> Slots<T> {
     pub(crate) fn insert(&mut self, entry: T) -> Conn {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.entries.insert((self.generation, entry));
-        let conn = conn(slot, self.generation);
-        self.invariants(conn, true);
-        conn
+        conn(slot, self.generation)
     }
 
     pub(crate) fn get(&self, conn: Conn) -> Option<&T> {
@@ -41,7 +44,6 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, conn: Conn) -> Option<T> {
         self.get(conn)?;
         let (_, entry) = self.entries.remove(conn.slot());
-        self.invariants(conn, false);
         Some(entry)
     }
 
@@ -56,11 +58,6 @@ impl<T> Slots<T> {
     /// The names of all entries.
     pub(crate) fn conns(&self) -> Vec<Conn> {
         self.entries.iter().map(|(slot, (generation, _))| conn(slot, *generation)).collect()
-    }
-
-    /// Only who is in the table is found there.
-    fn invariants(&self, conn: Conn, is_in: bool) {
-        assert_eq!(self.get(conn).is_some(), is_in, "another one has its name");
     }
 }
 

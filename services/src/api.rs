@@ -94,7 +94,7 @@ impl Database {
     pub(crate) const ALL: [Self; 2] = [Self::Customer, Self::Product];
 
     /// The name of the service.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Customer => "db_customer",
             Self::Product => "db_product",

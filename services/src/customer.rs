@@ -25,6 +25,7 @@ use self::purchases::Purchases;
 use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
 use self::throttle::Throttle;
+use crate::api::Database;
 use crate::api::accounts::{
     AccountCreated, CreateAccount, CreateBuyer, CreateSeller, GetSellerRating, Rating, SellerId,
 };
@@ -274,7 +275,7 @@ impl Answer<SaveCart<SessionCheck>> for Customer {
 }
 
 impl Domain for Customer {
-    const SERVICE: &'static str = "db_customer";
+    const DATABASE: Database = Database::Customer;
     type Row = CustomerRow;
     type Finished = Hashed;
     const APIS: &'static [Entry<Handler<Self>>] = &[

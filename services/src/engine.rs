@@ -1,4 +1,5 @@
-//! What all services do alike, whatever their APIs: it reads requests, groups and releases commits, and drives flows.
+//! What all services do alike, whatever their APIs: reading requests, grouping commits and releasing replies, and driving
+//! flows.
 
 pub(crate) mod call;
 pub(crate) mod database;

@@ -34,8 +34,7 @@ use self::product::Product;
 pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
-pub use self::engine::flows::Deadlines;
-pub use self::engine::lane::backends;
+pub use self::engine::lane::{Deadlines, backends};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
 pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
@@ -95,7 +94,7 @@ where
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
 pub fn effect(service: &str, api: &str) -> Option<Effect> {
     fn of<H>(entries: &[Entry<H>], api: &str) -> Option<Effect> {
-        // No service lists what each of them answers.
+        // `Ping`, which all services answer, is in no service's list.
         let common = (api == Ping::NAME).then_some(Ping::EFFECT);
         common.or_else(|| entries.iter().find(|entry| entry.name == api).map(|entry| entry.effect))
     }

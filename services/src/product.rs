@@ -20,6 +20,7 @@ use self::item::Item;
 use self::items::Items;
 use self::postings::Postings;
 use self::rows::ProductRow;
+use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
 use crate::api::carts::Counted;
 use crate::api::encoded::{Description, EncodedItem, Listing};
@@ -191,8 +192,7 @@ impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
         let listing = self.own_listing(item_id, by)?;
         let quantity = i64::from(listing.quantity) + delta;
         if quantity < 0 {
-            let message =
-                format!("{} units of {item_id} are for sale, fewer than {}", listing.quantity, -delta);
+            let message = format!("the stock of {item_id} is {}, less than {}", listing.quantity, -delta);
             return Err(Error::new(Code::OutOfStock, message));
         }
         let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
@@ -280,7 +280,7 @@ impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
 }
 
 impl Domain for Product {
-    const SERVICE: &'static str = "db_product";
+    const DATABASE: Database = Database::Product;
     type Row = ProductRow;
     type Finished = ();
     const APIS: &'static [Entry<Handler<Self>>] = &[

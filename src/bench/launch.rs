@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 
 use bench::Process;
 
@@ -41,11 +41,18 @@ impl Process for Service {
 /// It cannot be started, ends, or takes too long.
 pub(super) fn launch(name: &'static str, args: &[OsString]) -> Result<Box<dyn Process>, String> {
     let (listening_in, listening) = channel();
-    let child =
+    let mut child =
         ChildProcess::start(name, this_program(args)?, move |line| read_log(name, line, &listening_in))?;
     match listening.recv_timeout(START_MAX) {
         Ok(address) => Ok(Box::new(Service { name, address, child })),
-        Err(_) => Err(format!("{name} does not listen")),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(format!("{name} does not listen within {} s", START_MAX.as_secs()))
+        }
+        // Nobody writes to its log any more.
+        Err(RecvTimeoutError::Disconnected) => Err(match child.ended() {
+            Some(status) => format!("{name} ended before it listened: {status}"),
+            None => format!("{name} ended before it listened"),
+        }),
     }
 }
 

@@ -28,12 +28,8 @@ impl Watched {
     fn start(name: &str, args: &[String]) -> Self {
         let listen = format!("--listen={}:0", own_host());
         let mut process = Process::start(PROGRAM.command(&[name, &listen, ADMIN]).args(args));
-        let admin = process.wait_for("event=watched");
-        let ready = process.wait_for("listening on ");
-        let address = |line: &str, before: &str| {
-            line.split_once(before).expect("the line has it").1.trim().parse().expect("HOST:PORT")
-        };
-        let (address, admin) = (address(&ready, "listening on "), address(&admin, "admin="));
+        let admin = process.wait_for_address(&format!("event=watched service={name} admin="));
+        let address = process.wait_for_address("listening on ");
         Self { name: name.to_owned(), process, address, admin }
     }
 

@@ -2,7 +2,9 @@
 //! it is from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ItemMod, ItemUse, UseTree, Visibility};
 
@@ -124,6 +126,38 @@ impl<'ast> Visit<'ast> for Paths {
         self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);
     }
+
+    /// What a macro is given need not be Rust, so paths are known by their colons alone.
+    fn visit_macro(&mut self, item: &'ast syn::Macro) {
+        self.add_in(item.tokens.clone());
+        visit::visit_macro(self, item);
+    }
+}
+
+impl Paths {
+    fn add_in(&mut self, tokens: TokenStream) {
+        let (mut path, mut colons) = (Vec::new(), 0);
+        for tree in tokens {
+            match tree {
+                TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
+                TokenTree::Ident(name) => {
+                    if colons != 2 {
+                        self.0.push(mem::take(&mut path));
+                    }
+                    path.push(name.to_string());
+                    colons = 0;
+                }
+                other => {
+                    self.0.push(mem::take(&mut path));
+                    colons = 0;
+                    if let TokenTree::Group(group) = other {
+                        self.add_in(group.stream());
+                    }
+                }
+            }
+        }
+        self.0.push(path);
+    }
 }
 
 /// The paths of an import, each with the name under which it is known then.
@@ -222,6 +256,13 @@ mod tests {
         let one_way =
             graph(&[("a", "use crate::b::c::C;"), ("b", "use self::c::C;"), ("b::c", "use super::B;")]);
         assert_eq!(one_way.circles(), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_macro_is_given_counts() {
+        let graph =
+            graph(&[("a", "fn f() { assert!(matches!(g(), x: crate::b::B(1)), \"{}\", 1); }"), ("b", "")]);
+        assert_eq!(graph.imports["net::a"], BTreeSet::from(["net::b".into()]));
     }
 
     #[test]

@@ -214,6 +214,21 @@ fn a_backend_that_vanished_is_cut_even_if_no_further_call_is_made() {
 }
 
 #[test]
+fn a_backend_that_vanished_after_a_reply_is_cut_though_the_answered_call_had_more_time() {
+    let mut world = World::linked(limits());
+    let began = world.now;
+    world.call(1, "patient", PATIENCE);
+    world.call(2, "x", SECOND);
+    world.pass(SECOND);
+    world.answer("here\n");
+    assert_eq!(world.seen(), [lost(2, Lost::Unanswered), reply(1, "here")]);
+    assert_eq!(world.pass(limits().silence_timeout - SECOND / 2), []);
+    world.now = world.node.poll_timeout().expect("the link is watched");
+    assert_eq!(world.turn(), [Output::Close(LINK)]);
+    assert!(world.now < began + PATIENCE, "it is not the answered call that is waited for");
+}
+
+#[test]
 fn silence_counts_from_the_call_and_not_from_an_idle_time_before_it() {
     let mut world = World::linked(limits());
     world.pass(1000 * SECOND);

@@ -59,6 +59,7 @@ pub(crate) struct GetSellerRating<S, O> {
 /// The seller whose session it is.
 pub(crate) struct Oneself;
 
+/// How a seller is rated, and how much they have sold.
 #[derive(Serialize)]
 pub(crate) struct Rating<'a> {
     pub(crate) seller_id: u32,

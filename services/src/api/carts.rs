@@ -72,6 +72,7 @@ pub(crate) struct CartHeld<'a> {
 #[serde(transparent)]
 pub(crate) struct ClearCart<O>(pub(crate) O);
 
+/// The cart is empty.
 #[derive(Serialize)]
 pub(crate) struct Cleared {
     pub(crate) cleared: bool,
@@ -82,6 +83,7 @@ pub(crate) struct Cleared {
 #[serde(transparent)]
 pub(crate) struct SaveCart<S>(pub(crate) S);
 
+/// The cart is kept for the next session.
 #[derive(Serialize)]
 pub(crate) struct Saved {
     pub(crate) saved: bool,
@@ -99,7 +101,7 @@ impl FromFields for Owner {
         match (Option::from_fields(fields)?, buyer_id) {
             (Some(check), _) => Ok(Self::Session(SessionCheck { role: Some(Role::Buyer), ..check })),
             (None, Some(buyer_id)) => Ok(Self::Buyer { buyer_id }),
-            (None, None) => Err(invalid("`session_id` or `buyer_id` must be there: whose is it?")),
+            (None, None) => Err(invalid("give `session_id` or `buyer_id`")),
         }
     }
 }

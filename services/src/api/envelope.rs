@@ -80,7 +80,7 @@ impl<'a> Request<'a> {
             return Err(malformed(id, "`type` must be \"Request\"".into()));
         }
         let Some(api) = envelope.api.and_then(string) else {
-            return Err(malformed(id, "`api` must be there, and be a string".into()));
+            return Err(malformed(id, "`api` must be a string".into()));
         };
         Ok(Self { id, api, data: envelope.data.map_or("{}", RawValue::get) })
     }

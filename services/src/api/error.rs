@@ -86,7 +86,7 @@ impl From<Reject> for Error {
             ),
             Reject::OtherProtocol(name) => Self::new(
                 Code::InvalidRequest,
-                format!("this connection begins like one of {name}; here each line is a JSON object"),
+                format!("this connection begins with {name}; here each line is a JSON object"),
             ),
         }
     }

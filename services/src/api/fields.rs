@@ -23,7 +23,7 @@ impl<'a> Fields<'a> {
         let mut deserializer = serde_json::Deserializer::from_str(data);
         let mut entries: Vec<(Cow<'a, str>, &'a RawValue)> = deserializer
             .deserialize_map(EntriesVisitor)
-            .map_err(|_| invalid("`data` must be an object with strings as keys"))?;
+            .map_err(|_| invalid("`data` must be a JSON object"))?;
         // Sorted, because a line has room for many thousand fields.
         entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {

@@ -29,6 +29,7 @@ pub(crate) struct RegisterItem<B> {
     pub(crate) by: B,
 }
 
+/// The ID of a new item.
 #[derive(Serialize)]
 pub(crate) struct Registered {
     pub(crate) item_id: ItemId,
@@ -43,6 +44,7 @@ pub(crate) struct ChangeItemPrice<B> {
     pub(crate) by: B,
 }
 
+/// What an item costs now.
 #[derive(Serialize)]
 pub(crate) struct Priced {
     pub(crate) item_id: ItemId,
@@ -98,6 +100,7 @@ pub(crate) struct CheckAvailability {
     pub(crate) quantity: Quantity,
 }
 
+/// The units of an item that are for sale, and whether they are as many as were asked for.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Availability {
     pub(crate) available: u32,
@@ -252,7 +255,7 @@ impl FromFields for SearchItems {
         let category = fields.optional("category")?;
         let keywords: Keywords = fields.optional("keywords")?.unwrap_or_default();
         if category.is_none() && keywords.0.is_empty() {
-            return Err(invalid("`category` or `keywords` must be there: what is to be searched for?"));
+            return Err(invalid("give `category`, `keywords` or both"));
         }
         Ok(Self { category, keywords, page: Page::from_fields(fields)? })
     }

@@ -156,6 +156,7 @@ pub(crate) struct GetBuyerPurchases<O> {
     pub(crate) page: Page<PurchaseId>,
 }
 
+/// A page of a buyer's purchases, and how many there are in all.
 #[derive(Serialize)]
 pub(crate) struct Purchases<'a> {
     pub(crate) buyer_id: u32,

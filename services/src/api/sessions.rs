@@ -34,6 +34,7 @@ pub(crate) struct Login<R> {
 /// The role of whoever asks a frontend: the one that it is for.
 pub(crate) struct OwnRole;
 
+/// A session that was opened, and whose it is.
 #[derive(Serialize)]
 pub(crate) struct LoggedIn {
     pub(crate) session_id: SessionId,
@@ -46,6 +47,7 @@ pub(crate) struct LoggedIn {
 #[serde(transparent)]
 pub(crate) struct Logout<S>(pub(crate) S);
 
+/// The session has ended.
 #[derive(Serialize)]
 pub(crate) struct LoggedOut {
     pub(crate) logged_out: bool,
@@ -56,6 +58,7 @@ pub(crate) struct LoggedOut {
 #[serde(transparent)]
 pub(crate) struct ValidateSession(pub(crate) SessionCheck);
 
+/// Whose session it is.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Validated {
     pub(crate) role: Role,

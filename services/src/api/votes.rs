@@ -46,6 +46,7 @@ pub(crate) struct RateSeller {
     pub(crate) ballot: Ballot,
 }
 
+/// The vote counts for the seller, or a later one does.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Rated {
     pub(crate) rated: bool,

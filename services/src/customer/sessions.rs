@@ -226,7 +226,7 @@ impl Sessions {
             return not_logged_in("the session is unknown: log in");
         };
         if check.role.is_some_and(|role| role != session.role) {
-            return not_logged_in("the session is one of the other role: log in");
+            return not_logged_in("the session belongs to a user of the other role: log in");
         }
         let active_at = self.active_at.get(&check.session_id.number).copied().unwrap_or(session.active_at);
         if now.since(active_at) >= self.timeout {

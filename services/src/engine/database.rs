@@ -203,8 +203,8 @@ impl<D: Domain> Database<D> {
         }
     }
 
-    /// Takes note that the groups up to this commit sequence are on disk, by one commit. It began when the first of them was
-    /// there and the commit before had ended.
+    /// Takes note that the groups up to this commit sequence are on disk, by one commit. It began when the first of them
+    /// was there and the commit before had ended.
     fn count_commit(&mut self, now: Time, sequence: u64) {
         let groups = usize::try_from(sequence - self.durable).expect("they are few");
         let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");

@@ -9,12 +9,14 @@ use super::intake::{Entry, decode};
 use super::metrics::Holding;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
-use crate::api::{Api, Encode};
+use crate::api::{Database, DatabaseApi, Encode};
 
 /// The state and the rules of one database.
 pub(crate) trait Domain: Sized + 'static {
+    /// Which one it is.
+    const DATABASE: Database;
     /// The name of the service.
-    const SERVICE: &'static str;
+    const SERVICE: &'static str = Self::DATABASE.name();
     /// A row to be stored.
     type Row;
     /// What comes of work off the thread.
@@ -69,7 +71,7 @@ pub(crate) trait Domain: Sized + 'static {
 pub(crate) struct Job(pub(crate) u64);
 
 /// A rule that answers at once.
-pub(crate) trait Answer<A: Api>: Domain {
+pub(crate) trait Answer<A: DatabaseApi>: Domain {
     /// Carries out a request.
     ///
     /// # Errors
@@ -78,7 +80,7 @@ pub(crate) trait Answer<A: Api>: Domain {
 }
 
 /// A rule whose work goes on off the thread; [`Domain::poll`] returns what comes of it.
-pub(crate) trait Begin<A: Api>: Domain {
+pub(crate) trait Begin<A: DatabaseApi>: Domain {
     /// Begins to carry out a request.
     ///
     /// # Errors
@@ -98,7 +100,8 @@ pub(crate) enum Outcome {
 }
 
 /// The entry of an API that the domain answers at once.
-pub(crate) const fn answered<D: Answer<A>, A: Api>() -> Entry<Handler<D>> {
+pub(crate) const fn answered<D: Answer<A>, A: DatabaseApi>() -> Entry<Handler<D>> {
+    const { assert_home::<D, A>() };
     Entry::of::<A>(|domain, now, fields, data| {
         domain.answer(now, decode(fields)?)?.encode(data);
         Ok(Outcome::Done)
@@ -106,6 +109,12 @@ pub(crate) const fn answered<D: Answer<A>, A: Api>() -> Entry<Handler<D>> {
 }
 
 /// The entry of an API whose work goes on off the thread.
-pub(crate) const fn offloaded<D: Begin<A>, A: Api>() -> Entry<Handler<D>> {
+pub(crate) const fn offloaded<D: Begin<A>, A: DatabaseApi>() -> Entry<Handler<D>> {
+    const { assert_home::<D, A>() };
     Entry::of::<A>(|domain, now, fields, _| domain.begin(now, decode(fields)?).map(Outcome::Offloaded))
+}
+
+/// Frontends call an API where its type says that it is answered, so no other domain may list it.
+const fn assert_home<D: Domain, A: DatabaseApi>() {
+    assert!(D::DATABASE as u8 == A::DATABASE as u8, "the API is another database's");
 }

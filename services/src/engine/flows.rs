@@ -16,37 +16,19 @@ use super::call::DatabaseCall;
 use super::databases::Databases;
 use super::flow::{Flow, Starter, Step};
 use super::intake::Intake;
-use super::lane::{GREETING, Lane};
+use super::lane::{Deadlines, GREETING, Lane};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
 use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
 
-/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
-/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
-const PASSWORD_CALLS_MAX: usize = 256;
 /// How long it rests when a recovery has ended and left nothing to do, or could do nothing.
 const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a frontend waits for the databases.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    /// For any call but those with passwords.
-    pub call: Duration,
-    /// For calls with passwords, of which many may be queued.
-    pub password: Duration,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
-    }
-}
-
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
-    /// The requests in flight, by the number of their call. The node lets each session have one.
+    /// The requests in flight, by the number of their call. The node lets each connection have one.
     parked: Slab<Parked<F>>,
     /// How many of them wait for which lane.
     calls: [usize; Lane::COUNT],
@@ -226,13 +208,12 @@ impl<F: Flow> Frontend<F> {
 
     /// Makes the first attempt of a call, and lets the flow wait for its reply.
     fn park(&mut self, origin: Origin, call: DatabaseCall, flow: F, out: &mut Out<'_>) {
-        let hashes = call.lane == Lane::CustomerPasswords;
-        if hashes && self.calls[Lane::CustomerPasswords as usize] >= PASSWORD_CALLS_MAX {
-            let message = format!("{PASSWORD_CALLS_MAX} passwords are being checked: try again");
+        let under_way = self.calls[call.lane as usize];
+        if call.lane.calls_max().is_some_and(|max| under_way >= max) {
+            let message = format!("{under_way} passwords are being checked: try again");
             return self.take(origin, Err(Error::new(Code::ResourceExhausted, message)), None, out);
         }
-        let patience = if hashes { self.deadlines.password } else { self.deadlines.call };
-        let deadline = out.now() + patience;
+        let deadline = out.now() + call.lane.patience(&self.deadlines);
         self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
     }
 

@@ -1,6 +1,7 @@
 //! [`Lane`]: the connections of a frontend to the databases, and how each of them begins.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use net::Backend;
 use serde::Deserialize;
@@ -15,6 +16,25 @@ pub(super) const GREETING: &[u8] = br#"{"type":"Request","request_id":0,"api":"P
 const GREETING_NUMBER: u64 = 0;
 /// The most characters of something unexpected that a log line repeats.
 const SAID_CHARS_MAX: usize = 80;
+
+/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
+/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
+const PASSWORD_CALLS_MAX: usize = 256;
+
+/// How long a frontend waits for the databases.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For any call but those with passwords.
+    pub call: Duration,
+    /// For calls with passwords, of which many may be queued.
+    pub password: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
+    }
+}
 
 /// A connection to a database. Replies leave a connection in order, so each kind of call that keeps others
 /// waiting has connections of its own.
@@ -92,6 +112,19 @@ impl Lane {
         LANES[self as usize].database
     }
 
+    /// The most calls that a frontend may have under way over it; `None` if the link's own limit is enough.
+    pub(super) fn calls_max(self) -> Option<usize> {
+        (self == Self::CustomerPasswords).then_some(PASSWORD_CALLS_MAX)
+    }
+
+    /// How long a call over it may take.
+    pub(super) fn patience(self, deadlines: &Deadlines) -> Duration {
+        match self {
+            Self::CustomerPasswords => deadlines.password,
+            Self::Customer | Self::CustomerWrites | Self::Product | Self::ProductWrites => deadlines.call,
+        }
+    }
+
     /// Whether a line is the answer of the lane's database to [`GREETING`].
     ///
     /// # Errors
@@ -137,6 +170,9 @@ struct Greeted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Api;
+    use crate::api::envelope::Request;
+    use crate::api::service::Ping;
 
     #[test]
     fn lanes_stand_in_their_order() {
@@ -147,6 +183,13 @@ mod tests {
             assert_eq!(database as usize, place);
         }
         assert_eq!(backends("c", "p"), ["c", "c", "c", "p", "p"]);
+    }
+
+    #[test]
+    fn a_greeting_is_a_ping() {
+        let mut line = Vec::new();
+        Request::encode(&mut line, GREETING_NUMBER, Ping::NAME, b"{}");
+        assert_eq!(line, GREETING);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
+use crate::api::Api;
 use crate::api::error::Code;
+use crate::api::service::Ping;
 
 /// The API label of requests that name no API of the service.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -82,7 +84,7 @@ pub(crate) struct LineLimit {
 impl RequestMetrics {
     /// Nothing was asked yet. `apis` are those of the service, without those that all services have.
     pub(crate) fn new(apis: impl Iterator<Item = &'static str>) -> Self {
-        let apis: Vec<_> = apis.chain(["Ping", UNKNOWN]).collect();
+        let apis: Vec<_> = apis.chain([Ping::NAME, UNKNOWN]).collect();
         assert!(u8::try_from(apis.len()).is_ok(), "an API's number is a byte");
         let counts = apis.iter().map(|_| Counts {
             ok: Counter::default(),
@@ -117,7 +119,7 @@ impl Requests {
 
     /// The number of an API, by its name and its place in the service's list, if it has one.
     pub(crate) fn number(&self, place: Option<usize>, api: &str) -> ApiNumber {
-        let from_end = || if api == "Ping" { 2 } else { 1 };
+        let from_end = || if api == Ping::NAME { 2 } else { 1 };
         let place = place.unwrap_or_else(|| self.metrics.apis.len() - from_end());
         ApiNumber(u8::try_from(place).expect("the list is no longer"))
     }

@@ -30,8 +30,8 @@ pub trait Row: Clone {
 
 /// Where a database keeps its rows of type `R`. It outlasts the process: the next one loads what this one committed.
 ///
-/// What is stored is always what the groups up to some commit sequence have led to: of a crash, a group is there as a whole or not
-/// at all, and none is there without those before it. A group that was reported is there.
+/// What is stored is always what the groups up to some commit sequence have led to: after a crash, a group is there as a
+/// whole or not at all, and none is there without those before it. A group that was reported is there.
 pub trait Storage<R> {
     /// Shows everything that is stored to `visit`, in the order of the rows' keys. It says false of a row that makes no
     /// sense, which ends this. Called once, before the first commit.
@@ -44,8 +44,8 @@ pub trait Storage<R> {
     /// [`poll`](Storage::poll). As many groups may be under way as whoever commits lets wait.
     fn commit(&mut self, group: Group<R>);
 
-    /// Takes the next report: all groups up to this commit sequence are stored. Groups that were under way together may be
-    /// reported as one. `None`: there is no news.
+    /// Takes the next report: all groups up to this commit sequence are stored. Groups that were under way together may
+    /// be reported as one. `None`: there is no news.
     ///
     /// # Errors
     /// The storage cannot go on. Which of the groups that were not reported are stored, the next load tells. Nothing

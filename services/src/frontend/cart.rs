@@ -54,7 +54,7 @@ fn check(add: &AddItemToCart, reply: Reply<'_>) -> Result<UpdateCart, Error> {
     let &AddItemToCart { session, item_id, quantity: Units(quantity) } = add;
     let Availability { available, .. } = reply.data_of::<CheckAvailability>()?;
     if quantity > available {
-        let message = format!("{available} units of {item_id} are for sale, fewer than {quantity}");
+        let message = format!("the stock of {item_id} is {available}, less than {quantity}");
         return Err(Error::new(Code::OutOfStock, message));
     }
     Ok(UpdateCart {

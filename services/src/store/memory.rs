@@ -1,7 +1,7 @@
 //! [`MemoryDisk`]: a disk in memory and in virtual time, for services in the simulator.
 //!
-//! A commit is *accepted*, then *written* to the disk's cache, then *flushed*, then *reported*, each of which takes time of
-//! its own. A crash may come after any of them: what was flushed is there again, what was accepted only is lost, and of
+//! A commit is *accepted*, then *written* to the disk's cache, then *flushed*, then *reported*, each of which takes time
+//! of its own. A crash may come after any of them: what was flushed is there again, what was accepted only is lost, and of
 //! what was written some may be there, in order and each commit as a whole. Writing and flushing may be slow, or fail.
 //!
 //! It simulates no damage: what is flushed is as it was committed.

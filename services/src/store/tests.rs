@@ -190,12 +190,12 @@ fn load<R: Debug>(storage: &mut dyn Storage<R>) -> Vec<String> {
     rows
 }
 
-fn commit<R: Row>(storage: &mut dyn Storage<R>, number: usize, rows: &[R]) {
-    storage.commit(Group { sequence: number as u64, rows: rows.to_vec() });
+fn commit<R: Row>(storage: &mut dyn Storage<R>, sequence: usize, rows: &[R]) {
+    storage.commit(Group { sequence: sequence as u64, rows: rows.to_vec() });
 }
 
 fn poll<R>(storage: &mut dyn Storage<R>) -> Option<usize> {
-    storage.poll().expect("it goes on").map(|number| number as usize)
+    storage.poll().expect("it goes on").map(|sequence| sequence as usize)
 }
 
 /// What was committed and reported is there when it is opened again, in the order of its keys; and so again.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -79,6 +80,14 @@ impl Process {
                 Err(error) => panic!("{error}, no {text:?} in:\n{}", self.log),
             }
         }
+    }
+
+    /// Reads standard error until a line holds `before`, and returns the address that stands behind it.
+    #[track_caller]
+    pub fn wait_for_address(&mut self, before: &str) -> SocketAddr {
+        let line = self.wait_for(before);
+        let (_, address) = line.split_once(before).expect("the line has it");
+        address.trim().parse().expect("HOST:PORT")
     }
 
     /// Sends it a signal.

@@ -127,7 +127,6 @@ pub fn own_host() -> Ipv4Addr {
 /// Starts a service and waits until it is ready.
 fn ready(command: &mut Command) -> (Process, SocketAddr) {
     let mut process = Process::start(command);
-    let line = process.wait_for("listening on ");
-    let (_, address) = line.split_once("listening on ").expect("the line has it");
-    (process, address.trim().parse().expect("HOST:PORT"))
+    let address = process.wait_for_address("listening on ");
+    (process, address)
 }

@@ -51,7 +51,7 @@ impl Serialize for ItemId {
 impl<'de> Deserialize<'de> for ItemId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("it is no ID of an item"))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an item ID"))
     }
 }
 

@@ -9,8 +9,8 @@ mod recoveries;
 use std::time::Duration;
 
 use self::harness::{Harness, SESSION, buyer, seller};
-use super::Deadlines;
 use crate::engine::flow::Flow;
+use crate::engine::lane::Deadlines;
 use crate::engine::lane::Lane;
 use crate::frontend::buyer::Buyer;
 
@@ -229,7 +229,7 @@ fn a_reply_of_another_form_is_our_defect() {
 fn a_flood_of_passwords_is_refused_before_it_queues_up() {
     let mut buyer = buyer();
     let login = r#"{"name":"ann","password":"secret"}"#;
-    for _ in 0..super::PASSWORD_CALLS_MAX {
+    for _ in 0..super::Lane::CustomerPasswords.calls_max().expect("a maximum") {
         buyer.connect();
         buyer.ask("1", "Login", login);
     }

@@ -102,7 +102,7 @@ impl ToSql for Lines<&[PurchasedItem]> {
 impl FromSql for Lines<Vec<PurchasedItem>> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let line = |StoredLine { item_id: StoredId(item_id), name, quantity, price }| {
-            let price = price.read().ok_or_else(|| FromSqlError::Other("a price is too high".into()))?;
+            let price = price.read().ok_or_else(|| FromSqlError::Other("a price is out of bounds".into()))?;
             Ok(PurchasedItem { item_id, name, quantity, price })
         };
         let lines: Vec<StoredLine> = from_column(value)?;
@@ -209,7 +209,7 @@ impl Serialize for StoredId {
 impl<'de> Deserialize<'de> for StoredId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        ItemId::parse(&text).map(Self).ok_or_else(|| D::Error::custom("an item is none"))
+        ItemId::parse(&text).map(Self).ok_or_else(|| D::Error::custom("not an item ID"))
     }
 }
 

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::{Conn, Input, Limits, Node, Output, Peer, Registry, Time};
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::values::{Name, Quantity};
-use crate::api::{Api, Effect, FromFields};
+use crate::api::{self, Api, DatabaseApi, Effect, FromFields};
 use crate::engine::database::Database;
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
@@ -33,14 +34,19 @@ pub(super) const PONDERING: Duration = Duration::from_millis(20);
 type Row = (String, u32);
 
 /// Reads a number.
+#[derive(Serialize)]
 struct Get(char);
 /// Reads what takes [`PONDERING`] to be found.
+#[derive(Serialize)]
 struct Ponder(char);
 /// Sets a number.
+#[derive(Serialize)]
 struct Set(char, u32);
 /// Sets what was not set before.
+#[derive(Serialize)]
 struct Claim(char, u32);
 /// Sets when work elsewhere is done, and then refuses 0.
+#[derive(Serialize)]
 struct Slow(char, u32);
 
 fn key(fields: &mut Fields<'_>) -> Result<char, Error> {
@@ -64,6 +70,10 @@ macro_rules! api {
             const NAME: &'static str = stringify!($name);
             const EFFECT: Effect = Effect::$effect;
             type Reply<'a> = $reply;
+        }
+
+        impl DatabaseApi for $name {
+            const DATABASE: api::Database = api::Database::Customer;
         }
     };
 }
@@ -123,7 +133,7 @@ impl Begin<Slow> for Numbers {
 }
 
 impl Domain for Numbers {
-    const SERVICE: &'static str = "db_numbers";
+    const DATABASE: api::Database = api::Database::Customer;
     type Row = Row;
     type Finished = u32;
     const APIS: &'static [Entry<Handler<Self>>] = &[

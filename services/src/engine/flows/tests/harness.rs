@@ -9,7 +9,8 @@ use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
 use crate::engine::flow::Flow;
-use crate::engine::flows::{Deadlines, Frontend};
+use crate::engine::flows::Frontend;
+use crate::engine::lane::Deadlines;
 use crate::engine::lane::{Lane, backends};
 use crate::frontend::buyer::Buyer;
 use crate::frontend::seller::Seller;
