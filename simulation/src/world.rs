@@ -6,17 +6,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use net::sim::{Faults, HostId, Sim, SimWorkers};
-use net::{Limits, Node, Time};
+use net::{Limits, Node};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
 
-use crate::client::{Client, User};
+use crate::client::{Client, Outcome, User, Who};
+use crate::counters::Counters;
 use crate::disks::Disks;
+use crate::journal::Journal;
 use crate::script::{Answers, Request, Script};
+use crate::story::{START, Story};
 
-/// Where each run begins.
-const START: Time = Time::from_millis(1_800_000_000_000);
 /// How often a run is looked at to see whether its clients are done.
 const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
@@ -27,61 +28,87 @@ pub(crate) fn calm() -> Faults {
     Faults::default()
 }
 
-/// One of the services.
+/// One of the services: there are two of each frontend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     DbCustomer,
     DbProduct,
-    ServerBuyer,
-    ServerSeller,
+    ServerBuyer(usize),
+    ServerSeller(usize),
 }
 
 impl Place {
-    pub(crate) const ALL: [Place; 4] =
-        [Place::DbCustomer, Place::DbProduct, Place::ServerBuyer, Place::ServerSeller];
     pub(crate) const DATABASES: [Place; 2] = [Place::DbCustomer, Place::DbProduct];
+    pub(crate) const FOR_BUYERS: [Place; 2] = [Place::ServerBuyer(0), Place::ServerBuyer(1)];
+    pub(crate) const FOR_SELLERS: [Place; 2] = [Place::ServerSeller(0), Place::ServerSeller(1)];
+    pub(crate) const ALL: [Place; 6] = [
+        Place::DbCustomer,
+        Place::DbProduct,
+        Place::ServerBuyer(0),
+        Place::ServerBuyer(1),
+        Place::ServerSeller(0),
+        Place::ServerSeller(1),
+    ];
+
+    /// Its place among all.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Place::DbCustomer => 0,
+            Place::DbProduct => 1,
+            Place::ServerBuyer(number) => 2 + number,
+            Place::ServerSeller(number) => 4 + number,
+        }
+    }
 }
 
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) disks: Disks,
     /// How many databases have ended because of their disks.
-    pub(crate) disk_failures: u32,
+    pub(crate) disk_failures: u64,
+    pub(crate) journal: Journal,
+    pub(crate) story: Story,
     /// The host of each service, by its place.
-    hosts: [HostId; 4],
+    hosts: [HostId; Place::ALL.len()],
+    /// How many clients there have been.
+    clients: usize,
 }
 
 impl World {
     /// The four services, started, on simulated disks.
-    pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults))
+    pub(crate) fn new(seed: u64, faults: Faults, story: Story) -> Self {
+        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults), story)
     }
 
     /// The same in real files.
-    pub(crate) fn in_files(seed: u64, faults: Faults) -> Self {
-        Self::on(Disks::files(), Sim::new(seed, START, faults))
+    pub(crate) fn in_files(seed: u64, faults: Faults, story: Story) -> Self {
+        Self::on(Disks::files(), Sim::new(seed, START, faults), story)
     }
 
     /// All services crash, and start again after the clock was set back.
+    #[cfg(test)]
     pub(crate) fn set_back(mut self, by: Duration) -> Self {
         Place::ALL.into_iter().for_each(|place| self.crash(place));
         let sim = Sim::new(self.sim.seed(), self.sim.now() - by, calm());
-        Self::on(self.disks, sim)
+        Self::on(self.disks, sim, self.story)
     }
 
-    fn on(disks: Disks, mut sim: Sim) -> Self {
+    fn on(disks: Disks, mut sim: Sim, story: Story) -> Self {
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
         let lanes: Vec<_> =
             lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
-        let hosts = [customer, product, sim.add_host(&lanes), sim.add_host(&lanes)];
-        let mut world = Self { sim, disks, disk_failures: 0, hosts };
+        let [buyers, sellers] = [(); 2].map(|()| [sim.add_host(&lanes), sim.add_host(&lanes)]);
+        let hosts = [customer, product, buyers[0], buyers[1], sellers[0], sellers[1]];
+        let journal = Journal::default();
+        let mut world = Self { sim, disks, disk_failures: 0, journal, story, hosts, clients: 0 };
         Place::ALL.into_iter().for_each(|place| world.start(place));
         world
     }
 
     /// Starts a service that does not run.
     pub(crate) fn start(&mut self, place: Place) {
-        let host = self.hosts[place as usize];
+        self.story.tell(self.sim.now(), format_args!("{place:?} starts"));
+        let host = self.hosts[place.index()];
         let mut workers = SimWorkers::new(self.sim.waker(host), self.sim.seed());
         match (place, &self.disks) {
             (Place::DbCustomer, Disks::Simulated { customer, .. }) => {
@@ -100,11 +127,11 @@ impl World {
                 let storage = open_product(folder, Durability::Flush, &mut workers);
                 self.start_product(host, storage.expect("it opens its file"));
             }
-            (Place::ServerBuyer, _) => {
+            (Place::ServerBuyer(_), _) => {
                 let service = services::server_buyer(Deadlines::default(), &lanes());
                 self.start_frontend(host, service);
             }
-            (Place::ServerSeller, _) => {
+            (Place::ServerSeller(_), _) => {
                 let service = services::server_seller(Deadlines::default(), &lanes());
                 self.start_frontend(host, service);
             }
@@ -136,7 +163,8 @@ impl World {
 
     /// Ends a service as a power cut does.
     pub(crate) fn crash(&mut self, place: Place) {
-        self.sim.crash(self.hosts[place as usize]);
+        self.story.tell(self.sim.now(), format_args!("{place:?} crashes"));
+        self.sim.crash(self.hosts[place.index()]);
     }
 
     /// Ends a database as a power cut does, without its files being closed.
@@ -145,22 +173,27 @@ impl World {
         self.crash(place);
     }
 
-    /// Adds a host at which a client of a service begins; returns whether it is done.
+    /// Adds a host at which a user begins, with a connection to each of these; returns whether the user is done.
     pub(crate) fn add_client<U: User + 'static>(
         &mut self,
-        place: Place,
+        name: impl Into<String>,
+        places: &[Place],
         user: U,
     ) -> (HostId, Rc<Cell<bool>>) {
-        let host = self.sim.add_host(&[self.hosts[place as usize]]);
-        let (client, done) = Client::new(user);
-        self.sim.start(host, Node::new(client, Limits::default(), 1));
+        let backends: Vec<_> = places.iter().map(|place| self.hosts[place.index()]).collect();
+        let host = self.sim.add_host(&backends);
+        let (journal, story) = (self.journal.clone(), self.story.clone());
+        let who = Who { number: self.clients, name: name.into(), journal, story };
+        self.clients += 1;
+        let (client, done) = Client::new(user, who, backends.len());
+        self.sim.start(host, Node::new(client, Limits::default(), backends.len()));
         (host, done)
     }
 
     /// Lets a new client begin to ask a service one request after another.
     pub(crate) fn begin(&mut self, place: Place, requests: Vec<Request>) -> Asked {
         let answers = Rc::new(RefCell::new(Vec::new()));
-        let (host, done) = self.add_client(place, Script::new(requests, Rc::clone(&answers)));
+        let (host, done) = self.add_client("somebody", &[place], Script::new(requests, Rc::clone(&answers)));
         Asked { host, done, answers }
     }
 
@@ -183,12 +216,23 @@ impl World {
         answers[0].outcome.data().unwrap_or_else(|| panic!("{api} answered {:?}", answers[0].outcome)).clone()
     }
 
+    /// What the run has met so far.
+    pub(crate) fn counters(&self) -> Counters {
+        let is_lost = |outcome: &Outcome| matches!(outcome, Outcome::Unknown);
+        Counters {
+            answers_lost: self.journal.count(is_lost),
+            crash_points: self.disks.crash_points(),
+            disk_failures: self.disk_failures,
+        }
+    }
+
     /// Lets time pass, and then starts the databases again whose disks have failed meanwhile.
     pub(crate) fn pass(&mut self, duration: Duration) {
         self.sim.run_until(self.sim.now() + duration);
         for place in Place::DATABASES {
-            let Some(failure) = self.sim.take_failure(self.hosts[place as usize]) else { continue };
+            let Some(failure) = self.sim.take_failure(self.hosts[place.index()]) else { continue };
             assert!(failure.is::<StorageError>(), "{place:?} ends: {failure}");
+            self.story.tell(self.sim.now(), format_args!("{place:?} ends: {failure}"));
             self.disk_failures += 1;
             self.start(place);
         }

@@ -6,14 +6,16 @@ use std::time::Duration;
 use net::Time;
 use net::sim::Faults;
 use serde_json::{Value, json};
-use services::{CrashPoints, DiskFaults};
+use services::DiskFaults;
 
 use crate::buyer::Buyer;
 use crate::client::{Outcome, Span};
+use crate::counters::Counters;
 use crate::history::{AFTERLIFE, SLOW_STEP_MAX};
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use crate::script::Request;
 use crate::seller::Seller;
+use crate::story::Story;
 use crate::world::{Place, World, calm};
 
 const SELLERS: usize = 3;
@@ -29,32 +31,35 @@ const DOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What a run leaves behind: equal for equal seeds.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Record {
-    pub(crate) trace: u64,
-    pub(crate) answers: Vec<Outcome>,
-    pub(crate) crash_points: CrashPoints,
-    pub(crate) disk_failures: u32,
+pub struct Record {
+    /// A digest of all that happened.
+    pub trace: u64,
+    /// What was met.
+    pub counters: Counters,
+    answers: Vec<Outcome>,
 }
 
 /// Runs everything once, in a world that is made for it.
-pub(crate) fn run(world: impl Fn(u64, Faults) -> World, seed: u64) -> Record {
+pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
     let faults = Faults {
         delay_max: Duration::from_micros(rng.u64(100..8000)),
         cuts_per_million: rng.u32(0..8000),
         window_bytes_max: rng.usize(200..8192),
     };
-    let mut world = world(seed, faults);
+    let mut world = world(seed, faults, story.clone());
     world.disks.set_faults(&rough_disk(&mut rng));
     let model = Shared::default();
     let mut users = Vec::new();
     for number in 0..SELLERS {
-        let seller = Seller::new(format!("seller {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
-        users.push(world.add_client(Place::ServerSeller, seller).1);
+        let name = format!("seller {number}");
+        let seller = Seller::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(name, &Place::FOR_SELLERS, seller).1);
     }
     for number in 0..BUYERS {
-        let buyer = Buyer::new(format!("buyer {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
-        users.push(world.add_client(Place::ServerBuyer, buyer).1);
+        let name = format!("buyer {number}");
+        let buyer = Buyer::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(name, &Place::FOR_BUYERS, buyer).1);
     }
     let mut crashes = Crashes::new(rng, world.sim.now());
     world.run_while(|world| {
@@ -67,12 +72,7 @@ pub(crate) fn run(world: impl Fn(u64, Faults) -> World, seed: u64) -> Record {
     world.disks.set_faults(&DiskFaults::default());
     world.pass(AFTERLIFE);
     let answers = check_end(&mut world, &mut model.borrow_mut());
-    Record {
-        trace: world.sim.trace(),
-        answers,
-        crash_points: world.disks.crash_points(),
-        disk_failures: world.disk_failures,
-    }
+    Record { trace: world.sim.trace(), counters: world.counters(), answers }
 }
 
 /// A disk that may be slow, or fail.
@@ -156,7 +156,7 @@ fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
 /// Every item that was acknowledged or seen is there, once, as its history allows, and IDs have no gaps.
 fn check_catalogue(world: &mut World, model: &mut Model) {
     let pages = (0..CATEGORIES).map(search_request).collect();
-    for (category, answer) in (0..).zip(world.ask(Place::ServerBuyer, pages)) {
+    for (category, answer) in (0..).zip(world.ask(Place::ServerBuyer(0), pages)) {
         model.see_category(answer.span, category, answer.outcome.data().expect("a page"));
     }
     for seller_id in ids(model, "seller") {
@@ -176,19 +176,19 @@ fn check_catalogue(world: &mut World, model: &mut Model) {
 /// were ended stay so.
 fn check_sessions(world: &mut World, model: &mut Model) {
     for (session_id, cart) in &model.sessions {
-        let shown = world.get(Place::ServerBuyer, "DisplayCart", json!({"session_id": session_id}));
+        let shown = world.get(Place::ServerBuyer(0), "DisplayCart", json!({"session_id": session_id}));
         assert_eq!(to_cart(&shown), *cart);
     }
     for (username, saved) in &mut model.saved {
         let credentials = json!({"name": username, "password": username});
         let start = world.sim.now();
-        let login = world.get(Place::ServerBuyer, "Login", credentials);
+        let login = world.get(Place::ServerBuyer(0), "Login", credentials);
         let span = Span { start, end: world.sim.now() };
         let session = json!({"session_id": login["session_id"]});
-        saved.read(span, &to_cart(&world.get(Place::ServerBuyer, "DisplayCart", session)));
+        saved.read(span, &to_cart(&world.get(Place::ServerBuyer(0), "DisplayCart", session)));
     }
     let ended = model.ended.iter().map(|session_id| cart_request(session_id)).collect();
-    for answer in world.ask(Place::ServerBuyer, ended) {
+    for answer in world.ask(Place::ServerBuyer(0), ended) {
         assert_eq!(answer.outcome, Outcome::Refused("NOT_LOGGED_IN".to_owned()));
     }
 }
@@ -199,12 +199,13 @@ fn complete_votes(world: &mut World, model: &mut Model) {
     let last = model.votes.clone();
     for buyer_id in ids(model, "buyer") {
         let username = model.accounts[&("buyer", buyer_id)].clone();
-        let login = world.get(Place::ServerBuyer, "Login", json!({"name": username, "password": username}));
+        let login =
+            world.get(Place::ServerBuyer(0), "Login", json!({"name": username, "password": username}));
         for ((_, id), vote) in last.iter().filter(|((voter, _), _)| *voter == buyer_id) {
             let vote = json!({"session_id": login["session_id"], "item_id": id, "vote": vote.name()});
             // Once more than that, to see that a repeated vote is not counted twice.
-            let first = world.get(Place::ServerBuyer, "ProvideFeedback", vote.clone());
-            let second = world.get(Place::ServerBuyer, "ProvideFeedback", vote);
+            let first = world.get(Place::ServerBuyer(0), "ProvideFeedback", vote.clone());
+            let second = world.get(Place::ServerBuyer(0), "ProvideFeedback", vote);
             assert_eq!(first, second);
         }
     }
@@ -218,7 +219,7 @@ fn check_votes(world: &mut World, model: &mut Model) {
     let feedback =
         |of: &dyn Fn(&str) -> bool| json!({"up": count(Vote::Up, of), "down": count(Vote::Down, of)});
     for id in model.names.keys() {
-        let shown = world.get(Place::ServerBuyer, "GetItem", json!({"item_id": id}));
+        let shown = world.get(Place::ServerBuyer(0), "GetItem", json!({"item_id": id}));
         assert_eq!(shown["item"]["feedback"], feedback(&|other| other == id), "{id}");
     }
     for seller_id in ids(model, "seller") {

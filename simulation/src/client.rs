@@ -1,0 +1,195 @@
+//! [`Client`]: a node of the simulated network at which a [`User`] asks services one request after another, or two at a
+//! time. It notes each of them, and changes to another service after a failure, if it knows one.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use net::{Backend, Call, Event, Lost, Out, Service, Time};
+use serde_json::{Value, json};
+
+use crate::journal::Journal;
+use crate::script::Request;
+use crate::story::Story;
+
+/// How long a client waits for an answer if it has patience: longer than any frontend takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody who asks.
+pub(crate) trait User {
+    /// The next request; none if the user has finished.
+    fn next(&mut self, now: Time) -> Option<Request>;
+
+    /// What came of the last request.
+    fn answered(&mut self, span: Span, outcome: Outcome);
+
+    /// What is to be asked at the same time as the last request, over another connection.
+    fn beside(&mut self) -> Option<Request> {
+        None
+    }
+
+    /// What came of that. It may come before the other answer, and nothing more is asked before both are there.
+    fn answered_beside(&mut self, _: Span, outcome: Outcome) {
+        unreachable!("nothing was asked beside: {outcome:?}");
+    }
+
+    /// How long the user waits for an answer.
+    fn patience(&mut self) -> Duration {
+        PATIENCE
+    }
+}
+
+/// From when a request was made until it was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// It was carried out; with the `data` of the reply.
+    Done(Value),
+    /// It was refused, with this code.
+    Refused(String),
+    /// It was certainly not carried out, because something cannot be reached.
+    NotDone,
+    /// Nobody knows whether it was, or will still be, carried out.
+    Unknown,
+}
+
+impl Outcome {
+    pub(crate) fn data(&self) -> Option<&Value> {
+        match self {
+            Self::Done(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Reads the reply to the request with this ID.
+    fn read(line: &[u8], id: u64) -> Self {
+        let reply: Value = serde_json::from_slice(line).expect("a reply is JSON");
+        assert_eq!(reply["request_id"], json!(id), "the reply answers this request");
+        if reply["ok"] == json!(true) {
+            return Self::Done(reply["data"].clone());
+        }
+        let code = reply["error"]["code"].as_str().expect("an error has a code");
+        let message = reply["error"]["message"].as_str().expect("an error has a message");
+        match code {
+            "UNAVAILABLE" if message.ends_with("; nothing was changed") => Self::NotDone,
+            "UNAVAILABLE" => Self::Unknown,
+            _ => Self::Refused(code.to_owned()),
+        }
+    }
+}
+
+pub(crate) struct Client<U> {
+    user: U,
+    who: Who,
+    /// How many connections there are, of which the user asks over one.
+    lanes: usize,
+    lane: usize,
+    /// The requests so far; their IDs.
+    count: u64,
+    /// The last request, and the one beside it, until each is answered.
+    asked: [Option<Asked>; 2],
+    done: Rc<Cell<bool>>,
+}
+
+/// A client as others see it.
+pub(crate) struct Who {
+    pub(crate) number: usize,
+    pub(crate) name: String,
+    pub(crate) journal: Journal,
+    pub(crate) story: Story,
+}
+
+/// A request without an answer.
+struct Asked {
+    id: u64,
+    at: Time,
+    /// Its place in the journal.
+    place: usize,
+    lane: usize,
+}
+
+impl<U: User> Client<U> {
+    /// A client with so many connections, and whether it is done.
+    pub(crate) fn new(user: U, who: Who, lanes: usize) -> (Self, Rc<Cell<bool>>) {
+        let done = Rc::new(Cell::new(false));
+        let lane = who.number % lanes;
+        let client = Self { user, who, lanes, lane, count: 0, asked: [None, None], done: Rc::clone(&done) };
+        (client, done)
+    }
+
+    fn go_on(&mut self, now: Time, out: &mut Out<'_>) {
+        let Some(request) = self.user.next(now) else {
+            return self.done.set(true);
+        };
+        self.ask(now, 0, request, out);
+        if let Some(request) = self.user.beside() {
+            self.ask(now, 1, request, out);
+        }
+    }
+
+    fn ask(&mut self, now: Time, slot: usize, Request { api, data }: Request, out: &mut Out<'_>) {
+        self.count += 1;
+        let (id, lane) = (self.count, (self.lane + slot) % self.lanes);
+        let Who { number, name, journal, story } = &self.who;
+        story.tell(now, format_args!("{name} asks over {lane}: {api} #{id} {data}"));
+        let request = json!({"type": "Request", "request_id": id, "api": api, "data": data});
+        let place = journal.asked(*number, api, data, now);
+        self.asked[slot] = Some(Asked { id, at: now, place, lane });
+        let deadline = now + self.user.patience();
+        out.call(Backend(lane), Call(slot), request.to_string().as_bytes(), deadline);
+    }
+}
+
+impl<U: User> Service for Client<U> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        let Event::Reply(Call(slot), result) = event else { return };
+        let Asked { id, at, place, lane } = self.asked[slot].take().expect("a reply answers a request");
+        let outcome = match result {
+            Ok(line) => Outcome::read(line, id),
+            Err(Lost::Unsent | Lost::Overloaded) => Outcome::NotDone,
+            Err(Lost::Unanswered) => Outcome::Unknown,
+        };
+        let Who { name, journal, story, .. } = &self.who;
+        story.tell(now, format_args!("{name} learns of #{id}: {outcome}"));
+        journal.answered(place, now, outcome.clone());
+        if lane == self.lane && matches!(outcome, Outcome::NotDone | Outcome::Unknown) {
+            self.lane = (self.lane + 1) % self.lanes;
+        }
+        let span = Span { start: at, end: now };
+        match slot {
+            0 => self.user.answered(span, outcome),
+            _ => self.user.answered_beside(span, outcome),
+        }
+        if self.asked.iter().all(Option::is_none) {
+            self.go_on(now, out);
+        }
+    }
+
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        if self.count == 0 && !self.done.get() {
+            self.go_on(now, out);
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(data) => write!(f, "{data}"),
+            Self::Refused(code) => write!(f, "refused with {code}"),
+            Self::NotDone => f.write_str("certainly not done"),
+            Self::Unknown => f.write_str("no answer"),
+        }
+    }
+}
