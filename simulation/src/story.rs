@@ -10,7 +10,9 @@ pub(crate) const START: Time = Time::from_millis(1_800_000_000_000);
 
 /// Tells what happens, or keeps silent.
 #[derive(Clone, Default)]
-pub struct Story(Option<Rc<dyn Fn(&str)>>);
+pub struct Story(Option<Listener>);
+
+type Listener = Rc<dyn Fn(&str)>;
 
 impl Story {
     /// Nobody listens.
