@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::client::{Outcome, Span};
 use crate::model::Shared;
-use crate::script::Request;
+use crate::request::{Outcome, Request, Span};
 
 pub(crate) struct Account {
     role: &'static str,

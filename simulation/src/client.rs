@@ -2,15 +2,14 @@
 //! time. It notes each of them, and changes to another service after a failure, if it knows one.
 
 use std::cell::Cell;
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use net::{Backend, Call, Event, Lost, Out, Service, Time};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::journal::Journal;
-use crate::script::Request;
+use crate::request::{Outcome, Request, Span};
 use crate::story::Story;
 
 /// How long a client waits for an answer if it has patience: longer than any frontend takes.
@@ -37,51 +36,6 @@ pub(crate) trait User {
     /// How long the user waits for an answer.
     fn patience(&mut self) -> Duration {
         PATIENCE
-    }
-}
-
-/// From when a request was made until it was answered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Span {
-    pub(crate) start: Time,
-    pub(crate) end: Time,
-}
-
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
-    /// It was carried out; with the `data` of the reply.
-    Done(Value),
-    /// It was refused, with this code.
-    Refused(String),
-    /// It was certainly not carried out, because something cannot be reached.
-    NotDone,
-    /// Nobody knows whether it was, or will still be, carried out.
-    Unknown,
-}
-
-impl Outcome {
-    pub(crate) fn data(&self) -> Option<&Value> {
-        match self {
-            Self::Done(data) => Some(data),
-            _ => None,
-        }
-    }
-
-    /// Reads the reply to the request with this ID.
-    fn read(line: &[u8], id: u64) -> Self {
-        let reply: Value = serde_json::from_slice(line).expect("a reply is JSON");
-        assert_eq!(reply["request_id"], json!(id), "the reply answers this request");
-        if reply["ok"] == json!(true) {
-            return Self::Done(reply["data"].clone());
-        }
-        let code = reply["error"]["code"].as_str().expect("an error has a code");
-        let message = reply["error"]["message"].as_str().expect("an error has a message");
-        match code {
-            "UNAVAILABLE" if message.ends_with("; nothing was changed") => Self::NotDone,
-            "UNAVAILABLE" => Self::Unknown,
-            _ => Self::Refused(code.to_owned()),
-        }
     }
 }
 
@@ -180,16 +134,5 @@ impl<U: User> Service for Client<U> {
 
     fn is_drained(&self) -> bool {
         true
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done(data) => write!(f, "{data}"),
-            Self::Refused(code) => write!(f, "refused with {code}"),
-            Self::NotDone => f.write_str("certainly not done"),
-            Self::Unknown => f.write_str("no answer"),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use services::{CrashPoints, CustomerRow, DiskFaults, MemoryDisk, ProductRow};
 use tempfile::TempDir;
 
-use crate::world::Place;
+use crate::place::Place;
 
 pub(crate) enum Disks {
     Simulated {

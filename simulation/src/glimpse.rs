@@ -11,14 +11,15 @@ use net::sim::Faults;
 use serde_json::json;
 use services::DiskFaults;
 
-use crate::client::{Outcome, Span, User};
+use crate::client::User;
 use crate::counters::Counters;
 use crate::history::Register;
 use crate::market::rough_disk;
 use crate::model::cents;
-use crate::script::Request;
+use crate::place::Place;
+use crate::request::{Outcome, Request, Span};
 use crate::story::Story;
-use crate::world::{Place, World, calm};
+use crate::world::{World, calm};
 
 const SELLERS: usize = 2;
 const WATCHERS: usize = 8;

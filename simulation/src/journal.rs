@@ -6,7 +6,7 @@ use std::rc::Rc;
 use net::Time;
 use serde_json::Value;
 
-use crate::client::Outcome;
+use crate::request::Outcome;
 
 /// Every request of a run, in the order in which they were made.
 ///

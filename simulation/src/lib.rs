@@ -16,6 +16,8 @@ mod history;
 mod journal;
 mod market;
 mod model;
+mod place;
+mod request;
 mod script;
 mod seeds;
 mod seller;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use services::DiskFaults;
 
 use crate::buyer::Buyer;
-use crate::client::{Outcome, Span};
 use crate::counters::Counters;
 use crate::history::{AFTERLIFE, SLOW_STEP_MAX};
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
-use crate::script::Request;
+use crate::place::Place;
+use crate::request::{Outcome, Request, Span};
 use crate::seller::Seller;
 use crate::story::Story;
-use crate::world::{Place, World, calm};
+use crate::world::{World, calm};
 
 const SELLERS: usize = 3;
 const BUYERS: usize = 4;

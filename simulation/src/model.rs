@@ -8,8 +8,8 @@ use std::rc::Rc;
 use net::Time;
 use serde_json::Value;
 
-use crate::client::Span;
 use crate::history::{Flips, Register, Tally, Write};
+use crate::request::Span;
 
 /// The units of a new item: bits 0 to 7, which updates remove one by one before they add higher ones.
 pub(crate) const UNITS_INITIAL: u64 = 0xff;

@@ -11,11 +11,13 @@ use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
 
-use crate::client::{Client, Outcome, User, Who};
+use crate::client::{Client, User, Who};
 use crate::counters::Counters;
 use crate::disks::Disks;
 use crate::journal::Journal;
-use crate::script::{Answers, Request, Script};
+use crate::place::Place;
+use crate::request::{Outcome, Request};
+use crate::script::{Answers, Script};
 use crate::story::{START, Story};
 
 /// How often a run is looked at to see whether its clients are done.
@@ -26,39 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A network without breaks.
 pub(crate) fn calm() -> Faults {
     Faults::default()
-}
-
-/// One of the services: there are two of each frontend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    DbCustomer,
-    DbProduct,
-    ServerBuyer(usize),
-    ServerSeller(usize),
-}
-
-impl Place {
-    pub(crate) const DATABASES: [Place; 2] = [Place::DbCustomer, Place::DbProduct];
-    pub(crate) const FOR_BUYERS: [Place; 2] = [Place::ServerBuyer(0), Place::ServerBuyer(1)];
-    pub(crate) const FOR_SELLERS: [Place; 2] = [Place::ServerSeller(0), Place::ServerSeller(1)];
-    pub(crate) const ALL: [Place; 6] = [
-        Place::DbCustomer,
-        Place::DbProduct,
-        Place::ServerBuyer(0),
-        Place::ServerBuyer(1),
-        Place::ServerSeller(0),
-        Place::ServerSeller(1),
-    ];
-
-    /// Its place among all.
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Place::DbCustomer => 0,
-            Place::DbProduct => 1,
-            Place::ServerBuyer(number) => 2 + number,
-            Place::ServerSeller(number) => 4 + number,
-        }
-    }
 }
 
 pub(crate) struct World {

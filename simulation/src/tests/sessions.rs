@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::client::Outcome;
-use crate::script::Request;
+use crate::place::Place;
+use crate::request::{Outcome, Request};
 use crate::story::Story;
-use crate::world::{Place, World, calm};
+use crate::world::{World, calm};
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// More than a request takes.
