@@ -268,7 +268,7 @@ impl User for Buyer {
     }
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
-        if self.account.answered(span, &outcome, &self.model) {
+        if self.account.answered(span, &outcome, &mut self.model.borrow_mut().accounts) {
             if self.account.next().is_none() {
                 self.logged_in(span);
             }

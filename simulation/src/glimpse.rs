@@ -14,11 +14,11 @@ use services::DiskFaults;
 use crate::client::User;
 use crate::counters::Counters;
 use crate::history::Register;
-use crate::market::rough_disk;
 use crate::model::cents;
 use crate::place::Place;
 use crate::request::{Outcome, Request, Span};
 use crate::story::Story;
+use crate::weather::rough_disk;
 use crate::world::{World, calm};
 
 const SELLERS: usize = 2;

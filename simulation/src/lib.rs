@@ -21,9 +21,11 @@ mod request;
 mod script;
 mod seeds;
 mod seller;
+mod shop;
 mod story;
 #[cfg(test)]
 mod tests;
+mod weather;
 mod world;
 
 pub use self::counters::Counters;
@@ -31,15 +33,20 @@ pub use self::market::Record;
 pub use self::seeds::{Failed, run_seeds};
 pub use self::story::Story;
 
-/// Runs all scenarios of a seed.
-///
-/// # Panics
-/// Something was answered that cannot be true.
-pub fn run(seed: u64, story: &Story) -> Counters {
-    let mut met = market(seed, story).counters;
-    met += glimpses(seed, story);
-    met
+/// What users do in a run.
+pub struct Scenario {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// Runs it from a seed, and panics if something is answered that cannot be true.
+    pub run: fn(u64, &Story) -> Counters,
 }
+
+/// All scenarios that need no files.
+pub const SCENARIOS: [Scenario; 3] = [
+    Scenario { name: "market", run: |seed, story| market(seed, story).counters },
+    Scenario { name: "glimpses", run: glimpses },
+    Scenario { name: "shop", run: |seed, story| shop(seed, story).counters },
+];
 
 /// Users search, register, save and vote on simulated disks.
 ///
@@ -55,6 +62,14 @@ pub fn market(seed: u64, story: &Story) -> Record {
 /// Something was answered that cannot be true.
 pub fn market_in_files(seed: u64, story: &Story) -> Record {
     market::run(world::World::in_files, seed, story)
+}
+
+/// Buyers buy, and nothing is bought twice, oversold or lost.
+///
+/// # Panics
+/// Something was answered that cannot be true.
+pub fn shop(seed: u64, story: &Story) -> Record {
+    shop::run(seed, story)
 }
 
 /// Many eyes on one price.

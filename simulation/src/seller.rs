@@ -135,7 +135,7 @@ impl User for Seller {
     }
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
-        if self.account.answered(span, &outcome, &self.model) {
+        if self.account.answered(span, &outcome, &mut self.model.borrow_mut().accounts) {
             return;
         }
         let pending = self.pending.clone().expect("something was asked for");

@@ -3,10 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::sim::{Faults, HostId, Sim, SimWorkers};
-use net::{Limits, Node};
+use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
@@ -25,6 +26,9 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Under what frontends count the purchases that they have brought to their end.
+const RECOVERED: &str = "marketplace_purchases_recovered_total";
+
 /// A network without breaks.
 pub(crate) fn calm() -> Faults {
     Faults::default()
@@ -39,6 +43,10 @@ pub(crate) struct World {
     pub(crate) story: Story,
     /// The host of each service, by its place.
     hosts: [HostId; Place::ALL.len()],
+    /// What each service counts, as long as it runs.
+    registries: [Option<Arc<Registry>>; Place::ALL.len()],
+    /// Purchases that frontends had recovered when they crashed.
+    recovered: u64,
     /// How many clients there have been.
     clients: usize,
 }
@@ -69,7 +77,18 @@ impl World {
         let [buyers, sellers] = [(); 2].map(|()| [sim.add_host(&lanes), sim.add_host(&lanes)]);
         let hosts = [customer, product, buyers[0], buyers[1], sellers[0], sellers[1]];
         let journal = Journal::default();
-        let mut world = Self { sim, disks, disk_failures: 0, journal, story, hosts, clients: 0 };
+        let registries = [const { None }; Place::ALL.len()];
+        let mut world = Self {
+            sim,
+            disks,
+            disk_failures: 0,
+            journal,
+            story,
+            hosts,
+            registries,
+            recovered: 0,
+            clients: 0,
+        };
         Place::ALL.into_iter().for_each(|place| world.start(place));
         world
     }
@@ -78,31 +97,33 @@ impl World {
     pub(crate) fn start(&mut self, place: Place) {
         self.story.tell(self.sim.now(), format_args!("{place:?} starts"));
         let host = self.hosts[place.index()];
+        let registry = Arc::new(Registry::new("marketplace"));
+        self.registries[place.index()] = Some(Arc::clone(&registry));
         let mut workers = SimWorkers::new(self.sim.waker(host), self.sim.seed());
         match (place, &self.disks) {
             (Place::DbCustomer, Disks::Simulated { customer, .. }) => {
                 let storage = customer.open(self.sim.alarm(host));
-                self.start_customer(host, storage, &mut workers);
+                self.start_customer(host, storage, &mut workers, registry);
             }
             (Place::DbCustomer, Disks::Files { folders: [folder, _], .. }) => {
                 let storage = open_customer(folder, Durability::Flush, &mut workers);
-                self.start_customer(host, storage.expect("it opens its file"), &mut workers);
+                self.start_customer(host, storage.expect("it opens its file"), &mut workers, registry);
             }
             (Place::DbProduct, Disks::Simulated { product, .. }) => {
                 let storage = product.open(self.sim.alarm(host));
-                self.start_product(host, storage);
+                self.start_product(host, storage, registry);
             }
             (Place::DbProduct, Disks::Files { folders: [_, folder], .. }) => {
                 let storage = open_product(folder, Durability::Flush, &mut workers);
-                self.start_product(host, storage.expect("it opens its file"));
+                self.start_product(host, storage.expect("it opens its file"), registry);
             }
             (Place::ServerBuyer(_), _) => {
                 let service = services::server_buyer(Deadlines::default(), &lanes());
-                self.start_frontend(host, service);
+                self.start_frontend(host, service, registry);
             }
             (Place::ServerSeller(_), _) => {
                 let service = services::server_seller(Deadlines::default(), &lanes());
-                self.start_frontend(host, service);
+                self.start_frontend(host, service, registry);
             }
         }
     }
@@ -112,28 +133,70 @@ impl World {
         host: HostId,
         storage: impl Storage<CustomerRow> + 'static,
         workers: &mut SimWorkers,
+        registry: Arc<Registry>,
     ) {
         let hash_cost = HashCost { memory_kib: 8, passes: 1 };
         let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
         let mut random = fastrand::Rng::with_seed(self.sim.seed());
         let service = services::db_customer(storage, options, move || random.u128(..), workers);
         let service = service.expect("db_customer loads what is stored");
-        self.sim.start(host, Node::new(service, services::database_limits(), 0));
+        self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 
-    fn start_frontend(&mut self, host: HostId, service: impl net::Service + 'static) {
-        self.sim.start(host, Node::new(service, Limits::default(), lanes().len()));
+    fn start_frontend(
+        &mut self,
+        host: HostId,
+        service: impl net::Service + 'static,
+        registry: Arc<Registry>,
+    ) {
+        self.sim.start(host, Node::registered(service, Limits::default(), lanes().len(), registry));
     }
 
-    fn start_product(&mut self, host: HostId, storage: impl Storage<ProductRow> + 'static) {
+    fn start_product(
+        &mut self,
+        host: HostId,
+        storage: impl Storage<ProductRow> + 'static,
+        registry: Arc<Registry>,
+    ) {
         let service = services::db_product(storage).expect("db_product loads what is stored");
-        self.sim.start(host, Node::new(service, services::database_limits(), 0));
+        self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 
     /// Ends a service as a power cut does.
     pub(crate) fn crash(&mut self, place: Place) {
         self.story.tell(self.sim.now(), format_args!("{place:?} crashes"));
+        self.recovered += self.metric(place, RECOVERED);
+        self.registries[place.index()] = None;
         self.sim.crash(self.hosts[place.index()]);
+    }
+
+    /// Whether a service runs.
+    pub(crate) fn runs(&self, place: Place) -> bool {
+        self.registries[place.index()].is_some()
+    }
+
+    /// What a service counts under this name, all labels together; nothing if it does not run.
+    pub(crate) fn metric(&self, place: Place, name: &str) -> u64 {
+        let text =
+            self.registries[place.index()].as_ref().map(|registry| registry.text()).unwrap_or_default();
+        let values = text.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let is_named =
+                key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'));
+            is_named.then(|| value.parse::<f64>().expect("a metric is a number"))
+        });
+        values.sum::<f64>() as u64
+    }
+
+    /// How far a service's clock is ahead of the network's time.
+    pub(crate) fn clock_ahead(&self, place: Place) -> Duration {
+        self.sim.clock(self.hosts[place.index()]).since(self.sim.now())
+    }
+
+    /// Sets a service's clock, forwards if it runs.
+    pub(crate) fn set_clock_ahead(&mut self, place: Place, ahead: Duration) {
+        self.story.tell(self.sim.now(), format_args!("the clock of {place:?} is {ahead:?} ahead"));
+        self.sim.set_clock_ahead(self.hosts[place.index()], ahead);
     }
 
     /// Ends a database as a power cut does, without its files being closed.
@@ -192,6 +255,10 @@ impl World {
             answers_lost: self.journal.count(is_lost),
             crash_points: self.disks.crash_points(),
             disk_failures: self.disk_failures,
+            half_open: self.sim.half_open_count(),
+            purchases_recovered: self.recovered
+                + Place::ALL.into_iter().map(|place| self.metric(place, RECOVERED)).sum::<u64>(),
+            ..Counters::default()
         }
     }
 

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use getopts::Options;
-use simulation::{Story, run, run_seeds};
+use simulation::{Counters, SCENARIOS, Scenario, Story, run_seeds};
 
-const USAGE: &str = "Usage: simulate [--seeds N] [--first N] | --seed N [--trace]";
+const USAGE: &str =
+    "Usage: simulate [--seeds N] [--first N] [--only NAME]\n       simulate --seed N [--trace] [--only NAME]";
 /// So many seeds unless others are asked for.
 const SEEDS_DEFAULT: u64 = 100;
 /// The exit code for options that cannot be understood.
@@ -19,6 +20,7 @@ const WRONG_USAGE: u8 = 2;
 struct Arguments {
     seeds: Range<u64>,
     is_told: bool,
+    scenarios: Vec<Scenario>,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn options() -> Options {
     options.optopt("", "first", "begin with this seed (0 by default)", "N");
     options.optopt("", "seed", "run this seed alone", "N");
     options.optflag("", "trace", "tell what happens in it, in virtual time");
+    options.optopt("", "only", "run this scenario alone: market, glimpses or shop", "NAME");
     options
 }
 
@@ -66,37 +69,50 @@ fn arguments(matches: &getopts::Matches) -> Result<Arguments, String> {
         None => Ok(None),
     };
     let is_told = matches.opt_present("trace");
+    let scenarios = scenarios(matches.opt_str("only"))?;
     if let Some(seed) = number("seed")? {
         if number("seeds")?.is_some() || number("first")?.is_some() {
             return Err("--seed stands alone, without --seeds and --first".to_owned());
         }
         let end = seed.checked_add(1).ok_or_else(|| format!("--seed: {seed} is too large"))?;
-        return Ok(Arguments { seeds: seed..end, is_told });
+        return Ok(Arguments { seeds: seed..end, is_told, scenarios });
     }
     if is_told {
         return Err("--trace tells of one --seed".to_owned());
     }
     let (first, count) = (number("first")?.unwrap_or(0), number("seeds")?.unwrap_or(SEEDS_DEFAULT));
     let end = first.checked_add(count).ok_or("--first and --seeds are too large together")?;
-    Ok(Arguments { seeds: first..end, is_told })
+    Ok(Arguments { seeds: first..end, is_told, scenarios })
+}
+
+fn scenarios(only: Option<String>) -> Result<Vec<Scenario>, String> {
+    let Some(only) = only else { return Ok(SCENARIOS.into()) };
+    let named: Vec<Scenario> = SCENARIOS.into_iter().filter(|scenario| scenario.name == only).collect();
+    if named.is_empty() { Err(format!("--only: there is no scenario {only:?}")) } else { Ok(named) }
 }
 
 /// Runs the seeds; returns whether nothing was found.
-fn simulate(Arguments { seeds, is_told }: Arguments) -> bool {
+fn simulate(Arguments { seeds, is_told, scenarios }: Arguments) -> bool {
     let started_at = Instant::now();
     let story = || if is_told { Story::told_to(say) } else { Story::silent() };
     let count = seeds.end - seeds.start;
-    let (met, failed) = run_seeds(
-        seeds,
-        |seed| run(seed, &story()),
-        |failed| {
-            let seed = failed.seed;
-            complain(&format!(
-                "seed {seed} fails; how it comes to that: \
+    let run = |seed| {
+        let mut met = Counters::default();
+        for Scenario { name, run } in &scenarios {
+            if is_told {
+                say(&format!("\n{name}, seed {seed}"));
+            }
+            met += run(seed, &story());
+        }
+        met
+    };
+    let (met, failed) = run_seeds(seeds, run, |failed| {
+        let seed = failed.seed;
+        complain(&format!(
+            "seed {seed} fails; how it comes to that: \
                  cargo run --release -p simulation --bin simulate -- --seed {seed} --trace"
-            ));
-        },
-    );
+        ));
+    });
     let seconds = started_at.elapsed().as_secs_f64();
     say(&format!("{count} seeds in {seconds:.1} s, {} failed; {met}", failed.len()));
     if !failed.is_empty() {
