@@ -106,7 +106,7 @@ impl<U: User> Service for Client<U> {
         let Event::Reply(Call(slot), result) = event else { return };
         let Asked { id, at, place, lane } = self.asked[slot].take().expect("a reply answers a request");
         let outcome = match result {
-            Ok(line) => Outcome::read(line, id),
+            Ok(line) => Outcome::read(line),
             Err(Lost::Unsent | Lost::Overloaded) => Outcome::NotDone,
             Err(Lost::Unanswered) => Outcome::Unknown,
         };
@@ -130,6 +130,12 @@ impl<U: User> Service for Client<U> {
         if self.count == 0 && !self.done.get() {
             self.go_on(now, out);
         }
+    }
+
+    /// A line without an ID is about the connection, which ends, and answers nothing.
+    fn is_reply(&self, Call(slot): Call, line: &[u8]) -> bool {
+        let asked = self.asked[slot].as_ref().expect("a reply answers a request");
+        Outcome::is_of(line, asked.id)
     }
 
     fn is_drained(&self) -> bool {

@@ -14,6 +14,8 @@ pub struct Counters {
     pub purchases_refused: u64,
     /// Purchases that frontends brought to their end for others that went away.
     pub purchases_recovered: u64,
+    /// Purchases that had not ended when faults stopped, and ended by themselves.
+    pub purchases_unfinished: u64,
     /// Requests that got the receipt of a purchase that another one had begun, by its key.
     pub purchases_joined: u64,
     /// Clients that vanished in the middle of a purchase.
@@ -42,6 +44,7 @@ impl Counters {
             ("purchases made", self.purchases_made),
             ("refused", self.purchases_refused),
             ("recovered", self.purchases_recovered),
+            ("left unfinished", self.purchases_unfinished),
             ("joined by key", self.purchases_joined),
             ("clients vanished", self.clients_vanished),
             ("frontends killed for good", self.frontends_killed),
@@ -63,6 +66,7 @@ impl AddAssign for Counters {
         self.purchases_made += other.purchases_made;
         self.purchases_refused += other.purchases_refused;
         self.purchases_recovered += other.purchases_recovered;
+        self.purchases_unfinished += other.purchases_unfinished;
         self.purchases_joined += other.purchases_joined;
         self.clients_vanished += other.clients_vanished;
         self.frontends_killed += other.frontends_killed;

@@ -40,10 +40,18 @@ impl Outcome {
         }
     }
 
-    /// Reads the reply to the request with this ID.
-    pub(crate) fn read(line: &[u8], id: u64) -> Self {
+    /// Whether a line is the reply to the request with this ID, whose turn it is. Otherwise it must say that the
+    /// connection ends.
+    pub(crate) fn is_of(line: &[u8], id: u64) -> bool {
         let reply: Value = serde_json::from_slice(line).expect("a reply is JSON");
-        assert_eq!(reply["request_id"], json!(id), "the reply answers this request");
+        let is_reject = reply["request_id"].is_null() && reply["ok"] == json!(false);
+        assert!(is_reject || reply["request_id"] == json!(id), "{reply} answers another request than {id}");
+        !is_reject
+    }
+
+    /// Reads a reply.
+    pub(crate) fn read(line: &[u8]) -> Self {
+        let reply: Value = serde_json::from_slice(line).expect("a reply is JSON");
         if reply["ok"] == json!(true) {
             return Self::Done(reply["data"].clone());
         }

@@ -12,6 +12,7 @@ mod sessions;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use net::Time;
 use net::sim::{Faults, HostId};
@@ -36,6 +37,9 @@ const BUYERS: usize = 5;
 const BUYERS_MAX: usize = 12;
 /// Requests of each user.
 const REQUESTS: usize = 50;
+/// How long faults last, at most.
+const STORM: Duration = Duration::from_secs(20);
+
 /// The connections of a client: two to each frontend, so that two requests at once meet in one of them or not.
 fn lanes([one, other]: [Place; 2]) -> [Place; 4] {
     [one, other, other, one]
@@ -51,18 +55,21 @@ pub(crate) fn run(seed: u64, story: &Story) -> Record {
     let mut mischief = Mischief::new(rng.fork(), &mut world, &ledger);
     let mut users = Users { rng, ledger: Rc::clone(&ledger), sellers: Vec::new(), buyers: Vec::new() };
     users.begin(&mut world);
+    let calm_at = world.sim.now() + STORM;
     world.run_while(|world| {
         mischief.go_on(world, &ledger);
         users.go_on(world, &mut mischief);
-        !users.are_done()
+        !users.are_done() && world.sim.now() < calm_at
     });
 
     ledger.borrow_mut().is_closed = true;
     mischief.end(&mut world);
     world.sim.set_faults(calm());
     world.disks.set_faults(&DiskFaults::default());
+    users.finish(&mut world);
+    let unfinished = world.metric(Place::DbCustomer, audit::UNFINISHED);
     audit::audit(&mut world, &mut ledger.borrow_mut());
-    let counters = count(&world, &ledger, &users, &mischief);
+    let counters = Counters { purchases_unfinished: unfinished, ..count(&world, &ledger, &users, &mischief) };
     Record { trace: world.sim.trace(), counters, answers: Vec::new() }
 }
 
@@ -84,11 +91,11 @@ fn count(world: &World, ledger: &Shared, users: &Users, mischief: &Mischief) -> 
 struct Users {
     rng: fastrand::Rng,
     ledger: Shared,
-    sellers: Vec<Rc<Cell<bool>>>,
+    sellers: Vec<Guest>,
     buyers: Vec<Guest>,
 }
 
-/// A buyer from outside.
+/// A user from outside.
 struct Guest {
     host: HostId,
     is_done: Rc<Cell<bool>>,
@@ -102,7 +109,8 @@ impl Users {
             let name = format!("seller {number}");
             let ledger = Rc::clone(&self.ledger);
             let seller = Seller::new(name.clone(), self.rng.u64(..), ledger, REQUESTS);
-            self.sellers.push(world.add_client(name, &lanes(Place::FOR_SELLERS), seller).1);
+            let (host, is_done) = world.add_client(name, &lanes(Place::FOR_SELLERS), seller);
+            self.sellers.push(Guest { host, is_done, vanish_at: Rc::default(), has_vanished: false });
         }
         for _ in 0..BUYERS {
             self.add_buyer(world);
@@ -138,9 +146,17 @@ impl Users {
         }
     }
 
+    /// Lets all of them finish, or vanish, and then nobody asks for what has begun.
+    fn finish(&mut self, world: &mut World) {
+        if self.rng.bool() {
+            let present = self.sellers.iter().chain(&self.buyers).filter(|guest| !guest.has_vanished);
+            present.for_each(|guest| world.sim.crash(guest.host));
+        } else {
+            world.run_while(|_| !self.are_done());
+        }
+    }
+
     fn are_done(&self) -> bool {
-        let mut buyers = self.buyers.iter();
-        self.sellers.iter().all(|done| done.get())
-            && buyers.all(|buyer| buyer.has_vanished || buyer.is_done.get())
+        self.sellers.iter().chain(&self.buyers).all(|guest| guest.has_vanished || guest.is_done.get())
     }
 }

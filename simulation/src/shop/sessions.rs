@@ -10,7 +10,7 @@ use crate::request::{Outcome, Span};
 
 /// How long a session may be idle.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// What a crash may add to that.
+/// What a crash may add to that, also for a session that was refused, if that it is over was not on disk.
 const DOUBT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
@@ -28,8 +28,10 @@ struct Session {
     accepted_at: Time,
     /// No request can have counted as activity after this.
     active_until: Time,
-    /// It is over: it was logged out, or said to be idle for too long.
+    /// It was logged out.
     ended_at: Option<Time>,
+    /// What the clock showed at the last activity, at most, if it was refused because that is too long ago.
+    idle_since: Option<Time>,
     /// Somebody has asked for its end, and may have got it.
     may_be_ended: bool,
 }
@@ -41,8 +43,13 @@ impl Sessions {
     }
 
     pub(super) fn opened(&mut self, id: &str, span: Span) {
-        let session =
-            Session { accepted_at: span.start, active_until: span.end, ended_at: None, may_be_ended: false };
+        let session = Session {
+            accepted_at: span.start,
+            active_until: span.end,
+            ended_at: None,
+            idle_since: None,
+            may_be_ended: false,
+        };
         let known = self.sessions.insert(id.to_owned(), session);
         assert!(known.is_none(), "session {id} was opened before");
     }
@@ -70,6 +77,7 @@ impl Sessions {
         let earliest = self.clock_at(span.start, false);
         let session = &self.sessions[id];
         let active_until = self.clock_at(session.active_until, true);
+        let active_until = session.idle_since.map_or(active_until, |since| since.min(active_until));
         let accepted_at = self.clock_at(session.accepted_at, false);
         let is_over = session.ended_at.is_some_and(|at| at <= span.start);
         if is_timeout || is_unknown {
@@ -79,7 +87,9 @@ impl Sessions {
                 "session {id} is refused at {span:?} after {idle_max:?}: {session:?}"
             );
             self.timeouts += u64::from(is_timeout);
-            self.of(id).ended_at.get_or_insert(span.end);
+            if is_timeout {
+                self.of(id).idle_since.get_or_insert(latest - TIMEOUT);
+            }
             return false;
         }
         let is_lost = matches!(outcome, Outcome::NotDone | Outcome::Unknown);
@@ -93,6 +103,7 @@ impl Sessions {
         let session = self.of(id);
         if !is_lost {
             session.accepted_at = session.accepted_at.max(span.start);
+            session.idle_since = None;
         }
         let afterlife = if is_lost { AFTERLIFE } else { Duration::ZERO };
         session.active_until = session.active_until.max(span.end + afterlife);
