@@ -33,6 +33,12 @@ pub(crate) trait User {
         unreachable!("nothing was asked beside: {outcome:?}");
     }
 
+    /// What is to be asked right behind the last request, over the same connection. All that matters is that it is answered
+    /// in its turn.
+    fn behind(&mut self) -> Vec<Request> {
+        Vec::new()
+    }
+
     /// How long the user waits for an answer.
     fn patience(&mut self) -> Duration {
         PATIENCE
@@ -47,8 +53,8 @@ pub(crate) struct Client<U> {
     lane: usize,
     /// The requests so far; their IDs.
     count: u64,
-    /// The last request, and the one beside it, until each is answered.
-    asked: [Option<Asked>; 2],
+    /// The last request, the one beside it, and those behind it, until each is answered.
+    asked: Vec<Option<Asked>>,
     done: Rc<Cell<bool>>,
 }
 
@@ -74,7 +80,7 @@ impl<U: User> Client<U> {
     pub(crate) fn new(user: U, who: Who, lanes: usize) -> (Self, Rc<Cell<bool>>) {
         let done = Rc::new(Cell::new(false));
         let lane = who.number % lanes;
-        let client = Self { user, who, lanes, lane, count: 0, asked: [None, None], done: Rc::clone(&done) };
+        let client = Self { user, who, lanes, lane, count: 0, asked: Vec::new(), done: Rc::clone(&done) };
         (client, done)
     }
 
@@ -82,15 +88,20 @@ impl<U: User> Client<U> {
         let Some(request) = self.user.next(now) else {
             return self.done.set(true);
         };
-        self.ask(now, 0, request, out);
+        self.asked = vec![None, None];
+        self.ask(now, 0, self.lane, request, out);
+        for request in self.user.behind() {
+            self.asked.push(None);
+            self.ask(now, self.asked.len() - 1, self.lane, request, out);
+        }
         if let Some(request) = self.user.beside() {
-            self.ask(now, 1, request, out);
+            self.ask(now, 1, (self.lane + 1) % self.lanes, request, out);
         }
     }
 
-    fn ask(&mut self, now: Time, slot: usize, Request { api, data }: Request, out: &mut Out<'_>) {
+    fn ask(&mut self, now: Time, slot: usize, lane: usize, request: Request, out: &mut Out<'_>) {
         self.count += 1;
-        let (id, lane) = (self.count, (self.lane + slot) % self.lanes);
+        let (id, Request { api, data }) = (self.count, request);
         let Who { number, name, journal, story } = &self.who;
         story.tell(now, format_args!("{name} asks over {lane}: {api} #{id} {data}"));
         let request = json!({"type": "Request", "request_id": id, "api": api, "data": data});
@@ -119,7 +130,8 @@ impl<U: User> Service for Client<U> {
         let span = Span { start: at, end: now };
         match slot {
             0 => self.user.answered(span, outcome),
-            _ => self.user.answered_beside(span, outcome),
+            1 => self.user.answered_beside(span, outcome),
+            _ => {}
         }
         if self.asked.iter().all(Option::is_none) {
             self.go_on(now, out);

@@ -11,6 +11,7 @@ mod seller;
 mod sessions;
 
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,8 +38,9 @@ const BUYERS: usize = 5;
 const BUYERS_MAX: usize = 12;
 /// Requests of each user.
 const REQUESTS: usize = 50;
-/// How long faults last, at most.
-const STORM: Duration = Duration::from_secs(20);
+/// How long faults last, in milliseconds. After the shortest time most users are in the middle of something; in the
+/// longest, most of them finish.
+const STORM_MS: RangeInclusive<u64> = 300..=12_000;
 
 /// The connections of a client: two to each frontend, so that two requests at once meet in one of them or not.
 fn lanes([one, other]: [Place; 2]) -> [Place; 4] {
@@ -51,11 +53,12 @@ pub(crate) fn run(seed: u64, story: &Story) -> Record {
     let faults = Faults { half_open_percent: rng.u32(0..60), ..rough_network(&mut rng) };
     let mut world = World::new(seed, faults, story.clone());
     world.disks.set_faults(&rough_disk(&mut rng));
+    let storm_ms = rng.u64(STORM_MS);
     let ledger = Shared::default();
     let mut mischief = Mischief::new(rng.fork(), &mut world, &ledger);
     let mut users = Users { rng, ledger: Rc::clone(&ledger), sellers: Vec::new(), buyers: Vec::new() };
     users.begin(&mut world);
-    let calm_at = world.sim.now() + STORM;
+    let calm_at = world.sim.now() + Duration::from_millis(storm_ms);
     world.run_while(|world| {
         mischief.go_on(world, &ledger);
         users.go_on(world, &mut mischief);

@@ -2,15 +2,26 @@
 
 use std::ops::Range;
 
-use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds};
+use services::CrashPoints;
+use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop};
 
-const SEEDS: Range<u64> = 0..60;
+const MARKET_SEEDS: Range<u64> = 0..40;
 /// Runs with real files take longer.
-const FILE_SEEDS: Range<u64> = 0..5;
+const FILE_SEEDS: Range<u64> = 0..4;
+const GLIMPSE_SEEDS: Range<u64> = 0..40;
+const SHOP_SEEDS: Range<u64> = 0..80;
 
 #[test]
 fn no_crash_undoes_what_was_acknowledged_or_shown() {
-    let met = pass(SEEDS, |seed| market(seed, &Story::silent()).counters);
+    let met = pass(MARKET_SEEDS, |seed| market(seed, &Story::silent()).counters);
+    let CrashPoints { accepted, written, flushed, reported } = met.crash_points;
+    let all = [accepted, written, flushed, reported, met.disk_failures, met.answers_lost];
+    assert!(!all.contains(&0), "something is never met: {met}");
+}
+
+#[test]
+fn nothing_is_bought_twice_oversold_or_lost() {
+    let met = pass(SHOP_SEEDS, |seed| shop(seed, &Story::silent()).counters);
     println!("{met}");
     let missing: Vec<_> = met.named().into_iter().filter(|(_, number)| *number == 0).collect();
     assert!(missing.is_empty(), "never met: {missing:?}");
@@ -23,20 +34,22 @@ fn no_crash_undoes_what_was_written_to_files() {
 
 #[test]
 fn no_crash_undoes_what_anyone_has_seen() {
-    pass(SEEDS, |seed| glimpses(seed, &Story::silent()));
+    pass(GLIMPSE_SEEDS, |seed| glimpses(seed, &Story::silent()));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let first = market(1, &Story::silent());
-    assert_eq!(market(1, &Story::silent()), first);
-    assert_ne!(market(2, &Story::silent()).trace, first.trace);
+    for run in [market, shop] {
+        let first = run(1, &Story::silent());
+        assert_eq!(run(1, &Story::silent()), first);
+        assert_ne!(run(2, &Story::silent()).trace, first.trace);
+    }
 }
 
 #[test]
 fn a_story_changes_nothing() {
-    let told = market(1, &Story::told_to(|line| assert!(!line.contains('\n'))));
-    assert_eq!(told, market(1, &Story::silent()));
+    let told = shop(1, &Story::told_to(|line| assert!(!line.contains('\n'))));
+    assert_eq!(told, shop(1, &Story::silent()));
 }
 
 #[test]

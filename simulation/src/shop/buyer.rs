@@ -12,7 +12,7 @@ use net::Time;
 use serde_json::{Value, json};
 
 use super::checkout::{Checkout, Round};
-use super::intents::Cart;
+use super::intents::{Cart, Fate};
 use super::ledger::Shared;
 use crate::account::Account;
 use crate::client::User;
@@ -40,6 +40,8 @@ pub(super) struct Buyer {
     beside: Option<Request>,
     /// The purchases that were made under keys.
     made: Vec<(String, usize)>,
+    /// The keys of purchases that were refused.
+    free_keys: Vec<String>,
     /// Sessions that are over.
     over: Vec<String>,
     requests_left: usize,
@@ -89,6 +91,7 @@ impl Buyer {
             round: Round::default(),
             beside: None,
             made: Vec::new(),
+            free_keys: Vec::new(),
             over: Vec::new(),
             requests_left: requests,
         }
@@ -126,8 +129,12 @@ impl Buyer {
     }
 
     fn begin_to_buy(&mut self, now: Time, cart: &Cart) {
-        let is_keyed = self.rng.u8(0..8) > 0;
-        let key = is_keyed.then(|| format!("{:x}", self.rng.u64(..)));
+        let key = match self.rng.u8(0..8) {
+            0 => None,
+            // A purchase that was refused leaves the key free.
+            1..=3 if !self.free_keys.is_empty() => self.free_keys.pop(),
+            _ => Some(format!("{:x}", self.rng.u64(..))),
+        };
         let mut ledger = self.ledger.borrow_mut();
         let buyer_id = self.account.user_id();
         let place = ledger.intents.begin(buyer_id, key.clone(), cart.clone(), now);
@@ -197,8 +204,11 @@ impl Buyer {
         let ends = checkout.settle(&mut ledger, std::mem::take(&mut self.round));
         let session_id = self.account.session_id();
         if ends {
-            if let (Some(key), true) = (checkout.key(), checkout.is_made(&mut ledger.intents)) {
-                self.made.push((key.to_owned(), checkout.place));
+            let key = checkout.key().map(str::to_owned);
+            match ledger.intents.at(checkout.place).fate {
+                Fate::Made { .. } => self.made.extend(key.map(|key| (key, checkout.place))),
+                Fate::Refused => self.free_keys.extend(key),
+                Fate::Open | Fate::Left => {}
             }
             if checkout.is_of(session_id) {
                 self.cart = checkout.cart();
@@ -332,6 +342,11 @@ impl User for Buyer {
             self.round.added = Some(outcome);
         }
         self.go_on_if_answered(goes_on);
+    }
+
+    fn behind(&mut self) -> Vec<Request> {
+        let count = if self.rng.u8(0..8) == 0 { self.rng.usize(1..4) } else { 0 };
+        (0..count).map(|_| Request { api: "Ping", data: json!({}) }).collect()
     }
 
     /// As people are, not longer than it takes; the rest of an answer is for nobody.

@@ -75,10 +75,6 @@ impl Checkout {
         self.after
     }
 
-    pub(super) fn is_made(&self, intents: &mut Intents) -> bool {
-        matches!(intents.at(self.place).fate, Fate::Made { .. })
-    }
-
     /// Checks answers; returns whether the purchase has come to its end, as far as its buyer is concerned.
     pub(super) fn settle(&mut self, ledger: &mut Ledger, round: Round) -> bool {
         self.rounds += 1;
