@@ -1,11 +1,12 @@
 //! The simulator: a driver that runs several nodes over a simulated network in virtual time.
 //!
-//! Messages are delayed, split at any byte and held back; connections break; hosts crash. All chance comes
-//! from one seed, so a run that fails is run again by its seed. It simulates neither lost nor reordered
-//! bytes: TCP does not show them either.
+//! Messages are delayed, split at any byte and held back; connections break, for one side alone too; hosts crash, and
+//! their clocks differ. All chance comes from one seed, so a run that fails is run again by its seed. It simulates
+//! neither lost nor reordered bytes: TCP does not show them either.
 
 mod alarm;
 mod connection;
+mod faults;
 mod host;
 mod schedule;
 mod worker;
@@ -19,28 +20,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use self::alarm::Alarm;
-use self::connection::{Connection, Side};
+use self::connection::{Connection, Parting, Side};
+pub use self::faults::Faults;
 use self::host::Host;
 use self::schedule::{Schedule, SimEvent};
 pub use self::worker::{SimWorker, SimWorkers};
 use crate::{Backend, Failure, Input, Node, Output, Peer, Service, Time, Waker};
-
-/// How rough the simulated network is.
-#[derive(Clone, Debug)]
-pub struct Faults {
-    /// The longest time that bytes, connects and wakes take; the shortest is a microsecond.
-    pub delay_max: Duration,
-    /// Chance, per million deliveries, that the connection breaks instead.
-    pub cuts_per_million: u32,
-    /// Bytes that a connection holds in one direction until the reader takes them.
-    pub window_bytes_max: usize,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self { delay_max: Duration::from_millis(5), cuts_per_million: 0, window_bytes_max: 16 * 1024 }
-    }
-}
 
 /// A host of the simulated network: an address that a node runs at, or none after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +41,7 @@ pub struct Sim {
     connections: BTreeMap<u64, Connection>,
     /// Connections that were begun, made or not: the last one's number.
     last_connection: u64,
+    half_open_count: u64,
     schedule: Schedule,
 }
 
@@ -69,6 +55,7 @@ impl Sim {
             hosts: Vec::new(),
             connections: BTreeMap::new(),
             last_connection: 0,
+            half_open_count: 0,
             schedule: Schedule::default(),
         }
     }
@@ -98,8 +85,8 @@ impl Sim {
     /// Starts a node on a host where none runs.
     pub fn start<S: Service + 'static>(&mut self, host: HostId, node: Node<S>) {
         let HostId(number) = host;
-        // There is one clock for all hosts.
-        self.pass_to(node.clock_floor());
+        let behind = node.clock_floor().since(self.clock(host));
+        self.hosts[number].clock_ahead += behind;
         self.hosts[number].start(Box::new(node));
         self.end_turn(number);
     }
@@ -108,8 +95,33 @@ impl Sim {
     pub fn crash(&mut self, host: HostId) {
         let HostId(number) = host;
         for (id, side) in self.hosts[number].crash().into_values() {
-            self.close_side(id, side, true);
+            let parting = self.parting();
+            self.close_side(id, side, parting);
         }
+    }
+
+    /// Sets the clock of a host so far ahead of the present.
+    ///
+    /// # Panics
+    /// It would go back while a node runs there.
+    pub fn set_clock_ahead(&mut self, host: HostId, ahead: Duration) {
+        let HostId(number) = host;
+        let Host { node, clock_ahead, timer_at, .. } = &mut self.hosts[number];
+        assert!(node.is_none() || ahead >= *clock_ahead, "a node's time does not go back");
+        *clock_ahead = ahead;
+        // What was due at a time of the clock may be due by now.
+        *timer_at = None;
+        self.end_turn(number);
+    }
+
+    /// What the clock of a host shows.
+    pub fn clock(&self, host: HostId) -> Time {
+        self.now.get() + self.hosts[host.0].clock_ahead
+    }
+
+    /// How many connections have been left half-open.
+    pub fn half_open_count(&self) -> u64 {
+        self.half_open_count
     }
 
     /// Why the service on a host could not go on, if that has come to pass and was not asked before. The host crashed
@@ -186,12 +198,20 @@ impl Sim {
 
     fn arrive(&mut self, id: u64, side: Side, bytes: &[u8]) {
         if self.rng.u32(0..1_000_000) < self.faults.cuts_per_million {
-            self.fail(id, side);
-            return self.fail(id, side.other());
+            self.peer_input(id, side, Input::Failed);
+            let parting = self.parting();
+            self.close_side(id, side, parting);
+            return if parting == Parting::Broken {
+                self.fail(id, side.other())
+            };
         }
         if self.owner(id, side).is_none() {
-            // Nobody is there any more, and the sender's host is told so.
-            return self.schedule(SimEvent::Fail(id, side.other()));
+            // Nobody is there any more, and the sender's host is told so, if there is someone to say it.
+            let answers =
+                self.connections.get(&id).is_some_and(|it| self.hosts[it.host(side)].node.is_some());
+            return if answers {
+                self.schedule(SimEvent::Fail(id, side.other()))
+            };
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.arrive(side, bytes);
@@ -225,7 +245,18 @@ impl Sim {
 
     fn fail(&mut self, id: u64, side: Side) {
         self.peer_input(id, side, Input::Failed);
-        self.close_side(id, side, true);
+        self.close_side(id, side, Parting::Broken);
+    }
+
+    /// How a connection goes that breaks.
+    fn parting(&mut self) -> Parting {
+        // Where it cannot happen, chance is left alone.
+        let percent = self.faults.half_open_percent;
+        if percent == 0 || self.rng.u32(0..100) >= percent {
+            return Parting::Broken;
+        }
+        self.half_open_count += 1;
+        Parting::Unsaid
     }
 
     fn connect(&mut self, host: usize, link: usize, id: u64) {
@@ -237,7 +268,8 @@ impl Sim {
         let HostId(target) = self.hosts[host].backends[link];
         // As if the source had used each port for one connection after another.
         let address = SocketAddr::from((self.address(HostId(host)), id as u16));
-        let Some(conn) = self.hosts[target].accept(self.now.get(), address) else {
+        let now = self.clock(HostId(target));
+        let Some(conn) = self.hosts[target].accept(now, address) else {
             self.input(host, Input::NotConnected(Backend(link), "nobody listens there"));
             return self.end_turn(host);
         };
@@ -264,16 +296,18 @@ impl Sim {
     }
 
     fn input(&mut self, host: usize, input: Input<'_>) {
+        let now = self.clock(HostId(host));
         if let Some(node) = &mut self.hosts[host].node {
-            node.handle_input(self.now.get(), input);
+            node.handle_input(now, input);
         }
     }
 
     fn end_turn(&mut self, host: usize) {
+        let now = self.clock(HostId(host));
         let Some(node) = &mut self.hosts[host].node else {
             return;
         };
-        if let Err(failure) = node.end_turn(self.now.get()) {
+        if let Err(failure) = node.end_turn(now) {
             self.hosts[host].failure = Some(failure);
             return self.crash(HostId(host));
         }
@@ -288,7 +322,7 @@ impl Sim {
             self.schedule.push(at.max(self.now.get()), SimEvent::Wake { host, incarnation });
         }
         let next = self.hosts[host].node.as_ref().and_then(|node| node.poll_timeout());
-        if let Some(at) = next.map(|at| at.max(self.now.get()))
+        if let Some(at) = next.map(|at| (at - self.hosts[host].clock_ahead).max(self.now.get()))
             && self.hosts[host].timer_at.is_none_or(|armed| at < armed)
         {
             self.hosts[host].timer_at = Some(at);
@@ -314,7 +348,7 @@ impl Sim {
                     self.hosts[host].connecting.remove(&link);
                 }
                 if let Some(&(id, side)) = self.hosts[host].peers.get(&peer) {
-                    self.close_side(id, side, false);
+                    self.close_side(id, side, Parting::Finished);
                 }
             }
             Output::Connect(Backend(link)) => {
@@ -330,6 +364,7 @@ impl Sim {
         let Some(&(id, side)) = self.hosts[host].peers.get(&peer) else {
             return;
         };
+        let now = self.clock(HostId(host));
         let node = self.hosts[host].node.as_mut().expect("it gave the output");
         let connection = self.connections.get_mut(&id).expect("a peer has a connection");
         let unsent = node.outbox(peer);
@@ -337,7 +372,7 @@ impl Sim {
         let count = if room > 1 && self.rng.u8(0..4) == 0 { self.rng.usize(1..=room) } else { room };
         let mut bytes = unsent[..count].to_vec();
         let partial = count < unsent.len();
-        node.handle_input(self.now.get(), Input::Sent(peer, count));
+        node.handle_input(now, Input::Sent(peer, count));
         connection.end(side.other()).in_transit += count;
         connection.end(side).blocked = partial && count == room;
         if partial && count < room {
@@ -351,9 +386,8 @@ impl Sim {
         }
     }
 
-    /// Takes one side off a connection. The other learns of it: at once with `broken`, else after what is
-    /// still under way to it.
-    fn close_side(&mut self, id: u64, side: Side, broken: bool) {
+    /// Takes one side off a connection.
+    fn close_side(&mut self, id: u64, side: Side, parting: Parting) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -364,10 +398,14 @@ impl Sim {
         }
         if connection.is_closed() {
             self.connections.remove(&id);
-        } else if broken {
-            self.schedule(SimEvent::Fail(id, side.other()));
-        } else {
-            self.schedule_in_order(id, side.other(), SimEvent::Finish(id, side.other()));
+            return;
+        }
+        match parting {
+            Parting::Finished => {
+                self.schedule_in_order(id, side.other(), SimEvent::Finish(id, side.other()));
+            }
+            Parting::Broken => self.schedule(SimEvent::Fail(id, side.other())),
+            Parting::Unsaid => {}
         }
     }
 

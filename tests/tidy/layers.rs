@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("services", &["net", "services"]),
     ("bench", &["net", "bench"]),
+    ("simulation", &["net", "services", "simulation"]),
     ("support", &["support"]),
     ("marketplace", &["net", "services", "bench", "marketplace"]),
 ];

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Item};
 
 /// The crates of the workspace by the folder of their sources.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 6] = [
     ("net", "net/src"),
     ("services", "services/src"),
     ("bench", "bench/src"),
+    ("simulation", "simulation/src"),
     ("marketplace", "src"),
     ("support", "tests/support/src"),
 ];
 /// Where the tests are that are no modules of a crate.
-const TESTS: [&str; 3] = ["tests", "net/tests", "services/tests"];
+const TESTS: [&str; 4] = ["tests", "net/tests", "services/tests", "simulation/tests"];
 
 /// A file.
 pub(crate) struct Source {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::Time;
 
-/// Tells the virtual time, and wakes the node of a host when some of it has passed. What was set before a crash of the host
+/// Tells the virtual time, whatever the clock of the host says, and wakes the node of a host when some of it has passed. What was set before a crash of the host
 /// is forgotten with it.
 #[derive(Clone)]
 pub struct Alarm {

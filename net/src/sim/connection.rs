@@ -19,8 +19,21 @@ impl Side {
     }
 }
 
+/// How one end leaves, and so what the other one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// That there is no more, behind what is still under way to it.
+    Finished,
+    /// At once that the connection is broken.
+    Broken,
+    /// Nothing.
+    Unsaid,
+}
+
 /// One end, with what is on its way to it.
 pub(super) struct End {
+    /// Where it is, or was.
+    host: usize,
     /// The host and its name for the connection; none once this end is closed.
     owner: Option<(usize, Peer)>,
     /// Arrived and not read.
@@ -44,6 +57,7 @@ impl Connection {
     pub(super) fn new(owners: [(usize, Peer); 2]) -> Self {
         Self {
             ends: owners.map(|owner| End {
+                host: owner.0,
                 owner: Some(owner),
                 unread: Vec::new(),
                 in_transit: 0,
@@ -60,6 +74,11 @@ impl Connection {
 
     pub(super) fn owner(&self, side: Side) -> Option<(usize, Peer)> {
         self.ends[side as usize].owner
+    }
+
+    /// Where this side is, closed or not.
+    pub(super) fn host(&self, side: Side) -> usize {
+        self.ends[side as usize].host
     }
 
     /// How many bytes this side may send before the other's window is full.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::HostId;
 use super::connection::Side;
@@ -18,6 +19,8 @@ pub(super) struct Host {
     /// The node takes connections: it runs and does not drain.
     pub(super) listening: bool,
     pub(super) backends: Vec<HostId>,
+    /// How far its clock is ahead of the network's time.
+    pub(super) clock_ahead: Duration,
     /// The connection of each peer.
     pub(super) peers: BTreeMap<Peer, (u64, Side)>,
     /// The connection that is being made for a link. One that the link has given up is not in here.
@@ -37,6 +40,7 @@ impl Host {
             incarnation: 0,
             listening: false,
             backends: backends.to_vec(),
+            clock_ahead: Duration::ZERO,
             peers: BTreeMap::new(),
             connecting: BTreeMap::new(),
             woken: Arc::new(AtomicBool::new(false)),

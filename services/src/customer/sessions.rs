@@ -237,7 +237,11 @@ impl Sessions {
     }
 
     fn touch(&mut self, now: Time, number: u64) {
-        self.active_at.insert(number, now);
+        let before = self.active_at.insert(number, now);
+        // After a start, the doubt of it: now that the last activity is known, the session times out earlier.
+        if before.is_some_and(|before| before > now) {
+            self.expiries.push(Reverse((now + self.timeout, number)));
+        }
         self.last_active_at = self.last_active_at.max(now);
         let session = self.rows.latest(&number);
         if let Some(session) = session.filter(|session| now.since(session.active_at) >= self.store_interval())
@@ -361,6 +365,17 @@ mod tests {
         assert!(restarted.check(START + second * (119 + 299), check).is_ok());
         let next = restarted.open(START, 1, Role::Buyer, 7, Cart::default()).expect("there is room");
         assert!(next.number > check.session_id.number, "the number of a session that is there is taken");
+    }
+
+    #[test]
+    fn the_benefit_of_the_doubt_does_not_outlast_the_next_activity() {
+        let (sessions, check) = logged_in();
+        let (mut restarted, _) = restart(&sessions, check, None);
+        assert!(restarted.check(START, check).is_ok());
+        restarted.expire(START + TIMEOUT);
+        assert_eq!(commit(&mut restarted), 1, "it is on disk that it has timed out");
+        let (mut again, _) = restart(&restarted, check, None);
+        assert_eq!(code(again.check(START + TIMEOUT, check)), Code::SessionTimeout);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use net::Time;
 
-use crate::client::{Outcome, Span};
+use crate::request::{Outcome, Span};
 
 /// The longest that a disk takes for one step of a commit: longer than anybody waits for it.
 pub(crate) const SLOW_STEP_MAX: Duration = Duration::from_millis(2500);

@@ -11,12 +11,15 @@ use net::sim::Faults;
 use serde_json::json;
 use services::DiskFaults;
 
-use crate::client::{Outcome, Span, User};
+use crate::client::User;
+use crate::counters::Counters;
 use crate::history::Register;
 use crate::model::cents;
-use crate::run::rough_disk;
-use crate::script::Request;
-use crate::world::{Place, World, calm};
+use crate::place::Place;
+use crate::request::{Outcome, Request, Span};
+use crate::story::Story;
+use crate::weather::rough_disk;
+use crate::world::{World, calm};
 
 const SELLERS: usize = 2;
 const WATCHERS: usize = 8;
@@ -95,17 +98,17 @@ impl User for Watcher {
 }
 
 /// Runs everything once.
-pub(crate) fn run(seed: u64) {
+pub(crate) fn run(seed: u64, story: &Story) -> Counters {
     let faults = Faults { delay_max: Duration::from_millis(1), ..Faults::default() };
-    let mut world = World::new(seed, faults.clone());
+    let mut world = World::new(seed, faults.clone(), story.clone());
     let mut rng = fastrand::Rng::with_seed(seed);
     let account = json!({"name": "sam", "password": "secret"});
-    world.get(Place::ServerSeller, "CreateAccount", account.clone());
-    let login = world.get(Place::ServerSeller, "Login", account);
+    world.get(Place::ServerSeller(0), "CreateAccount", account.clone());
+    let login = world.get(Place::ServerSeller(0), "Login", account);
     let session_id = login["session_id"].as_str().expect("a session ID").to_owned();
     let item = json!({"session_id": session_id, "name": "desk", "category": 1,
         "condition": "new", "price": 0.01, "quantity": 1});
-    world.get(Place::ServerSeller, "RegisterItemForSale", item);
+    world.get(Place::ServerSeller(0), "RegisterItemForSale", item);
 
     let price = Register::starting_with(1, world.sim.now());
     let market = Rc::new(RefCell::new(Market { price, glimpses: BTreeMap::new(), closed: false }));
@@ -113,17 +116,19 @@ pub(crate) fn run(seed: u64) {
     world.disks.set_faults(&rough_disk(&mut rng));
     let mut users = Vec::new();
     for _ in 0..WATCHERS {
-        users.push(world.add_client(Place::ServerBuyer, Watcher { market: Rc::clone(&market) }).1);
+        users.push(
+            world.add_client("watcher", &[Place::ServerBuyer(0)], Watcher { market: Rc::clone(&market) }).1,
+        );
     }
     for _ in 0..SELLERS {
         let seller = Seller { market: Rc::clone(&market), session_id: session_id.clone(), place: 0 };
-        users.push(world.add_client(Place::ServerSeller, seller).1);
+        users.push(world.add_client("seller", &[Place::ServerSeller(0)], seller).1);
     }
     for _ in 0..CRASHES {
         world.pass(Duration::from_micros(rng.u64(0..CALM_MAX.as_micros() as u64)));
         // A frontend that goes on tells its clients what was lost; one that crashes too does not.
         let places: &[Place] =
-            if rng.bool() { &[Place::DbProduct] } else { &[Place::DbProduct, Place::ServerSeller] };
+            if rng.bool() { &[Place::DbProduct] } else { &[Place::DbProduct, Place::ServerSeller(0)] };
         places.iter().for_each(|place| world.crash(*place));
         places.iter().for_each(|place| world.start(*place));
     }
@@ -132,4 +137,5 @@ pub(crate) fn run(seed: u64) {
     world.disks.set_faults(&DiskFaults::default());
     world.run_while(|_| users.iter().any(|done| !done.get()));
     assert!(market.borrow().price.len() > CRASHES / 2, "prices were changed between the crashes");
+    world.counters()
 }

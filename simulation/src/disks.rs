@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use services::{CrashPoints, CustomerRow, DiskFaults, MemoryDisk, ProductRow};
 use tempfile::TempDir;
 
-use crate::world::Place;
+use crate::place::Place;
 
 pub(crate) enum Disks {
     Simulated {
@@ -65,7 +65,7 @@ impl Disks {
         *copies += 1;
         let copy = root.path().join(format!("copy-{copies}"));
         fs::create_dir(&copy).expect("the directory can be made");
-        let folder = std::mem::replace(&mut folders[place as usize], copy.clone());
+        let folder = std::mem::replace(&mut folders[place.index()], copy.clone());
         for file in fs::read_dir(folder).expect("the directory is there") {
             let file = file.expect("the directory can be read");
             fs::copy(file.path(), copy.join(file.file_name())).expect("the file can be copied");

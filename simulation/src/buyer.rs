@@ -7,10 +7,10 @@ use net::Time;
 use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::client::{Outcome, Span, User};
+use crate::client::User;
 use crate::history::Register;
 use crate::model::{CATEGORIES, Cart, Shared, Vote, votes};
-use crate::script::Request;
+use crate::request::{Outcome, Request, Span};
 
 pub(crate) struct Buyer {
     account: Account,
@@ -268,7 +268,7 @@ impl User for Buyer {
     }
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
-        if self.account.answered(span, &outcome, &self.model) {
+        if self.account.answered(span, &outcome, &mut self.model.borrow_mut().accounts) {
             if self.account.next().is_none() {
                 self.logged_in(span);
             }

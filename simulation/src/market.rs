@@ -1,60 +1,52 @@
 //! One run: users at work while connections break and services crash, then a look at everything.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use net::Time;
 use net::sim::Faults;
 use serde_json::{Value, json};
-use services::{CrashPoints, DiskFaults};
+use services::DiskFaults;
 
 use crate::buyer::Buyer;
-use crate::client::{Outcome, Span};
-use crate::history::{AFTERLIFE, SLOW_STEP_MAX};
+use crate::counters::Counters;
+use crate::history::AFTERLIFE;
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
-use crate::script::Request;
+use crate::place::Place;
+use crate::request::{Outcome, Request, Span};
 use crate::seller::Seller;
-use crate::world::{Place, World, calm};
+use crate::story::Story;
+use crate::weather::{Crashes, rough_disk, rough_network};
+use crate::world::{World, calm};
 
 const SELLERS: usize = 3;
 const BUYERS: usize = 4;
 /// Requests of each user.
 const REQUESTS: usize = 50;
-/// The longest time between two crashes: one of these in each run. The shorter it is, the more crashes meet a
-/// change half done; the longer, the more is done.
-const CALMS_MAX: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
-/// The longest that a service is down: longer than anybody waits for it.
-const DOWN_MAX: Duration = Duration::from_secs(5);
-
 /// What a run leaves behind: equal for equal seeds.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Record {
-    pub(crate) trace: u64,
+pub struct Record {
+    /// A digest of all that happened.
+    pub trace: u64,
+    /// What was met.
+    pub counters: Counters,
     pub(crate) answers: Vec<Outcome>,
-    pub(crate) crash_points: CrashPoints,
-    pub(crate) disk_failures: u32,
 }
 
 /// Runs everything once, in a world that is made for it.
-pub(crate) fn run(world: impl Fn(u64, Faults) -> World, seed: u64) -> Record {
+pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let faults = Faults {
-        delay_max: Duration::from_micros(rng.u64(100..8000)),
-        cuts_per_million: rng.u32(0..8000),
-        window_bytes_max: rng.usize(200..8192),
-    };
-    let mut world = world(seed, faults);
+    let mut world = world(seed, rough_network(&mut rng), story.clone());
     world.disks.set_faults(&rough_disk(&mut rng));
     let model = Shared::default();
     let mut users = Vec::new();
     for number in 0..SELLERS {
-        let seller = Seller::new(format!("seller {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
-        users.push(world.add_client(Place::ServerSeller, seller).1);
+        let name = format!("seller {number}");
+        let seller = Seller::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(name, &Place::FOR_SELLERS, seller).1);
     }
     for number in 0..BUYERS {
-        let buyer = Buyer::new(format!("buyer {number}"), rng.u64(..), Rc::clone(&model), REQUESTS);
-        users.push(world.add_client(Place::ServerBuyer, buyer).1);
+        let name = format!("buyer {number}");
+        let buyer = Buyer::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
+        users.push(world.add_client(name, &Place::FOR_BUYERS, buyer).1);
     }
     let mut crashes = Crashes::new(rng, world.sim.now());
     world.run_while(|world| {
@@ -67,70 +59,7 @@ pub(crate) fn run(world: impl Fn(u64, Faults) -> World, seed: u64) -> Record {
     world.disks.set_faults(&DiskFaults::default());
     world.pass(AFTERLIFE);
     let answers = check_end(&mut world, &mut model.borrow_mut());
-    Record {
-        trace: world.sim.trace(),
-        answers,
-        crash_points: world.disks.crash_points(),
-        disk_failures: world.disk_failures,
-    }
-}
-
-/// A disk that may be slow, or fail.
-pub(crate) fn rough_disk(rng: &mut fastrand::Rng) -> DiskFaults {
-    DiskFaults {
-        step_max: Duration::from_micros(rng.u64(100..4000)),
-        slow_per_million: rng.u32(0..20_000),
-        slow_step_max: SLOW_STEP_MAX,
-        failures_per_million: rng.u32(0..10_000),
-    }
-}
-
-/// Crashes services now and then, and starts them again some time later.
-struct Crashes {
-    rng: fastrand::Rng,
-    calm_max: Duration,
-    next_at: Time,
-    /// The services that are down, and until when.
-    down: Vec<(Time, Place)>,
-}
-
-impl Crashes {
-    fn new(mut rng: fastrand::Rng, now: Time) -> Self {
-        let calm_max = rng.choice(CALMS_MAX).expect("there are some");
-        Self { rng, calm_max, next_at: now, down: Vec::new() }
-    }
-
-    fn go_on(&mut self, world: &mut World) {
-        let now = world.sim.now();
-        let (over, down) = self.down.iter().copied().partition(|(until, _)| *until <= now);
-        self.down = down;
-        let over: Vec<(Time, Place)> = over;
-        over.iter().for_each(|(_, place)| world.start(*place));
-        if self.next_at > now {
-            return;
-        }
-        self.next_at = now + self.up_to(self.calm_max);
-        let place = self.rng.choice(Place::ALL).expect("there are services");
-        if self.down.iter().any(|(_, other)| *other == place) {
-            return;
-        }
-        if Place::DATABASES.contains(&place) && self.rng.bool() {
-            world.crash_with_open_files(place);
-        } else {
-            world.crash(place);
-        }
-        // Most services are back at once.
-        let down = if self.rng.u8(0..8) > 0 { Duration::ZERO } else { self.up_to(DOWN_MAX) };
-        self.down.push((now + down, place));
-    }
-
-    fn end(self, world: &mut World) {
-        self.down.iter().for_each(|(_, place)| world.start(*place));
-    }
-
-    fn up_to(&mut self, most: Duration) -> Duration {
-        Duration::from_micros(self.rng.u64(0..most.as_micros() as u64))
-    }
+    Record { trace: world.sim.trace(), counters: world.counters(), answers }
 }
 
 /// Checks what is left when all users have finished, and that a restart changes nothing.
@@ -156,10 +85,10 @@ fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
 /// Every item that was acknowledged or seen is there, once, as its history allows, and IDs have no gaps.
 fn check_catalogue(world: &mut World, model: &mut Model) {
     let pages = (0..CATEGORIES).map(search_request).collect();
-    for (category, answer) in (0..).zip(world.ask(Place::ServerBuyer, pages)) {
+    for (category, answer) in (0..).zip(world.ask(Place::ServerBuyer(0), pages)) {
         model.see_category(answer.span, category, answer.outcome.data().expect("a page"));
     }
-    for seller_id in ids(model, "seller") {
+    for seller_id in model.accounts.ids("seller") {
         let answers = world.ask(Place::DbProduct, vec![shelf_request(seller_id)]);
         model.see_shelf(answers[0].span, seller_id, answers[0].outcome.data().expect("a page"));
     }
@@ -176,19 +105,19 @@ fn check_catalogue(world: &mut World, model: &mut Model) {
 /// were ended stay so.
 fn check_sessions(world: &mut World, model: &mut Model) {
     for (session_id, cart) in &model.sessions {
-        let shown = world.get(Place::ServerBuyer, "DisplayCart", json!({"session_id": session_id}));
+        let shown = world.get(Place::ServerBuyer(0), "DisplayCart", json!({"session_id": session_id}));
         assert_eq!(to_cart(&shown), *cart);
     }
     for (username, saved) in &mut model.saved {
         let credentials = json!({"name": username, "password": username});
         let start = world.sim.now();
-        let login = world.get(Place::ServerBuyer, "Login", credentials);
+        let login = world.get(Place::ServerBuyer(0), "Login", credentials);
         let span = Span { start, end: world.sim.now() };
         let session = json!({"session_id": login["session_id"]});
-        saved.read(span, &to_cart(&world.get(Place::ServerBuyer, "DisplayCart", session)));
+        saved.read(span, &to_cart(&world.get(Place::ServerBuyer(0), "DisplayCart", session)));
     }
     let ended = model.ended.iter().map(|session_id| cart_request(session_id)).collect();
-    for answer in world.ask(Place::ServerBuyer, ended) {
+    for answer in world.ask(Place::ServerBuyer(0), ended) {
         assert_eq!(answer.outcome, Outcome::Refused("NOT_LOGGED_IN".to_owned()));
     }
 }
@@ -197,14 +126,15 @@ fn check_sessions(world: &mut World, model: &mut Model) {
 /// that was lost can still come.
 fn complete_votes(world: &mut World, model: &mut Model) {
     let last = model.votes.clone();
-    for buyer_id in ids(model, "buyer") {
-        let username = model.accounts[&("buyer", buyer_id)].clone();
-        let login = world.get(Place::ServerBuyer, "Login", json!({"name": username, "password": username}));
+    for buyer_id in model.accounts.ids("buyer") {
+        let username = model.accounts.0[&("buyer", buyer_id)].clone();
+        let login =
+            world.get(Place::ServerBuyer(0), "Login", json!({"name": username, "password": username}));
         for ((_, id), vote) in last.iter().filter(|((voter, _), _)| *voter == buyer_id) {
             let vote = json!({"session_id": login["session_id"], "item_id": id, "vote": vote.name()});
             // Once more than that, to see that a repeated vote is not counted twice.
-            let first = world.get(Place::ServerBuyer, "ProvideFeedback", vote.clone());
-            let second = world.get(Place::ServerBuyer, "ProvideFeedback", vote);
+            let first = world.get(Place::ServerBuyer(0), "ProvideFeedback", vote.clone());
+            let second = world.get(Place::ServerBuyer(0), "ProvideFeedback", vote);
             assert_eq!(first, second);
         }
     }
@@ -218,10 +148,10 @@ fn check_votes(world: &mut World, model: &mut Model) {
     let feedback =
         |of: &dyn Fn(&str) -> bool| json!({"up": count(Vote::Up, of), "down": count(Vote::Down, of)});
     for id in model.names.keys() {
-        let shown = world.get(Place::ServerBuyer, "GetItem", json!({"item_id": id}));
+        let shown = world.get(Place::ServerBuyer(0), "GetItem", json!({"item_id": id}));
         assert_eq!(shown["item"]["feedback"], feedback(&|other| other == id), "{id}");
     }
-    for seller_id in ids(model, "seller") {
+    for seller_id in model.accounts.ids("seller") {
         let rating = world.get(Place::DbCustomer, "GetSellerRating", json!({"seller_id": seller_id}));
         let is_theirs = |id: &str| model.items[&model.names[id]].seller_id == seller_id;
         assert_eq!(rating["feedback"], feedback(&is_theirs), "seller {seller_id}");
@@ -243,11 +173,11 @@ fn look_at_everything(world: &mut World, model: &Model) -> Vec<Outcome> {
     for id in model.names.keys() {
         product.push(Request { api: "GetItem", data: json!({"item_id": id}) });
     }
-    for seller_id in ids(model, "seller") {
+    for seller_id in model.accounts.ids("seller") {
         product.push(shelf_request(seller_id));
         customer.push(Request { api: "GetSellerRating", data: json!({"seller_id": seller_id}) });
     }
-    for buyer_id in ids(model, "buyer") {
+    for buyer_id in model.accounts.ids("buyer") {
         customer.push(Request { api: "GetCart", data: json!({"buyer_id": buyer_id}) });
         customer.push(Request { api: "GetBuyerPurchases", data: json!({"buyer_id": buyer_id}) });
     }
@@ -265,14 +195,10 @@ fn look_at_everything(world: &mut World, model: &Model) -> Vec<Outcome> {
 
 /// Whoever had an account has it still, with its password.
 fn check_accounts(world: &mut World, model: &Model) {
-    for ((role, id), username) in &model.accounts {
+    for ((role, id), username) in &model.accounts.0 {
         let login = json!({"username": username, "password": username, "role": role});
         assert_eq!(world.get(Place::DbCustomer, "Login", login)["user_id"], *id, "{username}");
     }
-}
-
-fn ids(model: &Model, role: &str) -> Vec<u64> {
-    model.accounts.keys().filter(|(of, _)| *of == role).map(|(_, id)| *id).collect()
 }
 
 fn to_cart(shown: &Value) -> Cart {

@@ -4,9 +4,9 @@ use net::Time;
 use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::client::{Outcome, Span, User};
+use crate::client::User;
 use crate::model::{CATEGORIES, Item, Shared, UPDATES_MAX, cents};
-use crate::script::Request;
+use crate::request::{Outcome, Request, Span};
 
 pub(crate) struct Seller {
     account: Account,
@@ -135,7 +135,7 @@ impl User for Seller {
     }
 
     fn answered(&mut self, span: Span, outcome: Outcome) {
-        if self.account.answered(span, &outcome, &self.model) {
+        if self.account.answered(span, &outcome, &mut self.model.borrow_mut().accounts) {
             return;
         }
         let pending = self.pending.clone().expect("something was asked for");

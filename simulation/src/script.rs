@@ -5,16 +5,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use net::Time;
-use serde_json::Value;
 
-use crate::client::{Outcome, Span, User};
-
-/// What a user asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) api: &'static str,
-    pub(crate) data: Value,
-}
+use crate::client::User;
+use crate::request::{Outcome, Request, Span};
 
 /// What came of one request of a list.
 #[derive(Clone, Debug)]

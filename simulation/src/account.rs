@@ -1,10 +1,27 @@
 //! [`Account`]: the part of every user that opens an account, logs in and out, and holds the session.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
-use crate::client::{Outcome, Span};
-use crate::model::Shared;
-use crate::script::Request;
+use crate::request::{Outcome, Request, Span};
+
+/// User names whose accounts were acknowledged, by role and ID.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts(pub(crate) BTreeMap<(&'static str, u64), String>);
+
+impl Accounts {
+    /// Takes note of an account; no two have the same ID.
+    fn created(&mut self, role: &'static str, id: u64, username: &str) {
+        let known = self.0.insert((role, id), username.to_owned());
+        assert!(known.is_none_or(|known| known == username), "{role} {id} is two accounts");
+    }
+
+    /// The IDs of a role.
+    pub(crate) fn ids(&self, role: &str) -> Vec<u64> {
+        self.0.keys().filter(|(of, _)| *of == role).map(|(_, id)| *id).collect()
+    }
+}
 
 pub(crate) struct Account {
     role: &'static str,
@@ -62,7 +79,7 @@ impl Account {
 
     /// Takes what came of that request; false if it was none of the account's. Whatever failed is repeated: an
     /// account has no other owner, so it is the user's own if it already exists.
-    pub(crate) fn answered(&mut self, span: Span, outcome: &Outcome, model: &Shared) -> bool {
+    pub(crate) fn answered(&mut self, span: Span, outcome: &Outcome, accounts: &mut Accounts) -> bool {
         self.state = match (self.state, outcome) {
             (State::LoggedIn, _) => return false,
             (state, Outcome::NotDone | Outcome::Unknown) => state,
@@ -70,17 +87,24 @@ impl Account {
                 assert_eq!(code, "ALREADY_EXISTS", "at {span:?}");
                 State::LoggingIn
             }
+            // It has ended by itself, and perhaps long ago.
+            (State::LoggingOut, Outcome::Refused(code))
+                if code == "SESSION_TIMEOUT" || code == "NOT_LOGGED_IN" =>
+            {
+                self.session_id = None;
+                State::LoggingIn
+            }
             (state, Outcome::Refused(code)) => panic!("{state:?} {} is {code} at {span:?}", self.username),
             (State::Creating, Outcome::Done(data)) => {
                 let id = data[format!("{}_id", self.role)].as_u64().expect("an ID");
-                model.borrow_mut().created(self.role, id, &self.username);
+                accounts.created(self.role, id, &self.username);
                 self.user_id = Some(id);
                 State::LoggingIn
             }
             (State::LoggingIn, Outcome::Done(data)) => {
                 let id = data["user_id"].as_u64().expect("an ID");
                 assert!(self.user_id.is_none_or(|known| known == id), "{} has two IDs", self.username);
-                model.borrow_mut().created(self.role, id, &self.username);
+                accounts.created(self.role, id, &self.username);
                 self.user_id = Some(id);
                 self.session_id = Some(data["session_id"].as_str().expect("a session ID").to_owned());
                 State::LoggedIn

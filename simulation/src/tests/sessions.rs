@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::client::Outcome;
-use crate::script::Request;
-use crate::world::{Place, World, calm};
+use crate::place::Place;
+use crate::request::{Outcome, Request};
+use crate::story::Story;
+use crate::world::{World, calm};
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// More than a request takes.
@@ -16,16 +17,16 @@ const DOUBT: Duration = Duration::from_secs(60);
 
 /// A world with a buyer who has just logged in.
 fn logged_in(seed: u64) -> (World, Value) {
-    let mut world = World::new(seed, calm());
+    let mut world = World::new(seed, calm(), Story::silent());
     let account = json!({"name": "ann", "password": "secret"});
-    world.get(Place::ServerBuyer, "CreateAccount", account.clone());
-    let session_id = world.get(Place::ServerBuyer, "Login", account)["session_id"].clone();
+    world.get(Place::ServerBuyer(0), "CreateAccount", account.clone());
+    let session_id = world.get(Place::ServerBuyer(0), "Login", account)["session_id"].clone();
     (world, session_id)
 }
 
 fn show(world: &mut World, session_id: &Value) -> Outcome {
     let data = json!({"session_id": session_id});
-    world.ask(Place::ServerBuyer, vec![Request { api: "DisplayCart", data }]).remove(0).outcome
+    world.ask(Place::ServerBuyer(0), vec![Request { api: "DisplayCart", data }]).remove(0).outcome
 }
 
 fn is_live(world: &mut World, session_id: &Value) -> bool {
@@ -76,11 +77,11 @@ fn browsing_with_a_session_is_activity_and_without_one_needs_none() {
         data: json!({"session_id": session_id, "category": 1}),
     };
     world.pass(TIMEOUT - SLACK);
-    assert!(world.ask(Place::ServerBuyer, vec![search(&session_id)])[0].outcome.data().is_some());
+    assert!(world.ask(Place::ServerBuyer(0), vec![search(&session_id)])[0].outcome.data().is_some());
     world.pass(TIMEOUT - SLACK);
     assert!(is_live(&mut world, &session_id));
     world.pass(TIMEOUT);
-    let answers = world.ask(Place::ServerBuyer, vec![search(&session_id), search(&Value::Null)]);
+    let answers = world.ask(Place::ServerBuyer(0), vec![search(&session_id), search(&Value::Null)]);
     assert_eq!(answers[0].outcome, timed_out());
     assert!(answers[1].outcome.data().is_some());
 }
@@ -147,6 +148,6 @@ fn a_session_has_only_what_it_had_left_when_the_clock_is_set_back() {
     world.pass(DOUBT * 2 + SLACK);
     assert!(!is_live(&mut world, &session_id));
     let account = json!({"name": "ann", "password": "secret"});
-    let session_id = world.get(Place::ServerBuyer, "Login", account)["session_id"].clone();
+    let session_id = world.get(Place::ServerBuyer(0), "Login", account)["session_id"].clone();
     assert!(is_live(&mut world, &session_id), "one can log in again");
 }

@@ -1,6 +1,8 @@
 //! The simulator: chains of client, frontend and backend over a rough network. Every line carries a number,
 //! so that a reply that came to the wrong call is seen.
 
+mod hosts;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -203,7 +205,7 @@ impl Market {
 }
 
 fn rough() -> Faults {
-    Faults { cuts_per_million: 10_000, window_bytes_max: 100, ..Faults::default() }
+    Faults { cuts_per_million: 10_000, half_open_percent: 20, window_bytes_max: 100, ..Faults::default() }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use net::Time;
 use serde_json::Value;
 
-use crate::client::Span;
+use crate::account::Accounts;
 use crate::history::{Flips, Register, Tally, Write};
+use crate::request::Span;
 
 /// The units of a new item: bits 0 to 7, which updates remove one by one before they add higher ones.
 pub(crate) const UNITS_INITIAL: u64 = 0xff;
@@ -31,8 +32,7 @@ pub(crate) struct Model {
     pub(crate) ratings: BTreeMap<u64, Tally<(u64, String)>>,
     /// The vote of each buyer for each item that was sent last.
     pub(crate) votes: BTreeMap<(u64, String), Vote>,
-    /// User names whose accounts were acknowledged, with their IDs, by role.
-    pub(crate) accounts: BTreeMap<(&'static str, u64), String>,
+    pub(crate) accounts: Accounts,
     /// The saved cart of each buyer, by user name.
     pub(crate) saved: BTreeMap<String, Register<Cart>>,
     /// The sessions of buyers at the end of their work, with their carts.
@@ -94,12 +94,6 @@ impl Item {
 }
 
 impl Model {
-    /// Takes note of an account; no two have the same ID.
-    pub(crate) fn created(&mut self, role: &'static str, id: u64, username: &str) {
-        let known = self.accounts.insert((role, id), username.to_owned());
-        assert!(known.is_none_or(|known| known == username), "{role} {id} is two accounts");
-    }
-
     /// The item of this ID, which was seen before.
     pub(crate) fn item(&mut self, id: &str) -> &mut Item {
         let name = &self.names[id];

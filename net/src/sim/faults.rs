@@ -1,0 +1,28 @@
+//! [`Faults`]: what the simulated network does to connections.
+
+use std::time::Duration;
+
+/// How rough the simulated network is.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// The longest time that bytes, connects and wakes take; the shortest is a microsecond.
+    pub delay_max: Duration,
+    /// Chance, per million deliveries, that the connection breaks instead.
+    pub cuts_per_million: u32,
+    /// Chance, in percent, that a connection that breaks, or whose host crashes, is left half-open: the other side is not
+    /// told, and learns of it when it sends something to a host that runs.
+    pub half_open_percent: u32,
+    /// Bytes that a connection holds in one direction until the reader takes them.
+    pub window_bytes_max: usize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            delay_max: Duration::from_millis(5),
+            cuts_per_million: 0,
+            half_open_percent: 0,
+            window_bytes_max: 16 * 1024,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The end of a shop: once faults have stopped, every purchase ends without being asked for, and then all books agree.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::intents::units_of;
+use super::ledger::Ledger;
+use crate::place::Place;
+use crate::request::{Outcome, Request, Span};
+use crate::world::World;
+
+/// Under what `db_customer` counts the purchases that have not ended.
+pub(super) const UNFINISHED: &str = "marketplace_purchases_unfinished";
+/// By when every purchase has ended, after faults have stopped.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+/// How old what is forgotten is, and how long it waits to be forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(12);
+
+/// As many calls as a frontend for each kind of user may lose, and one more.
+const ATTEMPTS_MAX: usize = 11;
+
+/// Checks all of it. Faults have just stopped, and clients ask no more.
+pub(super) fn audit(world: &mut World, ledger: &mut Ledger) {
+    world.pass(ENDED_WITHIN);
+    expect_none_unfinished(world);
+    check_books(world, ledger);
+    let before = look_at_everything(world, ledger);
+    for place in Place::DATABASES {
+        world.crash(place);
+        world.start(place);
+    }
+    assert_eq!(look_at_everything(world, ledger), before, "memory and disk tell the same");
+    expect_none_unfinished(world);
+    world.pass(FORGOTTEN_AFTER);
+    check_decisions(world);
+}
+
+fn expect_none_unfinished(world: &World) {
+    let unfinished = world.metric(Place::DbCustomer, UNFINISHED);
+    assert_eq!(unfinished, 0, "purchases end by themselves within {ENDED_WITHIN:?}");
+}
+
+/// What was given to the items is in stock or in a history, sellers have sold what buyers have bought, and carts are what
+/// was left in them.
+fn check_books(world: &mut World, ledger: &mut Ledger) {
+    let mut sold = std::collections::BTreeMap::<String, u64>::new();
+    for buyer_id in ledger.accounts.ids("buyer") {
+        let (span, history) = ask(world, Place::DbCustomer, history_of(buyer_id));
+        ledger.intents.see_history(span, buyer_id, &history);
+        for purchase in history["purchases"].as_array().expect("a history has purchases") {
+            ledger.see_prices(purchase);
+            for (id, units) in units_of(purchase) {
+                *sold.entry(id).or_default() += units;
+            }
+        }
+    }
+    for (id, item) in &ledger.items {
+        let (span, data) =
+            ask(world, Place::DbProduct, Request { api: "GetItem", data: json!({"item_id": id}) });
+        let units = data["item"]["quantity"].as_u64().expect("a quantity");
+        ledger.see_units(span, id, units);
+        let sold = sold.get(id).copied().unwrap_or(0);
+        assert!(
+            item.adds_up_to((units + sold) as i64),
+            "{id} has {units} units in stock and {sold} sold, which is not what it was given: {item:#?}"
+        );
+    }
+    for seller_id in ledger.accounts.ids("seller") {
+        let is_theirs = |id: &String| ledger.items.get(id).is_some_and(|item| item.seller_id == seller_id);
+        let units: u64 = sold.iter().filter(|(id, _)| is_theirs(id)).map(|(_, units)| units).sum();
+        let (_, rating) = ask(world, Place::DbCustomer, rating_of(seller_id));
+        assert_eq!(rating["items_sold"], units, "seller {seller_id} has sold what buyers have bought");
+    }
+    let carts = std::mem::take(&mut ledger.carts);
+    for (session_id, cart) in &carts {
+        let start = world.sim.now();
+        let data = json!({"session_id": session_id});
+        let answers = world.ask(Place::DbCustomer, vec![Request { api: "GetCart", data }]);
+        let outcome = &answers[0].outcome;
+        let span = Span { start, end: world.sim.now() };
+        let goes_on = ledger.sessions.answered(session_id, span, outcome);
+        if goes_on {
+            assert_eq!(
+                outcome.data().map(|data| &data["cart"]),
+                Some(&json!(cart)),
+                "the cart of {session_id}"
+            );
+        }
+    }
+    ledger.carts = carts;
+}
+
+/// What was decided of purchases that have ended is forgotten after the next one.
+fn check_decisions(world: &mut World) {
+    // Each link of a frontend may have been left half-open, and loses one call until it notices.
+    let attempts = (0..ATTEMPTS_MAX).find(|attempt| buy_something(world, *attempt).is_some());
+    let attempts = attempts.expect("on a calm network, a purchase can be made");
+    world.pass(FORGOTTEN_AFTER);
+    let remembered = world.metric(Place::DbProduct, "marketplace_decisions");
+    let needed = 1..=1 + attempts as u64;
+    assert!(
+        needed.contains(&remembered),
+        "{remembered} decisions are remembered, and {needed:?} may be needed"
+    );
+}
+
+/// Makes a purchase, unless an answer is lost.
+fn buy_something(world: &mut World, attempt: usize) -> Option<()> {
+    let mut sessions = Vec::new();
+    for places in [Place::FOR_SELLERS, Place::FOR_BUYERS] {
+        let place = places.into_iter().find(|place| world.runs(*place)).expect("one was left alive");
+        let account = json!({"name": format!("auditor {attempt}"), "password": "secret"});
+        try_ask(world, place, "CreateAccount", account.clone())?;
+        sessions.push((place, try_ask(world, place, "Login", account)?["session_id"].clone()));
+    }
+    let [(for_sellers, seller), (for_buyers, buyer)] = &sessions[..] else { unreachable!("there are two") };
+    let item = json!({"session_id": seller, "name": "desk", "category": 2,
+        "condition": "new", "price": 1, "quantity": 1});
+    let id = try_ask(world, *for_sellers, "RegisterItemForSale", item)?["item_id"].clone();
+    let unit = json!({"session_id": buyer, "item_id": id, "quantity": 1});
+    try_ask(world, *for_buyers, "AddItemToCart", unit)?;
+    try_ask(world, *for_buyers, "MakePurchase", json!({"session_id": buyer})).map(drop)
+}
+
+fn try_ask(world: &mut World, place: Place, api: &'static str, data: Value) -> Option<Value> {
+    let answers = world.ask(place, vec![Request { api, data }]);
+    match &answers[0].outcome {
+        Outcome::Done(data) => Some(data.clone()),
+        Outcome::NotDone | Outcome::Unknown => None,
+        Outcome::Refused(code) => panic!("{api} is refused with {code}"),
+    }
+}
+
+/// All that the databases tell of what they hold.
+fn look_at_everything(world: &mut World, ledger: &Ledger) -> Vec<Outcome> {
+    let sellers = ledger.accounts.ids("seller").into_iter().map(rating_of);
+    let buyers = ledger.accounts.ids("buyer").into_iter().map(history_of);
+    let carts = ledger.carts.keys().map(|session_id| {
+        let data = json!({"session_id": session_id});
+        Request { api: "GetCart", data }
+    });
+    let mut answers = world.ask(Place::DbCustomer, sellers.chain(buyers).chain(carts).collect());
+    let shelves = ledger.accounts.ids("seller").into_iter().map(|seller_id| {
+        let data = json!({"seller_id": seller_id, "sold_out": true, "limit": 1000});
+        Request { api: "DisplayItemsForSale", data }
+    });
+    answers.extend(world.ask(Place::DbProduct, shelves.collect()));
+    answers.into_iter().map(|answer| answer.outcome).collect()
+}
+
+fn ask(world: &mut World, place: Place, request: Request) -> (Span, Value) {
+    let start = world.sim.now();
+    let data = world.get(place, request.api, request.data);
+    (Span { start, end: world.sim.now() }, data)
+}
+
+fn history_of(buyer_id: u64) -> Request {
+    Request { api: "GetBuyerPurchases", data: json!({"buyer_id": buyer_id, "limit": 1000}) }
+}
+
+fn rating_of(seller_id: u64) -> Request {
+    Request { api: "GetSellerRating", data: json!({"seller_id": seller_id}) }
+}

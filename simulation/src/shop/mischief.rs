@@ -1,0 +1,95 @@
+//! [`Mischief`]: crashes, the end of a frontend for good, and clocks that differ and jump.
+
+use std::time::Duration;
+
+use net::Time;
+
+use super::ledger::Shared;
+use crate::place::Place;
+use crate::weather::Crashes;
+use crate::world::World;
+
+/// The most that clocks differ at the start.
+const DIFFERENCE_MAX: Duration = Duration::from_secs(5);
+/// The longest time between two jumps of a clock.
+const STEADY_MAX: Duration = Duration::from_millis(3000);
+/// The longest jump: far more than sessions may be idle.
+const JUMP_MAX: Duration = Duration::from_secs(1000);
+
+pub(super) struct Mischief {
+    rng: fastrand::Rng,
+    crashes: Crashes,
+    /// When a clock jumps next.
+    jump_at: Time,
+    /// The frontend for buyers that is killed for good, and the one for sellers, if that is to come yet.
+    victims: Vec<Place>,
+    kill_at: Time,
+    pub(super) jumps: u64,
+    pub(super) killed: u64,
+}
+
+impl Mischief {
+    pub(super) fn new(mut rng: fastrand::Rng, world: &mut World, ledger: &Shared) -> Self {
+        let now = world.sim.now();
+        for place in Place::ALL {
+            let ahead = up_to(&mut rng, DIFFERENCE_MAX);
+            set_clock_ahead(world, ledger, place, ahead);
+        }
+        let victims =
+            [Place::FOR_BUYERS, Place::FOR_SELLERS].map(|places| rng.choice(places).expect("there are two"));
+        let victims = victims.into_iter().filter(|_| rng.bool()).collect();
+        let [jump_at, kill_at] = [(); 2].map(|()| now + up_to(&mut rng, STEADY_MAX));
+        let crashes = Crashes::new(rng.fork(), now);
+        Self { rng, crashes, jump_at, victims, kill_at, jumps: 0, killed: 0 }
+    }
+
+    pub(super) fn go_on(&mut self, world: &mut World, ledger: &Shared) {
+        let now = world.sim.now();
+        self.crashes.go_on(world);
+        if self.kill_at <= now {
+            self.strike(world);
+            self.kill_at = now + up_to(&mut self.rng, STEADY_MAX);
+        }
+        if self.jump_at <= now {
+            self.jump(world, ledger);
+            self.jump_at = now + up_to(&mut self.rng, STEADY_MAX);
+        }
+    }
+
+    /// Kills a frontend for good, if one is left that may be.
+    pub(super) fn strike(&mut self, world: &mut World) {
+        if let Some(place) = self.victims.pop() {
+            self.crashes.kill(world, place);
+            self.killed += 1;
+        }
+    }
+
+    /// Starts all services again but those that were killed for good.
+    pub(super) fn end(&self, world: &mut World) {
+        self.crashes.end(world);
+    }
+
+    /// Sets a clock forwards, as after a while in which the machine was suspended; where nothing runs, also back.
+    fn jump(&mut self, world: &mut World, ledger: &Shared) {
+        let place = self.rng.choice(Place::ALL).expect("there are services");
+        let ahead = up_to(&mut self.rng, JUMP_MAX);
+        let ahead = if world.runs(place) || place == Place::DbCustomer {
+            world.clock_ahead(place) + ahead
+        } else {
+            ahead
+        };
+        set_clock_ahead(world, ledger, place, ahead);
+        self.jumps += 1;
+    }
+}
+
+fn set_clock_ahead(world: &mut World, ledger: &Shared, place: Place, ahead: Duration) {
+    if place == Place::DbCustomer {
+        ledger.borrow_mut().sessions.set_clock_ahead(world.sim.now(), ahead);
+    }
+    world.set_clock_ahead(place, ahead);
+}
+
+fn up_to(rng: &mut fastrand::Rng, most: Duration) -> Duration {
+    Duration::from_micros(rng.u64(0..most.as_micros() as u64))
+}

@@ -1,0 +1,4 @@
+//! Stories that are written down step by step.
+
+mod patience;
+mod sessions;

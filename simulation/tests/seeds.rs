@@ -1,0 +1,70 @@
+//! A few hundred runs. More of them: `cargo run --release -p simulation --bin simulate -- --seeds 1000`.
+
+use std::ops::Range;
+
+use services::CrashPoints;
+use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop};
+
+const MARKET_SEEDS: Range<u64> = 0..40;
+/// Runs with real files take longer.
+const FILE_SEEDS: Range<u64> = 0..4;
+const GLIMPSE_SEEDS: Range<u64> = 0..40;
+const SHOP_SEEDS: Range<u64> = 0..80;
+
+#[test]
+fn no_crash_undoes_what_was_acknowledged_or_shown() {
+    let met = pass(MARKET_SEEDS, |seed| market(seed, &Story::silent()).counters);
+    let CrashPoints { accepted, written, flushed, reported } = met.crash_points;
+    let all = [accepted, written, flushed, reported, met.disk_failures, met.answers_lost];
+    assert!(!all.contains(&0), "something is never met: {met}");
+}
+
+#[test]
+fn nothing_is_bought_twice_oversold_or_lost() {
+    let met = pass(SHOP_SEEDS, |seed| shop(seed, &Story::silent()).counters);
+    println!("{met}");
+    let missing: Vec<_> = met.named().into_iter().filter(|(_, number)| *number == 0).collect();
+    assert!(missing.is_empty(), "never met: {missing:?}");
+}
+
+#[test]
+fn no_crash_undoes_what_was_written_to_files() {
+    pass(FILE_SEEDS, |seed| market_in_files(seed, &Story::silent()).counters);
+}
+
+#[test]
+fn no_crash_undoes_what_anyone_has_seen() {
+    pass(GLIMPSE_SEEDS, |seed| glimpses(seed, &Story::silent()));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for run in [market, shop] {
+        let first = run(1, &Story::silent());
+        assert_eq!(run(1, &Story::silent()), first);
+        assert_ne!(run(2, &Story::silent()).trace, first.trace);
+    }
+}
+
+#[test]
+fn a_story_changes_nothing() {
+    let told = shop(1, &Story::told_to(|line| assert!(!line.contains('\n'))));
+    assert_eq!(told, shop(1, &Story::silent()));
+}
+
+#[test]
+fn a_panic_fails_its_seed_alone() {
+    let run = |seed| if seed == 3 { panic!("three") } else { Counters::default() };
+    let (_, failed) = run_seeds(0..6, run, |_| {});
+    assert_eq!(
+        failed.iter().map(|failed| (failed.seed, &*failed.message)).collect::<Vec<_>>(),
+        [(3, "three")]
+    );
+}
+
+/// Runs all of these; none may fail.
+fn pass(seeds: Range<u64>, run: impl Fn(u64) -> Counters + Sync) -> Counters {
+    let (met, failed) = run_seeds(seeds, run, |_| {});
+    assert!(failed.is_empty(), "{failed:#?}");
+    met
+}
