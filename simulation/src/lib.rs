@@ -11,6 +11,7 @@ mod buyer;
 mod client;
 mod counters;
 mod disks;
+mod faults;
 mod glimpse;
 mod history;
 mod journal;
@@ -20,6 +21,7 @@ mod place;
 mod request;
 mod script;
 mod seeds;
+mod self_test;
 mod seller;
 mod shop;
 mod story;
@@ -31,6 +33,7 @@ mod world;
 pub use self::counters::Counters;
 pub use self::market::Record;
 pub use self::seeds::{Failed, run_seeds};
+pub use self::self_test::self_test;
 pub use self::story::Story;
 
 /// What users do in a run.
