@@ -81,6 +81,7 @@ fn count(world: &World, ledger: &Shared, users: &Users, mischief: &Mischief) -> 
     Counters {
         purchases_made: ledger.intents.count(|intent| matches!(intent.fate, Fate::Made { .. })),
         purchases_refused: ledger.intents.count(|intent| intent.fate == Fate::Refused),
+        purchases_orphaned: world.orphaned,
         purchases_joined: ledger.joined,
         session_timeouts: ledger.sessions.timeouts,
         clients_vanished: users.buyers.iter().filter(|buyer| buyer.has_vanished).count() as u64,

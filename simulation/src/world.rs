@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Under what frontends count the purchases that they have brought to their end.
 const RECOVERED: &str = "marketplace_purchases_recovered_total";
 
+/// Under what they count their calls that change stock or feedback and are not answered.
+const CHANGING_STOCK: &str = "marketplace_calls_in_flight{backend=\"product_writes\"}";
+
 /// A network without breaks.
 pub(crate) fn calm() -> Faults {
     Faults::default()
@@ -47,6 +50,8 @@ pub(crate) struct World {
     registries: [Option<Arc<Registry>>; Place::ALL.len()],
     /// Purchases that frontends had recovered when they crashed.
     recovered: u64,
+    /// Calls of buyers' frontends that took stock or counted a vote, and that they did not live to see answered.
+    pub(crate) orphaned: u64,
     /// How many clients there have been.
     clients: usize,
 }
@@ -87,6 +92,7 @@ impl World {
             hosts,
             registries,
             recovered: 0,
+            orphaned: 0,
             clients: 0,
         };
         Place::ALL.into_iter().for_each(|place| world.start(place));
@@ -166,6 +172,9 @@ impl World {
     pub(crate) fn crash(&mut self, place: Place) {
         self.story.tell(self.sim.now(), format_args!("{place:?} crashes"));
         self.recovered += self.metric(place, RECOVERED);
+        if Place::FOR_BUYERS.contains(&place) {
+            self.orphaned += self.metric(place, CHANGING_STOCK);
+        }
         self.registries[place.index()] = None;
         self.sim.crash(self.hosts[place.index()]);
     }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use services::CrashPoints;
 use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop};
 
-const MARKET_SEEDS: Range<u64> = 0..40;
+const MARKET_SEEDS: Range<u64> = 0..30;
 /// Runs with real files take longer.
 const FILE_SEEDS: Range<u64> = 0..4;
-const GLIMPSE_SEEDS: Range<u64> = 0..40;
+const GLIMPSE_SEEDS: Range<u64> = 0..30;
 const SHOP_SEEDS: Range<u64> = 0..80;
 
 #[test]
