@@ -34,6 +34,8 @@ pub struct Counters {
     pub answers_lost: u64,
     /// Commits that were caught by crashes, by how far they had come.
     pub crash_points: CrashPoints,
+    /// Disks that were full for a while.
+    pub disks_full: u64,
     /// Databases that ended because of their disks.
     pub disk_failures: u64,
 }
@@ -59,6 +61,7 @@ impl Counters {
             ("written", written),
             ("flushed", flushed),
             ("reported", reported),
+            ("disks full", self.disks_full),
             ("disks failed", self.disk_failures),
         ]
     }
@@ -79,6 +82,7 @@ impl AddAssign for Counters {
         self.session_timeouts += other.session_timeouts;
         self.answers_lost += other.answers_lost;
         self.crash_points = self.crash_points + other.crash_points;
+        self.disks_full += other.disks_full;
         self.disk_failures += other.disk_failures;
     }
 }
