@@ -72,7 +72,15 @@ pub fn market_in_files(seed: u64, story: &Story) -> Record {
 /// # Panics
 /// Something was answered that cannot be true.
 pub fn shop(seed: u64, story: &Story) -> Record {
-    shop::run(seed, story)
+    shop::run(world::World::new, seed, story)
+}
+
+/// The same with SQLite and its files, which takes longer.
+///
+/// # Panics
+/// Something was answered that cannot be true.
+pub fn shop_in_files(seed: u64, story: &Story) -> Record {
+    shop::run(world::World::in_files, seed, story)
 }
 
 /// Many eyes on one price.
