@@ -15,6 +15,7 @@ mod faults;
 mod glimpse;
 mod history;
 mod journal;
+mod linearizability;
 mod market;
 mod model;
 mod place;
