@@ -9,6 +9,8 @@ mod ledger;
 mod mischief;
 mod seller;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::ops::RangeInclusive;
