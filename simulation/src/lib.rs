@@ -17,6 +17,7 @@ mod journal;
 mod market;
 mod model;
 mod place;
+mod record;
 mod request;
 mod script;
 mod seeds;
@@ -29,7 +30,7 @@ mod weather;
 mod world;
 
 pub use self::counters::Counters;
-pub use self::market::Record;
+pub use self::record::Record;
 pub use self::seeds::{Failed, run_seeds};
 pub use self::story::Story;
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use services::DiskFaults;
 
 use crate::buyer::Buyer;
-use crate::counters::Counters;
 use crate::history::AFTERLIFE;
 use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use crate::place::Place;
+use crate::record::Record;
 use crate::request::{Outcome, Request, Span};
 use crate::seller::Seller;
 use crate::story::Story;
@@ -21,16 +21,6 @@ const SELLERS: usize = 3;
 const BUYERS: usize = 4;
 /// Requests of each user.
 const REQUESTS: usize = 50;
-/// What a run leaves behind: equal for equal seeds.
-#[derive(Debug, PartialEq)]
-pub struct Record {
-    /// A digest of all that happened.
-    pub trace: u64,
-    /// What was met.
-    pub counters: Counters,
-    pub(crate) answers: Vec<Outcome>,
-}
-
 /// Runs everything once, in a world that is made for it.
 pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
