@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod buyer;
 mod client;
 mod counters;
 mod disks;
@@ -15,13 +14,11 @@ mod glimpse;
 mod history;
 mod journal;
 mod market;
-mod model;
 mod place;
 mod record;
 mod request;
 mod script;
 mod seeds;
-mod seller;
 mod shop;
 mod story;
 #[cfg(test)]
