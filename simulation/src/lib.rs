@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod buyer;
 mod client;
 mod counters;
 mod disks;
@@ -17,13 +16,12 @@ mod history;
 mod journal;
 mod linearizability;
 mod market;
-mod model;
 mod place;
+mod record;
 mod request;
 mod script;
 mod seeds;
 mod self_test;
-mod seller;
 mod shop;
 mod story;
 #[cfg(test)]
@@ -32,7 +30,7 @@ mod weather;
 mod world;
 
 pub use self::counters::Counters;
-pub use self::market::Record;
+pub use self::record::Record;
 pub use self::seeds::{Failed, run_seeds};
 pub use self::self_test::self_test;
 pub use self::story::Story;

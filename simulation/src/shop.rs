@@ -12,6 +12,8 @@ mod seller;
 mod session_cart;
 mod sessions;
 mod stock;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::ops::RangeInclusive;
@@ -28,8 +30,8 @@ use self::ledger::Shared;
 use self::mischief::Mischief;
 use self::seller::Seller;
 use crate::counters::Counters;
-use crate::market::Record;
 use crate::place::Place;
+use crate::record::Record;
 use crate::story::Story;
 use crate::weather::rough_network;
 use crate::world::{World, calm};
@@ -73,9 +75,9 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
     world.disks.set_faults(&DiskFaults::default());
     users.finish(&mut world);
     let unfinished = world.metric(Place::DbCustomer, audit::UNFINISHED);
-    audit::audit(&mut world, &mut ledger.borrow_mut());
+    let answers = audit::audit(&mut world, &mut ledger.borrow_mut());
     let counters = Counters { purchases_unfinished: unfinished, ..count(&world, &ledger, &users, &mischief) };
-    Record { trace: world.sim.trace(), counters, answers: Vec::new() }
+    Record { trace: world.sim.trace(), counters, answers }
 }
 
 fn count(world: &World, ledger: &Shared, users: &Users, mischief: &Mischief) -> Counters {

@@ -25,8 +25,8 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(12);
 /// As many calls as a frontend for each kind of user may lose, and one more.
 const ATTEMPTS_MAX: usize = 11;
 
-/// Checks all of it. Faults have just stopped, and clients ask no more.
-pub(super) fn audit(world: &mut World, ledger: &mut Ledger) {
+/// Checks all of it, and returns what the databases tell. Faults have just stopped, and clients ask no more.
+pub(super) fn audit(world: &mut World, ledger: &mut Ledger) -> Vec<Outcome> {
     wait_until_all_have_ended(world);
     expect_none_unfinished(world);
     check_books(world, ledger);
@@ -41,6 +41,7 @@ pub(super) fn audit(world: &mut World, ledger: &mut Ledger) {
     expect_none_unfinished(world);
     world.pass(FORGOTTEN_AFTER);
     check_decisions(world);
+    after.1
 }
 
 /// Lets so much time pass as purchases have. A disk that was to fail may do so yet, and then it begins anew.

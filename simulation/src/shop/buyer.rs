@@ -55,7 +55,10 @@ enum Pending {
         id: String,
         delta: i64,
     },
+    Clear,
     Show,
+    /// At a cart that is not known, before the session is left. The whole history tells what it may hold.
+    ShowUnknown,
     Look {
         id: String,
     },
@@ -123,6 +126,7 @@ impl Buyer {
                 self.begin_to_buy(now, cart);
                 Pending::Buy
             }
+            (13, _, Some(_)) => Pending::Clear,
             (_, Some(id), _) => Pending::Change { id, delta: self.rng.u64(1..=UNITS_MAX) as i64 },
             _ => Pending::Show,
         })
@@ -151,7 +155,10 @@ impl Buyer {
         match &self.pending {
             Pending::Nothing => unreachable!("something was chosen"),
             Pending::Change { id, delta } => change(&session_id, id, *delta),
-            Pending::Show => Request { api: "DisplayCart", data: json!({"session_id": session_id}) },
+            Pending::Clear => Request { api: "ClearCart", data: json!({"session_id": session_id}) },
+            Pending::Show | Pending::ShowUnknown => {
+                Request { api: "DisplayCart", data: json!({"session_id": session_id}) }
+            }
             Pending::Look { id } => Request { api: "GetItem", data: json!({"item_id": id}) },
             Pending::History => {
                 let data = json!({"session_id": session_id, "limit": 1000});
@@ -257,7 +264,7 @@ impl Buyer {
             Pending::History => ledger.intents.see_history(span, self.account.user_id(), data),
             Pending::Again { place, .. } => ledger.intents.at(*place).made(span, data),
             // Whether a crash may have brought it back was checked.
-            Pending::ShowOver { .. } => {}
+            Pending::ShowOver { .. } | Pending::ShowUnknown => {}
             other => unreachable!("{other:?} is no read"),
         }
     }
@@ -282,7 +289,13 @@ impl User for Buyer {
             return Some(request);
         }
         if self.checkout.is_none() {
-            let Some(cart) = self.cart.clone() else { return self.renew(false) };
+            let Some(cart) = self.cart.clone() else {
+                if self.rng.bool() {
+                    return self.renew(false);
+                }
+                self.pending = Pending::ShowUnknown;
+                return Some(self.request(now));
+            };
             if self.rng.u8(0..24) == 0 {
                 return self.renew(true);
             }
@@ -323,6 +336,8 @@ impl User for Buyer {
             (Pending::ShowOver { .. }, Outcome::Refused(_)) => {}
             _ if !goes_on => _ = self.renew(false),
             (Pending::Change { id, delta }, outcome) => self.change_answered(id, *delta, outcome),
+            (Pending::Clear, Outcome::Done(_)) => self.cart = Some(Cart::new()),
+            (Pending::Clear, Outcome::Unknown) => self.cart = None,
             (_, Outcome::Done(data)) => self.read_answered(span, data),
             (pending, Outcome::Refused(code)) => panic!("{pending:?} at {span:?} was refused with {code}"),
             (_, Outcome::NotDone | Outcome::Unknown) => {}

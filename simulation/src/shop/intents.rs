@@ -126,9 +126,12 @@ impl Intents {
         let shown = history["purchases"].as_array().expect("a history has purchases");
         assert_eq!(history["buyer_id"], buyer_id);
         assert_eq!(history["purchases_count"], shown.len(), "one page holds all");
-        let ids: Vec<&str> = shown.iter().map(id_of).collect();
-        let unique: BTreeSet<&str> = ids.iter().copied().collect();
-        assert_eq!(unique.len(), ids.len(), "no purchase is there twice: {history}");
+        let numbers = shown.iter().map(|purchase| id_of(purchase).parse::<u128>().expect("a number"));
+        assert!(
+            numbers.is_sorted_by(|newer, older| newer > older),
+            "it shows the newest first, and none twice: {history}"
+        );
+        let unique: BTreeSet<&str> = shown.iter().map(id_of).collect();
         let of_buyer = self.all.iter().filter(|intent| intent.buyer_id == buyer_id);
         let mut open: Vec<&Intent> = Vec::new();
         let mut received: BTreeMap<&str, &Value> = BTreeMap::new();

@@ -116,10 +116,14 @@ fn cart_operation(asked: &Operation) -> Option<(&str, CartOperation)> {
                     let units = done["quantity"].as_u64().expect("a number of units");
                     CartOperation::Changed { id, delta, units }
                 }
-                Outcome::Unknown => CartOperation::Lost { id, delta },
+                Outcome::Unknown => CartOperation::ChangeLost { id, delta },
                 Outcome::Refused(_) | Outcome::NotDone => return None,
             }
         }
+        "ClearCart" => match outcome {
+            Outcome::Done(_) | Outcome::Unknown => CartOperation::Cleared,
+            Outcome::Refused(_) | Outcome::NotDone => return None,
+        },
         "DisplayCart" | "GetCart" => {
             let shown = outcome.data()?["cart"].clone();
             CartOperation::Shown(serde_json::from_value(shown).expect("a cart"))

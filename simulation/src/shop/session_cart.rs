@@ -14,7 +14,9 @@ pub(super) enum CartOperation {
     /// Units of an item are put in or taken out, and then so many are in it.
     Changed { id: String, delta: i64, units: u64 },
     /// Nobody knows whether they are.
-    Lost { id: String, delta: i64 },
+    ChangeLost { id: String, delta: i64 },
+    /// All is taken out. If nobody knows whether it is, it may still come last.
+    Cleared,
     /// This was bought, and as much of it as is there is taken out.
     Bought(Cart),
 }
@@ -35,9 +37,10 @@ impl Specification for SessionCart {
                 let is_so = changed.as_ref().is_some_and(|cart| cart.get(id).copied().unwrap_or(0) == *units);
                 (is_so, changed.unwrap_or_else(|| cart.clone()))
             }
-            CartOperation::Lost { id, delta } => {
+            CartOperation::ChangeLost { id, delta } => {
                 (true, changed(cart, id, *delta).unwrap_or_else(|| cart.clone()))
             }
+            CartOperation::Cleared => (true, Cart::new()),
             CartOperation::Bought(bought) => {
                 let mut cart = cart.clone();
                 for (id, bought) in bought {
@@ -63,7 +66,7 @@ fn changed(cart: &Cart, id: &str, delta: i64) -> Option<Cart> {
 mod tests {
     use net::Time;
 
-    use super::CartOperation::{Bought, Changed, Lost, Shown};
+    use super::CartOperation::{Bought, ChangeLost, Changed, Cleared, Shown};
     use super::*;
     use crate::linearizability::{Timed, is_linearizable};
 
@@ -113,10 +116,12 @@ mod tests {
 
     #[test]
     fn what_was_lost_may_come_late_or_never() {
-        let lost = (3, 0, Lost { id: "desk".to_owned(), delta: -1 });
+        let lost = (3, 0, ChangeLost { id: "desk".to_owned(), delta: -1 });
         let shown = |at, units| (at, at + 1, Shown(desks(units)));
         assert!(may_be([(1, 2, desk(2, 2)), lost.clone(), shown(5, 2), shown(7, 1)]));
         assert!(may_be([(1, 2, desk(2, 2)), lost.clone(), shown(5, 2), shown(7, 2)]));
         assert!(!may_be([(1, 2, desk(2, 2)), lost, shown(5, 1), shown(7, 2)]));
+        assert!(may_be([(1, 2, desk(2, 2)), (3, 0, Cleared), shown(5, 2), shown(7, 0)]));
+        assert!(!may_be([(1, 2, desk(2, 2)), (3, 4, Cleared), shown(5, 2)]));
     }
 }
