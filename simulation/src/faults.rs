@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Fault {
     /// What goes wrong, for people.
     pub(crate) name: &'static str,
+    /// The scenario that must notice it.
+    pub(crate) scenario: &'static str,
     /// All that is to be changed for it.
     edits: &'static [Edit],
 }
@@ -58,8 +60,14 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace has this crate in a folder")
 }
 
+/// A fault that buyers and sellers of the shop must notice.
 const fn fault(name: &'static str, edits: &'static [Edit]) -> Fault {
-    Fault { name, edits }
+    Fault { name, scenario: "shop", edits }
+}
+
+/// A fault that another scenario must notice.
+const fn fault_in(scenario: &'static str, name: &'static str, edits: &'static [Edit]) -> Fault {
+    Fault { scenario, ..fault(name, edits) }
 }
 
 const fn edit(file: &'static str, text: &'static str, replacement: &'static str) -> Edit {
@@ -196,7 +204,8 @@ pub(crate) const FAULTS: &[Fault] = &[
             ),
         ],
     ),
-    fault(
+    fault_in(
+        "market",
         "the revision of a vote is ignored",
         &[edit(
             "services/src/customer/accounts.rs",
@@ -236,7 +245,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "of a cart, that is taken of which there is enough",
         &[edit(STOCK, "if !shortages.is_empty() {", "if takeable.is_empty() {")],
     ),
-    fault(
+    fault_in(
+        "glimpses",
         "readers see what is not on disk",
         &[
             edit(DATABASE, "                self.domain.publish();\n", ""),
@@ -262,6 +272,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::SCENARIOS;
 
     #[test]
     fn each_fault_can_still_be_made() {
@@ -270,6 +281,8 @@ mod tests {
                 fault.changes(workspace()).unwrap_or_else(|wrong| panic!("{}: {wrong}", fault.name));
             assert!(changes.iter().all(|change| change.before != change.after), "{}", fault.name);
         }
+        let scenarios = SCENARIOS.map(|scenario| scenario.name);
+        assert!(FAULTS.iter().all(|fault| scenarios.contains(&fault.scenario)));
         let names: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.name).collect();
         assert_eq!(names.len(), FAULTS.len(), "each has a name of its own");
     }

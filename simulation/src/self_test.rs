@@ -85,7 +85,7 @@ impl Bench {
 
     /// Runs all seeds without a fault; returns what is wrong, if something is.
     fn test(&self) -> io::Result<Option<Wrong>> {
-        Ok(match self.run()? {
+        Ok(match self.run(None)? {
             Ran::Passed => None,
             Ran::Failed(words) | Ran::NotBuilt(words) => Some(words),
         })
@@ -100,7 +100,7 @@ impl Bench {
         for change in &changes {
             fs::write(&change.path, &change.after)?;
         }
-        let ran = self.run();
+        let ran = self.run(Some(fault.scenario));
         for change in &changes {
             fs::write(&change.path, &change.before)?;
         }
@@ -111,9 +111,9 @@ impl Bench {
         })
     }
 
-    /// Builds the sources as they are, and runs seeds until one fails. They are not optimised: most faults are found within
+    /// Builds the sources as they are, and runs seeds of a scenario, or of all, until one fails. They are not optimised: most faults are found within
     /// less time than that takes.
-    fn run(&self) -> io::Result<Ran> {
+    fn run(&self, scenario: Option<&str>) -> io::Result<Ran> {
         let built = self.folder.join("target");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let build = Command::new(cargo)
@@ -127,6 +127,7 @@ impl Bench {
         let seeds = self.seeds.to_string();
         let ran = Command::new(built.join("debug").join("simulate"))
             .args(["--until-failure", "--seeds", &seeds])
+            .args(scenario.into_iter().flat_map(|scenario| ["--only", scenario]))
             .output()?;
         Ok(if ran.status.success() { Ran::Passed } else { Ran::Failed(noticed(&text(&ran))) })
     }
