@@ -111,8 +111,8 @@ impl Bench {
         })
     }
 
-    /// Builds the sources as they are, and runs seeds of a scenario, or of all, until one fails. They are not optimised: most faults are found within
-    /// less time than that takes.
+    /// Builds the sources as they are, and runs seeds of a scenario, or of all, until one fails. They are not optimised:
+    /// most faults are found in less time than that takes.
     fn run(&self, scenario: Option<&str>) -> io::Result<Ran> {
         let built = self.folder.join("target");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -45,6 +45,8 @@ fn a_mistake_is_one_line() {
         &["--seed", "1", "--seeds", "2"],
         &["--trace"],
         &["--only", "nothing"],
+        &["--fault", "flush"],
+        &["--self-test", "--seed", "1"],
         &["--faster"],
         &["42"],
         &["--first", "18446744073709551615", "--seeds", "2"],
