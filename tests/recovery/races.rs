@@ -108,7 +108,7 @@ fn in_a_race_for_the_last_units_all_are_sold_and_none_twice() {
         });
         // Some want the one, some the other, and some both or nothing.
         for (n, buyer) in buyers.iter_mut().enumerate() {
-            buyer.fill(&[&items[..1], &items[1..], &items[..]][n % 3].to_vec());
+            buyer.fill([&items[..1], &items[1..], &items[..]][n % 3]);
         }
         thread::scope(|scope| {
             for buyer in &mut buyers {
