@@ -21,14 +21,14 @@ use std::time::Duration;
 
 pub use self::alarm::Alarm;
 use self::connection::{Connection, Parting, Side};
-pub use self::faults::Faults;
+pub use self::faults::{Break, Faults};
 use self::host::Host;
 use self::schedule::{Schedule, SimEvent};
 pub use self::worker::{SimWorker, SimWorkers};
 use crate::{Backend, Failure, Input, Node, Output, Peer, Service, Time, Waker};
 
 /// A host of the simulated network: an address that a node runs at, or none after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostId(usize);
 
 /// The simulated network and its hosts.
@@ -42,6 +42,7 @@ pub struct Sim {
     /// Connections that were begun, made or not: the last one's number.
     last_connection: u64,
     half_open_count: u64,
+    breaks: Vec<Break>,
     schedule: Schedule,
 }
 
@@ -56,6 +57,7 @@ impl Sim {
             connections: BTreeMap::new(),
             last_connection: 0,
             half_open_count: 0,
+            breaks: Vec::new(),
             schedule: Schedule::default(),
         }
     }
@@ -117,6 +119,11 @@ impl Sim {
     /// What the clock of a host shows.
     pub fn clock(&self, host: HostId) -> Time {
         self.now.get() + self.hosts[host.0].clock_ahead
+    }
+
+    /// The connections that broke by chance since this was asked before.
+    pub fn take_breaks(&mut self) -> Vec<Break> {
+        std::mem::take(&mut self.breaks)
     }
 
     /// How many connections have been left half-open.
@@ -200,6 +207,7 @@ impl Sim {
         if self.rng.u32(0..1_000_000) < self.faults.cuts_per_million {
             self.peer_input(id, side, Input::Failed);
             let parting = self.parting();
+            self.note_break(id, side, parting);
             self.close_side(id, side, parting);
             return if parting == Parting::Broken {
                 self.fail(id, side.other())
@@ -246,6 +254,13 @@ impl Sim {
     fn fail(&mut self, id: u64, side: Side) {
         self.peer_input(id, side, Input::Failed);
         self.close_side(id, side, Parting::Broken);
+    }
+
+    fn note_break(&mut self, id: u64, side: Side, parting: Parting) {
+        if let Some(connection) = self.connections.get(&id) {
+            let hosts = [side, side.other()].map(|side| HostId(connection.host(side)));
+            self.breaks.push(Break { at: self.now.get(), hosts, is_half_open: parting == Parting::Unsaid });
+        }
     }
 
     /// How a connection goes that breaks.

@@ -14,6 +14,8 @@ pub struct Counters {
     pub purchases_refused: u64,
     /// Purchases that frontends brought to their end for others that went away.
     pub purchases_recovered: u64,
+    /// Purchases whose frontend crashed while their stock was taken, so that another one had to finish them.
+    pub purchases_orphaned: u64,
     /// Purchases that had not ended when faults stopped, and ended by themselves.
     pub purchases_unfinished: u64,
     /// Requests that got the receipt of a purchase that another one had begun, by its key.
@@ -32,6 +34,8 @@ pub struct Counters {
     pub answers_lost: u64,
     /// Commits that were caught by crashes, by how far they had come.
     pub crash_points: CrashPoints,
+    /// Disks that were full for a while.
+    pub disks_full: u64,
     /// Databases that ended because of their disks.
     pub disk_failures: u64,
 }
@@ -44,6 +48,7 @@ impl Counters {
             ("purchases made", self.purchases_made),
             ("refused", self.purchases_refused),
             ("recovered", self.purchases_recovered),
+            ("orphaned", self.purchases_orphaned),
             ("left unfinished", self.purchases_unfinished),
             ("joined by key", self.purchases_joined),
             ("clients vanished", self.clients_vanished),
@@ -56,6 +61,7 @@ impl Counters {
             ("written", written),
             ("flushed", flushed),
             ("reported", reported),
+            ("disks full", self.disks_full),
             ("disks failed", self.disk_failures),
         ]
     }
@@ -66,6 +72,7 @@ impl AddAssign for Counters {
         self.purchases_made += other.purchases_made;
         self.purchases_refused += other.purchases_refused;
         self.purchases_recovered += other.purchases_recovered;
+        self.purchases_orphaned += other.purchases_orphaned;
         self.purchases_unfinished += other.purchases_unfinished;
         self.purchases_joined += other.purchases_joined;
         self.clients_vanished += other.clients_vanished;
@@ -75,6 +82,7 @@ impl AddAssign for Counters {
         self.session_timeouts += other.session_timeouts;
         self.answers_lost += other.answers_lost;
         self.crash_points = self.crash_points + other.crash_points;
+        self.disks_full += other.disks_full;
         self.disk_failures += other.disk_failures;
     }
 }

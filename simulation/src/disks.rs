@@ -50,6 +50,15 @@ impl Disks {
         }
     }
 
+    /// Makes that of one database worse or better.
+    pub(crate) fn set_faults_of(&self, place: Place, faults: &DiskFaults) {
+        match (place, self) {
+            (Place::DbCustomer, Self::Simulated { customer, .. }) => customer.set_faults(faults.clone()),
+            (Place::DbProduct, Self::Simulated { product, .. }) => product.set_faults(faults.clone()),
+            _ => {}
+        }
+    }
+
     /// What crashes have met so far.
     pub(crate) fn crash_points(&self) -> CrashPoints {
         match self {

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod account;
-mod buyer;
 mod client;
 mod counters;
 mod disks;
@@ -15,12 +14,11 @@ mod glimpse;
 mod history;
 mod journal;
 mod market;
-mod model;
 mod place;
+mod record;
 mod request;
 mod script;
 mod seeds;
-mod seller;
 mod shop;
 mod story;
 #[cfg(test)]
@@ -29,7 +27,7 @@ mod weather;
 mod world;
 
 pub use self::counters::Counters;
-pub use self::market::Record;
+pub use self::record::Record;
 pub use self::seeds::{Failed, run_seeds};
 pub use self::story::Story;
 
@@ -69,7 +67,15 @@ pub fn market_in_files(seed: u64, story: &Story) -> Record {
 /// # Panics
 /// Something was answered that cannot be true.
 pub fn shop(seed: u64, story: &Story) -> Record {
-    shop::run(seed, story)
+    shop::run(world::World::new, seed, story)
+}
+
+/// The same with SQLite and its files, which takes longer.
+///
+/// # Panics
+/// Something was answered that cannot be true.
+pub fn shop_in_files(seed: u64, story: &Story) -> Record {
+    shop::run(world::World::in_files, seed, story)
 }
 
 /// Many eyes on one price.

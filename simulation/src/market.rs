@@ -1,4 +1,9 @@
-//! One run: users at work while connections break and services crash, then a look at everything.
+//! The market: users search, register, save and vote while connections break and services crash; then a look at
+//! everything.
+
+mod buyer;
+mod model;
+mod seller;
 
 use std::rc::Rc;
 
@@ -6,13 +11,13 @@ use net::sim::Faults;
 use serde_json::{Value, json};
 use services::DiskFaults;
 
-use crate::buyer::Buyer;
-use crate::counters::Counters;
+use self::buyer::Buyer;
+use self::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
+use self::seller::Seller;
 use crate::history::AFTERLIFE;
-use crate::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use crate::place::Place;
+use crate::record::Record;
 use crate::request::{Outcome, Request, Span};
-use crate::seller::Seller;
 use crate::story::Story;
 use crate::weather::{Crashes, rough_disk, rough_network};
 use crate::world::{World, calm};
@@ -21,15 +26,6 @@ const SELLERS: usize = 3;
 const BUYERS: usize = 4;
 /// Requests of each user.
 const REQUESTS: usize = 50;
-/// What a run leaves behind: equal for equal seeds.
-#[derive(Debug, PartialEq)]
-pub struct Record {
-    /// A digest of all that happened.
-    pub trace: u64,
-    /// What was met.
-    pub counters: Counters,
-    pub(crate) answers: Vec<Outcome>,
-}
 
 /// Runs everything once, in a world that is made for it.
 pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {

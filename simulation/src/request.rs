@@ -75,3 +75,8 @@ impl fmt::Display for Outcome {
         }
     }
 }
+
+/// A price of a reply, in cents.
+pub(crate) fn cents(price: &Value) -> u64 {
+    (price.as_f64().expect("a price is a number") * 100.0).round() as u64
+}

@@ -9,6 +9,8 @@ mod ledger;
 mod mischief;
 mod seller;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::ops::RangeInclusive;
@@ -25,10 +27,10 @@ use self::ledger::Shared;
 use self::mischief::Mischief;
 use self::seller::Seller;
 use crate::counters::Counters;
-use crate::market::Record;
 use crate::place::Place;
+use crate::record::Record;
 use crate::story::Story;
-use crate::weather::{rough_disk, rough_network};
+use crate::weather::rough_network;
 use crate::world::{World, calm};
 
 const SELLERS: usize = 2;
@@ -47,12 +49,11 @@ fn lanes([one, other]: [Place; 2]) -> [Place; 4] {
     [one, other, other, one]
 }
 
-/// Runs everything once.
-pub(crate) fn run(seed: u64, story: &Story) -> Record {
+/// Runs everything once, in a world that is made for it.
+pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
     let faults = Faults { half_open_percent: rng.u32(0..60), ..rough_network(&mut rng) };
-    let mut world = World::new(seed, faults, story.clone());
-    world.disks.set_faults(&rough_disk(&mut rng));
+    let mut world = world(seed, faults, story.clone());
     let storm_ms = rng.u64(STORM_MS);
     let ledger = Shared::default();
     let mut mischief = Mischief::new(rng.fork(), &mut world, &ledger);
@@ -71,9 +72,9 @@ pub(crate) fn run(seed: u64, story: &Story) -> Record {
     world.disks.set_faults(&DiskFaults::default());
     users.finish(&mut world);
     let unfinished = world.metric(Place::DbCustomer, audit::UNFINISHED);
-    audit::audit(&mut world, &mut ledger.borrow_mut());
+    let answers = audit::audit(&mut world, &mut ledger.borrow_mut());
     let counters = Counters { purchases_unfinished: unfinished, ..count(&world, &ledger, &users, &mischief) };
-    Record { trace: world.sim.trace(), counters, answers: Vec::new() }
+    Record { trace: world.sim.trace(), counters, answers }
 }
 
 fn count(world: &World, ledger: &Shared, users: &Users, mischief: &Mischief) -> Counters {
@@ -81,11 +82,13 @@ fn count(world: &World, ledger: &Shared, users: &Users, mischief: &Mischief) -> 
     Counters {
         purchases_made: ledger.intents.count(|intent| matches!(intent.fate, Fate::Made { .. })),
         purchases_refused: ledger.intents.count(|intent| intent.fate == Fate::Refused),
+        purchases_orphaned: world.orphaned,
         purchases_joined: ledger.joined,
         session_timeouts: ledger.sessions.timeouts,
         clients_vanished: users.buyers.iter().filter(|buyer| buyer.has_vanished).count() as u64,
         frontends_killed: mischief.killed,
         clock_jumps: mischief.jumps,
+        disks_full: mischief.full_disks,
         ..world.counters()
     }
 }

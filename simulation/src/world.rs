@@ -2,11 +2,12 @@
 //! asks them; it does not know what the answers should be.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::sim::{Faults, HostId, Sim, SimWorkers};
+use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
@@ -29,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Under what frontends count the purchases that they have brought to their end.
 const RECOVERED: &str = "marketplace_purchases_recovered_total";
 
+/// Under what they count their calls that change stock or feedback and are not answered.
+const CHANGING_STOCK: &str = "marketplace_calls_in_flight{backend=\"product_writes\"}";
+
 /// A network without breaks.
 pub(crate) fn calm() -> Faults {
     Faults::default()
@@ -47,6 +51,10 @@ pub(crate) struct World {
     registries: [Option<Arc<Registry>>; Place::ALL.len()],
     /// Purchases that frontends had recovered when they crashed.
     recovered: u64,
+    /// Calls of buyers' frontends that took stock or counted a vote, and that they did not live to see answered.
+    pub(crate) orphaned: u64,
+    /// Who is at each host, for people.
+    names: BTreeMap<HostId, String>,
     /// How many clients there have been.
     clients: usize,
 }
@@ -87,6 +95,8 @@ impl World {
             hosts,
             registries,
             recovered: 0,
+            orphaned: 0,
+            names: Place::ALL.into_iter().map(|place| (hosts[place.index()], format!("{place:?}"))).collect(),
             clients: 0,
         };
         Place::ALL.into_iter().for_each(|place| world.start(place));
@@ -166,6 +176,9 @@ impl World {
     pub(crate) fn crash(&mut self, place: Place) {
         self.story.tell(self.sim.now(), format_args!("{place:?} crashes"));
         self.recovered += self.metric(place, RECOVERED);
+        if Place::FOR_BUYERS.contains(&place) {
+            self.orphaned += self.metric(place, CHANGING_STOCK);
+        }
         self.registries[place.index()] = None;
         self.sim.crash(self.hosts[place.index()]);
     }
@@ -215,7 +228,9 @@ impl World {
         let backends: Vec<_> = places.iter().map(|place| self.hosts[place.index()]).collect();
         let host = self.sim.add_host(&backends);
         let (journal, story) = (self.journal.clone(), self.story.clone());
-        let who = Who { number: self.clients, name: name.into(), journal, story };
+        let name = name.into();
+        self.names.insert(host, name.clone());
+        let who = Who { number: self.clients, name, journal, story };
         self.clients += 1;
         let (client, done) = Client::new(user, who, backends.len());
         self.sim.start(host, Node::new(client, Limits::default(), backends.len()));
@@ -265,6 +280,11 @@ impl World {
     /// Lets time pass, and then starts the databases again whose disks have failed meanwhile.
     pub(crate) fn pass(&mut self, duration: Duration) {
         self.sim.run_until(self.sim.now() + duration);
+        for Break { at, hosts, is_half_open } in self.sim.take_breaks() {
+            let [told, other] = hosts.map(|host| &self.names[&host]);
+            let how = if is_half_open { "breaks, and only the first is told" } else { "breaks" };
+            self.story.tell(at, format_args!("the connection between {told} and {other} {how}"));
+        }
         for place in Place::DATABASES {
             let Some(failure) = self.sim.take_failure(self.hosts[place.index()]) else { continue };
             assert!(failure.is::<StorageError>(), "{place:?} ends: {failure}");

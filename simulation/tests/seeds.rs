@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use services::CrashPoints;
-use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop};
+use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop, shop_in_files};
 
-const MARKET_SEEDS: Range<u64> = 0..40;
+const MARKET_SEEDS: Range<u64> = 0..30;
 /// Runs with real files take longer.
 const FILE_SEEDS: Range<u64> = 0..4;
-const GLIMPSE_SEEDS: Range<u64> = 0..40;
+const GLIMPSE_SEEDS: Range<u64> = 0..30;
 const SHOP_SEEDS: Range<u64> = 0..80;
 
 #[test]
@@ -30,6 +30,11 @@ fn nothing_is_bought_twice_oversold_or_lost() {
 #[test]
 fn no_crash_undoes_what_was_written_to_files() {
     pass(FILE_SEEDS, |seed| market_in_files(seed, &Story::silent()).counters);
+}
+
+#[test]
+fn nothing_is_bought_twice_oversold_or_lost_with_files() {
+    pass(FILE_SEEDS, |seed| shop_in_files(seed, &Story::silent()).counters);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::HostId;
+use crate::Time;
+
 /// How rough the simulated network is.
 #[derive(Clone, Debug)]
 pub struct Faults {
@@ -25,4 +28,15 @@ impl Default for Faults {
             window_bytes_max: 16 * 1024,
         }
     }
+}
+
+/// A connection that broke.
+#[derive(Clone, Copy, Debug)]
+pub struct Break {
+    /// When.
+    pub at: Time,
+    /// The host that was told, and the one at the other end.
+    pub hosts: [HostId; 2],
+    /// The other one was not told.
+    pub is_half_open: bool,
 }

@@ -1,39 +1,58 @@
 //! The end of a shop: once faults have stopped, every purchase ends without being asked for, and then all books agree.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::intents::units_of;
+use super::intents::{Cart, units_of};
 use super::ledger::Ledger;
 use crate::place::Place;
 use crate::request::{Outcome, Request, Span};
+use crate::script::Answer;
 use crate::world::World;
 
 /// Under what `db_customer` counts the purchases that have not ended.
 pub(super) const UNFINISHED: &str = "marketplace_purchases_unfinished";
 /// By when every purchase has ended, after faults have stopped.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
+/// How often somebody looks whether a disk has failed.
+const STEP: Duration = Duration::from_millis(10);
 /// How old what is forgotten is, and how long it waits to be forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(12);
 
 /// As many calls as a frontend for each kind of user may lose, and one more.
 const ATTEMPTS_MAX: usize = 11;
 
-/// Checks all of it. Faults have just stopped, and clients ask no more.
-pub(super) fn audit(world: &mut World, ledger: &mut Ledger) {
-    world.pass(ENDED_WITHIN);
+/// Checks all of it, and returns what the databases tell. Faults have just stopped, and clients ask no more.
+pub(super) fn audit(world: &mut World, ledger: &mut Ledger) -> Vec<Outcome> {
+    wait_until_all_have_ended(world);
     expect_none_unfinished(world);
     check_books(world, ledger);
-    let before = look_at_everything(world, ledger);
+    let before = (check_carts(world, ledger), look_at_everything(world, ledger));
     for place in Place::DATABASES {
         world.crash(place);
         world.start(place);
     }
-    assert_eq!(look_at_everything(world, ledger), before, "memory and disk tell the same");
+    let after = (check_carts(world, ledger), look_at_everything(world, ledger));
+    assert_eq!(after, before, "memory and disk tell the same");
     expect_none_unfinished(world);
     world.pass(FORGOTTEN_AFTER);
     check_decisions(world);
+    after.1
+}
+
+/// Lets so much time pass as purchases have. A disk that was to fail may do so yet, and then it begins anew.
+fn wait_until_all_have_ended(world: &mut World) {
+    let mut failures = world.disk_failures;
+    let mut end_at = world.sim.now() + ENDED_WITHIN;
+    while world.sim.now() < end_at {
+        world.pass(STEP);
+        if world.disk_failures > failures {
+            failures = world.disk_failures;
+            end_at = world.sim.now() + ENDED_WITHIN;
+        }
+    }
 }
 
 fn expect_none_unfinished(world: &World) {
@@ -41,10 +60,9 @@ fn expect_none_unfinished(world: &World) {
     assert_eq!(unfinished, 0, "purchases end by themselves within {ENDED_WITHIN:?}");
 }
 
-/// What was given to the items is in stock or in a history, sellers have sold what buyers have bought, and carts are what
-/// was left in them.
+/// What was given to the items is in stock or in a history, and sellers have sold what buyers have bought.
 fn check_books(world: &mut World, ledger: &mut Ledger) {
-    let mut sold = std::collections::BTreeMap::<String, u64>::new();
+    let mut sold = BTreeMap::<String, u64>::new();
     for buyer_id in ledger.accounts.ids("buyer") {
         let (span, history) = ask(world, Place::DbCustomer, history_of(buyer_id));
         ledger.intents.see_history(span, buyer_id, &history);
@@ -72,23 +90,23 @@ fn check_books(world: &mut World, ledger: &mut Ledger) {
         let (_, rating) = ask(world, Place::DbCustomer, rating_of(seller_id));
         assert_eq!(rating["items_sold"], units, "seller {seller_id} has sold what buyers have bought");
     }
-    let carts = std::mem::take(&mut ledger.carts);
-    for (session_id, cart) in &carts {
-        let start = world.sim.now();
+}
+
+/// Checks the carts in which buyers have finished; returns which of their sessions live.
+fn check_carts(world: &mut World, ledger: &mut Ledger) -> Vec<bool> {
+    let Ledger { carts, sessions, .. } = ledger;
+    let check = |(session_id, cart): (&String, &Cart)| {
         let data = json!({"session_id": session_id});
         let answers = world.ask(Place::DbCustomer, vec![Request { api: "GetCart", data }]);
-        let outcome = &answers[0].outcome;
-        let span = Span { start, end: world.sim.now() };
-        let goes_on = ledger.sessions.answered(session_id, span, outcome);
-        if goes_on {
-            assert_eq!(
-                outcome.data().map(|data| &data["cart"]),
-                Some(&json!(cart)),
-                "the cart of {session_id}"
-            );
+        let Answer { span, outcome } = &answers[0];
+        let lives = sessions.answered(session_id, *span, outcome);
+        if lives {
+            let shown = outcome.data().map(|data| &data["cart"]);
+            assert_eq!(shown, Some(&json!(cart)), "the cart of {session_id}");
         }
-    }
-    ledger.carts = carts;
+        lives
+    };
+    carts.iter().map(check).collect()
 }
 
 /// What was decided of purchases that have ended is forgotten after the next one.
@@ -136,11 +154,7 @@ fn try_ask(world: &mut World, place: Place, api: &'static str, data: Value) -> O
 fn look_at_everything(world: &mut World, ledger: &Ledger) -> Vec<Outcome> {
     let sellers = ledger.accounts.ids("seller").into_iter().map(rating_of);
     let buyers = ledger.accounts.ids("buyer").into_iter().map(history_of);
-    let carts = ledger.carts.keys().map(|session_id| {
-        let data = json!({"session_id": session_id});
-        Request { api: "GetCart", data }
-    });
-    let mut answers = world.ask(Place::DbCustomer, sellers.chain(buyers).chain(carts).collect());
+    let mut answers = world.ask(Place::DbCustomer, sellers.chain(buyers).collect());
     let shelves = ledger.accounts.ids("seller").into_iter().map(|seller_id| {
         let data = json!({"seller_id": seller_id, "sold_out": true, "limit": 1000});
         Request { api: "DisplayItemsForSale", data }

@@ -89,9 +89,12 @@ impl Intents {
         let shown = history["purchases"].as_array().expect("a history has purchases");
         assert_eq!(history["buyer_id"], buyer_id);
         assert_eq!(history["purchases_count"], shown.len(), "one page holds all");
-        let ids: Vec<&str> = shown.iter().map(id_of).collect();
-        let unique: BTreeSet<&str> = ids.iter().copied().collect();
-        assert_eq!(unique.len(), ids.len(), "no purchase is there twice: {history}");
+        let numbers = shown.iter().map(|purchase| id_of(purchase).parse::<u128>().expect("a number"));
+        assert!(
+            numbers.is_sorted_by(|newer, older| newer > older),
+            "it shows the newest first, and none twice: {history}"
+        );
+        let unique: BTreeSet<&str> = shown.iter().map(id_of).collect();
         let of_buyer = self.all.iter().filter(|intent| intent.buyer_id == buyer_id);
         let mut open: Vec<&Intent> = Vec::new();
         let mut received: BTreeMap<&str, &Value> = BTreeMap::new();
@@ -112,17 +115,20 @@ impl Intents {
                 Fate::Refused => {}
             }
         }
+        let mut others = Vec::new();
         for purchase in shown {
-            if let Some(receipt) = received.get(id_of(purchase)) {
-                assert_eq!(purchase["items"], receipt["items"], "it is in the history as it was received");
-                assert_eq!(purchase["total"], receipt["total"]);
-                continue;
+            match received.get(id_of(purchase)) {
+                Some(receipt) => {
+                    assert_eq!(
+                        purchase["items"], receipt["items"],
+                        "it is in the history as it was received"
+                    );
+                    assert_eq!(purchase["total"], receipt["total"]);
+                }
+                None => others.push(units_of(purchase)),
             }
-            let units = units_of(purchase);
-            let of = open.iter().position(|intent| intent.carts.contains(&units));
-            let of = of.unwrap_or_else(|| panic!("nobody meant to buy {purchase} at {span:?}: {open:#?}"));
-            open.swap_remove(of);
         }
+        assert!(are_of(&others, &open), "nobody meant to buy {others:?} at {span:?}: {open:#?}");
         self.see_again(span, buyer_id, &unique);
     }
 
@@ -162,6 +168,35 @@ impl Intent {
             fate => *fate = Fate::Made { receipt: receipt.clone(), at: span.end },
         }
     }
+}
+
+/// Whether each of these purchases can be of an intent of its own.
+fn are_of(purchases: &[Cart], intents: &[&Intent]) -> bool {
+    let mut of_intent = vec![None; intents.len()];
+    (0..purchases.len())
+        .all(|number| assign(number, purchases, intents, &mut of_intent, &mut BTreeSet::new()))
+}
+
+/// Gives a purchase an intent that it can be of. One that has it may have to take another, but none of those tried.
+fn assign(
+    number: usize,
+    purchases: &[Cart],
+    intents: &[&Intent],
+    of_intent: &mut [Option<usize>],
+    tried: &mut BTreeSet<usize>,
+) -> bool {
+    for (place, intent) in intents.iter().enumerate() {
+        if !intent.carts.contains(&purchases[number]) || !tried.insert(place) {
+            continue;
+        }
+        let gives_way =
+            of_intent[place].is_none_or(|other| assign(other, purchases, intents, of_intent, tried));
+        if gives_way {
+            of_intent[place] = Some(number);
+            return true;
+        }
+    }
+    false
 }
 
 /// What a receipt is of.

@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::intents::{Cart, Intents};
 use super::sessions::Sessions;
 use crate::account::Accounts;
-use crate::model::cents;
-use crate::request::{Outcome, Span};
+use crate::request::{Outcome, Span, cents};
 
 /// Shared by all users of a run.
 pub(super) type Shared = Rc<RefCell<Ledger>>;

@@ -1,18 +1,21 @@
-//! [`Mischief`]: crashes, the end of a frontend for good, and clocks that differ and jump.
+//! [`Mischief`]: crashes, the end of a frontend for good, disks that are full, and clocks that differ and jump.
 
 use std::time::Duration;
 
 use net::Time;
+use services::DiskFaults;
 
 use super::ledger::Shared;
 use crate::place::Place;
-use crate::weather::Crashes;
+use crate::weather::{Crashes, rough_disk};
 use crate::world::World;
 
 /// The most that clocks differ at the start.
 const DIFFERENCE_MAX: Duration = Duration::from_secs(5);
 /// The longest time between two jumps of a clock.
 const STEADY_MAX: Duration = Duration::from_millis(3000);
+/// The longest time for which a disk is full.
+const FULL_MAX: Duration = Duration::from_millis(1500);
 /// The longest jump: far more than sessions may be idle.
 const JUMP_MAX: Duration = Duration::from_secs(1000);
 
@@ -24,6 +27,12 @@ pub(super) struct Mischief {
     /// The frontend for buyers that is killed for good, and the one for sellers, if that is to come yet.
     victims: Vec<Place>,
     kill_at: Time,
+    /// How the disks are when they are not full.
+    disks: DiskFaults,
+    full_at: Time,
+    /// The database whose disk is full, and until when.
+    full: Option<(Place, Time)>,
+    pub(super) full_disks: u64,
     pub(super) jumps: u64,
     pub(super) killed: u64,
 }
@@ -31,6 +40,8 @@ pub(super) struct Mischief {
 impl Mischief {
     pub(super) fn new(mut rng: fastrand::Rng, world: &mut World, ledger: &Shared) -> Self {
         let now = world.sim.now();
+        let disks = rough_disk(&mut rng);
+        world.disks.set_faults(&disks);
         for place in Place::ALL {
             let ahead = up_to(&mut rng, DIFFERENCE_MAX);
             set_clock_ahead(world, ledger, place, ahead);
@@ -38,9 +49,21 @@ impl Mischief {
         let victims =
             [Place::FOR_BUYERS, Place::FOR_SELLERS].map(|places| rng.choice(places).expect("there are two"));
         let victims = victims.into_iter().filter(|_| rng.bool()).collect();
-        let [jump_at, kill_at] = [(); 2].map(|()| now + up_to(&mut rng, STEADY_MAX));
+        let [jump_at, kill_at, full_at] = [(); 3].map(|()| now + up_to(&mut rng, STEADY_MAX));
         let crashes = Crashes::new(rng.fork(), now);
-        Self { rng, crashes, jump_at, victims, kill_at, jumps: 0, killed: 0 }
+        Self {
+            rng,
+            crashes,
+            jump_at,
+            victims,
+            kill_at,
+            disks,
+            full_at,
+            full: None,
+            full_disks: 0,
+            jumps: 0,
+            killed: 0,
+        }
     }
 
     pub(super) fn go_on(&mut self, world: &mut World, ledger: &Shared) {
@@ -50,9 +73,28 @@ impl Mischief {
             self.strike(world);
             self.kill_at = now + up_to(&mut self.rng, STEADY_MAX);
         }
+        self.fill_disks(world);
         if self.jump_at <= now {
             self.jump(world, ledger);
             self.jump_at = now + up_to(&mut self.rng, STEADY_MAX);
+        }
+    }
+
+    /// Lets a disk be full for a while: nothing can be committed there.
+    fn fill_disks(&mut self, world: &mut World) {
+        let now = world.sim.now();
+        if let Some((place, _)) = self.full.take_if(|(_, until)| *until <= now) {
+            world.story.tell(now, format_args!("the disk of {place:?} has room again"));
+            world.disks.set_faults_of(place, &self.disks);
+            self.full_at = now + 2 * up_to(&mut self.rng, STEADY_MAX);
+        }
+        if self.full.is_none() && self.full_at <= now {
+            let place = self.rng.choice(Place::DATABASES).expect("there are two");
+            world.story.tell(now, format_args!("the disk of {place:?} is full"));
+            let full = DiskFaults { failures_per_million: 1_000_000, ..self.disks.clone() };
+            world.disks.set_faults_of(place, &full);
+            self.full = Some((place, now + up_to(&mut self.rng, FULL_MAX)));
+            self.full_disks += 1;
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::account::Accounts;
 use crate::history::{Flips, Register, Tally, Write};
-use crate::request::Span;
+use crate::request::{Span, cents};
 
 /// The units of a new item: bits 0 to 7, which updates remove one by one before they add higher ones.
 pub(crate) const UNITS_INITIAL: u64 = 0xff;
@@ -175,8 +175,4 @@ impl Model {
 pub(crate) fn votes(feedback: &Value) -> u64 {
     let count = |key: &str| feedback[key].as_u64().expect("votes are counted");
     count("up") + count("down")
-}
-
-pub(crate) fn cents(price: &Value) -> u64 {
-    (price.as_f64().expect("a price is a number") * 100.0).round() as u64
 }

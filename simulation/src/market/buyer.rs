@@ -6,10 +6,10 @@
 use net::Time;
 use serde_json::{Value, json};
 
+use super::model::{CATEGORIES, Cart, Shared, Vote, votes};
 use crate::account::Account;
 use crate::client::User;
 use crate::history::Register;
-use crate::model::{CATEGORIES, Cart, Shared, Vote, votes};
 use crate::request::{Outcome, Request, Span};
 
 pub(crate) struct Buyer {

@@ -3,10 +3,10 @@
 use net::Time;
 use serde_json::{Value, json};
 
+use super::model::{CATEGORIES, Item, Shared, UPDATES_MAX};
 use crate::account::Account;
 use crate::client::User;
-use crate::model::{CATEGORIES, Item, Shared, UPDATES_MAX, cents};
-use crate::request::{Outcome, Request, Span};
+use crate::request::{Outcome, Request, Span, cents};
 
 pub(crate) struct Seller {
     account: Account,
