@@ -102,10 +102,10 @@ impl<U: User> Client<U> {
     fn ask(&mut self, now: Time, slot: usize, lane: usize, request: Request, out: &mut Out<'_>) {
         self.count += 1;
         let (id, Request { api, data }) = (self.count, request);
-        let Who { number, name, journal, story } = &self.who;
+        let Who { name, journal, story, .. } = &self.who;
         story.tell(now, format_args!("{name} asks over {lane}: {api} #{id} {data}"));
         let request = json!({"type": "Request", "request_id": id, "api": api, "data": data});
-        let place = journal.asked(*number, api, data, now);
+        let place = journal.asked(api, data, now);
         self.asked[slot] = Some(Asked { id, at: now, place, lane });
         let deadline = now + self.user.patience();
         out.call(Backend(lane), Call(slot), request.to_string().as_bytes(), deadline);

@@ -1,6 +1,6 @@
 //! [`Journal`]: what all clients of a run have asked for, when, and what came of it. It judges nothing.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 use net::Time;
@@ -15,11 +15,8 @@ use crate::request::Outcome;
 pub(crate) struct Journal(Rc<RefCell<Vec<Operation>>>);
 
 /// One request.
-#[allow(dead_code, reason = "for checks of whole histories")]
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// Who asked. The requests of one client may overlap.
-    pub(crate) client: usize,
     pub(crate) api: &'static str,
     pub(crate) data: Value,
     pub(crate) start: Time,
@@ -32,9 +29,9 @@ pub(crate) struct Operation {
 
 impl Journal {
     /// A request is made; returns its place.
-    pub(crate) fn asked(&self, client: usize, api: &'static str, data: Value, start: Time) -> usize {
+    pub(crate) fn asked(&self, api: &'static str, data: Value, start: Time) -> usize {
         let mut operations = self.0.borrow_mut();
-        operations.push(Operation { client, api, data, start, end: None, outcome: Outcome::Unknown });
+        operations.push(Operation { api, data, start, end: None, outcome: Outcome::Unknown });
         operations.len() - 1
     }
 
@@ -51,9 +48,8 @@ impl Journal {
         self.0.borrow().iter().filter(|operation| is_counted(&operation.outcome)).count() as u64
     }
 
-    /// All of it.
-    #[allow(dead_code, reason = "for checks of whole histories")]
-    pub(crate) fn take(&self) -> Vec<Operation> {
-        self.0.take()
+    /// All of it so far.
+    pub(crate) fn operations(&self) -> Ref<'_, Vec<Operation>> {
+        self.0.borrow()
     }
 }

@@ -10,15 +10,18 @@ mod account;
 mod client;
 mod counters;
 mod disks;
+mod faults;
 mod glimpse;
 mod history;
 mod journal;
+mod linearizability;
 mod market;
 mod place;
 mod record;
 mod request;
 mod script;
 mod seeds;
+mod self_test;
 mod shop;
 mod story;
 #[cfg(test)]
@@ -29,6 +32,7 @@ mod world;
 pub use self::counters::Counters;
 pub use self::record::Record;
 pub use self::seeds::{Failed, run_seeds};
+pub use self::self_test::self_test;
 pub use self::story::Story;
 
 /// What users do in a run.

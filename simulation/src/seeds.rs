@@ -1,7 +1,7 @@
 //! [`run_seeds`]: many seeds over all cores.
 
 use std::any::Any;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
@@ -16,11 +16,12 @@ pub struct Failed {
     pub message: String,
 }
 
-/// Runs each seed in a thread of its own, as many at a time as there are cores. What fails is reported at once, too.
+/// Runs each seed in a thread of its own, as many at a time as there are cores. What fails is reported at once, too,
+/// and whoever is told decides whether further ones begin.
 pub fn run_seeds(
     seeds: Range<u64>,
     run: impl Fn(u64) -> Counters + Sync,
-    report: impl Fn(&Failed) + Sync,
+    report: impl Fn(&Failed) -> ControlFlow<()> + Sync,
 ) -> (Counters, Vec<Failed>) {
     let left = Mutex::new(seeds);
     let found = Mutex::new((Counters::default(), Vec::new()));
@@ -28,8 +29,10 @@ pub fn run_seeds(
     let work = || {
         while let Some(seed) = next() {
             let result = run_one(seed, &run);
-            if let Err(failed) = &result {
-                report(failed);
+            if let Err(failed) = &result
+                && report(failed).is_break()
+            {
+                *held(&left) = 0..0;
             }
             let (met, failed) = &mut *held(&found);
             match result {

@@ -6,9 +6,12 @@ mod buyer;
 mod checkout;
 mod intents;
 mod ledger;
+mod linearity;
 mod mischief;
 mod seller;
+mod session_cart;
 mod sessions;
+mod stock;
 #[cfg(test)]
 mod tests;
 

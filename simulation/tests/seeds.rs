@@ -1,6 +1,6 @@
 //! A few hundred runs. More of them: `cargo run --release -p simulation --bin simulate -- --seeds 1000`.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use services::CrashPoints;
 use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop, shop_in_files};
@@ -60,16 +60,23 @@ fn a_story_changes_nothing() {
 #[test]
 fn a_panic_fails_its_seed_alone() {
     let run = |seed| if seed == 3 { panic!("three") } else { Counters::default() };
-    let (_, failed) = run_seeds(0..6, run, |_| {});
+    let (_, failed) = run_seeds(0..6, run, |_| ControlFlow::Continue(()));
     assert_eq!(
         failed.iter().map(|failed| (failed.seed, &*failed.message)).collect::<Vec<_>>(),
         [(3, "three")]
     );
 }
 
+#[test]
+fn no_seed_begins_after_a_failure_that_ends_it() {
+    let run = |seed| if seed >= 3 { panic!("{seed}") } else { Counters::default() };
+    let (_, failed) = run_seeds(0..u64::MAX, run, |_| ControlFlow::Break(()));
+    assert_eq!(failed.first().map(|failed| failed.seed), Some(3), "no earlier one is left out");
+}
+
 /// Runs all of these; none may fail.
 fn pass(seeds: Range<u64>, run: impl Fn(u64) -> Counters + Sync) -> Counters {
-    let (met, failed) = run_seeds(seeds, run, |_| {});
+    let (met, failed) = run_seeds(seeds, run, |_| ControlFlow::Continue(()));
     assert!(failed.is_empty(), "{failed:#?}");
     met
 }

@@ -1,25 +1,35 @@
-//! `simulate`: runs seeds of the simulation, or tells the story of one.
+//! `simulate`: runs seeds of the simulation, tells the story of one, or shows that the simulation notices mistakes.
 
 use std::env;
 use std::io::{self, Write};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use getopts::Options;
-use simulation::{Counters, SCENARIOS, Scenario, Story, run_seeds};
+use getopts::{Matches, Options};
+use simulation::{Counters, SCENARIOS, Scenario, Story, run_seeds, self_test};
 
-const USAGE: &str =
-    "Usage: simulate [--seeds N] [--first N] [--only NAME]\n       simulate --seed N [--trace] [--only NAME]";
+const USAGE: &str = "Usage: simulate [--seeds N] [--first N] [--until-failure] [--only NAME]
+       simulate --seed N [--trace] [--only NAME]
+       simulate --self-test [--seeds N] [--fault TEXT]";
 /// So many seeds unless others are asked for.
 const SEEDS_DEFAULT: u64 = 100;
+/// So many seeds are run without a fault, and at most with each, unless others are asked for.
+const SELF_TEST_SEEDS_DEFAULT: u64 = 500;
 /// The exit code for options that cannot be understood.
 const WRONG_USAGE: u8 = 2;
 
+/// What is to be done.
+enum Task {
+    Run(Seeds),
+    SelfTest { seeds: u64, named: String },
+}
+
 /// What is to be run.
-struct Arguments {
+struct Seeds {
     seeds: Range<u64>,
     is_told: bool,
+    until_failure: bool,
     scenarios: Vec<Scenario>,
 }
 
@@ -27,15 +37,21 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let mut options = options();
     options.optflag("h", "help", "print this help");
-    let arguments = match options.parse(&args) {
+    let task = match options.parse(&args) {
         Ok(matches) if matches.opt_present("help") => {
             say(&options.usage(USAGE));
             return ExitCode::SUCCESS;
         }
-        Ok(matches) => arguments(&matches),
+        Ok(matches) => task(&matches),
         Err(error) => Err(error.to_string()),
     };
-    match arguments.map(simulate) {
+    let passed = task.and_then(|task| match task {
+        Task::Run(seeds) => Ok(simulate(seeds)),
+        Task::SelfTest { seeds, named } => {
+            self_test(seeds, &named, &say).map_err(|error| format!("--self-test: {error}"))
+        }
+    });
+    match passed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(message) => {
@@ -51,38 +67,55 @@ fn options() -> Options {
     options.optopt("", "first", "begin with this seed (0 by default)", "N");
     options.optopt("", "seed", "run this seed alone", "N");
     options.optflag("", "trace", "tell what happens in it, in virtual time");
+    options.optflag("", "until-failure", "begin no further seed when one has failed");
+    options.optflag("", "self-test", "plant faults in a copy of the sources, each of which must be noticed");
+    options.optopt("", "fault", "plant those faults alone that have this in their names", "TEXT");
     options.optopt("", "only", "run this scenario alone: market, glimpses or shop", "NAME");
     options
 }
 
-fn arguments(matches: &getopts::Matches) -> Result<Arguments, String> {
+fn task(matches: &Matches) -> Result<Task, String> {
     if let Some(word) = matches.free.first() {
         return Err(format!("unexpected argument {word:?}"));
     }
-    let number = |option: &str| match matches.opt_str(option) {
-        Some(text) => {
-            let number = text.parse::<u64>().ok();
-            number
-                .map(Some)
-                .ok_or_else(|| format!("--{option}: {text:?} is not a number from 0 to {}", u64::MAX))
+    if !matches.opt_present("self-test") {
+        if matches.opt_present("fault") {
+            return Err("--fault belongs to --self-test".to_owned());
         }
-        None => Ok(None),
-    };
+        return seeds(matches).map(Task::Run);
+    }
+    let others = ["seed", "first", "trace", "only", "until-failure"];
+    if let Some(other) = others.into_iter().find(|other| matches.opt_present(other)) {
+        return Err(format!("--self-test goes without --{other}"));
+    }
+    let seeds = number(matches, "seeds")?.unwrap_or(SELF_TEST_SEEDS_DEFAULT);
+    Ok(Task::SelfTest { seeds, named: matches.opt_str("fault").unwrap_or_default() })
+}
+
+fn seeds(matches: &Matches) -> Result<Seeds, String> {
     let is_told = matches.opt_present("trace");
+    let until_failure = matches.opt_present("until-failure");
     let scenarios = scenarios(matches.opt_str("only"))?;
-    if let Some(seed) = number("seed")? {
-        if number("seeds")?.is_some() || number("first")?.is_some() {
+    let (first, count) = (number(matches, "first")?, number(matches, "seeds")?);
+    if let Some(seed) = number(matches, "seed")? {
+        if count.is_some() || first.is_some() {
             return Err("--seed stands alone, without --seeds and --first".to_owned());
         }
         let end = seed.checked_add(1).ok_or_else(|| format!("--seed: {seed} is too large"))?;
-        return Ok(Arguments { seeds: seed..end, is_told, scenarios });
+        return Ok(Seeds { seeds: seed..end, is_told, until_failure, scenarios });
     }
     if is_told {
         return Err("--trace tells of one --seed".to_owned());
     }
-    let (first, count) = (number("first")?.unwrap_or(0), number("seeds")?.unwrap_or(SEEDS_DEFAULT));
+    let (first, count) = (first.unwrap_or(0), count.unwrap_or(SEEDS_DEFAULT));
     let end = first.checked_add(count).ok_or("--first and --seeds are too large together")?;
-    Ok(Arguments { seeds: first..end, is_told, scenarios })
+    Ok(Seeds { seeds: first..end, is_told, until_failure, scenarios })
+}
+
+fn number(matches: &Matches, option: &str) -> Result<Option<u64>, String> {
+    let Some(text) = matches.opt_str(option) else { return Ok(None) };
+    let number = text.parse::<u64>().ok();
+    number.map(Some).ok_or_else(|| format!("--{option}: {text:?} is not a number from 0 to {}", u64::MAX))
 }
 
 fn scenarios(only: Option<String>) -> Result<Vec<Scenario>, String> {
@@ -92,7 +125,7 @@ fn scenarios(only: Option<String>) -> Result<Vec<Scenario>, String> {
 }
 
 /// Runs the seeds; returns whether nothing was found.
-fn simulate(Arguments { seeds, is_told, scenarios }: Arguments) -> bool {
+fn simulate(Seeds { seeds, is_told, until_failure, scenarios }: Seeds) -> bool {
     let started_at = Instant::now();
     let story = || if is_told { Story::told_to(say) } else { Story::silent() };
     let count = seeds.end - seeds.start;
@@ -112,6 +145,7 @@ fn simulate(Arguments { seeds, is_told, scenarios }: Arguments) -> bool {
             "seed {seed} fails; how it comes to that: \
                  cargo run --release -p simulation --bin simulate -- --seed {seed} --trace"
         ));
+        if until_failure { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let seconds = started_at.elapsed().as_secs_f64();
     say(&format!("{count} seeds in {seconds:.1} s, {} failed; {met}", failed.len()));

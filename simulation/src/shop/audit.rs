@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::intents::{Cart, units_of};
 use super::ledger::Ledger;
+use super::linearity::{self, Sale};
 use crate::place::Place;
 use crate::request::{Outcome, Request, Span};
 use crate::script::Answer;
@@ -35,6 +36,7 @@ pub(super) fn audit(world: &mut World, ledger: &mut Ledger) -> Vec<Outcome> {
         world.start(place);
     }
     let after = (check_carts(world, ledger), look_at_everything(world, ledger));
+    linearity::check_carts(&world.journal.operations(), &ledger.intents);
     assert_eq!(after, before, "memory and disk tell the same");
     expect_none_unfinished(world);
     world.pass(FORGOTTEN_AFTER);
@@ -63,11 +65,14 @@ fn expect_none_unfinished(world: &World) {
 /// What was given to the items is in stock or in a history, and sellers have sold what buyers have bought.
 fn check_books(world: &mut World, ledger: &mut Ledger) {
     let mut sold = BTreeMap::<String, u64>::new();
+    let mut sales = Vec::new();
     for buyer_id in ledger.accounts.ids("buyer") {
         let (span, history) = ask(world, Place::DbCustomer, history_of(buyer_id));
         ledger.intents.see_history(span, buyer_id, &history);
         for purchase in history["purchases"].as_array().expect("a history has purchases") {
             ledger.see_prices(purchase);
+            let span = ledger.intents.span_of(buyer_id, purchase, span);
+            sales.push(Sale { span, units: units_of(purchase) });
             for (id, units) in units_of(purchase) {
                 *sold.entry(id).or_default() += units;
             }
@@ -90,6 +95,7 @@ fn check_books(world: &mut World, ledger: &mut Ledger) {
         let (_, rating) = ask(world, Place::DbCustomer, rating_of(seller_id));
         assert_eq!(rating["items_sold"], units, "seller {seller_id} has sold what buyers have bought");
     }
+    linearity::check_stocks(&world.journal.operations(), &sales);
 }
 
 /// Checks the carts in which buyers have finished; returns which of their sessions live.

@@ -136,8 +136,8 @@ impl Buyer {
             _ => Some(format!("{:x}", self.rng.u64(..))),
         };
         let mut ledger = self.ledger.borrow_mut();
-        let buyer_id = self.account.user_id();
-        let place = ledger.intents.begin(buyer_id, key.clone(), cart.clone(), now);
+        let of = (self.account.user_id(), self.account.session_id());
+        let place = ledger.intents.begin(of, key.clone(), cart.clone(), now);
         self.checkout = Some(Checkout::new(place, key, self.account.session_id(), cart.clone()));
         if self.rng.u8(0..10) == 0 {
             let micros = self.rng.u64(0..VANISHING_MAX.as_micros() as u64);

@@ -23,6 +23,8 @@ pub(super) struct Intents {
 #[derive(Debug)]
 pub(super) struct Intent {
     pub(super) buyer_id: u64,
+    /// In whose cart it is.
+    pub(super) session_id: String,
     pub(super) key: Option<String>,
     /// What was in the cart, or may have been: it is of one of these.
     pub(super) carts: Vec<Cart>,
@@ -46,11 +48,46 @@ pub(super) enum Fate {
 
 impl Intents {
     /// A buyer begins to ask; returns the place of the intent.
-    pub(super) fn begin(&mut self, buyer_id: u64, key: Option<String>, cart: Cart, now: Time) -> usize {
-        let fate = Fate::Open;
-        let loose_until = Time::default();
-        self.all.push(Intent { buyer_id, key, carts: vec![cart], started_at: now, loose_until, fate });
+    pub(super) fn begin(
+        &mut self,
+        (buyer_id, session_id): (u64, &str),
+        key: Option<String>,
+        cart: Cart,
+        now: Time,
+    ) -> usize {
+        self.all.push(Intent {
+            buyer_id,
+            session_id: session_id.to_owned(),
+            key,
+            carts: vec![cart],
+            started_at: now,
+            loose_until: Time::default(),
+            fate: Fate::Open,
+        });
         self.all.len() - 1
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Intent> {
+        self.all.iter()
+    }
+
+    /// From when to when a purchase may have been made that the history of its buyer shows.
+    pub(super) fn span_of(&self, buyer_id: u64, purchase: &Value, shown: Span) -> Span {
+        let units = units_of(purchase);
+        let mut start = shown.start;
+        for intent in self.all.iter().filter(|intent| intent.buyer_id == buyer_id) {
+            match &intent.fate {
+                Fate::Made { receipt, at } if id_of(receipt) == id_of(purchase) => {
+                    return Span { start: intent.started_at, end: *at };
+                }
+                // Nobody had a receipt, so it may be of any of these.
+                Fate::Open | Fate::Left if intent.carts.contains(&units) => {
+                    start = start.min(intent.started_at);
+                }
+                Fate::Made { .. } | Fate::Open | Fate::Left | Fate::Refused => {}
+            }
+        }
+        Span { start, end: shown.end }
     }
 
     pub(super) fn at(&mut self, place: usize) -> &mut Intent {

@@ -38,9 +38,9 @@ fn each_purchase_in_a_history_is_of_an_intent_of_its_own() {
     let [one, both] = [cart(&[("1:1", 1)]), cart(&[("1:1", 1), ("1:2", 1)])];
     let intents = || {
         let mut intents = Intents::default();
-        let first = intents.begin(1, None, one.clone(), START);
+        let first = intents.begin((1, "session"), None, one.clone(), START);
         intents.at(first).carts.push(both.clone());
-        intents.begin(1, None, one.clone(), START);
+        intents.begin((1, "session"), None, one.clone(), START);
         intents
     };
     intents().see_history(span(1, 2), 1, &history(&[purchase(2, &both), purchase(1, &one)]));
@@ -53,14 +53,14 @@ fn each_purchase_in_a_history_is_of_an_intent_of_its_own() {
 fn what_was_received_stays_and_what_was_refused_never_comes() {
     let bought = cart(&[("1:1", 1)]);
     let mut intents = Intents::default();
-    let place = intents.begin(1, Some("key".to_owned()), bought.clone(), START);
+    let place = intents.begin((1, "session"), Some("key".to_owned()), bought.clone(), START);
     intents.at(place).made(span(1, 2), &purchase(7, &bought));
     intents.see_history(span(1, 3), 1, &history(&[]));
     intents.see_history(span(3, 4), 1, &history(&[purchase(7, &bought)]));
     fails("changes", || intents.at(place).made(span(4, 5), &purchase(8, &bought)));
 
     let mut intents = Intents::default();
-    let place = intents.begin(1, None, bought.clone(), START);
+    let place = intents.begin((1, "session"), None, bought.clone(), START);
     intents.at(place).refused(span(1, 2));
     assert_eq!(intents.at(place).fate, Fate::Refused);
     fails("nobody meant to buy", || intents.see_history(span(3, 4), 1, &history(&[purchase(7, &bought)])));
@@ -69,7 +69,7 @@ fn what_was_received_stays_and_what_was_refused_never_comes() {
 #[test]
 fn an_attempt_that_was_lost_may_outlive_a_refusal() {
     let mut intents = Intents::default();
-    let place = intents.begin(1, Some("key".to_owned()), cart(&[("1:1", 1)]), START);
+    let place = intents.begin((1, "session"), Some("key".to_owned()), cart(&[("1:1", 1)]), START);
     intents.at(place).lost(START + SECOND);
     intents.at(place).refused(span(2, 3));
     assert_eq!(intents.at(place).fate, Fate::Left);

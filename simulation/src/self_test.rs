@@ -1,0 +1,178 @@
+//! [`self_test`]: shows that the simulation notices mistakes. Each fault is made in a copy of the sources, one at a time,
+//! and seeds are run until one fails.
+//!
+//! The copy and what is built from it lie below `target`, and only what a fault has changed is built again.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use crate::faults::{FAULTS, Fault, workspace};
+
+/// What of the workspace is not needed to build it.
+const LEFT_OUT: [&str; 3] = ["target", "data", ".git"];
+/// The most characters of what a check says that are repeated.
+const SAID_CHARS_MAX: usize = 120;
+
+/// What is wrong with sources, for people.
+type Wrong = String;
+
+/// Runs so many seeds without a fault, none of which may fail, and at most as many with each fault whose name has this in
+/// it, one of which must. Returns whether all of it is so; `say` is told what is found.
+///
+/// # Errors
+/// The copy cannot be written, or a program cannot be started.
+pub fn self_test(seeds: u64, named: &str, say: &dyn Fn(&str)) -> io::Result<bool> {
+    let bench = Bench { folder: workspace().join("target").join("self-test"), seeds };
+    bench.lay_out()?;
+    let started_at = Instant::now();
+    if let Some(wrong) = bench.test()? {
+        say(&format!("without a fault: {wrong}"));
+        return Ok(false);
+    }
+    say(&format!("no fault: {seeds} seeds pass ({} s)", started_at.elapsed().as_secs()));
+    let faults = FAULTS.iter().filter(|fault| fault.name.contains(named));
+    let (mut found, mut missed) = (0, 0);
+    for fault in faults {
+        let started_at = Instant::now();
+        let what = match bench.find(fault)? {
+            Ok(noticed) => {
+                found += 1;
+                noticed
+            }
+            Err(wrong) => {
+                missed += 1;
+                format!("NOT FOUND: {wrong}")
+            }
+        };
+        say(&format!("{}: {what} ({} s)", fault.name, started_at.elapsed().as_secs()));
+    }
+    say(&format!("{found} faults are found, {missed} are not"));
+    Ok(missed == 0)
+}
+
+/// Where faults are made and looked for.
+struct Bench {
+    folder: PathBuf,
+    seeds: u64,
+}
+
+/// What came of some seeds.
+enum Ran {
+    Passed,
+    /// With which words the first one failed that did.
+    Failed(String),
+    /// The sources cannot be built.
+    NotBuilt(Wrong),
+}
+
+impl Bench {
+    fn sources(&self) -> PathBuf {
+        self.folder.join("sources")
+    }
+
+    /// Copies the sources as they are now.
+    fn lay_out(&self) -> io::Result<()> {
+        let sources = self.sources();
+        if sources.exists() {
+            fs::remove_dir_all(&sources)?;
+        }
+        copy(workspace(), &sources)
+    }
+
+    /// Runs all seeds without a fault; returns what is wrong, if something is.
+    fn test(&self) -> io::Result<Option<Wrong>> {
+        Ok(match self.run()? {
+            Ran::Passed => None,
+            Ran::Failed(words) | Ran::NotBuilt(words) => Some(words),
+        })
+    }
+
+    /// Makes a fault, looks for it and undoes it. Returns how it was noticed, or why not.
+    fn find(&self, fault: &Fault) -> io::Result<Result<String, Wrong>> {
+        let changes = match fault.changes(&self.sources()) {
+            Ok(changes) => changes,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        for change in &changes {
+            fs::write(&change.path, &change.after)?;
+        }
+        let ran = self.run();
+        for change in &changes {
+            fs::write(&change.path, &change.before)?;
+        }
+        Ok(match ran? {
+            Ran::Passed => Err(format!("{} seeds pass", self.seeds)),
+            Ran::Failed(words) => Ok(words),
+            Ran::NotBuilt(wrong) => Err(wrong),
+        })
+    }
+
+    /// Builds the sources as they are, and runs seeds until one fails. They are not optimised: most faults are found within
+    /// less time than that takes.
+    fn run(&self) -> io::Result<Ran> {
+        let built = self.folder.join("target");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let build = Command::new(cargo)
+            .args(["build", "--quiet", "--locked", "-p", "simulation", "--bin", "simulate", "--target-dir"])
+            .arg(&built)
+            .current_dir(self.sources())
+            .output()?;
+        if !build.status.success() {
+            return Ok(Ran::NotBuilt(text(&build)));
+        }
+        let seeds = self.seeds.to_string();
+        let ran = Command::new(built.join("debug").join("simulate"))
+            .args(["--until-failure", "--seeds", &seeds])
+            .output()?;
+        Ok(if ran.status.success() { Ran::Passed } else { Ran::Failed(noticed(&text(&ran))) })
+    }
+}
+
+/// Copies a folder with all that is in it, but for what is left out.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy(&source, &target)?;
+        } else {
+            fs::copy(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which seed has failed first, where, and the first line of what its panic says.
+fn noticed(said: &str) -> String {
+    let mut failed = said.lines().filter_map(|line| line.strip_prefix("failed: "));
+    let seed = failed.next_back().and_then(|seeds| seeds.split(' ').next()).unwrap_or("unknown");
+    let thread = format!("thread 'seed {seed}' ");
+    let mut lines = said.lines().skip_while(|line| !line.starts_with(&thread));
+    let place = lines.next().and_then(|line| line.split_once("panicked at ")).map_or("", |(_, place)| place);
+    let words: String = lines.next().unwrap_or("it says nothing").chars().take(SAID_CHARS_MAX).collect();
+    format!("seed {seed} fails, {place} {words}")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_all_that_is_said_it_is_told_what_the_first_seed_says() {
+        let said = "thread 'seed 7' (3) panicked at b.rs:2:1:\nseven\n\
+                    thread 'seed 5' (2) panicked at a.rs:1:1:\nfive\nmore of it\nfailed: 5 7\n";
+        assert_eq!(noticed(said), "seed 5 fails, a.rs:1:1: five");
+    }
+}
