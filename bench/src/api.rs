@@ -28,6 +28,7 @@ pub(crate) enum Api {
     SaveCart,
     ClearCart,
     DisplayCart,
+    MakePurchase,
     ProvideFeedback,
     GetBuyerPurchases,
 }
@@ -56,7 +57,7 @@ const fn buyers(api: Api, name: &'static str, hops: Hops) -> Entry {
 }
 
 /// In the order of [`Api`].
-const ENTRIES: [Entry; 18] = [
+const ENTRIES: [Entry; 19] = [
     both(Api::Ping, "Ping", ""),
     both(Api::CreateAccount, "CreateAccount", "C"),
     both(Api::Login, "Login", "C"),
@@ -73,6 +74,7 @@ const ENTRIES: [Entry; 18] = [
     buyers(Api::SaveCart, "SaveCart", "C"),
     buyers(Api::ClearCart, "ClearCart", "C"),
     buyers(Api::DisplayCart, "DisplayCart", "C"),
+    buyers(Api::MakePurchase, "MakePurchase", "CPC"),
     buyers(Api::ProvideFeedback, "ProvideFeedback", "CPC"),
     buyers(Api::GetBuyerPurchases, "GetBuyerPurchases", "C"),
 ];
@@ -124,10 +126,15 @@ impl Api {
         )
     }
 
-    /// Whether the request of a buyer names an item or a seller.
+    /// Whether the request of a buyer is about an item or a seller.
     pub(crate) fn needs_items(self) -> bool {
-        use Api::{AddItemToCart, GetItem, GetSellerRating, ProvideFeedback, RemoveItemFromCart};
-        matches!(self, AddItemToCart | GetItem | GetSellerRating | ProvideFeedback | RemoveItemFromCart)
+        use Api::{
+            AddItemToCart, GetItem, GetSellerRating, MakePurchase, ProvideFeedback, RemoveItemFromCart,
+        };
+        matches!(
+            self,
+            AddItemToCart | GetItem | GetSellerRating | MakePurchase | ProvideFeedback | RemoveItemFromCart
+        )
     }
 
     fn entry(self) -> &'static Entry {

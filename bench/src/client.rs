@@ -2,7 +2,9 @@
 //! must say, and checks it (`check`). It has neither socket nor clock, and does not measure.
 
 mod check;
+mod receipt;
 mod request;
+mod world;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -13,24 +15,16 @@ use crate::api::{Api, Role};
 use crate::mix::Mix;
 
 pub(crate) use check::{ReplyError, Use};
+pub(crate) use world::World;
 
 /// The prices between which a seller's item goes back and forth, as the services write them.
 const PRICES: [&str; 2] = ["10.0", "12.5"];
-/// Units of a seller's item: more than all carts of a run can hold.
-const STOCK: i64 = 1_000_000;
+/// Units of the items that buyers ask for: more than a run can put into carts, or buy.
+const STOCK: i64 = 900_000_000;
 /// Units of each further item.
 const OTHER_UNITS: i64 = 1;
 /// The most items of a page where no limit is asked for.
 pub(crate) const PAGE_ITEMS_MAX: usize = 100;
-
-/// What all clients of a run know.
-#[derive(Debug, Default)]
-pub(crate) struct World {
-    /// The items that the sellers of the run have put up for sale, and the numbers of their sellers.
-    pub(crate) items: Vec<(String, u64)>,
-    /// Matches of the search while all those items are for sale.
-    pub(crate) matches: u64,
-}
 
 /// A buyer or a seller.
 pub(crate) struct Client {
@@ -44,24 +38,43 @@ pub(crate) struct Client {
     user_id: u64,
     session: String,
     logged_in: bool,
-    /// A seller's item.
+    /// How many items a seller has at the beginning. Of the first one it changes price and units.
+    items: usize,
     item_id: String,
+    /// Where that stands in [`World::items`].
+    place: usize,
     price: usize,
+    /// Its units, but for those that were bought.
     units: i64,
     /// Items of a seller that are for sale.
     shelf: usize,
     /// Those that the teardown has not tried to take off the market. The seller's first item stands first.
-    to_take_off: VecDeque<String>,
+    to_take_off: VecDeque<ForSale>,
     /// The one that it has tried last.
-    taking_off: String,
+    taking_off: ForSale,
     cart: Cart,
     /// The cart that the next session begins with.
     saved_cart: Cart,
+    /// What was bought last, and how often something was.
+    bought: Cart,
+    purchases: u64,
+    /// The teardown has still to look whether what was sold, or bought, is remembered.
+    to_confirm: bool,
+    /// That is what it was asked last.
+    confirming: bool,
     expected: Expected,
 }
 
 /// A buyer's cart: units by place in [`World::items`].
 type Cart = BTreeMap<usize, u32>;
+
+/// An item that a seller has put up for sale.
+#[derive(Clone, Debug, Default)]
+struct ForSale {
+    id: String,
+    /// Where it stands in [`World::items`], if buyers ask for it.
+    place: Option<usize>,
+}
 
 /// What the reply under way must say, where the API alone does not tell.
 #[derive(Clone, Copy, Default)]
@@ -73,11 +86,16 @@ enum Expected {
     /// This item, of which the cart then holds so many units.
     InCart(usize, u32),
     Price(usize),
-    Units(i64),
+    /// So many units of the seller's item, but for those that were bought: so many were when it was asked.
+    Units(i64, Sold),
     /// An item that is for sale no more.
     TakenOff,
-    Seller(u64),
+    /// This seller, who had sold so many units when it was asked.
+    Seller(u64, Sold),
 }
+
+/// Units that were sold, as far as that is acknowledged.
+type Sold = u64;
 
 impl Client {
     pub(crate) fn new(role: Role, mix: Rc<Mix>, rng: Rng, username: String) -> Self {
@@ -91,16 +109,27 @@ impl Client {
             user_id: 0,
             session: String::new(),
             logged_in: false,
+            items: 1,
             item_id: String::new(),
+            place: 0,
             price: 0,
             units: 0,
             shelf: 0,
             to_take_off: VecDeque::new(),
-            taking_off: String::new(),
+            taking_off: ForSale::default(),
             cart: Cart::new(),
             saved_cart: Cart::new(),
+            bought: Cart::new(),
+            purchases: 0,
+            to_confirm: false,
+            confirming: false,
             expected: Expected::Nothing,
         }
+    }
+
+    /// The same; as a seller, with so many items at the beginning rather than one.
+    pub(crate) fn with_items(self, items: usize) -> Self {
+        Self { items, ..self }
     }
 
     /// Goes through the motions for a relay, which knows neither accounts nor items: as if it were set up, with IDs of
@@ -112,21 +141,34 @@ impl Client {
         self.units = STOCK;
     }
 
-    /// What makes the client ready, in order. It begins with a call that needs nothing, so that the connection stands.
-    pub(crate) fn setup(&self) -> &'static [Api] {
+    /// How many calls make the client ready.
+    pub(crate) fn setup_len(&self) -> usize {
         match self.role {
-            Role::Seller => &[Api::Ping, Api::CreateAccount, Api::Login, Api::RegisterItemForSale],
-            Role::Buyer if self.mix.needs_account(Role::Buyer) => {
-                &[Api::Ping, Api::CreateAccount, Api::Login]
-            }
-            Role::Buyer => &[Api::Ping],
+            Role::Seller => 3 + self.items,
+            Role::Buyer if self.mix.needs_account(Role::Buyer) => 3,
+            Role::Buyer => 1,
         }
     }
 
-    /// Whether something is left to do that leaves the catalogue as the run has found it: sellers take their items off
-    /// the market. Nothing is tried twice.
+    /// Which these are, in order. The first needs nothing, so that the connection stands.
+    pub(crate) fn setup_api(&self, number: usize) -> Api {
+        match number {
+            0 => Api::Ping,
+            1 => Api::CreateAccount,
+            2 => Api::Login,
+            _ => Api::RegisterItemForSale,
+        }
+    }
+
+    /// Whether something is left to do at the end: what was sold and bought is looked for where it is remembered, and
+    /// sellers take their items off the market, which leaves the catalogue as the run has found it. Nothing is tried twice.
     pub(crate) fn has_teardown(&self) -> bool {
-        !self.to_take_off.is_empty()
+        self.to_confirm || !self.to_take_off.is_empty()
+    }
+
+    /// Only the items are taken off the market.
+    pub(crate) fn confirm_nothing(&mut self) {
+        self.to_confirm = false;
     }
 
     /// Items of this client that are for sale.
@@ -144,7 +186,7 @@ impl Client {
     }
 
     /// Writes the next request of the mix, and tells its API.
-    pub(crate) fn next(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
+    pub(crate) fn next(&mut self, world: &mut World, line: &mut Vec<u8>) -> Api {
         let chosen = self.mix.choose(self.role, &mut self.rng);
         let api = self.prerequisite(chosen, world);
         self.write(api, world, line);
@@ -159,7 +201,7 @@ impl Client {
         match api {
             Api::Logout if !alone => api,
             _ if api.needs_session() && !self.logged_in => Api::Login,
-            Api::RemoveItemFromCart if self.cart.is_empty() => Api::AddItemToCart,
+            Api::RemoveItemFromCart | Api::MakePurchase if self.cart.is_empty() => Api::AddItemToCart,
             Api::DisplayCart | Api::ClearCart if alone && self.cart.is_empty() => filling(),
             Api::SaveCart if alone && self.cart == self.saved_cart => {
                 if self.cart.is_empty() {

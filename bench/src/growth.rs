@@ -234,6 +234,7 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
         calls,
         warmup: WARMUP,
         mix,
+        items: None,
         rate: None,
         floor: false,
         retry: false,

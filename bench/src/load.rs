@@ -88,7 +88,7 @@ impl<'a> Load<'a> {
             |client| Slot { client, in_flight: None, line: Vec::new(), begun: 0, calls: 0, failures: 0 };
         Self {
             slots: clients.into_iter().map(slot).collect(),
-            world: World { items: Vec::new(), matches },
+            world: World::new(matches),
             workload,
             relay: None,
             stage: Stage::Setup,
@@ -111,7 +111,7 @@ impl<'a> Load<'a> {
     pub(crate) fn for_relay(mut self, reply_bytes: [usize; Api::COUNT]) -> Self {
         self.relay = Some(reply_bytes);
         if self.slots.iter().any(|slot| slot.client.is_seller()) {
-            self.world.items = vec![("1:100".to_owned(), 100)];
+            self.world.add_item("1:100", 100, true);
         }
         for slot in &mut self.slots {
             slot.client.pretend();
@@ -138,7 +138,7 @@ impl<'a> Load<'a> {
             slot.calls = match stage {
                 // The relay needs no accounts, but connections.
                 Stage::Setup if self.relay.is_some() => 1,
-                Stage::Setup => client.setup().len(),
+                Stage::Setup => client.setup_len(),
                 Stage::Warmup if client.takes_part() => self.workload.warmup,
                 Stage::Measure if client.takes_part() => self.workload.calls,
                 // Each client goes on until nothing is left to do.
@@ -173,7 +173,7 @@ impl<'a> Load<'a> {
     fn end_stage(&mut self, now: Time) {
         let next = match self.stage {
             Stage::Setup => {
-                self.world.matches += self.world.items.len() as u64;
+                self.world.matches += self.world.matching_items();
                 Stage::Warmup
             }
             Stage::Warmup => Stage::Measure,

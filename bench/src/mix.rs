@@ -17,14 +17,17 @@ pub struct Mix {
 
 impl Mix {
     /// The names that [`Mix::from_name`] takes beside those of single APIs.
-    pub const NAMES: [&str; 2] = ["default", "shopping"];
+    pub const NAMES: [&str; 3] = ["default", "shopping", "purchase"];
 
     /// `default`: buyers search, and sellers change the price of their item. `shopping`: every API, with weights
-    /// like a shop's. The name of an API: only that one, by the clients of the roles that have it.
+    /// like a shop's. `purchase`: buyers put a unit of an item into their cart, and buy it. The name of an API: only that
+    /// one, by the clients of the roles that have it.
     pub fn from_name(name: &str) -> Option<Self> {
         let (buyers, sellers) = match name {
             "default" => (vec![(Api::SearchItemsForSale, 1)], vec![(Api::ChangeItemPrice, 1)]),
             "shopping" => (shopping_buyers(), shopping_sellers()),
+            // Whoever has nothing in the cart fills it first.
+            "purchase" => (vec![(Api::MakePurchase, 1)], Vec::new()),
             single => {
                 let api = Api::from_name(single)?;
                 let only = |role| if api.is_for(role) { vec![(api, 1)] } else { Vec::new() };
@@ -58,6 +61,16 @@ impl Mix {
     /// Whether it is the name of a single API.
     pub(crate) fn is_single(&self) -> bool {
         !Self::NAMES.contains(&self.name.as_str())
+    }
+
+    /// Whether it is `purchase`, of which is said how many items are bought.
+    pub fn is_purchase(&self) -> bool {
+        self.name == "purchase"
+    }
+
+    /// Whether buyers buy.
+    pub(crate) fn buys(&self) -> bool {
+        self.buyers.iter().any(|(api, _)| *api == Api::MakePurchase)
     }
 
     /// Whether clients of this role call anything.
@@ -95,7 +108,7 @@ impl Mix {
 fn shopping_buyers() -> Weights {
     vec![
         (Api::SearchItemsForSale, 4000),
-        (Api::GetItem, 3500),
+        (Api::GetItem, 3400),
         (Api::DisplayCart, 700),
         (Api::AddItemToCart, 600),
         (Api::GetSellerRating, 400),
@@ -103,6 +116,7 @@ fn shopping_buyers() -> Weights {
         (Api::GetBuyerPurchases, 200),
         (Api::SaveCart, 150),
         (Api::ProvideFeedback, 120),
+        (Api::MakePurchase, 100),
         (Api::Ping, 67),
         (Api::ClearCart, 60),
         (Api::Logout, 2),

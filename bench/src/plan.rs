@@ -24,6 +24,8 @@ pub struct Plan {
     pub warmup: usize,
     /// What is called.
     pub mix: Mix,
+    /// Items that are bought, if that is what the mix does.
+    pub items: Option<usize>,
     /// Calls a second of all clients together, sent on schedule; `None`: each call follows the reply before.
     pub rate: Option<f64>,
     /// Whether the same clients call a bare relay in turn.
@@ -55,11 +57,23 @@ impl Plan {
                     "--rate: each client of {scenario} would wait {pause_s:.0} s between its calls, and sessions end after {SESSION_IDLE_MAX_S} s"
                 ));
             }
-            if mix.needs_items() && scenario.buyers > 0 && scenario.sellers == 0 {
+            if mix.needs_items() && scenario.buyers > 0 && self.sellers(*scenario) == 0 {
                 return Err(format!("{scenario} needs a seller, whose item buyers can ask for"));
             }
         }
         Ok(())
+    }
+
+    /// The sellers of a scenario. Of a mix that buys certain items there is one at least, who has them.
+    pub(crate) fn sellers(&self, scenario: Scenario) -> usize {
+        scenario.sellers.max(usize::from(self.items.is_some()))
+    }
+
+    /// How many items the seller of this number has at the beginning: the first ones have one more where they cannot all
+    /// have as many.
+    pub(crate) fn items_of(&self, scenario: Scenario, number: usize) -> usize {
+        let sellers = self.sellers(scenario);
+        self.items.map_or(1, |items| items / sellers + usize::from(number < items % sellers))
     }
 
     /// The clients of a scenario that the mix has something to do for.
@@ -122,7 +136,23 @@ mod tests {
     fn plan(mix: &str, scenario: &str) -> Plan {
         let scenarios = vec![scenario.parse().expect("valid")];
         let mix = Mix::from_name(mix).expect("valid");
-        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, rate: None, floor: false, retry: false, seed: 0 }
+        let items = mix.is_purchase().then_some(10);
+        let (rate, floor, retry) = (None, false, false);
+        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, items, rate, floor, retry, seed: 0 }
+    }
+
+    #[test]
+    fn what_is_bought_is_spread_over_the_sellers_and_somebody_has_it() {
+        let items = |scenario: &str| {
+            let plan = plan("purchase", scenario);
+            plan.check().expect("it has something to do");
+            let scenario = plan.scenarios[0];
+            (0..plan.sellers(scenario)).map(|number| plan.items_of(scenario, number)).collect::<Vec<_>>()
+        };
+        assert_eq!(items("1+0"), [10]);
+        assert_eq!(items("5+3"), [4, 3, 3]);
+        assert_eq!(items("5+12").iter().sum::<usize>(), 10, "some have none");
+        assert!(plan("purchase", "0+1").check().is_err(), "nobody buys anything");
     }
 
     #[test]

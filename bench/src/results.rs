@@ -30,6 +30,9 @@ pub struct Results {
 pub struct Options {
     /// The name of the mix.
     pub mix: String,
+    /// Items that were bought, if the mix is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
     /// Runs of each scenario.
     pub runs: usize,
     /// Measured calls of each client in a run.

@@ -35,7 +35,7 @@ fn measure_all(
 ) -> Result<(), Failure> {
     if let Some(largest) = plan.scenarios.iter().max_by_key(|scenario| scenario.clients()) {
         let what = format!("--clients {largest}");
-        descriptors::check(largest.clients(), &what).map_err(Failure::Failed)?;
+        descriptors::check(largest.buyers + plan.sellers(*largest), &what).map_err(Failure::Failed)?;
     }
     let marketplace = Cluster::of(services, launch).map_err(Failure::Failed)?;
     let relay = plan.floor.then(|| Cluster::relay(launch)).transpose().map_err(Failure::Failed)?;
@@ -130,6 +130,7 @@ fn options(plan: &Plan, services: &Services) -> Options {
     };
     Options {
         mix: plan.mix.name().to_owned(),
+        items: plan.items,
         runs: plan.runs,
         calls: plan.calls,
         warmup: plan.warmup,

@@ -127,14 +127,15 @@ impl<'a> Runner<'a> {
         let mut seeds = Rng::with_seed(self.plan.seed);
         let mut roles = [
             (Role::Buyer, scenario.buyers, 'b', &cluster.buyer),
-            (Role::Seller, scenario.sellers, 's', &cluster.seller),
+            (Role::Seller, self.plan.sellers(scenario), 's', &cluster.seller),
         ];
         roles.sort_by_key(|(role, ..)| !mix.calls(*role));
         let (mut clients, mut addresses) = (Vec::new(), Vec::new());
         for (role, count, letter, address) in roles {
-            for number in 1..=count {
-                let username = format!("{}-{}-{letter}{number}", self.tag, self.runs);
-                clients.push(Client::new(role, Rc::clone(&mix), seeds.fork(), username));
+            for number in 0..count {
+                let username = format!("{}-{}-{letter}{}", self.tag, self.runs, number + 1);
+                let client = Client::new(role, Rc::clone(&mix), seeds.fork(), username);
+                clients.push(client.with_items(self.plan.items_of(scenario, number)));
                 addresses.push(address.clone());
             }
         }

@@ -10,5 +10,6 @@ pub(crate) mod flows;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
+pub(crate) mod recoveries;
 pub(crate) mod storage;
 pub(crate) mod table;

@@ -12,6 +12,8 @@ use crate::serve;
 
 /// The most items of a catalogue, far beyond what memory holds.
 const ITEMS_MAX: u64 = 10_000_000_000;
+/// The most items that are bought: one seller may have so many.
+const BOUGHT_ITEMS_MAX: usize = 100_000;
 /// The most idle connections: a frontend takes 16384, and some work beside them.
 const IDLE_MAX: usize = 16_000;
 
@@ -24,7 +26,9 @@ pub(super) fn options() -> Options {
     options.optopt("", "runs", "runs of each scenario (10)", "N");
     options.optopt("", "calls", "measured calls of each client in a run (1000)", "N");
     options.optopt("", "warmup", "calls of each client before those (100)", "N");
-    options.optopt("", "mix", "what is called: default, shopping, or the name of an API (default)", "NAME");
+    let mix = "what is called: default, shopping, purchase, or the name of an API (default)";
+    options.optopt("", "mix", mix, "NAME");
+    options.optopt("", "items", "items that are bought, of the mix purchase (1000)", "N");
     options.optopt("", "rate", "calls a second of all clients together, sent on schedule", "R");
     options.optopt("", "seed", "decides what the clients choose (1)", "N");
     options.optflag("", "retry", "make calls whose connection was cut again, unless that would act twice");
@@ -63,12 +67,18 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
     let mix = matches.opt_str("mix").unwrap_or_else(|| "default".to_owned());
     let unknown = || format!("--mix: {mix:?} is not one of {}, nor an API", Mix::NAMES.join(", "));
     let mix = Mix::from_name(&mix).ok_or_else(unknown)?;
+    let items = match mix.is_purchase() {
+        true => Some(number(matches, "items", 1000, 1, BOUGHT_ITEMS_MAX)?),
+        false if matches.opt_present("items") => return Err("--items is for --mix purchase".into()),
+        false => None,
+    };
     let plan = Plan {
         scenarios,
         runs: number(matches, "runs", 10, 1, 10_000)?,
         calls: number(matches, "calls", 1000, 1, 100_000_000)?,
         warmup: number(matches, "warmup", 100, 0, 100_000_000)?,
         mix,
+        items,
         rate: match matches.opt_present("rate") {
             true => Some(number(matches, "rate", 0.0, 0.1, 1e7)?),
             false => None,

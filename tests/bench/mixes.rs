@@ -5,7 +5,7 @@ use support::{assert_code, stdout};
 
 use super::{Folder, PROGRAM, running, runs};
 
-const APIS: [&str; 18] = [
+const APIS: [&str; 19] = [
     "Ping",
     "CreateAccount",
     "Login",
@@ -22,6 +22,7 @@ const APIS: [&str; 18] = [
     "SaveCart",
     "ClearCart",
     "DisplayCart",
+    "MakePurchase",
     "ProvideFeedback",
     "GetBuyerPurchases",
 ];
@@ -35,7 +36,7 @@ fn every_api_can_be_measured_alone() {
         let of_apis = runs(&results)[0]["apis"].as_array().unwrap();
         assert!(of_apis.iter().any(|of| of["api"] == api), "{api}: {of_apis:?}");
         assert_eq!(results["options"]["mix"], api);
-        // There are no purchases, because nothing can be bought.
+        // There are no purchases, because this mix buys nothing.
         let in_vain = of_apis.iter().map(|of| of["in_vain"].as_u64().unwrap()).sum::<u64>() > 0;
         assert_eq!(in_vain, api == "GetBuyerPurchases", "{api}: {of_apis:?}");
     }
@@ -67,6 +68,22 @@ fn shoppers_call_many_apis_and_every_reply_is_right() {
     // The floor's clients make the very same calls.
     let floor = &results["scenarios"][0]["floor"];
     assert_eq!(calls_by_api(&floor["runs"][1]), calls_by_api(&runs(&results)[1]));
+}
+
+#[test]
+fn buyers_buy_of_one_item_or_of_many_and_everything_is_accounted_for() {
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
+    for (items, clients) in [("", "3+0"), ("--items 1", "8+0"), ("--items 5", "4+2")] {
+        let words = format!("--mix purchase {items} --clients {clients} --runs 2 --calls 40 --warmup 4");
+        let results = folder.results(&format!("{words} {}", running(&marketplace)));
+        for run in runs(&results) {
+            let of_apis = run["apis"].as_array().unwrap();
+            let calls = |api: &str| of_apis.iter().find(|of| of["api"] == api).unwrap()["calls"].clone();
+            assert_eq!(calls("AddItemToCart"), calls("MakePurchase"), "{words}");
+        }
+        let bought = items.split(' ').next_back().unwrap().parse().unwrap_or(1000);
+        assert_eq!(results["options"]["items"], bought);
+    }
 }
 
 fn calls_by_api(run: &Value) -> Vec<(&Value, &Value)> {

@@ -1,6 +1,9 @@
 //! What a client takes from a reply: whether it says what it must, and what the client knows from then on.
 
-use super::{Client, Expected, PAGE_ITEMS_MAX, PRICES, STOCK, World};
+use super::receipt::Receipt;
+use super::{Client, Expected, ForSale, PAGE_ITEMS_MAX, PRICES, STOCK, World};
+use std::mem;
+
 use crate::api::{Api, Role};
 use crate::reply::{self, Reply};
 
@@ -34,9 +37,14 @@ impl Client {
                 self.take_data(api, data, world).map(|()| of_use).ok_or(ReplyError::Wrong)
             }
             // Who had nothing to do for so long logs in once more.
+            Some(Reply::Failed("SESSION_TIMEOUT")) if self.confirming => {
+                self.logged_in = false;
+                self.to_confirm = true;
+                Ok(Use::Something)
+            }
             Some(Reply::Failed("SESSION_TIMEOUT")) if matches!(self.expected, Expected::TakenOff) => {
                 self.logged_in = false;
-                self.to_take_off.push_front(std::mem::take(&mut self.taking_off));
+                self.to_take_off.push_front(mem::take(&mut self.taking_off));
                 Ok(Use::Something)
             }
             Some(Reply::Failed(code)) => Err(ReplyError::Failed(code.to_owned())),
@@ -70,12 +78,13 @@ impl Client {
             (Api::Logout, _) => self.logged_in = false,
             (Api::SaveCart, _) => self.saved_cart.clone_from(&self.cart),
             (Api::ClearCart, _) => self.cart.clear(),
+            (Api::MakePurchase, _) => self.bought = mem::take(&mut self.cart),
             (_, Expected::InCart(place, 0)) => drop(self.cart.remove(&place)),
             (_, Expected::InCart(place, units)) => drop(self.cart.insert(place, units)),
             (_, Expected::Price(price)) => self.price = price,
-            (_, Expected::Units(units)) => self.units = units,
+            (_, Expected::Units(units, _)) => self.units = units,
             (_, Expected::TakenOff) => self.shelf -= 1,
-            (_, Expected::Nothing | Expected::Item(_) | Expected::Seller(_)) => {}
+            (_, Expected::Nothing | Expected::Item(_) | Expected::Seller(..)) => {}
         }
         self.invariants();
     }
@@ -92,14 +101,8 @@ impl Client {
             }
             Api::Logout => reply::scalar(data, "logged_out")? == b"true",
             Api::RegisterItemForSale => {
-                let item_id = reply::string(data, "item_id")?;
-                self.shelf += 1;
-                self.to_take_off.push_back(item_id.to_owned());
-                if self.item_id.is_empty() {
-                    self.item_id = item_id.to_owned();
-                    self.units = STOCK;
-                    world.items.push((item_id.to_owned(), self.user_id));
-                }
+                let id = reply::string(data, "item_id")?.to_owned();
+                self.put_up(id, world);
                 true
             }
             Api::DisplayItemsForSale => reply::has_items(data, self.shelf.min(PAGE_ITEMS_MAX)),
@@ -111,7 +114,16 @@ impl Client {
             Api::ClearCart => reply::scalar(data, "cleared")? == b"true",
             // A colon for each line, one within its item ID, and one after the key `cart`.
             Api::DisplayCart => memchr::memchr_iter(b':', data).count() == 1 + 2 * self.cart.len(),
-            Api::GetBuyerPurchases => reply::number(data, "buyer_id")? == self.user_id,
+            Api::GetBuyerPurchases => {
+                let is_own = reply::number(data, "buyer_id")? == self.user_id;
+                is_own && reply::number(data, "purchases_count")? == self.purchases
+            }
+            Api::MakePurchase => {
+                let purchase = Receipt::of(data, &self.bought, world)?;
+                self.purchases += 1;
+                self.to_confirm = true;
+                world.sold(purchase, &self.bought)
+            }
             Api::ChangeItemPrice
             | Api::UpdateUnitsForSale
             | Api::GetItem
@@ -123,8 +135,22 @@ impl Client {
         right.then_some(())
     }
 
+    /// An item of the seller is for sale. Those that it begins with are what buyers ask for.
+    fn put_up(&mut self, id: String, world: &mut World) {
+        let is_first = self.shelf == 0;
+        let place = (self.shelf < self.items).then(|| world.add_item(&id, self.user_id, is_first));
+        self.shelf += 1;
+        if let Some(place) = place.filter(|_| is_first) {
+            self.item_id.clone_from(&id);
+            self.place = place;
+            self.units = STOCK;
+            self.to_confirm = self.mix.buys();
+        }
+        self.to_take_off.push_back(ForSale { id, place });
+    }
+
     fn take_expected(&self, data: &[u8], world: &World) -> Option<bool> {
-        let is_item = |place: usize| reply::string(data, "item_id").map(|id| id == world.items[place].0);
+        let is_item = |place: usize| reply::string(data, "item_id").map(|id| id == world.items[place].id);
         Some(match self.expected {
             Expected::Nothing => false,
             Expected::Item(place) => is_item(place)?,
@@ -132,9 +158,18 @@ impl Client {
                 is_item(place)? && reply::number(data, "quantity")? == u64::from(units)
             }
             Expected::Price(price) => reply::scalar(data, "price")? == PRICES[price].as_bytes(),
-            Expected::Units(units) => u64::try_from(units) == Ok(reply::number(data, "quantity")?),
+            Expected::Units(units, sold) => {
+                let units = u64::try_from(units).ok()?;
+                let left = |sold| units.saturating_sub(sold);
+                let begun = world.items[self.place].begun;
+                (left(begun)..=left(sold)).contains(&reply::number(data, "quantity")?)
+            }
             Expected::TakenOff => reply::number(data, "quantity")? == 0,
-            Expected::Seller(seller_id) => reply::number(data, "seller_id")? == seller_id,
+            Expected::Seller(seller_id, sold) => {
+                let begun = world.begun_of(seller_id);
+                let is_asked = reply::number(data, "seller_id")? == seller_id;
+                is_asked && (sold..=begun).contains(&reply::number(data, "items_sold")?)
+            }
         })
     }
 

@@ -1,8 +1,9 @@
 //! What a client writes: the next request for an API, and what its reply must then say.
 
 use std::io::Write;
+use std::mem;
 
-use super::{Client, Expected, OTHER_UNITS, PRICES, STOCK, World};
+use super::{Client, Expected, ForSale, OTHER_UNITS, PRICES, STOCK, World};
 use crate::api::{Api, Role};
 
 /// The category and the keyword of the items that are searched for.
@@ -12,25 +13,38 @@ const KEYWORD: &str = "book";
 const OTHER_CATEGORY: u32 = 2;
 
 impl Client {
-    /// Writes the next request of a seller's teardown, for which it must be logged in, and tells its API.
-    pub(crate) fn tear_down(&mut self, world: &World, line: &mut Vec<u8>) -> Api {
+    /// Writes the next request of the teardown, for which the client must be logged in, and tells its API.
+    pub(crate) fn tear_down(&mut self, world: &mut World, line: &mut Vec<u8>) -> Api {
         if !self.logged_in {
             self.write(Api::Login, world, line);
             return Api::Login;
         }
+        if mem::take(&mut self.to_confirm) {
+            let api = if self.is_seller() { Api::GetSellerRating } else { Api::GetBuyerPurchases };
+            self.write(api, world, line);
+            self.confirming = true;
+            return api;
+        }
         self.taking_off = self.to_take_off.pop_front().expect("it is asked for only while something is left");
-        let units = if self.taking_off == self.item_id { self.units } else { OTHER_UNITS };
+        let ForSale { id, place } = &self.taking_off;
+        let units = match *place {
+            Some(place) if place == self.place => self.units - world.items[place].sold.cast_signed(),
+            Some(place) => STOCK - world.items[place].sold.cast_signed(),
+            None => OTHER_UNITS,
+        };
+        let fields = format!(r#","item_id":"{id}","quantity_delta":{}"#, -units);
         self.expected = Expected::TakenOff;
         self.begin(Api::UpdateUnitsForSale, line);
-        put(line, format_args!(r#","item_id":"{}","quantity_delta":{}"#, self.taking_off, -units));
+        line.extend_from_slice(fields.as_bytes());
         self.end(line);
         Api::UpdateUnitsForSale
     }
 
     /// Writes a request.
-    pub(crate) fn write(&mut self, api: Api, world: &World, line: &mut Vec<u8>) {
+    pub(crate) fn write(&mut self, api: Api, world: &mut World, line: &mut Vec<u8>) {
         self.begin(api, line);
         self.expected = Expected::Nothing;
+        self.confirming = false;
         match api {
             Api::CreateAccount => {
                 let suffix = if self.accounts == 0 { String::new() } else { format!(".{}", self.accounts) };
@@ -46,7 +60,7 @@ impl Client {
             }
             Api::UpdateUnitsForSale => {
                 let delta = if self.units > STOCK { -1 } else { 1 };
-                self.expected = Expected::Units(self.units + delta);
+                self.expected = Expected::Units(self.units + delta, world.items[self.place].sold);
                 put(line, format_args!(r#","item_id":"{}","quantity_delta":{delta}"#, self.item_id));
             }
             Api::SearchItemsForSale => {
@@ -55,31 +69,38 @@ impl Client {
             Api::GetItem => {
                 let place = self.any_item(world);
                 self.expected = Expected::Item(place);
-                put(line, format_args!(r#""item_id":"{}""#, world.items[place].0));
+                put(line, format_args!(r#""item_id":"{}""#, world.items[place].id));
             }
             Api::AddItemToCart => {
                 let place = self.any_item(world);
                 self.expected = Expected::InCart(place, self.cart.get(&place).unwrap_or(&0) + 1);
-                put(line, format_args!(r#","item_id":"{}","quantity":1"#, world.items[place].0));
+                put(line, format_args!(r#","item_id":"{}","quantity":1"#, world.items[place].id));
             }
             Api::RemoveItemFromCart => {
                 let (&place, &units) =
                     self.cart.iter().next().expect("only what is in the cart is taken out");
                 self.expected = Expected::InCart(place, units - 1);
-                put(line, format_args!(r#","item_id":"{}","quantity":1"#, world.items[place].0));
+                put(line, format_args!(r#","item_id":"{}","quantity":1"#, world.items[place].id));
             }
             Api::ProvideFeedback => {
                 let place = self.any_item(world);
                 let vote = if self.rng.u8(0..4) == 0 { "down" } else { "up" };
                 self.expected = Expected::Item(place);
-                put(line, format_args!(r#","item_id":"{}","vote":"{vote}""#, world.items[place].0));
+                put(line, format_args!(r#","item_id":"{}","vote":"{vote}""#, world.items[place].id));
             }
             Api::GetSellerRating if self.role == Role::Buyer => {
-                let (_, seller_id) = world.items[self.any_item(world)];
-                self.expected = Expected::Seller(seller_id);
+                let seller_id = world.items[self.any_item(world)].seller_id;
+                self.expected = Expected::Seller(seller_id, world.sold_of(seller_id));
                 put(line, format_args!(r#","seller_id":{seller_id}"#));
             }
-            Api::GetSellerRating => self.expected = Expected::Seller(self.user_id),
+            Api::GetSellerRating => {
+                self.expected = Expected::Seller(self.user_id, world.sold_of(self.user_id));
+            }
+            Api::MakePurchase => {
+                world.begin(&self.cart);
+                // It is new for each purchase, and the same when the call is made again.
+                put(line, format_args!(r#","idempotency_key":"{}.{}""#, self.username, self.last_id));
+            }
             Api::Ping
             | Api::Logout
             | Api::DisplayItemsForSale
@@ -92,11 +113,9 @@ impl Client {
     }
 
     fn write_item(&mut self, line: &mut Vec<u8>) {
-        let (category, keyword, units) = if self.item_id.is_empty() {
-            (CATEGORY, KEYWORD, STOCK)
-        } else {
-            (OTHER_CATEGORY, "other", OTHER_UNITS)
-        };
+        let (category, keyword) =
+            if self.shelf == 0 { (CATEGORY, KEYWORD) } else { (OTHER_CATEGORY, "other") };
+        let units = if self.shelf < self.items { STOCK } else { OTHER_UNITS };
         let price = PRICES[self.price];
         put(
             line,

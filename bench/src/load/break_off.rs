@@ -22,6 +22,7 @@ impl Load<'_> {
         self.busy = 0;
         for number in 0..self.slots.len() {
             let Slot { client, in_flight, begun, .. } = &mut self.slots[number];
+            client.confirm_nothing();
             *begun = 0;
             let begins = in_flight.is_none() && client.has_teardown();
             self.busy += usize::from(begins || (in_flight.is_some() && client.is_seller()));

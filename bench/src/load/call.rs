@@ -34,12 +34,12 @@ impl Load<'_> {
         line.clear();
         let api = match self.stage {
             Stage::Setup => {
-                let api = client.setup()[*begun];
-                client.write(api, &self.world, line);
+                let api = client.setup_api(*begun);
+                client.write(api, &mut self.world, line);
                 api
             }
-            Stage::Teardown => client.tear_down(&self.world, line),
-            _ => client.next(&self.world, line),
+            Stage::Teardown => client.tear_down(&mut self.world, line),
+            _ => client.next(&mut self.world, line),
         };
         if let Some(reply_bytes) = &self.relay {
             relay::address(line, api.hops(), reply_bytes[api as usize]);

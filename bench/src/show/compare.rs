@@ -44,12 +44,14 @@ fn flaws(name: &str, results: &Results) -> Vec<String> {
 fn differences(a: &Results, b: &Results) -> Vec<String> {
     let rate =
         |rate: Option<f64>| rate.map_or("closed loop".to_owned(), |rate| format!("{} calls/s", number(rate)));
+    let items = |results: &Results| results.options.items.map_or("-".to_owned(), |items| items.to_string());
     let both = [
         ("host", a.host.name.clone(), b.host.name.clone()),
         ("processor", a.host.cpu.clone(), b.host.cpu.clone()),
         ("number of processors", a.host.processors.to_string(), b.host.processors.to_string()),
         ("kernel", a.host.kernel.clone(), b.host.kernel.clone()),
         ("mix", a.options.mix.clone(), b.options.mix.clone()),
+        ("number of items", items(a), items(b)),
         ("number of runs", a.options.runs.to_string(), b.options.runs.to_string()),
         ("number of calls", a.options.calls.to_string(), b.options.calls.to_string()),
         ("warm-up", a.options.warmup.to_string(), b.options.warmup.to_string()),

@@ -121,8 +121,9 @@ pub(super) fn options_line(options: &Options) -> String {
         Some(rate) => format!("{} calls/s on schedule", number(rate)),
         None => "closed loop".to_owned(),
     };
+    let items = options.items.map_or(String::new(), |items| format!(" of {}", counted(items, "item")));
     format!(
-        "mix {}, {} of {} a client after {} to warm up, {pace}, seed {}, services: {}",
+        "mix {}{items}, {} of {} a client after {} to warm up, {pace}, seed {}, services: {}",
         options.mix,
         counted(options.runs, "run"),
         counted(options.calls, "call"),

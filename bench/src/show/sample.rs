@@ -35,6 +35,7 @@ pub(super) fn results() -> Results {
             data_in_memory: false,
         },
         options: Options {
+            items: None,
             mix: "default".to_owned(),
             runs: RUNS,
             calls: CALLS,

@@ -46,6 +46,11 @@ impl Code {
         "unavailable",
         "internal",
     ];
+
+    /// Whether it stands for a call that was lost or could not be made: it says nothing about what was asked for.
+    pub(crate) fn is_passing(self) -> bool {
+        matches!(self, Self::Unavailable | Self::ResourceExhausted)
+    }
 }
 
 /// What went wrong, for programs and for people.

@@ -17,13 +17,14 @@ pub(crate) enum Step<F> {
     Relay,
     /// Call a database, and resume this state with what comes back.
     Call(DatabaseCall, F),
-    /// Nothing more is to be done. Only a recovery ends so, for it answers nobody.
-    Done {
-        /// How many things it has brought to their end.
-        recovered: u64,
-        /// There may be more of them. If not, there is time until the next recovery.
+    /// Go on as a flow for each of these calls, none or more. Only a recovery does so.
+    Fork {
+        calls: Vec<(DatabaseCall, F)>,
+        /// There may be more to recover. If not, there is time until the next recovery.
         is_more: bool,
     },
+    /// Something was recovered, and nothing more is to be done. Only a recovery ends so, for it answers nobody.
+    Recovered,
 }
 
 /// What a service does of itself, now and then: it brings to an end what others have left unfinished.
@@ -48,7 +49,7 @@ pub(crate) trait Flow: Sized + 'static {
     /// Goes on with the reply that this state waited for, or with the error that stands for it.
     ///
     /// # Errors
-    /// What the client is told. A recovery that fails begins anew later.
+    /// What the client is told. What a recovery cannot do, a later one tries again.
     fn resume(self, reply: Result<Reply<'_>, Error>) -> Result<Step<Self>, Error>;
 }
 
@@ -78,12 +79,16 @@ impl<F> Step<F> {
     }
 
     /// The same step of the flow that this one is a part of.
-    pub(crate) fn map<G>(self, wrap: impl FnOnce(F) -> G) -> Step<G> {
+    pub(crate) fn map<G>(self, wrap: impl Fn(F) -> G) -> Step<G> {
         match self {
             Self::Reply(data) => Step::Reply(data),
             Self::Relay => Step::Relay,
             Self::Call(call, flow) => Step::Call(call, wrap(flow)),
-            Self::Done { recovered, is_more } => Step::Done { recovered, is_more },
+            Self::Fork { calls, is_more } => {
+                let calls = calls.into_iter().map(|(call, flow)| (call, wrap(flow))).collect();
+                Step::Fork { calls, is_more }
+            }
+            Self::Recovered => Step::Recovered,
         }
     }
 }

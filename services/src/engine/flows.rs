@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use slab::Slab;
@@ -18,13 +17,11 @@ use super::flow::{Flow, Starter, Step};
 use super::intake::Intake;
 use super::lane::{Deadlines, GREETING, Lane};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
+use super::recoveries::Recoveries;
 use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
-
-/// How long it rests when a recovery has ended and left nothing to do, or could do nothing.
-const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
@@ -36,10 +33,7 @@ pub(crate) struct Frontend<F: Flow> {
     intake: Intake<Starter<F>>,
     metrics: Arc<FrontendMetrics>,
     databases: Databases,
-    /// When the next recovery begins. `None`: not before the one that is under way has ended, or not at all.
-    recovery_at: Option<Time>,
-    /// Nothing new is to be begun.
-    is_draining: bool,
+    recoveries: Recoveries,
     /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
     last_number: u64,
     /// The line that is being written; kept for its memory.
@@ -112,8 +106,7 @@ impl<F: Flow> Frontend<F> {
             intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
             databases: Databases::new(backends, &metrics.databases),
             metrics,
-            recovery_at: F::RECOVERY.map(|_| Time::default()),
-            is_draining: false,
+            recoveries: Recoveries::new(F::RECOVERY.is_some()),
             last_number: 0,
             line: Vec::new(),
         }
@@ -139,8 +132,8 @@ impl<F: Flow> Frontend<F> {
 
     /// Begins a recovery, if it is time for one.
     fn recover(&mut self, now: Time, out: &mut Out<'_>) {
-        if self.recovery_at.take_if(|at| *at <= now).is_some()
-            && let Some(recovery) = F::RECOVERY
+        if let Some(recovery) = F::RECOVERY
+            && self.recoveries.begin(now)
         {
             self.take(Origin::Recovery, Ok((recovery.start)()), None, out);
         }
@@ -188,22 +181,20 @@ impl<F: Flow> Frontend<F> {
                 self.intake.answered(client.started, None, out);
             }
             (Err(error), Origin::Client(client)) => self.refuse(&client, &error, out),
-            (Ok(Step::Done { recovered, is_more }), Origin::Recovery) => {
-                self.metrics.recovered(recovered);
-                self.rest(if is_more { Duration::ZERO } else { RECOVERY_PAUSE }, out);
+            (Ok(Step::Fork { calls, is_more }), Origin::Recovery) => {
+                self.recoveries.fork(out.now(), calls.len(), is_more);
+                calls.into_iter().for_each(|(call, flow)| self.park(Origin::Recovery, call, flow, out));
             }
-            // A database that is away is in the log already, and each other error where it is made.
-            (Err(_), Origin::Recovery) => self.rest(RECOVERY_PAUSE, out),
+            (Ok(Step::Recovered), Origin::Recovery) => {
+                self.metrics.count_recovered();
+                self.recoveries.end(out.now());
+            }
+            (Err(error), Origin::Recovery) => self.recoveries.fail(out.now(), &error),
             (Ok(Step::Relay | Step::Reply(_)), Origin::Recovery)
-            | (Ok(Step::Done { .. }), Origin::Client(_)) => {
-                unreachable!("a client is answered, and a recovery ends")
+            | (Ok(Step::Fork { .. } | Step::Recovered), Origin::Client(_)) => {
+                unreachable!("a client is answered, and a recovery is not")
             }
         }
-    }
-
-    /// A recovery has ended. The next one begins so much later, unless the service is to end.
-    fn rest(&mut self, pause: Duration, out: &Out<'_>) {
-        self.recovery_at = (!self.is_draining).then(|| out.now() + pause);
     }
 
     /// Makes the first attempt of a call, and lets the flow wait for its reply.
@@ -240,22 +231,19 @@ impl<F: Flow> Frontend<F> {
         out.send(conn, &self.line);
     }
 
-    /// How many flows no client waits for.
-    fn recoveries(&self) -> usize {
-        self.parked.iter().filter(|(_, parked)| matches!(parked.origin, Origin::Recovery)).count()
-    }
-
-    /// What is true between any two events: each flow waits for one call, and there is one recovery at most.
+    /// What is true between any two events: each flow waits for one call.
     fn invariants(&self) {
         assert_eq!(self.calls.iter().sum::<usize>(), self.parked.len(), "each flow waits for one call");
         debug_assert!(
             self.parked.iter().all(|(_, parked)| parked.number <= self.last_number),
             "numbers count up"
         );
-        debug_assert!(
-            self.recoveries() + usize::from(self.recovery_at.is_some()) <= 1,
-            "there is one recovery, under way or to come"
+        debug_assert_eq!(
+            self.parked.iter().filter(|(_, parked)| matches!(parked.origin, Origin::Recovery)).count(),
+            self.recoveries.under_way(),
+            "no client waits for what recoveries have under way"
         );
+        self.recoveries.invariants();
     }
 
     fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
@@ -279,17 +267,14 @@ impl<F: Flow> Service for Frontend<F> {
                 self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
             }
             Event::Timer => self.recover(now, out),
-            Event::Drain => {
-                self.is_draining = true;
-                self.recovery_at = None;
-            }
+            Event::Drain => self.recoveries.drain(),
             Event::Wake => {}
         }
         self.invariants();
     }
 
     fn end_turn(&mut self, _now: Time, out: &mut Out<'_>) {
-        out.wake_at(self.recovery_at);
+        out.wake_at(self.recoveries.next_at());
     }
 
     fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
@@ -309,9 +294,9 @@ impl<F: Flow> Service for Frontend<F> {
         Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
     }
 
-    /// A recovery may be left wherever it is, for whoever comes next goes on with it.
+    /// Nothing is under way but what recoveries may leave.
     fn is_drained(&self) -> bool {
-        self.parked.len() == self.recoveries()
+        self.parked.len() == self.recoveries.under_way()
     }
 }
 

@@ -273,10 +273,10 @@ impl FrontendMetrics {
         Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases, recovered }
     }
 
-    /// Takes note of so much that was brought to its end.
-    pub(crate) fn recovered(&self, count: u64) {
+    /// Takes note of something that was brought to its end.
+    pub(crate) fn count_recovered(&self) {
         if let Some((_, counter)) = &self.recovered {
-            counter.add(count);
+            counter.add(1);
         }
     }
 }

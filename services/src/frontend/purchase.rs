@@ -80,14 +80,9 @@ pub(super) fn finish(purchase_id: PurchaseId, decision: Decision) -> (DatabaseCa
     (DatabaseCall::new(&FinishPurchase { purchase_id, taken }), shortages)
 }
 
-/// Whether an error stands for a call that was lost or could not be made: it says nothing about the purchase.
-pub(super) fn is_lost(error: &Error) -> bool {
-    matches!(error.code, Code::Unavailable | Code::ResourceExhausted)
-}
-
 /// What is to be said when a call about a purchase that has begun fails.
 fn under_way(error: Error, database: Database) -> Error {
-    if !is_lost(&error) {
+    if !error.code.is_passing() {
         return error;
     }
     let message = format!(

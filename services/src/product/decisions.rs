@@ -17,8 +17,10 @@ use crate::api::purchases::{LINES_MAX, Shortage};
 use crate::api::values::{ItemId, Price, PurchaseId, QUANTITY_MAX};
 use crate::engine::table::Table;
 
-/// The most decisions that are remembered.
-const DECISIONS_MAX: usize = 1_000_000;
+/// The most memory that decisions are remembered in: a million of one line each, or five thousand of a thousand.
+const REMEMBERED_BYTES_MAX: usize = 120_000_000;
+/// What a decision takes beside its lines, about: its place in the table, in the order of IDs and on the heap.
+const DECISION_BYTES: usize = 96;
 /// Decisions that are forgotten in one turn.
 const FORGOTTEN_PER_TURN_MAX: usize = 256;
 /// How long decisions wait to be forgotten together, so that not each group under a steady load stores a floor.
@@ -47,6 +49,8 @@ pub(crate) struct Decisions {
     rows: Table<PurchaseId, Decided>,
     /// The purchases of the decisions that are remembered, on disk or not.
     remembered: BTreeSet<PurchaseId>,
+    /// The memory of these.
+    remembered_bytes: usize,
     /// All purchases below it have ended, as was said so far.
     ended_before: PurchaseId,
     /// What of that is stored, or is about to be.
@@ -62,6 +66,7 @@ impl Decisions {
         Self {
             rows: Table::new(),
             remembered: BTreeSet::new(),
+            remembered_bytes: 0,
             ended_before: PurchaseId(0),
             floor: PurchaseId(0),
             is_floor_dirty: false,
@@ -72,6 +77,7 @@ impl Decisions {
     /// Takes a decision from disk; false if it makes no sense by itself.
     pub(crate) fn load(&mut self, id: PurchaseId, decided: Decided) -> bool {
         let makes_sense = decided.makes_sense();
+        self.remembered_bytes += decided.bytes();
         self.rows.load(id, decided);
         self.remembered.insert(id) && makes_sense
     }
@@ -102,9 +108,11 @@ impl Decisions {
             let message = format!("purchase {id} has ended: nothing is taken for it any more");
             return Err(Error::new(Code::FailedPrecondition, message));
         }
-        if !self.remembered.contains(&id) && self.remembered.len() >= DECISIONS_MAX {
+        if !self.remembered.contains(&id) && self.remembered_bytes >= REMEMBERED_BYTES_MAX {
             let message = format!(
-                "the stock of {DECISIONS_MAX} purchases is decided and remembered until they end, and there may be no more"
+                "the stock of {} purchases is decided and remembered until they end, in all the memory there is for that: \
+                 try again",
+                self.remembered.len()
             );
             return Err(Error::new(Code::ResourceExhausted, message));
         }
@@ -116,6 +124,7 @@ impl Decisions {
     pub(crate) fn put(&mut self, id: PurchaseId, decided: Decided) {
         let is_new = self.remembered.insert(id);
         assert!(is_new && id >= self.ended_before, "a decision is made once, and not after the end");
+        self.remembered_bytes += decided.bytes();
         self.rows.put(id, decided);
         self.invariants();
     }
@@ -133,6 +142,7 @@ impl Decisions {
         for _ in 0..FORGOTTEN_PER_TURN_MAX {
             let Some(id) = self.first_below(self.floor) else { break };
             self.remembered.remove(&id);
+            self.remembered_bytes -= self.rows.latest(&id).map_or(0, Decided::bytes);
             self.rows.remove(id);
         }
         self.invariants();
@@ -192,6 +202,15 @@ impl Decisions {
 }
 
 impl Decided {
+    /// The memory that it takes, about.
+    fn bytes(&self) -> usize {
+        DECISION_BYTES
+            + match self {
+                Self::Taken(lines) => size_of_val(&**lines),
+                Self::Refused(lines) => size_of_val(&**lines),
+            }
+    }
+
     /// Whether it can be what was decided about a purchase.
     fn makes_sense(&self) -> bool {
         match self {

@@ -120,8 +120,7 @@ impl Run {
         let pacer = Box::new(Pacer(Rc::clone(&shared)));
         // Nobody listens to the reactor: the test drives the node.
         let reactor = Reactor::without_listener().expect("the system has a poll to give");
-        let (count, sellers) =
-            (clients.len(), clients.iter().filter(|client| client.setup().len() == 4).count());
+        let (count, sellers) = (clients.len(), clients.iter().filter(|client| client.is_seller()).count());
         let mut load = Load::new(clients, matches, workload, pacer, &mut observer, reactor.handle());
         if let Some(reply_bytes) = relay {
             load = load.for_relay(reply_bytes);

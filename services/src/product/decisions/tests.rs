@@ -140,15 +140,23 @@ fn a_decision_may_be_forgotten_in_the_group_that_makes_it() {
 
 #[test]
 fn there_is_an_end_to_what_is_remembered() {
-    let last = DECISIONS_MAX as u64;
+    let line = |n| TakenUnits { item_id: ItemId { category: 1, n }, quantity: 1, price: Price(0) };
+    let large = Decided::Taken((1..=LINES_MAX as u32).map(line).collect());
+    let last = (REMEMBERED_BYTES_MAX / large.bytes()) as u64 + 1;
     let mut decisions = Decisions::new();
-    (1..=last).for_each(|id| assert!(decisions.load(PurchaseId(id), refused(0, 1))));
+    for id in 1..=last {
+        assert_eq!(find(&mut decisions, id, 1), Ok(None));
+        decisions.put(PurchaseId(id), large.clone());
+    }
+    commit(&mut decisions);
+    let mut decisions = restart(&decisions, 0);
     assert_eq!(find(&mut decisions, last + 1, 1), Err(Code::ResourceExhausted));
     assert!(!decisions.is_dirty());
-    assert_eq!(find(&mut decisions, last, 1), Ok(Some(refused(0, 1))), "what is remembered is told");
+    assert_eq!(find(&mut decisions, last, 1), Ok(Some(large.clone())), "what is remembered is told");
     assert_eq!(find(&mut decisions, last + 1, 2), Err(Code::ResourceExhausted));
     decisions.forget(START);
     assert_eq!(find(&mut decisions, last + 1, 2), Ok(None), "what has ended makes room");
+    assert_eq!(decisions.remembered_bytes, (last as usize - 1) * large.bytes());
 }
 
 #[test]

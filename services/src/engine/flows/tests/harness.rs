@@ -12,6 +12,7 @@ use crate::engine::flow::Flow;
 use crate::engine::flows::Frontend;
 use crate::engine::lane::Deadlines;
 use crate::engine::lane::{Lane, backends};
+use crate::engine::recoveries::Recoveries;
 use crate::frontend::buyer::Buyer;
 use crate::frontend::seller::Seller;
 
@@ -63,7 +64,7 @@ impl<F: Flow> Harness<F> {
         let mut frontend = Frontend::new(Deadlines::default(), &lanes);
         // A recovery's calls would be in the way wherever there is to be none.
         if !recovers {
-            frontend.recovery_at = None;
+            frontend.recoveries = Recoveries::new(false);
         }
         let mut node = Node::registered(frontend, limits, lanes.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);

@@ -11,6 +11,8 @@ use crate::frontend::buyer::Buyer;
 /// The time from one recovery to the next.
 const PAUSE: Duration = Duration::from_secs(1);
 const CLAIM: &str = r#""api":"ClaimPurchases","data":{"limit":100}"#;
+/// What a purchase that was made is finished with.
+const MADE: &str = r#"{"purchase_id":"1","items":[],"total":0.0}"#;
 const RECOVERED: &str = "marketplace_purchases_recovered_total";
 
 /// Answers a claim with purchases of these numbers.
@@ -28,29 +30,26 @@ fn taken(n: u32) -> String {
     format!(r#"[{{"item_id":"1:42","seller_id":3,"name":"pen","quantity":2,"price":{n}.0}}]"#)
 }
 
-/// The stock of a purchase is asked for, and answered like this.
-fn take(buyer: &mut Harness<Buyer>, n: u32, reply: &str) {
-    let call = format!(
-        r#""api":"TakeStock","data":{{"purchase_id":"{n}","lines":{{"1:42":2}},"ended_before":"0"}}"#
-    );
-    expect(buyer, Lane::ProductWrites, &call);
-    buyer.reply(Lane::ProductWrites, reply);
+fn take_call(n: u32) -> (Lane, String) {
+    let data = format!(r#"{{"purchase_id":"{n}","lines":{{"1:42":2}},"ended_before":"0"}}"#);
+    (Lane::ProductWrites, call("TakeStock", &data))
 }
 
-/// A purchase is finished, as made or as refused.
-fn finish(buyer: &mut Harness<Buyer>, n: u32, is_made: bool) {
-    let (taken, end) = match is_made {
-        true => (format!(r#","taken":{}"#, taken(n)), r#"{"purchase_id":"1","items":[],"total":0.0}"#),
-        false => (String::new(), r#"{"refused":true}"#),
-    };
-    let call = format!(r#""api":"FinishPurchase","data":{{"purchase_id":"{n}"{taken}}}"#);
-    expect(buyer, Lane::CustomerWrites, &call);
-    buyer.reply(Lane::CustomerWrites, &ok(end));
+fn finish_call(n: u32, is_made: bool) -> (Lane, String) {
+    let taken = if is_made { format!(r#","taken":{}"#, taken(n)) } else { String::new() };
+    (Lane::CustomerWrites, call("FinishPurchase", &format!(r#"{{"purchase_id":"{n}"{taken}}}"#)))
 }
 
+fn call(api: &str, data: &str) -> String {
+    format!(r#"{{"type":"Request","request_id":#,"api":"{api}","data":{data}}}"#)
+}
+
+/// The oldest purchase whose stock was asked for is made.
 fn recover(buyer: &mut Harness<Buyer>, n: u32) {
-    take(buyer, n, &ok(&format!(r#"{{"taken":{}}}"#, taken(n))));
-    finish(buyer, n, true);
+    buyer.calls();
+    buyer.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{}}}"#, taken(n))));
+    assert_eq!(buyer.calls(), [finish_call(n, true)]);
+    buyer.reply(Lane::CustomerWrites, &ok(MADE));
 }
 
 /// Checks that nothing is asked for until the next recovery, which begins then.
@@ -89,12 +88,18 @@ fn only_buyers_have_purchases() {
 }
 
 #[test]
-fn unfinished_purchases_are_brought_to_their_ends_one_after_another() {
+fn unfinished_purchases_are_brought_to_their_ends_at_the_same_time() {
     let mut buyer = recovering();
     claim(&mut buyer, 1..=3);
-    recover(&mut buyer, 1);
-    take(&mut buyer, 2, &ok(r#"{"refused":[{"item_id":"1:42","available":1,"quantity":2}]}"#));
-    finish(&mut buyer, 2, false);
+    assert_eq!(buyer.calls(), [take_call(1), take_call(2), take_call(3)]);
+    buyer.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
+    let refused = r#"{"refused":[{"item_id":"1:42","available":1,"quantity":2}]}"#;
+    buyer.reply(Lane::ProductWrites, &ok(refused));
+    assert_eq!(buyer.calls(), [finish_call(1, true), finish_call(2, false)]);
+    buyer.reply(Lane::CustomerWrites, &ok(MADE));
+    buyer.reply(Lane::CustomerWrites, &ok(r#"{"refused":true}"#));
+    buyer.pass(patience() - Duration::from_millis(1));
+    assert_eq!(buyer.calls(), [], "the next recovery waits for all of this one");
     recover(&mut buyer, 3);
     assert_eq!(count(&buyer), counted(3));
     expect_rest(&mut buyer);
@@ -106,8 +111,10 @@ fn unfinished_purchases_are_brought_to_their_ends_one_after_another() {
 fn a_purchase_whose_decision_is_forgotten_is_ended_without_it() {
     let mut buyer = recovering();
     claim(&mut buyer, 1..=2);
-    take(&mut buyer, 1, &refused("FAILED_PRECONDITION"));
-    finish(&mut buyer, 1, false);
+    buyer.calls();
+    buyer.reply(Lane::ProductWrites, &refused("FAILED_PRECONDITION"));
+    assert_eq!(buyer.calls(), [finish_call(1, false)]);
+    buyer.reply(Lane::CustomerWrites, &ok(r#"{"refused":true}"#));
     recover(&mut buyer, 2);
     assert_eq!(count(&buyer), counted(2));
 }
@@ -129,12 +136,13 @@ fn a_purchase_that_cannot_be_ended_keeps_none_of_the_others() {
     for is_taken in [false, true] {
         let mut buyer = recovering();
         claim(&mut buyer, 1..=2);
+        buyer.calls();
         if is_taken {
-            take(&mut buyer, 1, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
-            buyer.calls();
+            buyer.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
+            assert_eq!(buyer.calls(), [finish_call(1, true)]);
             buyer.reply(Lane::CustomerWrites, &refused("NOT_FOUND"));
         } else {
-            take(&mut buyer, 1, &refused("INTERNAL"));
+            buyer.reply(Lane::ProductWrites, &refused("INTERNAL"));
         }
         recover(&mut buyer, 2);
         assert_eq!(count(&buyer), counted(1));
@@ -143,7 +151,7 @@ fn a_purchase_that_cannot_be_ended_keeps_none_of_the_others() {
 }
 
 #[test]
-fn a_step_that_is_lost_ends_a_recovery_until_the_next() {
+fn a_step_that_is_lost_is_left_to_the_next_recovery() {
     let mut claiming = recovering();
     claim(&mut claiming, []);
     expect_rest(&mut claiming);
@@ -153,18 +161,28 @@ fn a_step_that_is_lost_ends_a_recovery_until_the_next() {
     let mut taking = recovering();
     claim(&mut taking, 1..=3);
     recover(&mut taking, 1);
-    assert_eq!(taking.calls().len(), 1);
     taking.pass(patience());
-    assert_eq!(count(&taking), counted(1), "what had ended before counts");
+    assert_eq!(count(&taking), counted(1), "what has ended counts");
     expect_rest(&mut taking);
 
     let mut finishing = recovering();
-    claim(&mut finishing, 1..=3);
-    take(&mut finishing, 1, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
+    claim(&mut finishing, 1..=1);
+    finishing.calls();
+    finishing.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
     finishing.break_lane(Lane::CustomerWrites);
     finishing.calls();
     finishing.pass(patience());
     expect_rest(&mut finishing);
+}
+
+#[test]
+fn where_one_of_many_is_lost_there_is_a_rest_too() {
+    let mut buyer = recovering();
+    claim(&mut buyer, 1..=100);
+    (1..100).for_each(|n| recover(&mut buyer, n));
+    buyer.pass(patience());
+    assert_eq!(count(&buyer), counted(99));
+    expect_rest(&mut buyer);
 }
 
 #[test]
@@ -189,11 +207,12 @@ fn a_step_is_repeated_when_its_connection_breaks() {
 }
 
 #[test]
-fn a_lane_without_room_ends_a_recovery_until_the_next() {
+fn what_a_lane_has_no_room_for_is_left_to_the_next_recovery() {
     let mut buyer = narrow(true);
-    claim(&mut buyer, 1..=1);
+    claim(&mut buyer, 1..=3);
+    assert_eq!(buyer.calls(), [take_call(1)]);
     buyer.ask("1", "ClearCart", &format!(r#"{{"session_id":"{SESSION}"}}"#));
-    assert_eq!(buyer.calls().len(), 2);
+    assert_eq!(buyer.calls().len(), 1);
     buyer.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{}}}"#, taken(1))));
     expect_rest(&mut buyer);
 }
