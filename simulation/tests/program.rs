@@ -23,19 +23,19 @@ fn it_sums_up_what_was_met() {
 
 #[test]
 fn it_tells_a_story_in_virtual_time() {
-    let output = simulate(&["--seed", "7", "--trace", "--only", "shop"]);
+    let output = simulate(&["--seed", "2", "--trace", "--only", "shop"]);
     assert!(output.status.success(), "{output:?}");
     let story = text(&output.stdout);
-    for part in
-        ["shop, seed 7\n", "0.000 ms  DbCustomer starts\n", "asks over 0: CreateAccount #1", "crashes\n"]
-    {
+    for part in [
+        "shop, seed 2\n",
+        "0.000 ms  DbCustomer starts\n",
+        "asks over 0: CreateAccount #1 {",
+        "learns of #1: {",
+        "crashes\n",
+        "the connection between",
+    ] {
         assert!(story.contains(part), "no {part:?} in {story}");
     }
-    assert_eq!(
-        story,
-        text(&simulate(&["--seed", "7", "--trace", "--only", "shop"]).stdout),
-        "it is always the same"
-    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::signals::{NOTHING_FOUND, search, slow_database};
 const ADMIN: &str = "--admin=127.0.0.1:0";
 
 /// A service, and where it is watched.
-struct Watched {
+pub(super) struct Watched {
     name: String,
     process: Process,
     address: SocketAddr,
@@ -25,7 +25,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(name: &str, args: &[String]) -> Self {
+    pub(super) fn start(name: &str, args: &[String]) -> Self {
         let listen = format!("--listen={}:0", own_host());
         let mut process = Process::start(PROGRAM.command(&[name, &listen, ADMIN]).args(args));
         let admin = process.wait_for_address(&format!("event=watched service={name} admin="));
@@ -33,8 +33,18 @@ impl Watched {
         Self { name: name.to_owned(), process, address, admin }
     }
 
-    fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
+    pub(super) fn frontend(name: &str, customer: SocketAddr, product: SocketAddr, more: &[&str]) -> Self {
         Self::start(name, &Service::frontend_args(customer, product, more))
+    }
+
+    /// Where its clients connect to.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it by SIGKILL.
+    pub(super) fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// The status and the body of what is at a path.
@@ -48,7 +58,7 @@ impl Watched {
 
     /// All that is counted, by name and labels; what cannot be read, or does not name the service, fails the test.
     #[track_caller]
-    fn metrics(&self) -> HashMap<String, f64> {
+    pub(super) fn metrics(&self) -> HashMap<String, f64> {
         let (status, text) = self.get("/metrics");
         assert_eq!(status, "200");
         let label = format!(r#"{{marketplace_service="{}""#, self.name);

@@ -3,6 +3,7 @@
 //!
 //! Each test has services of its own, on a loopback address of its own, which takes Linux.
 
+mod abandoned;
 mod admin;
 mod backups;
 mod databases;
@@ -13,6 +14,7 @@ mod load;
 mod options;
 mod outages;
 mod purchases;
+mod races;
 mod signals;
 mod up;
 

@@ -1,0 +1,29 @@
+//! What hostile bytes are tried on. Each target is a function that takes any bytes and panics where they do harm:
+//! `cargo fuzz` looks for such bytes, and the tests try those that it has kept (`corpus/`), among them all that ever
+//! did harm.
+//!
+//! The services are those that run in production, on nodes that a loop of this crate joins directly: no network delays or
+//! breaks anything here, for that the simulation does. Time passes only where a target lets it.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod client;
+mod cuts;
+mod database;
+mod disk;
+mod framing;
+mod marketplace;
+mod peer;
+
+pub use self::admin::admin;
+pub use self::client::client;
+pub use self::database::database;
+pub use self::framing::framing;
+
+/// A target: it panics where an input does harm.
+pub type Target = fn(&[u8]);
+
+/// All targets, by name.
+pub const TARGETS: [(&str, Target); 4] =
+    [("framing", framing), ("client", client), ("database", database), ("admin", admin)];
