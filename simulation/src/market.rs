@@ -62,6 +62,7 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
 fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
     check_catalogue(world, model);
     check_sessions(world, model);
+    check_ratings(world, model);
     complete_votes(world, model);
     check_votes(world, model);
     let before = look_at_everything(world, model);
@@ -118,6 +119,24 @@ fn check_sessions(world: &mut World, model: &mut Model) {
     }
 }
 
+/// A vote for an item that was acknowledged counts for its seller too, whatever comes late of an older one. Sellers are
+/// looked at of whose items each certainly shows the last vote of everybody: a vote that was lost may come to an item last.
+fn check_ratings(world: &mut World, model: &Model) {
+    for seller_id in model.accounts.ids("seller") {
+        let is_theirs = |id: &str| model.items[&model.names[id]].seller_id == seller_id;
+        let is_certain = model.names.keys().filter(|id| is_theirs(id)).all(|id| {
+            let expected = feedback(model, &|other| other == id);
+            let is_unanimous = expected["up"] == 0 || expected["down"] == 0;
+            let shown = world.get(Place::DbProduct, "GetItem", json!({"item_id": id}));
+            is_unanimous && shown["item"]["feedback"] == expected
+        });
+        if is_certain {
+            let rating = world.get(Place::DbCustomer, "GetSellerRating", json!({"seller_id": seller_id}));
+            assert_eq!(rating["feedback"], feedback(model, &is_theirs), "votes for items of {seller_id}");
+        }
+    }
+}
+
 /// Sends the last vote of each buyer for each item once more: now all of them are counted everywhere, and none
 /// that was lost can still come.
 fn complete_votes(world: &mut World, model: &mut Model) {
@@ -138,21 +157,22 @@ fn complete_votes(world: &mut World, model: &mut Model) {
 
 /// Each vote counts once for its item and once for its seller.
 fn check_votes(world: &mut World, model: &mut Model) {
-    let count = |vote, of: &dyn Fn(&str) -> bool| {
-        model.votes.iter().filter(|((_, id), cast)| of(id) && **cast == vote).count()
-    };
-    let feedback =
-        |of: &dyn Fn(&str) -> bool| json!({"up": count(Vote::Up, of), "down": count(Vote::Down, of)});
     for id in model.names.keys() {
         let shown = world.get(Place::ServerBuyer(0), "GetItem", json!({"item_id": id}));
-        assert_eq!(shown["item"]["feedback"], feedback(&|other| other == id), "{id}");
+        assert_eq!(shown["item"]["feedback"], feedback(model, &|other| other == id), "{id}");
     }
     for seller_id in model.accounts.ids("seller") {
         let rating = world.get(Place::DbCustomer, "GetSellerRating", json!({"seller_id": seller_id}));
         let is_theirs = |id: &str| model.items[&model.names[id]].seller_id == seller_id;
-        assert_eq!(rating["feedback"], feedback(&is_theirs), "seller {seller_id}");
+        assert_eq!(rating["feedback"], feedback(model, &is_theirs), "seller {seller_id}");
         assert!(votes(&rating["feedback"]) <= model.votes.len() as u64);
     }
+}
+
+/// What the last votes for some items come to.
+fn feedback(model: &Model, of: &dyn Fn(&str) -> bool) -> Value {
+    let count = |vote| model.votes.iter().filter(|((_, id), cast)| of(id) && **cast == vote).count();
+    json!({"up": count(Vote::Up), "down": count(Vote::Down)})
 }
 
 /// All that the databases tell of what they hold.

@@ -22,7 +22,7 @@ const WRONG_USAGE: u8 = 2;
 /// What is to be done.
 enum Task {
     Run(Seeds),
-    SelfTest { seeds: u64, named: String },
+    SelfTest { seeds: u64, only: Option<String> },
 }
 
 /// What is to be run.
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
     };
     let passed = task.and_then(|task| match task {
         Task::Run(seeds) => Ok(simulate(seeds)),
-        Task::SelfTest { seeds, named } => {
-            self_test(seeds, &named, &say).map_err(|error| format!("--self-test: {error}"))
+        Task::SelfTest { seeds, only } => {
+            self_test(seeds, only.as_deref(), &say).map_err(|error| format!("--self-test: {error}"))
         }
     });
     match passed {
@@ -69,7 +69,12 @@ fn options() -> Options {
     options.optflag("", "trace", "tell what happens in it, in virtual time");
     options.optflag("", "until-failure", "begin no further seed when one has failed");
     options.optflag("", "self-test", "plant faults in a copy of the sources, each of which must be noticed");
-    options.optopt("", "fault", "plant those faults alone that have this in their names", "TEXT");
+    options.optopt(
+        "",
+        "fault",
+        "plant those alone that have this in their names, without the seeds of none",
+        "TEXT",
+    );
     options.optopt("", "only", "run this scenario alone: market, glimpses or shop", "NAME");
     options
 }
@@ -89,7 +94,7 @@ fn task(matches: &Matches) -> Result<Task, String> {
         return Err(format!("--self-test goes without --{other}"));
     }
     let seeds = number(matches, "seeds")?.unwrap_or(SELF_TEST_SEEDS_DEFAULT);
-    Ok(Task::SelfTest { seeds, named: matches.opt_str("fault").unwrap_or_default() })
+    Ok(Task::SelfTest { seeds, only: matches.opt_str("fault") })
 }
 
 fn seeds(matches: &Matches) -> Result<Seeds, String> {
