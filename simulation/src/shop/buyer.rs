@@ -322,7 +322,12 @@ impl User for Buyer {
         match (&self.pending.clone(), &outcome) {
             (Pending::ShowOver { .. }, Outcome::Refused(_)) => {}
             _ if !goes_on => _ = self.renew(false),
-            (Pending::Change { id, delta }, outcome) => self.change_answered(id, *delta, outcome),
+            (Pending::Change { id, delta }, outcome) => {
+                if outcome.data().is_some() {
+                    self.ledger.borrow_mut().sessions.stored(self.account.session_id(), span);
+                }
+                self.change_answered(id, *delta, outcome);
+            }
             (_, Outcome::Done(data)) => self.read_answered(span, data),
             (pending, Outcome::Refused(code)) => panic!("{pending:?} at {span:?} was refused with {code}"),
             (_, Outcome::NotDone | Outcome::Unknown) => {}
