@@ -73,6 +73,11 @@ impl Mix {
         self.buyers.iter().any(|(api, _)| *api == Api::MakePurchase)
     }
 
+    /// Whether sellers change the prices of what is bought.
+    pub(crate) fn changes_prices(&self) -> bool {
+        self.sellers.iter().any(|(api, _)| *api == Api::ChangeItemPrice)
+    }
+
     /// Whether clients of this role call anything.
     pub(crate) fn calls(&self, role: Role) -> bool {
         !self.of(role).is_empty()

@@ -73,7 +73,7 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
     mischief.end(&mut world);
     world.sim.set_faults(calm());
     world.disks.set_faults(&DiskFaults::default());
-    users.finish(&mut world);
+    users.finish(&mut world, &mut mischief);
     let unfinished = world.metric(Place::DbCustomer, audit::UNFINISHED);
     let answers = audit::audit(&mut world, &mut ledger.borrow_mut());
     let counters = Counters { purchases_unfinished: unfinished, ..count(&world, &ledger, &users, &mischief) };
@@ -156,12 +156,15 @@ impl Users {
     }
 
     /// Lets all of them finish, or vanish, and then nobody asks for what has begun.
-    fn finish(&mut self, world: &mut World) {
+    fn finish(&mut self, world: &mut World, mischief: &mut Mischief) {
         if self.rng.bool() {
             let present = self.sellers.iter().chain(&self.buyers).filter(|guest| !guest.has_vanished);
             present.for_each(|guest| world.sim.crash(guest.host));
         } else {
-            world.run_while(|_| !self.are_done());
+            world.run_while(|world| {
+                mischief.note_restarts(world, &self.ledger);
+                !self.are_done()
+            });
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct World {
     hosts: [HostId; Place::ALL.len()],
     /// What each service counts, as long as it runs.
     registries: [Option<Arc<Registry>>; Place::ALL.len()],
+    /// How often `db_customer` was started.
+    pub(crate) customer_starts: u64,
     /// Purchases that frontends had recovered when they crashed.
     recovered: u64,
     /// Calls of buyers' frontends that took stock or counted a vote, and that they did not live to see answered.
@@ -94,6 +96,7 @@ impl World {
             story,
             hosts,
             registries,
+            customer_starts: 0,
             recovered: 0,
             orphaned: 0,
             names: Place::ALL.into_iter().map(|place| (hosts[place.index()], format!("{place:?}"))).collect(),
@@ -106,6 +109,7 @@ impl World {
     /// Starts a service that does not run.
     pub(crate) fn start(&mut self, place: Place) {
         self.story.tell(self.sim.now(), format_args!("{place:?} starts"));
+        self.customer_starts += u64::from(place == Place::DbCustomer);
         let host = self.hosts[place.index()];
         let registry = Arc::new(Registry::new("marketplace"));
         self.registries[place.index()] = Some(Arc::clone(&registry));

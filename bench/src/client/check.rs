@@ -1,9 +1,9 @@
 //! What a client takes from a reply: whether it says what it must, and what the client knows from then on.
 
-use super::receipt::Receipt;
-use super::{Client, Expected, ForSale, PAGE_ITEMS_MAX, PRICES, STOCK, World};
 use std::mem;
 
+use super::receipt::Receipt;
+use super::{Client, Expected, ForSale, PAGE_ITEMS_MAX, PRICES, STOCK, World};
 use crate::api::{Api, Role};
 use crate::reply::{self, Reply};
 
@@ -119,7 +119,9 @@ impl Client {
                 is_own && reply::number(data, "purchases_count")? == self.purchases
             }
             Api::MakePurchase => {
-                let purchase = Receipt::of(data, &self.bought, world)?;
+                // Nobody changes a price unless the mix does.
+                let prices = if self.mix.changes_prices() { &PRICES[..] } else { &PRICES[..1] };
+                let purchase = Receipt::of(data, &self.bought, prices, world)?;
                 self.purchases += 1;
                 self.to_confirm = true;
                 world.sold(purchase, &self.bought)

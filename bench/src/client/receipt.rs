@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Cart, PRICES, World};
+use super::{Cart, World};
 
 /// What was bought.
 #[derive(Deserialize)]
@@ -13,7 +13,7 @@ pub(super) struct Receipt<'a> {
     total: f64,
 }
 
-/// A line of it. Its price is one of the two that a seller's item can have.
+/// A line of it.
 #[derive(Deserialize)]
 struct Bought<'a> {
     item_id: &'a str,
@@ -22,15 +22,15 @@ struct Bought<'a> {
 }
 
 impl Receipt<'_> {
-    /// The number of the purchase, if the receipt is one of this cart: each line of it once, at a price that there is,
-    /// and their sum.
-    pub(super) fn of(data: &[u8], cart: &Cart, world: &World) -> Option<u64> {
+    /// The number of the purchase, if the receipt is one of this cart: each line of it once, at one of these prices, and
+    /// their sum.
+    pub(super) fn of(data: &[u8], cart: &Cart, prices: &[&str], world: &World) -> Option<u64> {
         let receipt: Receipt<'_> = serde_json::from_slice(data).ok()?;
         let mut left = cart.clone();
         let mut cents = 0;
         for Bought { item_id, quantity, price } in &receipt.items {
             let place = *left.keys().find(|place| world.items[**place].id == *item_id)?;
-            let priced = PRICES.iter().any(|known| known.parse() == Ok(*price));
+            let priced = prices.iter().any(|known| known.parse() == Ok(*price));
             if left.remove(&place) != Some(*quantity) || !priced {
                 return None;
             }

@@ -28,6 +28,8 @@ const ATTEMPTS_MAX: usize = 11;
 /// Checks all of it, and returns what the databases tell. Faults have just stopped, and clients ask no more.
 pub(super) fn audit(world: &mut World, ledger: &mut Ledger) -> Vec<Outcome> {
     wait_until_all_have_ended(world);
+    // It may have been, because of its disk.
+    ledger.sessions.restarted(world.sim.now());
     expect_none_unfinished(world);
     check_books(world, ledger);
     let before = (check_carts(world, ledger), look_at_everything(world, ledger));

@@ -335,7 +335,12 @@ impl User for Buyer {
         match (&self.pending.clone(), &outcome) {
             (Pending::ShowOver { .. }, Outcome::Refused(_)) => {}
             _ if !goes_on => _ = self.renew(false),
-            (Pending::Change { id, delta }, outcome) => self.change_answered(id, *delta, outcome),
+            (Pending::Change { id, delta }, outcome) => {
+                if outcome.data().is_some() {
+                    self.ledger.borrow_mut().sessions.stored(self.account.session_id(), span);
+                }
+                self.change_answered(id, *delta, outcome);
+            }
             (Pending::Clear, Outcome::Done(_)) => self.cart = Some(Cart::new()),
             (Pending::Clear, Outcome::Unknown) => self.cart = None,
             (_, Outcome::Done(data)) => self.read_answered(span, data),

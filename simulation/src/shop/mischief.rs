@@ -33,6 +33,7 @@ pub(super) struct Mischief {
     /// The database whose disk is full, and until when.
     full: Option<(Place, Time)>,
     pub(super) full_disks: u64,
+    customer_starts: u64,
     pub(super) jumps: u64,
     pub(super) killed: u64,
 }
@@ -61,6 +62,7 @@ impl Mischief {
             full_at,
             full: None,
             full_disks: 0,
+            customer_starts: world.customer_starts,
             jumps: 0,
             killed: 0,
         }
@@ -69,6 +71,7 @@ impl Mischief {
     pub(super) fn go_on(&mut self, world: &mut World, ledger: &Shared) {
         let now = world.sim.now();
         self.crashes.go_on(world);
+        self.note_restarts(world, ledger);
         if self.kill_at <= now {
             self.strike(world);
             self.kill_at = now + up_to(&mut self.rng, STEADY_MAX);
@@ -77,6 +80,14 @@ impl Mischief {
         if self.jump_at <= now {
             self.jump(world, ledger);
             self.jump_at = now + up_to(&mut self.rng, STEADY_MAX);
+        }
+    }
+
+    /// Has it known that `db_customer` was started again, which disks may lead to after all mischief is over.
+    pub(super) fn note_restarts(&mut self, world: &World, ledger: &Shared) {
+        if world.customer_starts > self.customer_starts {
+            self.customer_starts = world.customer_starts;
+            ledger.borrow_mut().sessions.restarted(world.sim.now());
         }
     }
 

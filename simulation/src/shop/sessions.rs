@@ -17,6 +17,8 @@ const DOUBT: Duration = Duration::from_secs(60);
 pub(super) struct Sessions {
     /// How far the clock is ahead from when on, in order.
     clock: Vec<(Time, Duration)>,
+    /// When the database was started again, in order.
+    restarts: Vec<Time>,
     sessions: BTreeMap<String, Session>,
     /// How often a session was refused because it was idle for too long.
     pub(super) timeouts: u64,
@@ -26,6 +28,9 @@ pub(super) struct Sessions {
 struct Session {
     /// When the last request was made that was accepted.
     accepted_at: Time,
+    /// When the last one was made whose reply waited until the activity was on disk. A crash may forget a later one, which
+    /// only read something.
+    stored_at: Time,
     /// No request can have counted as activity after this.
     active_until: Time,
     /// It was logged out.
@@ -42,9 +47,21 @@ impl Sessions {
         self.clock.push((now, ahead));
     }
 
+    /// It has crashed, and was started again.
+    pub(super) fn restarted(&mut self, now: Time) {
+        self.restarts.push(now);
+    }
+
+    /// A request was accepted that stores the session.
+    pub(super) fn stored(&mut self, id: &str, span: Span) {
+        let session = self.of(id);
+        session.stored_at = session.stored_at.max(span.start);
+    }
+
     pub(super) fn opened(&mut self, id: &str, span: Span) {
         let session = Session {
             accepted_at: span.start,
+            stored_at: span.start,
             active_until: span.end,
             ended_at: None,
             idle_since: None,
@@ -78,10 +95,12 @@ impl Sessions {
         let session = &self.sessions[id];
         let active_until = self.clock_at(session.active_until, true);
         let active_until = session.idle_since.map_or(active_until, |since| since.min(active_until));
-        let accepted_at = self.clock_at(session.accepted_at, false);
+        let is_sure = self.restarts.iter().all(|at| !(session.accepted_at..=span.end).contains(at));
+        let known_at = if is_sure { session.accepted_at } else { session.stored_at };
+        let known_at = self.clock_at(known_at, false);
         let is_over = session.ended_at.is_some_and(|at| at <= span.start);
         if is_timeout || is_unknown {
-            let idle_max = latest.since(accepted_at);
+            let idle_max = latest.since(known_at);
             assert!(
                 session.may_be_ended || idle_max >= TIMEOUT,
                 "session {id} is refused at {span:?} after {idle_max:?}: {session:?}"

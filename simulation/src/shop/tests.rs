@@ -109,6 +109,19 @@ fn a_session_lives_by_the_clock_of_its_database() {
 }
 
 #[test]
+fn a_crash_may_forget_activity_that_only_read_something() {
+    let [accepted, timeout] = [Outcome::Done(json!({})), Outcome::Refused("SESSION_TIMEOUT".to_owned())];
+    let mut sessions = Sessions::default();
+    sessions.opened("one", span(0, 1));
+    assert!(sessions.answered("one", span(290, 291), &accepted));
+    fails("is refused", || _ = sessions.answered("one", span(400, 401), &timeout));
+    sessions.restarted(START + 300 * SECOND);
+    assert!(!sessions.answered("one", span(400, 401), &timeout));
+    sessions.stored("one", span(290, 291));
+    fails("is refused", || _ = sessions.answered("one", span(400, 401), &timeout));
+}
+
+#[test]
 fn a_session_that_was_logged_out_is_over() {
     let mut sessions = Sessions::default();
     sessions.opened("one", span(0, 1));

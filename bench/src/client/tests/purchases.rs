@@ -37,12 +37,13 @@ fn a_buyer_fills_the_cart_and_buys_it_under_a_key_of_its_own() {
 
 #[test]
 fn a_receipt_must_be_of_the_cart_and_of_a_new_purchase() {
-    let bought = |quantity| {
-        let mut talk = Talk::ready(Role::Buyer, "purchase");
+    let bought = |mix, quantity| {
+        let mut talk = Talk::ready(Role::Buyer, mix);
         (1..=quantity).for_each(|quantity| add(&mut talk, quantity));
         talk
     };
-    assert_eq!(bought(2).call(Api::MakePurchase, &receipt(1, 2, 12.5)), Ok(()));
+    assert_eq!(bought("shopping", 2).call(Api::MakePurchase, &receipt(1, 2, 12.5)), Ok(()));
+    assert_eq!(bought("purchase", 2).call(Api::MakePurchase, &receipt(1, 2, 12.5)), WRONG, "it costs 10");
     let mut wrong = vec![receipt(1, 1, 12.5), receipt(1, 2, 11.0), json!({})];
     for (field, value) in [("total", json!(12.5)), ("items", json!([])), ("purchase_id", json!("x"))] {
         wrong.push(receipt(1, 2, 12.5));
@@ -56,10 +57,10 @@ fn a_receipt_must_be_of_the_cart_and_of_a_new_purchase() {
     twice["total"] = json!(50.0);
     wrong.push(twice);
     for wrong in wrong {
-        assert_eq!(bought(2).call(Api::MakePurchase, &wrong), WRONG, "{wrong}");
+        assert_eq!(bought("shopping", 2).call(Api::MakePurchase, &wrong), WRONG, "{wrong}");
     }
 
-    let mut talk = bought(1);
+    let mut talk = bought("purchase", 1);
     assert_eq!(talk.call(Api::MakePurchase, &receipt(1, 1, 10.0)), Ok(()));
     add(&mut talk, 1);
     assert_eq!(talk.call(Api::MakePurchase, &receipt(1, 1, 10.0)), WRONG, "that one is known");
