@@ -1,4 +1,4 @@
-//! A few hundred runs. More of them: `cargo run --release -p simulation --bin simulate -- --seeds 1000`.
+//! Some hundred and fifty runs. More of them: `cargo run --release -p simulation --bin simulate -- --seeds 1000`.
 
 use std::ops::{ControlFlow, Range};
 

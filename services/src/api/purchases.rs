@@ -126,6 +126,10 @@ pub(crate) struct WasRefused {
     pub(crate) refused: bool,
 }
 
+/// The most purchases that are claimed at once: with a thousand items each, they are a reply of 4 MB. Where so many are,
+/// there may be more.
+pub(crate) const CLAIMED_MAX: usize = 100;
+
 /// `ClaimPurchases`: purchases that are unfinished for some time, and that nobody else has claimed lately. Whoever asks
 /// is to bring them to their end.
 #[derive(Serialize)]

@@ -10,15 +10,13 @@ use crate::api::error::{Code, Error};
 use crate::api::fields::invalid;
 use crate::api::page::{Cursor, Page};
 use crate::api::purchases::{
-    BeginPurchase, Begun, ClaimPurchases, Claimed, FinishPurchase, Finished, GetBuyerPurchases, LINES_MAX,
-    Lines, Purchase, PurchasedItem, Purchases, Receipt, TakenItem, TakenItems,
+    BeginPurchase, Begun, CLAIMED_MAX, ClaimPurchases, Claimed, FinishPurchase, Finished, GetBuyerPurchases,
+    LINES_MAX, Lines, Purchase, PurchasedItem, Purchases, Receipt, TakenItem, TakenItems,
 };
 use crate::api::sessions::SessionCheck;
 use crate::api::values::{Limit, PurchaseId, Role, Total, UserId};
 use crate::engine::domain::Answer;
 
-/// The most purchases that are claimed at once: with a thousand items each, they are a reply of 4 MB.
-const CLAIMED_MAX: usize = 100;
 /// The most items on a page of a history: such a page is less than 1 MiB, and has a purchase of any size.
 const HISTORY_ITEMS_MAX: usize = 4 * LINES_MAX;
 

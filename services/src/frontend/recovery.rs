@@ -7,14 +7,11 @@
 use super::purchase::{decision, finish, take};
 use crate::api::envelope::Reply;
 use crate::api::error::Error;
-use crate::api::purchases::{ClaimPurchases, WasRefused};
+use crate::api::purchases::{CLAIMED_MAX, ClaimPurchases, WasRefused};
 use crate::api::values::{Limit, PurchaseId};
 use crate::engine::call::DatabaseCall;
 use crate::engine::flow::{Recovery, Step};
 use crate::engine::metrics::Title;
-
-/// The most purchases that are claimed at a time.
-pub(crate) const CLAIMED_MAX: usize = 100;
 
 /// Under what ended purchases are counted.
 const METRIC: Title = Title {
