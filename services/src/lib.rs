@@ -35,6 +35,7 @@ pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
 pub use self::engine::lane::{Deadlines, backends};
+pub use self::engine::secrets::{BadSecrets, Secrets};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
 pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
@@ -55,13 +56,15 @@ impl Default for CustomerOptions {
     }
 }
 
-/// A `db_customer` that goes on from what is stored. `random` is a source of unpredictable bits.
+/// A `db_customer` that goes on from what is stored, and serves who shows one of the secrets, if there are any. `random`
+/// is a source of unpredictable bits.
 ///
 /// # Errors
 /// What is stored cannot be read (see [`StorageError`]), the cost is impossible, or a worker cannot be started.
 pub fn db_customer<S, R, W>(
     mut storage: S,
     options: CustomerOptions,
+    secrets: Option<Secrets>,
     random: R,
     workers: &mut W,
 ) -> Result<impl Service + use<S, R, W>, Box<dyn Error>>
@@ -74,21 +77,21 @@ where
     storage.load(&mut |row| loaded.load(row))?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, passwords, Box::new(random));
-    Ok(Database::new(customer, Box::new(storage)))
+    Ok(Database::new(customer, Box::new(storage), secrets))
 }
 
-/// A `db_product` that goes on from what is stored.
+/// A `db_product` that goes on from what is stored, and serves who shows one of the secrets, if there are any.
 ///
 /// # Errors
 /// What is stored cannot be read.
-pub fn db_product<S>(mut storage: S) -> Result<impl Service + use<S>, StorageError>
+pub fn db_product<S>(mut storage: S, secrets: Option<Secrets>) -> Result<impl Service + use<S>, StorageError>
 where
     S: Storage<ProductRow> + 'static,
 {
     let mut product = Product::new();
     storage.load(&mut |row| product.load(row))?;
     product.loaded();
-    Ok(Database::new(product, Box::new(storage)))
+    Ok(Database::new(product, Box::new(storage), secrets))
 }
 
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
@@ -107,14 +110,24 @@ pub fn effect(service: &str, api: &str) -> Option<Effect> {
     }
 }
 
-/// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
-pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
-    Frontend::<Buyer>::new(deadlines, backends)
+/// A `server_buyer`, which shows the databases the first of the secrets, if there are any. Its node must have the same
+/// backends, in the order of [`backends`].
+pub fn server_buyer(
+    deadlines: Deadlines,
+    secrets: Option<Secrets>,
+    backends: &[String],
+) -> impl Service + use<> {
+    Frontend::<Buyer>::new(deadlines, secrets, backends)
 }
 
-/// A `server_seller`. Its node must have the same backends, in the order of [`backends`].
-pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
-    Frontend::<Seller>::new(deadlines, backends)
+/// A `server_seller`, which shows the databases the first of the secrets, if there are any. Its node must have the same
+/// backends, in the order of [`backends`].
+pub fn server_seller(
+    deadlines: Deadlines,
+    secrets: Option<Secrets>,
+    backends: &[String],
+) -> impl Service + use<> {
+    Frontend::<Seller>::new(deadlines, secrets, backends)
 }
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one

@@ -11,7 +11,9 @@ use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
+use services::{
+    CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Secrets, Storage, StorageError,
+};
 
 use crate::client::{Client, User, Who};
 use crate::counters::Counters;
@@ -132,11 +134,11 @@ impl World {
                 self.start_product(host, storage.expect("it opens its file"), registry);
             }
             (Place::ServerBuyer(_), _) => {
-                let service = services::server_buyer(Deadlines::default(), &lanes());
+                let service = services::server_buyer(Deadlines::default(), secrets(), &lanes());
                 self.start_frontend(host, service, registry);
             }
             (Place::ServerSeller(_), _) => {
-                let service = services::server_seller(Deadlines::default(), &lanes());
+                let service = services::server_seller(Deadlines::default(), secrets(), &lanes());
                 self.start_frontend(host, service, registry);
             }
         }
@@ -152,7 +154,8 @@ impl World {
         let hash_cost = HashCost { memory_kib: 8, passes: 1 };
         let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
         let mut random = fastrand::Rng::with_seed(self.sim.seed());
-        let service = services::db_customer(storage, options, move || random.u128(..), workers);
+        let random = move || random.u128(..);
+        let service = services::db_customer(storage, options, secrets(), random, workers);
         let service = service.expect("db_customer loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
@@ -172,7 +175,7 @@ impl World {
         storage: impl Storage<ProductRow> + 'static,
         registry: Arc<Registry>,
     ) {
-        let service = services::db_product(storage).expect("db_product loads what is stored");
+        let service = services::db_product(storage, secrets()).expect("db_product loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 
@@ -309,6 +312,11 @@ impl World {
 }
 
 /// The backends of a frontend.
+/// What frontends show and databases demand.
+fn secrets() -> Option<Secrets> {
+    Some(Secrets::parse("of this world").expect("it is one"))
+}
+
 fn lanes() -> Vec<String> {
     services::backends("customer", "product")
 }

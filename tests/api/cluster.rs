@@ -55,7 +55,7 @@ impl Server {
             };
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_customer(storage, options, counting(), &mut threads).unwrap();
+            let service = services::db_customer(storage, options, None, counting(), &mut threads).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -66,7 +66,7 @@ impl Server {
         Server::start(listen, move |reactor| {
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_product(storage).unwrap();
+            let service = services::db_product(storage, None).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -76,7 +76,7 @@ impl Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
-            let service = services::server_buyer(setup.deadlines, &backends);
+            let service = services::server_buyer(setup.deadlines, None, &backends);
             run(reactor, service, setup.frontend_limits, backends);
         })
     }
@@ -85,7 +85,7 @@ impl Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
-            let service = services::server_seller(setup.deadlines, &backends);
+            let service = services::server_seller(setup.deadlines, None, &backends);
             run(reactor, service, setup.frontend_limits, backends);
         })
     }

@@ -15,6 +15,7 @@ mod options;
 mod outages;
 mod purchases;
 mod races;
+mod secrets;
 mod signals;
 mod up;
 
