@@ -2,8 +2,8 @@
 //! and the next deadline.
 //!
 //! Every byte of every connection passes through a channel, in both directions, and nowhere else: what arrives comes in
-//! through [`Channel::lend`], and what leaves goes out through [`Channel::unsent`]. So encryption, once there is some,
-//! has its place in these two. A channel knows neither requests nor the life of its connection.
+//! through [`Channel::lend`], and what leaves goes out through [`Channel::unsent`]. So encryption has its place between
+//! these two and the buffers. A channel knows neither requests nor the life of its connection.
 
 use std::mem;
 
@@ -11,6 +11,7 @@ use crate::lines::{LineBuffer, TooLong};
 use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::{Alarm, Timers};
+use crate::tls::{BadStream, Session};
 
 /// The two buffers of a byte stream, and where it stands with writing.
 ///
@@ -23,6 +24,18 @@ pub(crate) struct Channel {
     outbox: Outbox,
     transmit: Transmit,
     alarm: Alarm,
+    /// What stands between the buffers and the socket, if the stream is encrypted.
+    tls: Option<Box<Tls>>,
+}
+
+/// An encrypted stream.
+#[derive(Debug)]
+struct Tls {
+    session: Session,
+    /// What has arrived of the handshake and was not looked at.
+    held: Vec<u8>,
+    /// Why it is of no use, until somebody has asked.
+    bad: Option<BadStream>,
 }
 
 /// What has arrived over a stream, while it is lent out of its [`Channel`], so that whoever is given a line of it can
@@ -53,7 +66,55 @@ impl Channel {
             outbox: Outbox::new(retained_bytes_max),
             transmit: Transmit::Idle,
             alarm: Alarm::default(),
+            tls: None,
         }
+    }
+
+    /// The stream, which has just begun, is encrypted. What there is to say of that waits for [`Channel::begin_transmit`].
+    pub(crate) fn encrypt(&mut self, session: Session) {
+        self.transmit = Transmit::Idle;
+        self.tls = Some(Box::new(Tls { session, held: Vec::new(), bad: None }));
+    }
+
+    /// Why the encrypted stream is of no use, once. An alert for the peer may be left to write. One that was never
+    /// encrypted goes on as it is.
+    pub(crate) fn take_bad_stream(&mut self) -> Option<BadStream> {
+        let bad = self.tls.as_mut()?.bad.take();
+        if bad == Some(BadStream::NotTls) {
+            self.tls = None;
+        }
+        bad
+    }
+
+    /// Whether the stream is encrypted, and the peers do not know each other yet.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.session.is_handshaking())
+    }
+
+    /// Keeps what has arrived of the handshake, until [`Channel::open_held`].
+    pub(crate) fn hold(&mut self, bytes: &[u8]) {
+        self.tls.as_mut().expect("the stream is encrypted").held.extend_from_slice(bytes);
+    }
+
+    /// Whether something of the handshake is kept.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.held.is_empty())
+    }
+
+    /// Goes on with the handshake.
+    pub(crate) fn open_held(&mut self) {
+        let held = self.tls.as_mut().map(|tls| mem::take(&mut tls.held));
+        self.receive(&held.unwrap_or_default());
+    }
+
+    /// Whether the peer has said, over an encrypted stream, that it sends nothing more.
+    pub(crate) fn has_peer_finished(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.session.has_peer_finished())
+    }
+
+    /// Says that nothing more is sent, if the stream is encrypted and this was not said yet. True: it is to be written.
+    pub(crate) fn say_goodbye(&mut self) -> bool {
+        self.tls.as_mut().is_some_and(|tls| tls.session.say_goodbye())
     }
 
     /// Takes bytes that have arrived, and keeps them.
@@ -66,6 +127,10 @@ impl Channel {
     /// in these bytes alone is not copied.
     #[inline]
     pub(crate) fn lend<'a>(&mut self, bytes: &'a [u8]) -> Received<'a> {
+        if self.tls.is_some() {
+            self.decrypt(bytes);
+            return Received { lines: mem::take(&mut self.lines), arrived: &[] };
+        }
         Received { lines: mem::take(&mut self.lines), arrived: bytes }
     }
 
@@ -84,9 +149,12 @@ impl Channel {
         self.lines.bytes()
     }
 
-    /// Nothing more will arrive: what is left is a line, though its end is missing.
+    /// Nothing more will arrive: what is left is a line, though its end is missing. But an encrypted stream whose peer has
+    /// not said so may have been cut off by anybody, and what is left then is no line.
     pub(crate) fn finish(&mut self) {
-        self.lines.finish();
+        if self.tls.is_none() || self.has_peer_finished() {
+            self.lines.finish();
+        }
     }
 
     /// Drops what has arrived.
@@ -98,29 +166,44 @@ impl Channel {
     #[must_use]
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         self.outbox.append(bytes);
-        self.queue()
+        self.begin_transmit()
     }
 
     /// Appends a line that lies in several parts, and its end. True: the driver is to be told to write.
     #[must_use]
     pub(crate) fn send_line(&mut self, parts: &[&[u8]]) -> bool {
         self.outbox.push(parts);
-        self.queue()
+        self.begin_transmit()
+    }
+
+    /// Encrypts what has gathered, if the stream is encrypted. To be called before [`Channel::unsent`] is written.
+    pub(crate) fn seal(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.session.seal(&mut self.outbox);
+        }
+    }
+
+    /// Whether lines wait to be written, or to be encrypted.
+    pub(crate) fn has_lines(&self) -> bool {
+        !self.outbox.is_empty()
     }
 
     /// The bytes that the socket has not taken.
     pub(crate) fn unsent(&self) -> &[u8] {
-        self.outbox.unsent()
+        match &self.tls {
+            None => self.outbox.unsent(),
+            Some(tls) => tls.session.sealed().unsent(),
+        }
     }
 
-    /// How many they are.
+    /// How many they are, with those that are to be encrypted.
     pub(crate) fn unsent_len(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len() + self.tls.as_ref().map_or(0, |tls| tls.session.sealed().len())
     }
 
-    /// Whether nothing waits to be written.
+    /// Whether nothing waits to be written, be it for the socket or until it can be encrypted.
     pub(crate) fn is_idle(&self) -> bool {
-        self.transmit == Transmit::Idle
+        self.transmit == Transmit::Idle && (self.outbox.is_empty() || !self.is_handshaking())
     }
 
     /// The socket took so many of them.
@@ -128,8 +211,11 @@ impl Channel {
     /// # Panics
     /// There were not so many.
     pub(crate) fn sent(&mut self, count: usize) {
-        self.outbox.advance(count);
-        self.transmit = if self.outbox.is_empty() { Transmit::Idle } else { Transmit::Blocked };
+        match &mut self.tls {
+            None => self.outbox.advance(count),
+            Some(tls) => tls.session.sent(count),
+        }
+        self.transmit = if self.has_to_write() { Transmit::Blocked } else { Transmit::Idle };
         self.invariants();
     }
 
@@ -144,12 +230,15 @@ impl Channel {
         blocked
     }
 
-    /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays.
-    pub(crate) fn reset(&mut self) {
+    /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays. True: before the
+    /// old one is closed, the driver is to write the alert that says why.
+    #[must_use]
+    pub(crate) fn reset(&mut self) -> bool {
         self.discard_received();
         self.outbox.clear();
         self.transmit = Transmit::Idle;
-        self.invariants();
+        self.tls.take_if(|tls| !tls.session.has_alert());
+        self.begin_transmit()
     }
 
     /// Makes sure that `key` falls due at `at` or earlier.
@@ -167,8 +256,11 @@ impl Channel {
         timers.reach(&self.alarm, deadline)
     }
 
-    fn queue(&mut self) -> bool {
-        let begins = self.transmit == Transmit::Idle && !self.outbox.is_empty();
+    /// Looks whether there is something to write. Whoever appends lines is told; but an encrypted stream has words of its
+    /// own. True: the driver is to be told to write.
+    #[must_use]
+    pub(crate) fn begin_transmit(&mut self) -> bool {
+        let begins = self.transmit == Transmit::Idle && self.has_to_write();
         if begins {
             self.transmit = Transmit::Queued;
         }
@@ -176,10 +268,31 @@ impl Channel {
         begins
     }
 
+    /// Whether the driver has something to write. What cannot be encrypted yet waits for the peer, and not for the socket.
+    fn has_to_write(&self) -> bool {
+        match &self.tls {
+            None => !self.outbox.is_empty(),
+            Some(tls) => {
+                !tls.session.sealed().is_empty() || (tls.session.may_send() && !self.outbox.is_empty())
+            }
+        }
+    }
+
+    #[cold]
+    fn decrypt(&mut self, bytes: &[u8]) {
+        let Self { tls: Some(tls), lines, .. } = self else { return };
+        if bytes.is_empty() {
+            return;
+        }
+        if let Err(bad) = tls.session.open(bytes, |piece| lines.push(piece)) {
+            tls.bad = Some(bad);
+        }
+    }
+
     fn invariants(&self) {
         assert_eq!(
             self.transmit == Transmit::Idle,
-            self.outbox.is_empty(),
+            !self.has_to_write(),
             "a stream is idle exactly if nothing waits to be written"
         );
     }
@@ -246,7 +359,7 @@ mod tests {
         let mut channel = Channel::new(100);
         channel.receive(b"half a li");
         assert!(channel.send(b"half a li"));
-        channel.reset();
+        assert!(!channel.reset());
         assert!(channel.lines.is_empty() && channel.unsent().is_empty());
         assert!(channel.send(b"anew"), "the driver is told to write to the new one");
     }

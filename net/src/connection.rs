@@ -8,6 +8,7 @@ use crate::detect;
 use crate::event::Reject;
 use crate::limits::Limits;
 use crate::time::{Time, earlier};
+use crate::tls::Session;
 
 /// What the passing of a deadline means for a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub(crate) struct Connection {
     /// Since when the client has taken none of the bytes that wait for it.
     stalled_since: Option<Time>,
     lingering_since: Option<Time>,
+    /// When a client must have introduced itself, if the connection is encrypted.
+    handshake_due: Option<Time>,
 }
 
 impl Connection {
@@ -84,7 +87,14 @@ impl Connection {
             partial_since: None,
             stalled_since: None,
             lingering_since: None,
+            handshake_due: None,
         }
+    }
+
+    /// The connection, which has just begun, is encrypted.
+    pub(crate) fn encrypt(&mut self, now: Time, session: Session, limits: &Limits) {
+        self.channel.encrypt(session);
+        self.handshake_due = Some(now + limits.handshake_timeout);
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -96,6 +106,38 @@ impl Connection {
         if self.state == State::Open {
             self.channel.receive(bytes);
             self.needs_input = false;
+            self.look_at_stream();
+        }
+    }
+
+    /// Takes bytes of a handshake, which wait for their turn. False if it waits already.
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> bool {
+        let is_first = !self.channel.is_holding();
+        self.channel.hold(bytes);
+        is_first
+    }
+
+    /// Goes on with the handshake.
+    pub(crate) fn shake_hands(&mut self) {
+        if !self.channel.is_handshaking() {
+            return;
+        }
+        self.channel.open_held();
+        if !self.channel.is_handshaking() {
+            self.handshake_due = None;
+        }
+        if self.takes_lines() {
+            self.needs_input = false;
+            self.look_at_stream();
+        } else {
+            self.channel.discard_received();
+        }
+    }
+
+    /// The end of an encrypted stream is that of what the client sends.
+    fn look_at_stream(&mut self) {
+        if self.channel.has_peer_finished() {
+            self.peer_finished();
         }
     }
 
@@ -191,6 +233,13 @@ impl Connection {
         self.used_at = now;
     }
 
+    /// Ends our side of an encrypted stream, if nothing else is left to do. True: the driver is to be told to write.
+    #[must_use]
+    pub(crate) fn says_goodbye(&mut self) -> bool {
+        let ends = self.is_over() || (self.state == State::Closing && self.is_answered());
+        ends && self.channel.say_goodbye() && self.channel.begin_transmit()
+    }
+
     /// Why the client is turned away, if it is time to tell the service, which owes an answer to that as to a line.
     pub(crate) fn take_reject(&mut self) -> Option<Reject> {
         let reject = self.rejected.take_if(|_| self.in_flight == 0)?;
@@ -277,7 +326,7 @@ impl Connection {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
         let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
-        earlier(self.line_due(limits), earlier(stall_due, linger_due))
+        earlier(earlier(self.line_due(limits), self.handshake_due), earlier(stall_due, linger_due))
     }
 
     /// What to do if the deadline has come.
@@ -309,6 +358,9 @@ impl Connection {
     /// Whether bytes may be read from the socket: backpressure. An open connection reads ahead only until it holds
     /// bytes that it may not deliver yet.
     fn wants_read(&self, limits: &Limits) -> bool {
+        if self.channel.is_handshaking() {
+            return !self.channel.is_holding() && !self.peer_finished;
+        }
         match self.state {
             State::Open => {
                 self.channel.unsent_len() < limits.outbox_bytes_max

@@ -10,6 +10,7 @@ use crate::admin::Admin;
 use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
 use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
+use crate::handshakes::Handshakes;
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
 use crate::link::{Action, Link, LostCalls, Reason};
@@ -17,6 +18,7 @@ use crate::metrics::{LoopMetrics, Registry};
 use crate::slots::Slots;
 use crate::time::{Time, earlier};
 use crate::timers::Timers;
+use crate::tls::{BadStream, Encryption};
 
 /// The connections of a node, and what is to be done about them: by its driver (`outputs`), and by the node itself,
 /// which is to tell its service.
@@ -35,6 +37,10 @@ pub(crate) struct Connections {
     /// were read already, so nothing else would come back to them.
     pub(crate) ready: VecDeque<Conn>,
     pub(crate) outputs: VecDeque<Output>,
+    pub(crate) encryption: Encryption,
+    /// The addresses of the backends, where connections to them are encrypted.
+    pub(crate) backends: Vec<String>,
+    pub(crate) handshakes: Handshakes,
     /// Of clients that are turned away or gone, what the service is to be told.
     events: VecDeque<Event<'static>>,
     /// Calls that a link had no room for and of which the service does not know yet.
@@ -64,6 +70,9 @@ impl Connections {
             wake_at: None,
             ready: VecDeque::new(),
             outputs: VecDeque::new(),
+            encryption: Encryption::default(),
+            backends: Vec::new(),
+            handshakes: Handshakes::default(),
             events: VecDeque::new(),
             refused_calls: Vec::new(),
             failure: None,
@@ -106,6 +115,13 @@ impl Connections {
             Peer::Client(conn) => self.clients.get(conn).is_some_and(Connection::is_reading),
             Peer::Link(link) => self.links[link].is_connected(),
             Peer::Admin(conn) => self.admin.wants_read(conn),
+        }
+    }
+
+    /// What is true before the driver writes to the peer: all that is to be sent is among [`Channel::unsent`].
+    pub(crate) fn seal(&mut self, peer: Peer) {
+        if let Some(channel) = self.channel_mut(peer) {
+            channel.seal();
         }
     }
 
@@ -171,8 +187,13 @@ impl Connections {
         if before >= connections_max + refusals_max {
             return None;
         }
-        let conn = self.clients.insert(Connection::new(address, &self.limits));
+        let mut connection = Connection::new(address, &self.limits);
+        if let Some(server) = &self.encryption.server {
+            connection.encrypt(self.now, server.accept(self.limits.retained_bytes_max), &self.limits);
+        }
+        let conn = self.clients.insert(connection);
         self.count_clients();
+        self.settle(conn, false);
         if before >= connections_max {
             self.reject(conn, Reject::ConnectionsMax(connections_max));
         }
@@ -201,7 +222,38 @@ impl Connections {
 
     /// Bytes have arrived.
     pub(crate) fn received(&mut self, conn: Conn, bytes: &[u8]) {
-        self.change(conn, |connection| connection.received(bytes));
+        let Some(connection) = self.clients.get_mut(conn) else { return };
+        if connection.channel.is_handshaking() {
+            if connection.hold(bytes) {
+                self.handshakes.push(conn);
+            }
+            return self.settle(conn, false);
+        }
+        connection.received(bytes);
+        self.settle_stream(conn);
+    }
+
+    /// Goes on with a bounded number of handshakes.
+    pub(crate) fn shake_hands(&mut self) {
+        for conn in self.handshakes.take(self.limits.handshakes_per_turn_max) {
+            let Some(connection) = self.clients.get_mut(conn) else { continue };
+            connection.shake_hands();
+            self.settle_stream(conn);
+        }
+    }
+
+    /// Follows up on bytes that have arrived, of which an encrypted stream may have been at its end.
+    fn settle_stream(&mut self, conn: Conn) {
+        let Some(connection) = self.clients.get_mut(conn) else { return };
+        match connection.channel.take_bad_stream() {
+            None => self.settle(conn, false),
+            Some(BadStream::NotTls) => self.reject(conn, Reject::NotTls),
+            Some(BadStream::Failed(cause)) => {
+                self.metrics.tls_failures.add(1);
+                self.handshakes.failed(self.now, connection.address(), &cause);
+                self.close(conn);
+            }
+        }
     }
 
     /// The client has shut its side: what it sent is still answered, the line without an end too.
@@ -303,9 +355,16 @@ impl Connections {
         if let Some(reject) = connection.take_reject() {
             self.events.push_back(Event::Reject(conn, reject));
         }
+        // Whatever an encrypted stream says of itself is owed to the client as well.
+        if connection.channel.begin_transmit() {
+            self.outputs.push_back(Output::Transmit(Peer::Client(conn)));
+        }
         let drain_due = self.grace_until.and_then(|until| connection.drain_due(until, limits));
         if drain_due.is_some_and(|due| due <= now) {
             connection.close();
+        }
+        if connection.says_goodbye() {
+            self.outputs.push_back(Output::Transmit(Peer::Client(conn)));
         }
         if connection.is_over() {
             return self.forget(conn);
@@ -342,9 +401,19 @@ impl Connections {
     }
 
     /// The connection stands, and begins with this line of a greeting, if any.
-    pub(crate) fn connected(&mut self, link: usize, greeting: Option<&[u8]>) {
+    ///
+    /// # Errors
+    /// It cannot be encrypted.
+    pub(crate) fn connected(&mut self, link: usize, greeting: Option<&[u8]>) -> Result<(), Reason> {
+        if let Some(client) = &self.encryption.client {
+            let session = client.connect(&self.backends[link], self.limits.link_retained_bytes_max);
+            self.links[link].channel.encrypt(session.map_err(|error| error.to_string())?);
+        }
         let is_to_write = self.links[link].connected(self.now, greeting, &self.limits);
+        // Even where there is no greeting, an encrypted stream begins with words of its own.
+        let is_to_write = self.links[link].channel.begin_transmit() || is_to_write;
         self.settle_link(link, is_to_write);
+        Ok(())
     }
 
     /// The backend has answered a line of the greeting as it must, and is told the next one, if any.
@@ -359,9 +428,22 @@ impl Connections {
     }
 
     /// Ends the delivery of what a backend has sent. The oldest call is another one now, and may be overdue.
-    pub(crate) fn end_replies(&mut self, link: usize, received: Received<'_>) {
-        self.links[link].channel.give_back(received);
-        self.arm_link(link);
+    ///
+    /// # Errors
+    /// Why the connection is of no further use, if it is encrypted.
+    pub(crate) fn end_replies(&mut self, link: usize, received: Received<'_>) -> Result<(), Reason> {
+        let channel = &mut self.links[link].channel;
+        channel.give_back(received);
+        let bad = channel.take_bad_stream();
+        let has_finished = channel.has_peer_finished();
+        let is_to_write = channel.begin_transmit();
+        self.settle_link(link, is_to_write);
+        match bad {
+            Some(BadStream::NotTls) => Err("it does not speak TLS".into()),
+            Some(BadStream::Failed(cause)) => Err(format!("TLS: {cause}").into()),
+            None if has_finished => Err("it closed the connection".into()),
+            None => Ok(()),
+        }
     }
 
     /// The connection is gone, or could not be made. Returns the calls that are lost with it. `None`: there was none.
@@ -370,7 +452,9 @@ impl Connections {
             return None;
         }
         let mut lost = LostCalls::new();
-        self.links[link].disconnected(self.now, &self.limits, &mut lost);
+        if self.links[link].disconnected(self.now, &self.limits, &mut lost) {
+            self.outputs.push_back(Output::Transmit(Peer::Link(link)));
+        }
         self.outputs.push_back(Output::Close(Peer::Link(link)));
         self.arm_link(link);
         Some(lost)

@@ -50,12 +50,14 @@ pub enum Reject {
     LineTimeout(u64),
     /// The client speaks another protocol, which has this name for people.
     OtherProtocol(&'static str),
+    /// The client does not speak TLS, which it must here.
+    NotTls,
 }
 
 impl Reject {
     /// The names of the reasons, as metrics have them.
-    pub(crate) const REASONS: [&str; 4] =
-        ["connections_max", "line_too_long", "line_timeout", "other_protocol"];
+    pub(crate) const REASONS: [&str; 5] =
+        ["connections_max", "line_too_long", "line_timeout", "other_protocol", "not_tls"];
 
     /// The place of the reason in [`Reject::REASONS`].
     pub(crate) fn reason(self) -> usize {
@@ -64,6 +66,7 @@ impl Reject {
             Self::LineTooLong(_) => 1,
             Self::LineTimeout(_) => 2,
             Self::OtherProtocol(_) => 3,
+            Self::NotTls => 4,
         }
     }
 }

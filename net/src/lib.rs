@@ -16,6 +16,7 @@ mod connection;
 mod connections;
 mod detect;
 mod event;
+mod handshakes;
 mod io;
 mod limits;
 mod lines;
@@ -29,6 +30,7 @@ pub mod sim;
 mod slots;
 mod time;
 mod timers;
+mod tls;
 mod worker;
 
 pub use event::{Backend, Call, Conn, Event, Failure, Lost, Reject};
@@ -38,6 +40,7 @@ pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
 pub use service::{Out, Service};
 pub use time::Time;
+pub use tls::{BadIdentity, ClientTls, Encryption, Identity, ServerTls};
 pub use worker::{
     THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread, spawn_thread,
 };

@@ -71,6 +71,12 @@ pub struct Limits {
     /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets,
     /// and even a lost one is sent again within seconds.
     pub line_timeout: Duration,
+    /// How long a client may take to introduce itself by a TLS handshake, where that is demanded. 10 s by default: it takes
+    /// two round trips, and even a lost packet is sent again within seconds.
+    pub handshake_timeout: Duration,
+    /// Clients whose TLS handshake is carried on in one turn, at least 1; the others come first in the next one. 16 by
+    /// default: each takes some 0.1 to 1 ms, by the kind of key, so others wait for some milliseconds.
+    pub handshakes_per_turn_max: usize,
     /// How long a client may read nothing while replies wait for it. 60 s by default: TCP sends what was lost again
     /// several times within it, so a client that is still there takes something. Until then, what waits is held.
     pub stall_timeout: Duration,
@@ -156,6 +162,7 @@ impl Limits {
             self.outbox_bytes_max,
             self.lines_per_turn_max,
             self.clients_per_turn_max,
+            self.handshakes_per_turn_max,
             self.calls_max,
             self.link_bytes_max,
             self.reply_bytes_max,
@@ -185,6 +192,8 @@ impl Default for Limits {
             reply_bytes_max: 8 * 1024 * 1024,
             link_retained_bytes_max: 256 * 1024,
             line_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
+            handshakes_per_turn_max: 16,
             stall_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
             waiting_timeout: Duration::from_secs(2),

@@ -222,14 +222,16 @@ impl Link {
     }
 
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
-    /// wait go on waiting.
-    pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) {
+    /// wait go on waiting. True: before it is closed, the driver is to write why.
+    #[must_use]
+    pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) -> bool {
         self.state = State::Down { retry_at: now + self.backoff };
         self.backoff = (self.backoff * 2).min(limits.backoff_max);
-        self.channel.reset();
+        let has_last_words = self.channel.reset();
         let calls = self.in_flight.drain(..);
         lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
         self.invariants();
+        has_last_words
     }
 
     /// When [`Link::expire`] should be called next.
@@ -314,7 +316,7 @@ impl Link {
         assert!(!is_up || self.waiting.is_empty(), "no call waits for a connection that is up");
         assert!(!self.waiting.is_empty() || self.waiting_bytes == 0);
         let stands = self.is_connected();
-        assert!(stands || self.channel.is_idle(), "nothing leaves without a connection");
+        assert!(stands || !self.channel.has_lines(), "nothing leaves without a connection");
         assert!(stands || self.channel.received().is_empty(), "nothing arrives without a connection");
         debug_assert_eq!(self.waiting_bytes, self.waiting.iter().map(|waiting| waiting.line.len()).sum());
         let in_flight = self.in_flight.iter().filter(|in_flight| in_flight.call.is_some());

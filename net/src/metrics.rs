@@ -92,6 +92,8 @@ pub(crate) struct LoopMetrics {
     pub(crate) connections: Gauge,
     /// Clients that were turned away, by [`Reject::reason`].
     pub(crate) rejects: [Counter; Reject::REASONS.len()],
+    /// Encrypted streams of clients that were of no use.
+    pub(crate) tls_failures: Counter,
     busy_nanos: Counter,
     /// When the turn that is under way began, in nanoseconds; 0 between turns.
     turn_began: Gauge,
@@ -125,6 +127,8 @@ impl LoopMetrics {
         for (reason, count) in Reject::REASONS.iter().zip(&self.rejects) {
             out.counter(&name, "Clients that were turned away.", &[("reason", reason)], count.get());
         }
+        let name = format!("{namespace}_tls_failures_total");
+        out.counter(&name, "Encrypted streams of clients that were of no use.", &[], self.tls_failures.get());
         let help = "Time that the event loops did not spend waiting.";
         out.counter_seconds(
             &format!("{namespace}_loop_busy_seconds_total"),

@@ -15,6 +15,7 @@ use crate::link::{Expected, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::service::{Out, Service};
 use crate::time::{Time, earlier};
+use crate::tls::Encryption;
 
 /// A service and all its connections.
 ///
@@ -93,6 +94,15 @@ impl<S: Service> Node<S> {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Fn() -> Time + 'static) -> Self {
         self.connections.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// The same node, of which this is encrypted. `backends` are the addresses of the backends, written `HOST:PORT`: for
+    /// their hosts the certificates must be valid.
+    #[must_use]
+    pub fn with_encryption(mut self, encryption: Encryption, backends: Vec<String>) -> Self {
+        assert_eq!(backends.len(), self.connections.links.len(), "each backend has an address");
+        (self.connections.encryption, self.connections.backends) = (encryption, backends);
         self
     }
 
@@ -175,6 +185,7 @@ impl<S: Service> Node<S> {
     /// Why the service cannot go on. There are no more turns.
     pub fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         self.connections.advance(now);
+        self.connections.shake_hands();
         for _ in 0..self.connections.ready.len().min(self.connections.limits.clients_per_turn_max) {
             let conn = self.connections.ready.pop_front().expect("counted before the loop");
             self.deliver(conn);
@@ -197,18 +208,22 @@ impl<S: Service> Node<S> {
 
     /// The next thing that the driver is to do. What was asked for is not asked for again.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.has_failed() { None } else { self.connections.outputs.pop_front() }
+        if self.has_failed() {
+            return None;
+        }
+        let output = self.connections.outputs.pop_front()?;
+        if let Output::Transmit(peer) = output {
+            self.connections.seal(peer);
+        }
+        Some(output)
     }
 
     /// When the next turn is to come at the latest, with [`Node::handle_timeout`]. [`Time::default`], long past, if
     /// work is left for it. `None`: not before something happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let Connections { ready, refused_calls, timers, wake_at, .. } = &self.connections;
-        if ready.is_empty() && refused_calls.is_empty() && !self.has_failed() {
-            earlier(timers.next(), *wake_at)
-        } else {
-            Some(Time::default())
-        }
+        let Connections { ready, refused_calls, handshakes, timers, wake_at, .. } = &self.connections;
+        let is_done = ready.is_empty() && refused_calls.is_empty() && handshakes.is_empty();
+        if is_done && !self.has_failed() { earlier(timers.next(), *wake_at) } else { Some(Time::default()) }
     }
 
     /// The bytes that wait for the peer's socket. None if it is gone.
@@ -306,8 +321,10 @@ impl<S: Service> Node<S> {
 
     fn connected(&mut self, backend: Backend) {
         let Backend(link) = backend;
-        self.connections.connected(link, self.service.greeting(backend, 0).as_deref());
-        self.report_up(link);
+        match self.connections.connected(link, self.service.greeting(backend, 0).as_deref()) {
+            Ok(()) => self.report_up(link),
+            Err(reason) => self.disconnect(link, &reason),
+        }
     }
 
     fn report_up(&mut self, link: usize) {
@@ -337,7 +354,8 @@ impl<S: Service> Node<S> {
                 Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
             };
         }
-        self.connections.end_replies(link, received);
+        let ended = self.connections.end_replies(link, received);
+        taken = taken.and(ended);
         if let Err(reason) = taken {
             self.disconnect(link, &reason);
         }

@@ -1,5 +1,7 @@
 //! [`Outbox`]: bytes on their way to a socket. It does not write them; a driver does.
 
+use std::io;
+
 /// Sent bytes at the front are removed once there are this many, so that removing them stays
 /// cheap in relation to sending them.
 const COMPACT_BYTES: usize = 64 * 1024;
@@ -70,6 +72,18 @@ impl Outbox {
     /// What was sent is dropped at once when nothing else is there.
     fn invariants(&self) {
         assert!(self.sent < self.bytes.len() || (self.sent == 0 && self.bytes.is_empty()));
+    }
+}
+
+/// For whoever writes records.
+impl io::Write for Outbox {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Backend, Call, Conn, Event, Input, Limits, Lost, Node, Out, Output, Peer, Reject};
-use net::{Service, Time};
+use net::{
+    Backend, Call, Conn, Encryption, Event, Input, Limits, Lost, Node, Out, Output, Peer, Registry, Reject,
+    Service, Time,
+};
 
 /// What the service saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +111,7 @@ impl Service for Puppet {
 /// A node and its surroundings.
 pub(crate) struct World {
     pub(crate) node: Node<Puppet>,
+    registry: Arc<Registry>,
     pub(crate) now: Time,
     notes: Rc<RefCell<Notes>>,
     /// What each peer's socket took.
@@ -119,13 +123,22 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(limits: Limits, backends: usize) -> Self {
         let notes = Rc::default();
+        let registry = Arc::new(Registry::new("net"));
         Self {
-            node: Node::new(Puppet(Rc::clone(&notes)), limits, backends),
+            node: Node::registered(Puppet(Rc::clone(&notes)), limits, backends, Arc::clone(&registry)),
+            registry,
             now: Time::from_millis(1_000_000),
             notes,
             taken: BTreeMap::new(),
             room: BTreeMap::new(),
         }
+    }
+
+    /// From now on, this is encrypted. `backend` is the address of the only backend, if there is one.
+    pub(crate) fn encrypt(&mut self, encryption: Encryption, backend: &str) {
+        let backends = Some(backend).filter(|backend| !backend.is_empty()).map(str::to_owned);
+        let node = mem::replace(&mut self.node, Node::new(Puppet(Rc::default()), Limits::default(), 0));
+        self.node = node.with_encryption(encryption, backends.into_iter().collect());
     }
 
     /// A world whose service answers each line at once.
@@ -240,6 +253,16 @@ impl World {
         self.act(Act::Call(Backend(0), Call(call), line.into(), deadline))
     }
 
+    /// Calls to the first backend in one turn.
+    pub(crate) fn call_all(&mut self, lines: &[String]) {
+        let deadline = self.now + PATIENCE;
+        let calls = lines.iter().enumerate();
+        let acts = calls.map(|(call, line)| Act::Call(Backend(0), Call(call), line.clone(), deadline));
+        self.notes.borrow_mut().acts.extend(acts);
+        self.input(Input::Wake);
+        self.turn();
+    }
+
     /// The service says that it cannot go on, before the turn ends.
     pub(crate) fn fail(&mut self, error: &'static str) {
         self.notes.borrow_mut().acts.push(Act::Fail(error));
@@ -262,7 +285,24 @@ impl World {
 
     /// What the peer's socket took since the last time.
     pub(crate) fn taken(&mut self, peer: Peer) -> String {
-        text(&self.taken.remove(&peer).unwrap_or_default())
+        text(&self.taken_bytes(peer))
+    }
+
+    /// The same, as bytes.
+    pub(crate) fn taken_bytes(&mut self, peer: Peer) -> Vec<u8> {
+        self.taken.remove(&peer).unwrap_or_default()
+    }
+
+    /// The same, without taking it.
+    pub(crate) fn peek(&self, peer: Peer) -> &[u8] {
+        self.taken.get(&peer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The value of a metric without labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.registry.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.expect("there is such a metric")
     }
 
     fn act(&mut self, act: Act) -> Vec<Output> {

@@ -11,3 +11,4 @@ mod limits;
 mod links;
 mod noise;
 mod time;
+mod tls;
