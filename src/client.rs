@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::{RawValue, to_raw_value};
 
 use connection::Connection;
+use net::ClientTls;
 
 /// How long a call is tried again while a service restarts.
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ pub(crate) fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Box<RawValue> {
 /// A connection to one service, made on demand.
 pub(crate) struct Client {
     server: String,
+    /// How connections are encrypted, if they are.
+    tls: Option<ClientTls>,
     reply_timeout: Duration,
     connection: Option<Connection>,
     /// Whether the service was there at the last call. If so, its absence is taken for a restart.
@@ -84,10 +87,11 @@ impl fmt::Display for CallError {
 }
 
 impl Client {
-    /// A client of `server`, written `HOST:PORT`. Nothing is connected yet.
-    pub(crate) fn new(server: &str, reply_timeout: Duration) -> Client {
+    /// A client of `server`, written `HOST:PORT`, whose connections are encrypted so, if at all. Nothing is connected yet.
+    pub(crate) fn new(server: &str, tls: Option<ClientTls>, reply_timeout: Duration) -> Client {
         Client {
             server: server.to_owned(),
+            tls,
             reply_timeout,
             connection: None,
             was_connected: false,
@@ -101,6 +105,11 @@ impl Client {
         &self.server
     }
 
+    /// How connections are encrypted, if they are.
+    pub(crate) fn tls(&self) -> Option<ClientTls> {
+        self.tls.clone()
+    }
+
     /// Once this is set, whichever thread does so, nothing more is sent.
     pub(crate) fn given_up(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.given_up)
@@ -108,11 +117,11 @@ impl Client {
 
     /// Connects unless a living connection is at hand.
     pub(crate) fn connect(&mut self) -> Result<(), CallError> {
-        if self.connection.as_ref().is_some_and(Connection::is_alive) {
+        if self.connection.as_mut().is_some_and(Connection::is_alive) {
             return Ok(());
         }
         self.connection = None;
-        self.connection = Some(Connection::open(&self.server, self.reply_timeout)?);
+        self.connection = Some(Connection::open(&self.server, self.tls.as_ref(), self.reply_timeout)?);
         self.was_connected = true;
         Ok(())
     }
@@ -227,7 +236,7 @@ mod tests {
     }
 
     fn client(listener: &TcpListener, reply_timeout: Duration) -> Client {
-        Client::new(&listener.local_addr().unwrap().to_string(), reply_timeout)
+        Client::new(&listener.local_addr().unwrap().to_string(), None, reply_timeout)
     }
 
     #[test]

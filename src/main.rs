@@ -18,6 +18,7 @@ mod serve;
 mod service;
 mod shell;
 mod text;
+mod tls;
 mod up;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use getopts::Options;
+use net::ClientTls;
 use serde_json::value::RawValue;
 use services::Secrets;
 
@@ -11,6 +12,7 @@ use crate::client::{CallError, Client, Data, check_address, raw};
 use crate::command_line::{self, parse, print, report, usage_error};
 use crate::secret_file::{self, SecretFile};
 use crate::text;
+use crate::tls::{self, ClientFiles};
 
 const BRIEF: &str = "\
 Usage: marketplace ping [OPTION]… HOST:PORT
@@ -24,6 +26,8 @@ const TIMEOUT_MS_MAX: u64 = 3_600_000;
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let mut options = Options::new();
     secret_file::add_option(&mut options);
+    tls::add_client_option(&mut options);
+    tls::add_identity_options(&mut options);
     options.optopt("", "timeout-ms", "how long to wait for the answer (2000)", "N");
     let matches = match parse(&mut options, BRIEF, args) {
         Ok(matches) => matches,
@@ -43,7 +47,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Ok(file) => file.map(|file| file.secrets),
         Err(message) => return usage_error(&message, BRIEF),
     };
-    match probe(server, secrets.as_ref(), Duration::from_millis(timeout_ms)) {
+    let tls = match ClientFiles::given(&matches) {
+        Ok(files) => files.map(|files| files.tls),
+        Err(message) => return usage_error(&message, BRIEF),
+    };
+    match probe(server, tls, secrets.as_ref(), Duration::from_millis(timeout_ms)) {
         Ok(data) => print(&text::json_line(data.get())),
         Err(error) => {
             report(&format!("error: {}", text::escape(&error.to_string())));
@@ -56,10 +64,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 /// Sends one `Ping` over a new connection, after a secret if there is one, and returns what the service says about itself.
 pub(crate) fn probe(
     server: &str,
+    tls: Option<ClientTls>,
     secrets: Option<&Secrets>,
     timeout: Duration,
 ) -> Result<Box<RawValue>, CallError> {
-    let mut client = Client::new(server, timeout);
+    let mut client = Client::new(server, tls, timeout);
     if let Some(secrets) = secrets {
         client.call("Authenticate", &Data::from([("secret", raw(&*secrets.first_text()))]), false)?;
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     settings.secret_file.iter().for_each(SecretFile::warn_if_weak);
-    let signals = match reloading(signals, settings.secret_file.clone()) {
+    let signals = match reloading(signals, settings.reloads()) {
         Ok(signals) => signals,
         Err(error) => {
             log::error!("event=failed service={service} error=\"cannot catch signals: {error}\"");
@@ -78,12 +78,12 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
     }
 }
 
-/// Has SIGHUP read the secret again, where there is one.
-fn reloading(signals: StopSignals, secret_file: Option<SecretFile>) -> io::Result<StopSignals> {
-    match secret_file {
-        Some(file) => signals.reload_on_hangup(move || file.reload()),
-        None => Ok(signals),
+/// Has SIGHUP read files again, where there are some.
+fn reloading(signals: StopSignals, reloads: Vec<Box<dyn Fn() + Send>>) -> io::Result<StopSignals> {
+    if reloads.is_empty() {
+        return Ok(signals);
     }
+    signals.reload_on_hangup(move || reloads.iter().for_each(|reload| reload()))
 }
 
 /// Says why a service ends. What a storage ran into while the service ran is told as an event of its own.
@@ -105,7 +105,7 @@ fn log_failure(service: Service, error: &(dyn Error + 'static)) {
 
 fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
     let mut reactor = Reactor::bind(&settings.listen)?;
-    watch(settings, slice::from_mut(&mut reactor))?;
+    equip(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let Settings { data, durability, customer, .. } = settings;
@@ -116,7 +116,7 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
 
 fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
     let mut reactor = Reactor::bind(&settings.listen)?;
-    watch(settings, slice::from_mut(&mut reactor))?;
+    equip(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
@@ -143,7 +143,7 @@ fn serve_frontend<S: net::Service>(
     service: impl Fn(Deadlines, Option<Secrets>, &[String]) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
-    watch(settings, &mut reactors)?;
+    equip(settings, &mut reactors)?;
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(settings.service.name(), reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
@@ -171,8 +171,10 @@ fn serve_frontend<S: net::Service>(
     })
 }
 
-/// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
-fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
+/// Encrypts what is to be encrypted. Gathers what all reactors of the process count and, if that was asked for, has the
+/// first one answer for them all.
+fn equip(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
+    reactors.iter_mut().for_each(|reactor| reactor.encrypt(settings.encryption()));
     let registry = status::registry(settings.service, &settings.data);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {

@@ -48,6 +48,7 @@ use session::{Session, SessionFile};
 use crate::client::{CallError, check_address};
 use crate::command_line::{self, parse, report, usage_error, write_out};
 use crate::text;
+use crate::tls::{self, ClientFiles};
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -64,6 +65,7 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
         &format!("the session to use, rather than {SESSION_VARIABLE} or the login kept"),
         "ID",
     );
+    tls::add_client_option(&mut options);
     options.optflag("", "json", "print each reply's data, or error, as one line of JSON");
     let brief = brief(role);
     let matches = match parse(&mut options, &brief, args) {
@@ -74,6 +76,10 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     if let Err(message) = check_address(&server) {
         return usage_error(&message, &brief);
     }
+    let tls = match ClientFiles::given(&matches) {
+        Ok(files) => files.map(|files| files.tls),
+        Err(message) => return usage_error(&message, &brief),
+    };
     let state_dir = state_dir();
     let session_file = state_dir.as_deref().map(|dir| SessionFile::new(dir, role.name, &server));
     let purchase_key_file = state_dir.as_deref().map(|dir| PurchaseKeyFile::new(dir, role.name, &server));
@@ -83,7 +89,7 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
     };
     let mut engine = Engine {
         role,
-        caller: Caller::new(&server, REPLY_TIMEOUT),
+        caller: Caller::new(&server, tls, REPLY_TIMEOUT),
         input: Input::for_command(),
         session,
         session_file,

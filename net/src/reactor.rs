@@ -22,7 +22,7 @@ use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
 use self::sockets::{listen_on_any, listen_on_set};
-use crate::{Failure, Limits, Node, Registry, Service, Waker};
+use crate::{Encryption, Failure, Limits, Node, Registry, Service, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -35,6 +35,7 @@ pub struct Reactor {
     /// Where HTTP connections come in.
     admin: Option<Listener>,
     registry: Arc<Registry>,
+    encryption: Encryption,
     handle: Handle,
 }
 
@@ -147,12 +148,18 @@ impl Reactor {
             waker: Arc::new(mio::Waker::new(poll.registry(), WAKER)?),
             drain: Arc::new(AtomicBool::new(false)),
         };
-        Ok(Self { poll, listener, admin: None, registry: Arc::new(Registry::new("net")), handle })
+        let registry = Arc::new(Registry::new("net"));
+        Ok(Self { poll, listener, admin: None, registry, encryption: Encryption::default(), handle })
     }
 
     /// Has the reactor's metrics found through `registry`, which is that of the whole process.
     pub fn register(&mut self, registry: &Arc<Registry>) {
         self.registry = Arc::clone(registry);
+    }
+
+    /// Encrypts connections of clients, connections to backends, or both, from the start.
+    pub fn encrypt(&mut self, encryption: Encryption) {
+        self.encryption = encryption;
     }
 
     /// Binds a listener for those who ask over HTTP how the process is: whether it lives (`/livez`), is ready
@@ -186,8 +193,9 @@ impl Reactor {
     /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
     /// was sent from that moment on.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> Result<S, RunError> {
-        let Self { poll, listener, admin, registry, handle } = self;
+        let Self { poll, listener, admin, registry, encryption, handle } = self;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
+        let node = node.with_encryption(encryption, backends.clone());
         let lookups = Lookups::new(backends, handle.waker())?;
         let metrics = Arc::clone(node.loop_metrics());
         let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);

@@ -1,8 +1,10 @@
-//! TLS inside a [`Channel`](crate::channel::Channel): bytes of a socket in, bytes for a socket out. Only this file names
-//! rustls. Nothing here reads a socket, and nothing above a channel knows whether its stream is encrypted.
+//! TLS inside a [`Channel`](crate::channel::Channel): bytes of a socket in, bytes for a socket out. Only this module names
+//! rustls. Nothing in this file reads a socket, and nothing above a channel knows whether its stream is encrypted.
+
+mod stream;
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,9 +13,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection};
-use rustls::{StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
+};
 
+pub use self::stream::TlsStream;
 use crate::outbox::Outbox;
 
 /// Nothing older: these are what is safe today.
@@ -134,16 +139,12 @@ impl ClientTls {
         *lock(&self.0) = config;
     }
 
-    /// A stream over a socket that blocks, to the server of this address, written `HOST:PORT`.
+    /// A stream over a socket that blocks, to the server of this address, written `HOST:PORT`, once hands are shaken.
     ///
     /// # Errors
-    /// The host is neither a name nor an address.
-    pub fn stream(
-        &self,
-        address: &str,
-        socket: TcpStream,
-    ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
-        Ok(StreamOwned::new(self.connection(address)?, socket))
+    /// The host is neither a name nor an address, or the server not who it must be, or the socket fails.
+    pub fn stream(&self, address: &str, socket: TcpStream) -> io::Result<TlsStream> {
+        TlsStream::open(self.connection(address)?, socket)
     }
 
     /// A new connection to the server of this address, written `HOST:PORT`. It begins to speak.

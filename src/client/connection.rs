@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use net::{ClientTls, TlsStream};
+
 use super::CallError;
 
 /// The longest reply line that is read, in bytes.
@@ -13,14 +15,23 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 
 /// One connection to a service.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// What was received beyond the replies taken so far.
     received: Vec<u8>,
 }
 
+enum Stream {
+    Plain(TcpStream),
+    Encrypted(Box<TlsStream>),
+}
+
 impl Connection {
     /// Tries all addresses of `server` in turn and reports the last failure.
-    pub(super) fn open(server: &str, reply_timeout: Duration) -> Result<Connection, CallError> {
+    pub(super) fn open(
+        server: &str,
+        tls: Option<&ClientTls>,
+        reply_timeout: Duration,
+    ) -> Result<Connection, CallError> {
         let failed =
             |error: io::Error| CallError::CannotConnect(format!("cannot connect to {server}: {error}"));
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
@@ -28,6 +39,7 @@ impl Connection {
             match TcpStream::connect_timeout(&address, CONNECT_MAX.min(reply_timeout)) {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(failed)?;
+                    let stream = Stream::new(stream, server, tls, reply_timeout).map_err(failed)?;
                     return Ok(Connection { stream, received: Vec::new() });
                 }
                 Err(error) => last = error,
@@ -40,16 +52,16 @@ impl Connection {
     ///
     /// A service that has gone shows as an end of stream here, before anything is sent that might
     /// not be repeated. Bytes nobody asked for count as broken too.
-    pub(super) fn is_alive(&self) -> bool {
-        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let blocking_again = self.stream.set_nonblocking(false).is_ok();
-        let silent = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    pub(super) fn is_alive(&mut self) -> bool {
+        let read = self.stream.socket().set_nonblocking(true).and_then(|()| self.stream.read(&mut [0]));
+        let blocking_again = self.stream.socket().set_nonblocking(false).is_ok();
+        let silent = matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         silent && blocking_again && self.received.is_empty()
     }
 
     pub(super) fn send(&mut self, lines: &[u8], timeout: Duration) -> Result<(), CallError> {
-        let written =
-            self.stream.set_write_timeout(Some(timeout)).and_then(|()| self.stream.write_all(lines));
+        let socket = self.stream.socket();
+        let written = socket.set_write_timeout(Some(timeout)).and_then(|()| self.stream.write_all(lines));
         written.map_err(|error| lost(&error, timeout))
     }
 
@@ -74,13 +86,43 @@ impl Connection {
             if left.is_zero() {
                 return Err(lost(io::ErrorKind::TimedOut.into()));
             }
-            self.stream.set_read_timeout(Some(left)).map_err(lost)?;
+            self.stream.socket().set_read_timeout(Some(left)).map_err(lost)?;
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(length) => self.received.extend_from_slice(&chunk[..length]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(lost(error)),
             }
+        }
+    }
+}
+
+impl Stream {
+    fn new(socket: TcpStream, server: &str, tls: Option<&ClientTls>, timeout: Duration) -> io::Result<Self> {
+        let Some(tls) = tls else { return Ok(Self::Plain(socket)) };
+        socket.set_read_timeout(Some(timeout))?;
+        socket.set_write_timeout(Some(timeout))?;
+        Ok(Self::Encrypted(Box::new(tls.stream(server, socket)?)))
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Encrypted(stream) => stream.socket(),
+        }
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(bytes),
+            Self::Encrypted(stream) => stream.read(bytes),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.write_all(bytes),
+            Self::Encrypted(stream) => stream.write_all(bytes),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use getopts::{Matches, Options};
 use log::LevelFilter;
-use net::Limits;
+use net::{Encryption, Limits};
 use services::sqlite::{self, Durability};
 use services::{CustomerOptions, Deadlines, HashCost, Secrets};
 
@@ -14,6 +14,7 @@ use crate::command_line::{given, number, reject_arguments};
 use crate::process::limits::Needs;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
+use crate::tls::{self, ClientFiles, ServerFiles};
 
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
@@ -37,6 +38,9 @@ pub(super) struct Settings {
     pub(super) reactors: usize,
     /// What a database demands, and a frontend shows.
     pub(super) secret_file: Option<SecretFile>,
+    /// How connections of clients are encrypted, and those of a frontend to the databases.
+    pub(super) server_files: Option<ServerFiles>,
+    pub(super) client_files: Option<ClientFiles>,
 }
 
 /// The options of `service`.
@@ -65,6 +69,10 @@ pub(super) fn options(service: Service) -> Options {
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
     secret_file::add_option(&mut options);
+    tls::add_server_options(&mut options);
+    if service.kind() == Kind::Frontend {
+        tls::add_client_option(&mut options);
+    }
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
     let line = format!("the longest request line ({})", service.limits().line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
@@ -124,7 +132,25 @@ impl Settings {
             deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
             secret_file: SecretFile::given(matches)?,
+            server_files: ServerFiles::given(matches)?,
+            client_files: ClientFiles::given(matches)?,
         })
+    }
+
+    /// What is encrypted.
+    pub(super) fn encryption(&self) -> Encryption {
+        Encryption {
+            server: self.server_files.as_ref().map(|files| files.tls.clone()),
+            client: self.client_files.as_ref().map(|files| files.tls.clone()),
+        }
+    }
+
+    /// What reads the files again that there are.
+    pub(super) fn reloads(&self) -> Vec<Box<dyn Fn() + Send>> {
+        let secret = self.secret_file.clone().map(|file| Box::new(move || file.reload()) as _);
+        let server = self.server_files.clone().map(|files| Box::new(move || files.reload()) as _);
+        let client = self.client_files.clone().map(|files| Box::new(move || files.reload()) as _);
+        [secret, server, client].into_iter().flatten().collect()
     }
 
     /// What a database demands, and a frontend shows.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use net::spawn_thread;
+use net::{ClientTls, spawn_thread};
 
 use super::terminal::Terminal;
 use crate::client::{CallError, Client};
@@ -16,9 +16,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Calls `server`, written `HOST:PORT`. Nothing is connected yet.
-    pub(crate) fn new(server: &str, reply_timeout: Duration) -> Caller {
-        Caller { client: Client::new(server, reply_timeout), reply_timeout }
+    /// Calls `server`, written `HOST:PORT`, over connections that are encrypted so, if at all. Nothing is connected yet.
+    pub(crate) fn new(server: &str, tls: Option<ClientTls>, reply_timeout: Duration) -> Caller {
+        Caller { client: Client::new(server, tls, reply_timeout), reply_timeout }
     }
 
     /// The client, for a call that nobody gives up.
@@ -41,7 +41,7 @@ impl Caller {
         let Some(terminal) = terminal else {
             return calls(&mut self.client);
         };
-        let next = Client::new(self.client.server(), self.reply_timeout);
+        let next = Client::new(self.client.server(), self.client.tls(), self.reply_timeout);
         let mut client = std::mem::replace(&mut self.client, next);
         let given_up = client.given_up();
         let (sender, receiver) = mpsc::channel();

@@ -89,6 +89,7 @@ impl From<Reject> for Error {
                 Code::InvalidRequest,
                 format!("a request line was begun and not ended within {timeout_ms} ms"),
             ),
+            Reject::NotTls => Self::new(Code::InvalidRequest, "this port speaks TLS, and nothing else"),
             Reject::OtherProtocol(name) => Self::new(
                 Code::InvalidRequest,
                 format!("this connection begins with {name}; here each line is a JSON object"),
