@@ -17,6 +17,7 @@ mod purchases;
 mod races;
 mod secrets;
 mod signals;
+mod tls;
 mod up;
 
 use serde_json::json;
