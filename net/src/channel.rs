@@ -107,6 +107,11 @@ impl Channel {
         self.receive(&held.unwrap_or_default());
     }
 
+    /// Whether something has arrived that can be no line yet: a part of one, or of an encrypted record.
+    pub(crate) fn has_partial(&self) -> bool {
+        !self.received().is_empty() || self.tls.as_ref().is_some_and(|tls| tls.session.is_midway())
+    }
+
     /// Whether the peer has said, over an encrypted stream, that it sends nothing more.
     pub(crate) fn has_peer_finished(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.session.has_peer_finished())

@@ -278,10 +278,8 @@ impl Connection {
     /// socket has just taken bytes.
     pub(crate) fn update_clocks(&mut self, now: Time, progress: bool) {
         if !self.ready || self.state != State::Open {
-            let owes_bytes = self.state == State::Open
-                && self.reading
-                && self.needs_input
-                && !self.channel.received().is_empty();
+            let owes_bytes =
+                self.state == State::Open && self.reading && self.needs_input && self.channel.has_partial();
             restart(&mut self.partial_since, now, owes_bytes, false);
         }
         let owes_reading = !self.channel.is_idle();

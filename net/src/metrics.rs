@@ -246,6 +246,7 @@ shop_reactors 2
 shop_rejected_total{reason="connections_max"} 0
 shop_rejected_total{reason="line_timeout"} 0
 shop_rejected_total{reason="line_too_long"} 0
+shop_rejected_total{reason="not_tls"} 0
 shop_rejected_total{reason="other_protocol"} 0
 # HELP shop_request_seconds How long.
 # TYPE shop_request_seconds histogram
@@ -254,6 +255,9 @@ shop_request_seconds_bucket{api="Get",le="0.02"} 2
 shop_request_seconds_bucket{api="Get",le="+Inf"} 3
 shop_request_seconds_sum{api="Get"} 0.502000001
 shop_request_seconds_count{api="Get"} 3
+# HELP shop_tls_failures_total Encrypted streams of clients that were of no use.
+# TYPE shop_tls_failures_total counter
+shop_tls_failures_total 0
 "#;
         assert_eq!(registry.text(), expected);
     }

@@ -5,7 +5,6 @@ mod stream;
 
 use std::fmt;
 use std::io::{self, Read, Write as _};
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::{CryptoProvider, ring};
@@ -139,14 +138,6 @@ impl ClientTls {
         *lock(&self.0) = config;
     }
 
-    /// A stream over a socket that blocks, to the server of this address, written `HOST:PORT`, once hands are shaken.
-    ///
-    /// # Errors
-    /// The host is neither a name nor an address, or the server not who it must be, or the socket fails.
-    pub fn stream(&self, address: &str, socket: TcpStream) -> io::Result<TlsStream> {
-        TlsStream::open(self.connection(address)?, socket)
-    }
-
     /// A new connection to the server of this address, written `HOST:PORT`. It begins to speak.
     ///
     /// # Errors
@@ -169,6 +160,7 @@ pub(crate) struct Session {
     sealed: Outbox,
     /// Nothing was received yet.
     is_new: bool,
+    records: Records,
     /// The stream has been found to be none, and nothing can be sent or received any more.
     has_failed: bool,
     /// The peer has said that it sends nothing more.
@@ -193,6 +185,7 @@ impl Session {
             connection,
             sealed: Outbox::new(retained_bytes_max),
             is_new: true,
+            records: Records::default(),
             has_failed: false,
             has_peer_finished: false,
             has_said_goodbye: false,
@@ -215,6 +208,7 @@ impl Session {
             return Err(BadStream::NotTls);
         }
         self.is_new = false;
+        self.records.pass(bytes);
         let mut result = Ok(());
         // It takes some of the bytes, and no more before that is processed and read.
         while result.is_ok() && !bytes.is_empty() {
@@ -258,6 +252,11 @@ impl Session {
         !self.sealed.is_empty()
     }
 
+    /// Whether a record has been begun whose end has not come. As long as it has not, nobody knows what is in it.
+    pub(crate) fn is_midway(&self) -> bool {
+        self.records.is_midway() && !self.has_failed
+    }
+
     /// Whether the stream has failed, and the peer is to be told why.
     pub(crate) fn has_alert(&self) -> bool {
         self.has_failed && !self.sealed.is_empty()
@@ -293,6 +292,40 @@ impl Session {
             let written = self.connection.write_tls(&mut self.sealed);
             written.expect("memory takes what it is given");
         }
+    }
+}
+
+/// Where a stream stands in its records, by their headers alone: five bytes, the last two of which are the length of what
+/// follows (RFC 8446, section 5.1).
+#[derive(Default)]
+struct Records {
+    header: [u8; 5],
+    header_len: usize,
+    /// What is left of the record whose header is whole.
+    left: usize,
+}
+
+impl Records {
+    fn pass(&mut self, mut bytes: &[u8]) {
+        while let Some((&first, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let passed = self.left.min(bytes.len());
+                self.left -= passed;
+                bytes = &bytes[passed..];
+                continue;
+            }
+            self.header[self.header_len] = first;
+            self.header_len += 1;
+            bytes = rest;
+            if self.header_len == self.header.len() {
+                self.header_len = 0;
+                self.left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
+            }
+        }
+    }
+
+    fn is_midway(&self) -> bool {
+        self.header_len > 0 || self.left > 0
     }
 }
 

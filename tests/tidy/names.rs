@@ -17,15 +17,18 @@ const RULES: &[Rule] = &[
     // Clocks and sockets are the reactor's, chance is the simulator's, and threads are the worker's.
     Rule {
         krate: "net",
-        names: &["Instant", "SystemTime", "mio", "socket2", "rustix", "TcpStream", "TcpListener"],
+        names: &["Instant", "SystemTime", "mio", "socket2", "rustix", "TcpListener"],
         homes: &["reactor"],
     },
+    // A stream for those who block has the socket that it is given.
+    Rule { krate: "net", names: &["TcpStream"], homes: &["reactor", "tls::stream"] },
     Rule { krate: "net", names: &["fastrand"], homes: &["sim"] },
     Rule { krate: "net", names: &["std::thread"], homes: &["worker"] },
     // The simulator has addresses, and no sockets.
-    Rule { krate: "net", names: &["std::net"], homes: &["reactor", "sim"] },
+    Rule { krate: "net", names: &["std::net"], homes: &["reactor", "sim", "tls::stream"] },
+    Rule { krate: "net", names: &["rustls"], homes: &["tls"] },
     // A system without a thread to give says so by an error of this kind, which the simulator's workers name too.
-    Rule { krate: "net", names: &["std::io"], homes: &["reactor", "worker", "sim::worker"] },
+    Rule { krate: "net", names: &["std::io"], homes: &["outbox", "reactor", "sim::worker", "tls", "worker"] },
     Rule { krate: "net", names: &["std::fs"], homes: &[] },
     Rule {
         krate: "services",

@@ -5,21 +5,26 @@ use std::net::TcpStream;
 
 use rustls::{ClientConnection, Error, InvalidMessage, StreamOwned};
 
+use super::ClientTls;
+
 /// An encrypted connection over a socket that blocks.
 #[derive(Debug)]
 pub struct TlsStream(StreamOwned<ClientConnection, TcpStream>);
 
-impl TlsStream {
-    /// Shakes hands over the socket, within its timeouts.
+impl ClientTls {
+    /// A stream to the server of this address, written `HOST:PORT`, over a socket that blocks. Hands are shaken within the
+    /// timeouts of the socket.
     ///
     /// # Errors
-    /// The server is not who it must be, or speaks no TLS, or the socket fails.
-    pub(super) fn open(connection: ClientConnection, socket: TcpStream) -> io::Result<Self> {
-        let mut stream = StreamOwned::new(connection, socket);
+    /// The host is neither a name nor an address, or the server not who it must be, or the socket fails.
+    pub fn stream(&self, address: &str, socket: TcpStream) -> io::Result<TlsStream> {
+        let mut stream = StreamOwned::new(self.connection(address)?, socket);
         stream.conn.complete_io(&mut stream.sock).map_err(explained)?;
-        Ok(Self(stream))
+        Ok(TlsStream(stream))
     }
+}
 
+impl TlsStream {
     /// The socket, to set its timeouts.
     pub fn socket(&self) -> &TcpStream {
         &self.0.sock

@@ -229,6 +229,23 @@ fn handshakes_have_their_time_and_only_some_their_turn() {
 }
 
 #[test]
+fn a_record_that_is_begun_has_to_be_ended_in_time() {
+    let limits = Limits { line_timeout: 10 * SECOND, ..Limits::default() };
+    let mut pair = Pair::within(limits, client(AUTHORITY, None), server(SERVER, None));
+    pair.talk();
+    pair.far.pass(3600 * SECOND);
+    pair.near.call(1, "one", PATIENCE);
+    let record = pair.near.taken_bytes(LINK);
+    let far_end = Peer::Client(pair.conn);
+    pair.far.input(Input::Received(far_end, &record[..record.len() - 1]));
+    pair.far.turns();
+    pair.far.pass(10 * SECOND - Duration::from_millis(1));
+    assert_eq!(pair.far.seen(), []);
+    pair.far.pass(Duration::from_millis(1));
+    assert_eq!(pair.far.seen(), [Seen::Reject(pair.conn, Reject::LineTimeout(10_000))]);
+}
+
+#[test]
 fn what_is_replaced_holds_for_the_next_connection_and_for_no_other() {
     let tls = server(SERVER, None);
     let mut pair = Pair::new(client(AUTHORITY, None), tls.clone());
