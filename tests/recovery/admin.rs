@@ -130,6 +130,7 @@ fn all_services_say_how_they_are_and_what_they_did() {
         assert!(metrics["process_start_time_seconds"] > 1e9);
         assert!(metrics["process_resident_memory_bytes"] > 1e6);
         assert!(metrics["process_open_fds"] > 5.0);
+        assert_eq!(metrics["marketplace_log_dropped_total"], 0.0);
         assert!(metrics["process_max_fds"] > metrics["process_open_fds"]);
         assert!(metrics["marketplace_loop_busy_seconds_total"] > 0.0);
     }
