@@ -28,6 +28,10 @@ fn a_mistake_in_the_options_ends_with_2() {
         "extra",
         "--log=loud",
         "--connections-max=0",
+        "--address-connections-max=0",
+        "--idle-timeout=0",
+        "--line-timeout=1h",
+        "--stall-timeout=-1",
         "--admin=nowhere",
         "--slow-ms=0",
     ];

@@ -10,4 +10,5 @@ mod harness;
 mod limits;
 mod links;
 mod noise;
+mod places;
 mod time;
