@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let Some((subcommand, rest)) = args.split_first() else {
         return usage_error("a subcommand is missing", &usage());
     };
-    match subcommand.as_str() {
+    let code = match subcommand.as_str() {
         "backup" => backup::backup(rest),
         "bench" => bench::run(rest),
         "up" => up::run(rest),
@@ -80,7 +80,9 @@ fn main() -> ExitCode {
             Some(service) => serve::run(service, rest),
             None => usage_error(&format!("no subcommand {name:?}"), &usage()),
         },
-    }
+    };
+    log::logger().flush();
+    code
 }
 
 fn usage() -> String {

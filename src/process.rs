@@ -2,6 +2,7 @@
 //! of itself. Which other processes it starts is not known here.
 
 pub(crate) mod limits;
+pub(crate) mod log_writer;
 pub(crate) mod logging;
 pub(crate) mod parent;
 pub(crate) mod signals;

@@ -196,6 +196,7 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
         Stop::AtOnce if parent::has_parent() => log::info!("event=still_draining signal={signal}"),
         Stop::AtOnce => {
             log::warn!("event=killed signal={signal}");
+            log::logger().flush();
             process::exit(i32::from(FAILED));
         }
     })

@@ -11,6 +11,7 @@ mod http;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::http::{Head, Response};
 use crate::channel::Channel;
@@ -18,6 +19,7 @@ use crate::event::Conn;
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
 use crate::metrics::Registry;
+use crate::places::Places;
 use crate::slots::Slots;
 use crate::time::Time;
 use crate::timers::Timers;
@@ -26,6 +28,9 @@ use crate::timers::Timers;
 pub(crate) struct Admin {
     registry: Arc<Registry>,
     connections: Slots<Connection>,
+    places: Places,
+    /// Those that came in this turn and were not read yet.
+    came: usize,
     is_draining: bool,
 }
 
@@ -48,21 +53,40 @@ enum State {
 
 impl Admin {
     pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, connections: Slots::new(), is_draining: false }
+        let (connections, places) = (Slots::new(), Places::default());
+        Self { registry, connections, places, came: 0, is_draining: false }
     }
 
     /// Takes a new connection, which is to be forgotten when its only deadline comes. `None`: there are too many.
-    pub(crate) fn open(&mut self, now: Time, limits: &Limits, timers: &mut Timers<Peer>) -> Option<Conn> {
-        if self.connections.len() >= limits.admin_connections_max {
+    pub(crate) fn open(
+        &mut self,
+        now: Time,
+        limits: &Limits,
+        timers: &mut Timers<Peer>,
+        outputs: &mut VecDeque<Output>,
+    ) -> Option<Conn> {
+        if self.places.len() >= limits.admin_connections_max && !self.make_room(now, outputs) {
             return None;
         }
         let channel = Channel::new(0);
         let conn =
             self.connections.insert(Connection { state: State::Asking, channel, peer_finished: false });
+        self.places.take(now, conn);
+        self.came += 1;
         let connection = self.connections.get_mut(conn)?;
         connection.channel.arm(timers, now + limits.admin_timeout, Peer::Admin(conn));
         connection.invariants();
         Some(conn)
+    }
+
+    /// Whether a further one should be taken in this turn. Where one must make room for it, only one is, so that each is
+    /// read before it makes room, and there is one socket at most that is still to be closed.
+    pub(crate) fn may_open(&self, limits: &Limits) -> bool {
+        self.came == 0 || self.places.len() < limits.admin_connections_max
+    }
+
+    pub(crate) fn end_turn(&mut self) {
+        self.came = 0;
     }
 
     pub(crate) fn drain(&mut self) {
@@ -144,8 +168,22 @@ impl Admin {
     /// Closes a connection at once, if it is still there.
     pub(crate) fn forget(&mut self, conn: Conn, outputs: &mut VecDeque<Output>) {
         if self.connections.remove(conn).is_some() {
+            self.places.leave(conn);
             outputs.push_back(Output::Close(Peer::Admin(conn)));
         }
+    }
+
+    /// Closes the connection that has gone without a whole request for longest. Whoever asks sends his request as soon as
+    /// he is connected.
+    fn make_room(&mut self, now: Time, outputs: &mut VecDeque<Output>) -> bool {
+        let Self { places, connections, .. } = self;
+        let is_asking =
+            |conn| connections.get(conn).is_some_and(|connection| connection.state == State::Asking);
+        // It has waited since it came, which is what stands in the order.
+        let waits_since = |conn| is_asking(conn).then(Time::default);
+        let longest = places.longest_idle(now, Duration::from_nanos(1), waits_since);
+        longest.into_iter().for_each(|conn| self.forget(conn, outputs));
+        longest.is_some()
     }
 
     fn answer(&self, now: Time, head: &Head<'_>, limits: &Limits) -> Response {

@@ -7,6 +7,7 @@ use crate::channel::{Channel, Received};
 use crate::detect;
 use crate::event::Reject;
 use crate::limits::Limits;
+use crate::metrics::Closed;
 use crate::time::{Time, earlier};
 use crate::tls::Session;
 
@@ -15,8 +16,8 @@ use crate::tls::Session;
 pub(crate) enum Expiry {
     /// Tell the client why, then close.
     Reject(Reject),
-    /// Close at once.
-    Close,
+    /// Close at once. Why is told where it is not the end that was under way.
+    Close(Option<Closed>),
 }
 
 /// How far a connection has come on its way to the end.
@@ -45,7 +46,8 @@ pub(crate) struct Connection {
     is_new: bool,
     /// Lines that were delivered and not answered.
     in_flight: usize,
-    /// When a line was last answered. It counts from the beginning of a drain at the earliest.
+    /// When the client was last seen to do anything but send: it came, was answered, or took a part of an answer. A
+    /// drain begins anew.
     used_at: Time,
     /// The buffer holds no whole line: delivering must wait for more bytes of the client.
     needs_input: bool,
@@ -70,14 +72,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(address: SocketAddr, limits: &Limits) -> Self {
+    pub(crate) fn new(now: Time, address: SocketAddr, limits: &Limits) -> Self {
         Self {
             address,
             channel: Channel::new(limits.retained_bytes_max),
             state: State::Open,
             is_new: true,
             in_flight: 0,
-            used_at: Time::default(),
+            used_at: now,
             needs_input: true,
             ready: false,
             delivering: false,
@@ -282,6 +284,9 @@ impl Connection {
                 self.state == State::Open && self.reading && self.needs_input && self.channel.has_partial();
             restart(&mut self.partial_since, now, owes_bytes, false);
         }
+        if progress {
+            self.used_at = now;
+        }
         let owes_reading = !self.channel.is_idle();
         restart(&mut self.stalled_since, now, owes_reading, progress);
         self.invariants();
@@ -324,7 +329,8 @@ impl Connection {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
         let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
-        earlier(earlier(self.line_due(limits), self.handshake_due), earlier(stall_due, linger_due))
+        let due = earlier(self.line_due(limits), earlier(stall_due, linger_due));
+        earlier(earlier(due, self.handshake_due), self.idle_due(limits))
     }
 
     /// What to do if the deadline has come.
@@ -335,9 +341,29 @@ impl Connection {
         Some(if self.line_due(limits).is_some_and(|due| due <= now) {
             let timeout_ms = u64::try_from(limits.line_timeout.as_millis()).unwrap_or(u64::MAX);
             Expiry::Reject(Reject::LineTimeout(timeout_ms))
+        } else if self.stalled_since.is_some() {
+            Expiry::Close(Some(Closed::Stalled))
         } else {
-            Expiry::Close
+            Expiry::Close((self.state == State::Open).then_some(Closed::Idle))
         })
+    }
+
+    /// Since when nothing has come of the client that must come of it next. `None`: something is under way for it.
+    pub(crate) fn idle_since(&self) -> Option<Time> {
+        let holds_lines = self.takes_lines() && !self.needs_input;
+        if self.in_flight > 0 || self.rejected.is_some() || holds_lines {
+            return None;
+        }
+        let clocks = [self.partial_since, self.stalled_since, self.lingering_since];
+        Some(clocks.into_iter().flatten().fold(self.used_at, Time::max))
+    }
+
+    /// When a client that owes nothing has been idle for too long.
+    fn idle_due(&self, limits: &Limits) -> Option<Time> {
+        let timeout = limits.idle_timeout?;
+        let is_idle = self.state == State::Open && self.partial_since.is_none() && self.channel.is_idle();
+        let since = self.idle_since().filter(|_| is_idle)?;
+        Some(since + timeout)
     }
 
     /// When a line that was begun must have ended. Bytes that no one has looked at yet may hold its end.

@@ -2,6 +2,7 @@
 //!
 //! It tells its node's service nothing: what that is to know waits in queues, and the node empties them.
 
+mod arrivals;
 mod links;
 
 use core::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::io::{Output, Peer};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::metrics::{LoopMetrics, Registry};
+use crate::places::{Addresses, Places};
 use crate::slots::Slots;
 use crate::time::{Time, earlier};
 use crate::timers::Timers;
@@ -30,6 +32,12 @@ pub(crate) struct Connections {
     pub(crate) clock: Option<Box<dyn Fn() -> Time>>,
     pub(crate) limits: Limits,
     pub(crate) clients: Slots<Connection>,
+    /// The clients that were not refused.
+    places: Places,
+    /// Where they come from, if there is a limit to that.
+    addresses: Addresses,
+    /// Those that made room for others in this turn. Their sockets are closed when it ends.
+    made_room: usize,
     pub(crate) links: Vec<Link>,
     pub(crate) admin: Admin,
     pub(crate) timers: Timers<Peer>,
@@ -65,6 +73,9 @@ impl Connections {
             now: Time::default(),
             clock: None,
             clients: Slots::new(),
+            places: Places::default(),
+            addresses: Addresses::default(),
+            made_room: 0,
             links: (0..backends).map(|_| Link::new(&limits)).collect(),
             admin: Admin::new(registry),
             limits,
@@ -182,26 +193,6 @@ impl Connections {
 
 /// Clients. Nothing happens to one that is gone.
 impl Connections {
-    /// Takes a new one. `None`: there are too many even to say so.
-    pub(crate) fn open(&mut self, address: SocketAddr) -> Option<Conn> {
-        let Limits { connections_max, refusals_max, .. } = self.limits;
-        let before = self.clients.len();
-        if before >= connections_max + refusals_max {
-            return None;
-        }
-        let mut connection = Connection::new(address, &self.limits);
-        if let Some(server) = &self.encryption.server {
-            connection.encrypt(self.now, server.accept(self.limits.retained_bytes_max), &self.limits);
-        }
-        let conn = self.clients.insert(connection);
-        self.count_clients();
-        self.settle(conn, false);
-        if before >= connections_max {
-            self.reject(conn, Reject::ConnectionsMax(connections_max));
-        }
-        Some(conn)
-    }
-
     pub(crate) fn peer_address(&self, conn: Conn) -> Option<SocketAddr> {
         self.clients.get(conn).map(Connection::address)
     }
@@ -305,7 +296,10 @@ impl Connections {
         }
         match connection.expiry(self.now, &self.limits) {
             Some(Expiry::Reject(reject)) => self.reject(conn, reject),
-            Some(Expiry::Close) => self.forget(conn),
+            Some(Expiry::Close(why)) => {
+                why.into_iter().for_each(|why| self.metrics.closes(why));
+                self.forget(conn);
+            }
             None => self.settle(conn, false),
         }
     }
@@ -323,7 +317,10 @@ impl Connections {
 
     /// Closes the connection at once.
     pub(crate) fn forget(&mut self, conn: Conn) {
-        if self.clients.remove(conn).is_some() {
+        if let Some(connection) = self.clients.remove(conn) {
+            if self.places.leave(conn) && self.limits.address_connections_max.is_some() {
+                self.addresses.remove(connection.address());
+            }
             self.count_clients();
             self.outputs.push_back(Output::Close(Peer::Client(conn)));
             self.events.push_back(Event::Closed(conn));

@@ -44,6 +44,8 @@ pub enum Lost {
 pub enum Reject {
     /// As many connections as the limit allows are open.
     ConnectionsMax(usize),
+    /// As many connections as the limit allows are open from the client's address, or from its IPv6 network.
+    AddressConnectionsMax(usize),
     /// A line is longer than so many bytes: where the next one begins is unknown.
     LineTooLong(usize),
     /// A line was begun and not ended within so many milliseconds.
@@ -56,17 +58,24 @@ pub enum Reject {
 
 impl Reject {
     /// The names of the reasons, as metrics have them.
-    pub(crate) const REASONS: [&str; 5] =
-        ["connections_max", "line_too_long", "line_timeout", "other_protocol", "not_tls"];
+    pub(crate) const REASONS: [&str; 6] = [
+        "connections_max",
+        "address_connections_max",
+        "line_too_long",
+        "line_timeout",
+        "other_protocol",
+        "not_tls",
+    ];
 
     /// The place of the reason in [`Reject::REASONS`].
     pub(crate) fn reason(self) -> usize {
         match self {
             Self::ConnectionsMax(_) => 0,
-            Self::LineTooLong(_) => 1,
-            Self::LineTimeout(_) => 2,
-            Self::OtherProtocol(_) => 3,
-            Self::NotTls => 4,
+            Self::AddressConnectionsMax(_) => 1,
+            Self::LineTooLong(_) => 2,
+            Self::LineTimeout(_) => 3,
+            Self::OtherProtocol(_) => 4,
+            Self::NotTls => 5,
         }
     }
 }

@@ -24,6 +24,7 @@ mod link;
 mod metrics;
 mod node;
 mod outbox;
+mod places;
 pub mod reactor;
 mod service;
 pub mod sim;

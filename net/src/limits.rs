@@ -29,11 +29,16 @@ use std::time::Duration;
 /// to be lowered first. What the kernel buffers for each socket comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The connection limit: open connections of clients, up to 2³¹. A further one is rejected. 16 384 by default:
-    /// more than are expected, and few enough for the memory of a small machine while most are idle.
+    /// The connection limit: open connections of clients, up to 2³¹. A further one takes the place of the one that has
+    /// been idle for longest, or is rejected. 16 384 by default: more than are expected, and few enough for the memory
+    /// of a small machine while most are idle.
     pub connections_max: usize,
-    /// Connections beyond that maximum that may be told so at the same time, up to 2³¹; further ones are dropped
-    /// without a word. 64 by default: each is told within a round trip, so they do for some thousands a second.
+    /// Those from one address, or from one IPv6 network of 2⁶⁴ addresses; a further one is rejected. By default there is
+    /// no such maximum: whole companies, and all clients behind a proxy, have one address.
+    pub address_connections_max: Option<usize>,
+    /// Connections beyond these maxima that may be told so at the same time, up to 2³¹; further ones are dropped
+    /// without a word. As many may make room for others in one turn. 64 by default: each is told within a round trip,
+    /// so they do for some thousands a second.
     pub refusals_max: usize,
     /// Bytes of a request line, without its end, at least 1. 64 KiB by default: some pages of text. A client can make a
     /// node hold as many, and `read_bytes_max` more.
@@ -77,6 +82,13 @@ pub struct Limits {
     /// Clients whose TLS handshake is carried on in one turn, at least 1; the others come first in the next one. 16 by
     /// default: each takes some 0.1 to 1 ms, by the kind of key, so others wait for some milliseconds.
     pub handshakes_per_turn_max: usize,
+    /// How long a client may be idle, if there is a limit: it has all its replies, and begins no line. By default there
+    /// is none, as an idle connection costs little and makes room where it must.
+    pub idle_timeout: Option<Duration>,
+    /// How long nothing must have come of a connection that makes room for another one: no line, no end of one that was
+    /// begun, no reading of what waits for it. What is in flight keeps it its place. 1 s by default: more than the
+    /// pauses of programs, and of packets that are lost once.
+    pub make_room_after: Duration,
     /// How long a client may read nothing while replies wait for it. 60 s by default: TCP sends what was lost again
     /// several times within it, so a client that is still there takes something. Until then, what waits is held.
     pub stall_timeout: Duration,
@@ -111,8 +123,9 @@ pub struct Limits {
     /// than whoever asked for it waits before he kills the process.
     pub drain_timeout: Duration,
 
-    /// Open HTTP connections to the process's metrics and health. A further one is dropped. 16 by default: a few who
-    /// watch, each over a connection a question.
+    /// Open HTTP connections to the process's metrics and health, at least 1. A further one takes the place of the one
+    /// that has gone without a whole request for longest, or is dropped. 16 by default: a few who watch, each over a
+    /// connection a question.
     pub admin_connections_max: usize,
     /// Bytes of an HTTP request's head, at least 1. 8 KiB by default, as is usual.
     pub admin_request_bytes_max: usize,
@@ -156,6 +169,7 @@ impl Limits {
     pub(crate) fn check(&self) {
         let counted = [self.connections_max, self.refusals_max].iter().all(|count| *count <= 1 << 31);
         assert!(counted, "more connections than can be counted in 32 bits");
+        assert!(!self.make_room_after.is_zero(), "whoever makes room for another has been idle");
         let at_least_1 = [
             self.line_bytes_max,
             self.in_flight_max,
@@ -180,6 +194,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 16 * 1024,
+            address_connections_max: None,
             refusals_max: 64,
             line_bytes_max: 64 * 1024,
             in_flight_max: 1,
@@ -194,6 +209,8 @@ impl Default for Limits {
             line_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
             handshakes_per_turn_max: 16,
+            idle_timeout: None,
+            make_room_after: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
             waiting_timeout: Duration::from_secs(2),

@@ -86,6 +86,22 @@ impl Histogram {
     }
 }
 
+/// Why the connection of a client is closed without a word, beyond its own wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// It made room for another one.
+    MadeRoom,
+    /// It was idle for too long.
+    Idle,
+    /// It read nothing for too long.
+    Stalled,
+}
+
+impl Closed {
+    /// The names of the reasons, in their order.
+    const REASONS: [&str; 3] = ["made_room", "idle", "stalled"];
+}
+
 /// What the loop of one reactor says about itself.
 #[derive(Debug, Default)]
 pub(crate) struct LoopMetrics {
@@ -94,6 +110,7 @@ pub(crate) struct LoopMetrics {
     pub(crate) rejects: [Counter; Reject::REASONS.len()],
     /// Encrypted streams of clients that were of no use.
     pub(crate) tls_failures: Counter,
+    closed: [Counter; Closed::REASONS.len()],
     busy_nanos: Counter,
     /// When the turn that is under way began, in nanoseconds; 0 between turns.
     turn_began: Gauge,
@@ -108,6 +125,10 @@ impl LoopMetrics {
     pub(crate) fn turn_ends(&self, began: Time, now: Time) {
         self.busy_nanos.add(nanos(now.since(began)));
         self.turn_began.set(0);
+    }
+
+    pub(crate) fn closes(&self, why: Closed) {
+        self.closed[why as usize].add(1);
     }
 
     pub(crate) fn end(&self) {
@@ -129,6 +150,11 @@ impl LoopMetrics {
         }
         let name = format!("{namespace}_tls_failures_total");
         out.counter(&name, "Encrypted streams of clients that were of no use.", &[], self.tls_failures.get());
+        let name = format!("{namespace}_closed_total");
+        for (reason, count) in Closed::REASONS.iter().zip(&self.closed) {
+            let help = "Clients whose connection was closed without a word.";
+            out.counter(&name, help, &[("reason", reason)], count.get());
+        }
         let help = "Time that the event loops did not spend waiting.";
         out.counter_seconds(
             &format!("{namespace}_loop_busy_seconds_total"),
@@ -232,7 +258,12 @@ mod tests {
         }
         registry.add(requests(&[1_000_000, 1_000_001]));
         registry.add(requests(&[500_000_000]));
-        let expected = r#"# HELP shop_connections Connections of clients that are open.
+        let expected = r#"# HELP shop_closed_total Clients whose connection was closed without a word.
+# TYPE shop_closed_total counter
+shop_closed_total{reason="idle"} 0
+shop_closed_total{reason="made_room"} 0
+shop_closed_total{reason="stalled"} 0
+# HELP shop_connections Connections of clients that are open.
 # TYPE shop_connections gauge
 shop_connections 7
 # HELP shop_loop_busy_seconds_total Time that the event loops did not spend waiting.
@@ -243,6 +274,7 @@ shop_loop_busy_seconds_total 2.5
 shop_reactors 2
 # HELP shop_rejected_total Clients that were turned away.
 # TYPE shop_rejected_total counter
+shop_rejected_total{reason="address_connections_max"} 0
 shop_rejected_total{reason="connections_max"} 0
 shop_rejected_total{reason="line_timeout"} 0
 shop_rejected_total{reason="line_too_long"} 0

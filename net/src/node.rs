@@ -29,8 +29,8 @@ use crate::tls::Encryption;
 /// 2. [`end_turn`](Node::end_turn): what all of that leads to.
 /// 3. [`poll_output`](Node::poll_output): what the driver is to do, one thing at a time, in this order.
 /// 4. Questions, which change nothing and may be asked at any time: [`poll_timeout`](Node::poll_timeout),
-///    [`outbox`](Node::outbox), [`wants_read`](Node::wants_read), [`is_drained`](Node::is_drained),
-///    [`limits`](Node::limits).
+///    [`may_accept`](Node::may_accept), [`may_accept_admin`](Node::may_accept_admin), [`outbox`](Node::outbox),
+///    [`wants_read`](Node::wants_read), [`is_drained`](Node::is_drained), [`limits`](Node::limits).
 ///
 /// # A turn
 ///
@@ -117,7 +117,7 @@ impl<S: Service> Node<S> {
     }
 
     /// Takes a new connection, of a client at this address. `None`: drop it, there are too many even to say so. It
-    /// may be read at once.
+    /// may be read at once. Another one may make room for it, which is closed when the turn ends.
     pub fn accept(&mut self, now: Time, address: SocketAddr) -> Option<Conn> {
         if self.has_failed() {
             return None;
@@ -128,13 +128,25 @@ impl<S: Service> Node<S> {
         Some(conn)
     }
 
-    /// Takes a new HTTP connection. `None`: drop it, there are too many. It may be read at once.
+    /// Takes a new HTTP connection. `None`: drop it, there are too many. It may be read at once. Another one may make room
+    /// for it.
     pub fn accept_admin(&mut self, now: Time) -> Option<Conn> {
         if self.has_failed() {
             return None;
         }
-        let Connections { admin, limits, timers, .. } = &mut self.connections;
-        admin.open(now, limits, timers)
+        let Connections { admin, limits, timers, outputs, .. } = &mut self.connections;
+        admin.open(now, limits, timers, outputs)
+    }
+
+    /// Whether clients that wait to be accepted should be in this turn. If not, so many have made room for others that
+    /// the sockets of those are to be closed first.
+    pub fn may_accept(&self) -> bool {
+        self.connections.may_open()
+    }
+
+    /// The same of HTTP connections.
+    pub fn may_accept_admin(&self) -> bool {
+        self.connections.admin.may_open(&self.connections.limits)
     }
 
     /// Takes note of what happened, and lets the service react.
@@ -185,6 +197,7 @@ impl<S: Service> Node<S> {
     /// Why the service cannot go on. There are no more turns.
     pub fn end_turn(&mut self, now: Time) -> Result<(), Failure> {
         self.connections.advance(now);
+        self.connections.end_turn();
         self.connections.shake_hands();
         for _ in 0..self.connections.ready.len().min(self.connections.limits.clients_per_turn_max) {
             let conn = self.connections.ready.pop_front().expect("counted before the loop");

@@ -30,6 +30,7 @@ impl InterruptOnSignal {
         let (interrupt, measured) = (Arc::clone(&watch.interrupt), Arc::clone(&watch.measured));
         StopSignals::catch()?.watch(move |_, _| {
             if interrupt.ask() > ORDERLY_MAX || measured.load(Ordering::Relaxed) {
+                log::logger().flush();
                 process::exit(i32::from(INTERRUPTED));
             }
         })?;

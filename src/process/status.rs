@@ -12,6 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use sd_notify::NotifyState;
 use services::sqlite;
 
+use super::logging;
 use crate::service::Service;
 
 /// The label that tells the metrics of the four services apart. Whoever scrapes gives labels, too, and `service` is
@@ -68,6 +69,8 @@ impl Metrics for Process {
         gauge("process_open_fds", "File descriptors that are open.", open_fds);
         let fds_max = getrlimit(Resource::Nofile).current;
         gauge("process_max_fds", "File descriptors that may be open.", fds_max);
+        let help = "Lines of the log that nobody read in time.";
+        out.counter("marketplace_log_dropped_total", help, &[], logging::dropped_total());
         for (file, path) in &self.files {
             if let Ok(metadata) = fs::metadata(path) {
                 let help = "Sizes of the database's file, and of the log of what is not yet in it.";

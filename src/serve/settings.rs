@@ -19,6 +19,11 @@ use crate::tls::{self, ClientFiles, ServerFiles};
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
 
+/// The most connections that can be asked for.
+const CONNECTIONS_MAX: usize = 1 << 24;
+/// The longest time that can be asked for, some 136 years.
+const SECONDS_MAX: u64 = 1 << 32;
+
 /// What a service was asked to be.
 pub(super) struct Settings {
     pub(super) service: Service,
@@ -74,6 +79,10 @@ pub(super) fn options(service: Service) -> Options {
         tls::add_client_option(&mut options);
     }
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
+    options.optopt("", "address-connections-max", "those from one address or IPv6 network (any number)", "N");
+    options.optopt("", "idle-timeout", "how long a connection may be idle (for ever)", "SECONDS");
+    options.optopt("", "line-timeout", "how long a request line may take to arrive (30)", "SECONDS");
+    options.optopt("", "stall-timeout", "how long a client may leave replies unread (60)", "SECONDS");
     let line = format!("the longest request line ({})", service.limits().line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
     let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
@@ -94,23 +103,14 @@ impl Settings {
         let customer_address = address(matches, "customer", Service::DbCustomer)?;
         let product_address = address(matches, "product", Service::DbProduct)?;
 
-        let mut limits = service.limits();
-        limits.connections_max = number(matches, "connections-max", limits.connections_max, 1, 1 << 24)?;
-        limits.line_bytes_max =
-            number(matches, "line-bytes-max", limits.line_bytes_max, 128, service.line_bytes_max())?;
+        let mut limits = limits(service, matches)?;
 
         let admin = given(matches, "admin");
         if let Some(admin) = &admin {
             check_address(admin).map_err(|error| format!("--admin: {error}"))?;
         }
-        if given(matches, "slow-ms").is_some() {
-            limits.slow_after = Some(Duration::from_millis(number(matches, "slow-ms", 0, 1, 3_600_000)?));
-        }
-
         let mut customer = CustomerOptions::default();
-        let seconds = customer.session_timeout.as_secs();
-        customer.session_timeout =
-            Duration::from_secs(number(matches, "session-timeout", seconds, 1, 1 << 32)?);
+        customer.session_timeout = seconds(matches, "session-timeout", customer.session_timeout)?;
         let HashCost { memory_kib, passes } = customer.hash_cost;
         customer.hash_cost = HashCost {
             memory_kib: number(matches, "hash-memory-kib", memory_kib, 8, 1 << 20)?,
@@ -166,6 +166,32 @@ impl Settings {
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
     }
+}
+
+/// The limits of the service's node that do not follow from its other options.
+fn limits(service: Service, matches: &Matches) -> Result<Limits, String> {
+    let mut limits = service.limits();
+    limits.connections_max = number(matches, "connections-max", limits.connections_max, 1, CONNECTIONS_MAX)?;
+    if given(matches, "address-connections-max").is_some() {
+        let max = number(matches, "address-connections-max", 0, 1, CONNECTIONS_MAX)?;
+        limits.address_connections_max = Some(max);
+    }
+    limits.line_bytes_max =
+        number(matches, "line-bytes-max", limits.line_bytes_max, 128, service.line_bytes_max())?;
+    limits.line_timeout = seconds(matches, "line-timeout", limits.line_timeout)?;
+    limits.stall_timeout = seconds(matches, "stall-timeout", limits.stall_timeout)?;
+    if given(matches, "idle-timeout").is_some() {
+        limits.idle_timeout = Some(seconds(matches, "idle-timeout", Duration::ZERO)?);
+    }
+    if given(matches, "slow-ms").is_some() {
+        limits.slow_after = Some(Duration::from_millis(number(matches, "slow-ms", 0, 1, 3_600_000)?));
+    }
+    Ok(limits)
+}
+
+/// The duration that an option was given, or the default.
+fn seconds(matches: &Matches, option: &str, default: Duration) -> Result<Duration, String> {
+    Ok(Duration::from_secs(number(matches, option, default.as_secs(), 1, SECONDS_MAX)?))
 }
 
 /// The address of `service` that an option was given, or the default.

@@ -13,6 +13,7 @@ mod ledger;
 mod load;
 mod options;
 mod outages;
+mod places;
 mod purchases;
 mod races;
 mod secrets;

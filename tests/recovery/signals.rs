@@ -1,9 +1,12 @@
 //! Services that are asked to end: what is in flight is finished, and nothing more is waited for.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{ANY_PORT, Act, Client, FakeService, Process, own_host, request, wait_until};
@@ -184,6 +187,48 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     Client::new(address).ok("Ping", json!({}));
     frontend.signal(Signal::TERM);
     assert_eq!(frontend.finish().0, Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up_and_is_there_once_somebody_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("log");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let open = |flags| {
+        File::from(
+            rustix::fs::open(&pipe, flags | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).unwrap(),
+        )
+    };
+    let (mut log, mut filler) = (open(OFlags::RDONLY), open(OFlags::WRONLY));
+    while filler.write(b"\n").is_ok() {}
+
+    let address = SocketAddr::from((own_host(), 6003));
+    let (script, listen) = (r#"exec "$0" "$@" 2>"$LOG""#, format!("--listen={address}"));
+    let start = || Process::start(PROGRAM.script(script, &["server_buyer", &listen]).env("LOG", &pipe));
+    let frontend = start();
+    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    Client::new(address).ok("Ping", json!({}));
+    frontend.signal(Signal::TERM);
+    assert_eq!(frontend.finish().0, Some(0), "nothing that it waits for when it ends");
+
+    let frontend = start();
+    wait_until("it listens", || TcpStream::connect(address).is_ok());
+    thread::sleep(Duration::from_millis(200));
+    drop(filler);
+    let mut text = String::new();
+    wait_until("the log", || {
+        // All that is there, and then an error.
+        let _ = log.read_to_string(&mut text);
+        text.contains("event=ready")
+    });
+    assert!(
+        text.contains(" written_late_ms=") && text.contains(" event=ready service=server_buyer "),
+        "{text}"
+    );
+    frontend.signal(Signal::TERM);
+    assert_eq!(frontend.finish().0, Some(0));
+    log.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("event=stopped service=server_buyer\n"), "{text}");
 }
 
 /// Stands in for `db_product`, and answers a call when the test says so.

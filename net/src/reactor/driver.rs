@@ -200,6 +200,9 @@ impl<S: Service> Driver<S> {
             return;
         };
         for _ in 0..self.limits.accepts_max {
+            if !self.node.may_accept() {
+                break;
+            }
             let Some((stream, address)) = listener.accept(now, &self.limits) else {
                 break;
             };
@@ -226,6 +229,9 @@ impl<S: Service> Driver<S> {
             return;
         };
         for _ in 0..self.limits.accepts_max {
+            if !self.node.may_accept_admin() {
+                break;
+            }
             let Some((stream, _)) = listener.accept(now, &self.limits) else {
                 break;
             };

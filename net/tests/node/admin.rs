@@ -194,3 +194,26 @@ fn connections_have_a_maximum_of_their_own() {
     assert_ne!(next, first, "a late event for a connection that is gone means nothing");
     assert_eq!(receive(&mut world, first, "GET /livez HTTP/1.1\r\n\r\n"), []);
 }
+
+#[test]
+fn whoever_does_not_ask_makes_room() {
+    let mut world = world();
+    let silent = accept(&mut world);
+    world.pass(SECOND);
+    let asking = accept(&mut world);
+    assert!(!world.node.may_accept_admin(), "it is to be read first");
+    receive(&mut world, silent, "GET /livez HT");
+    world.set_room(asking, 0);
+    receive(&mut world, asking, "GET /livez HTTP/1.1\r\n\r\n");
+    world.pass(SECOND);
+    let next = accept(&mut world);
+    assert!(!world.node.may_accept_admin(), "its socket is still to be closed");
+    assert_eq!(world.turn(), [Output::Close(silent)]);
+    assert!(world.node.may_accept_admin());
+    assert_eq!(world.node.accept_admin(world.now), None, "one is answered, and one has just come");
+    world.pass(SECOND);
+    let last = accept(&mut world);
+    assert_eq!(world.turn(), [Output::Close(next)]);
+    receive(&mut world, last, "GET /livez HTTP/1.1\r\n\r\n");
+    assert_eq!(status(&world.taken(last)), "200");
+}

@@ -175,7 +175,11 @@ impl World {
     }
 
     pub(crate) fn accept(&mut self) -> Conn {
-        self.node.accept(self.now, CLIENT).expect("there is room for it")
+        self.accept_from(CLIENT)
+    }
+
+    pub(crate) fn accept_from(&mut self, address: SocketAddr) -> Conn {
+        self.node.accept(self.now, address).expect("there is room for it")
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) {

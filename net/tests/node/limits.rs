@@ -179,15 +179,3 @@ fn a_connection_too_many_is_told_so_and_then_dropped() {
     world.receive(four, "a\n");
     assert_eq!(world.seen(), [line(four, "a")], "a place was free again");
 }
-
-#[test]
-fn a_connection_too_many_is_told_so_after_a_long_silence() {
-    let mut world = World::new(limits(), 0);
-    world.accept();
-    world.accept();
-    world.turn();
-    world.now = world.now + 1000 * SECOND;
-    let three = world.accept();
-    world.turn();
-    assert_eq!(world.taken(Peer::Client(three)), "rejected\n");
-}

@@ -10,5 +10,6 @@ mod harness;
 mod limits;
 mod links;
 mod noise;
+mod places;
 mod time;
 mod tls;

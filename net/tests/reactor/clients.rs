@@ -87,7 +87,7 @@ fn the_answer_to_an_oversized_line_arrives_although_the_client_goes_on_sending()
 
 #[test]
 fn a_connection_too_many_is_told_so() {
-    let limits = Limits { connections_max: 1, ..Limits::default() };
+    let limits = Limits { connections_max: 1, make_room_after: PATIENCE, ..Limits::default() };
     let server = Server::start(|_| Echo, limits, &[]);
     let mut first = Client::connect(server.addr);
     assert_eq!(first.ask("a"), "a");

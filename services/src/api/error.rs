@@ -81,6 +81,10 @@ impl From<Reject> for Error {
                 Code::ResourceExhausted,
                 format!("there are {max} connections, and there may be no more"),
             ),
+            Reject::AddressConnectionsMax(max) => Self::new(
+                Code::ResourceExhausted,
+                format!("there are {max} connections from this address, and there may be no more"),
+            ),
             Reject::LineTooLong(max) => Self::new(
                 Code::InvalidRequest,
                 format!("a request line may be {max} bytes long, and this one is longer"),
