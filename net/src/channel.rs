@@ -23,6 +23,8 @@ pub(crate) struct Channel {
     outbox: Outbox,
     transmit: Transmit,
     alarm: Alarm,
+    /// What the buffers took when they were counted last.
+    counted: usize,
 }
 
 /// What has arrived over a stream, while it is lent out of its [`Channel`], so that whoever is given a line of it can
@@ -53,6 +55,7 @@ impl Channel {
             outbox: Outbox::new(retained_bytes_max),
             transmit: Transmit::Idle,
             alarm: Alarm::default(),
+            counted: 0,
         }
     }
 
@@ -142,6 +145,22 @@ impl Channel {
         }
         self.invariants();
         blocked
+    }
+
+    /// Bytes of memory that the buffers took when they were counted last.
+    pub(crate) fn counted(&self) -> usize {
+        self.counted
+    }
+
+    /// Counts the memory of its buffers, and that of the socket's where the kernel holds as much as it takes, which is
+    /// twice `socket_send_bytes`. Returns what they took before and take now, if that has changed.
+    #[inline]
+    pub(crate) fn recount(&mut self, socket_send_bytes: Option<usize>) -> Option<(usize, usize)> {
+        let is_blocked = self.transmit == Transmit::Blocked;
+        let of_socket = if is_blocked { 2 * socket_send_bytes.unwrap_or(0) } else { 0 };
+        let bytes = self.lines.capacity() + self.outbox.capacity() + of_socket;
+        let before = mem::replace(&mut self.counted, bytes);
+        (before != bytes).then_some((before, bytes))
     }
 
     /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays.

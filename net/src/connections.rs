@@ -3,12 +3,14 @@
 //! It tells its node's service nothing: what that is to know waits in queues, and the node empties them.
 
 mod arrivals;
+mod shedding;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::admin::Admin;
+use crate::buffers::Buffers;
 use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
 use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
@@ -36,6 +38,8 @@ pub(crate) struct Connections {
     /// Those that made room for others in this turn. Their sockets are closed when it ends.
     made_room: usize,
     pub(crate) links: Vec<Link>,
+    /// What the buffers of clients and links take.
+    buffers: Buffers,
     pub(crate) admin: Admin,
     pub(crate) timers: Timers<Peer>,
     /// When the service wants to be told that it is this time.
@@ -70,6 +74,7 @@ impl Connections {
             addresses: Addresses::default(),
             made_room: 0,
             links: (0..backends).map(|_| Link::new(&limits)).collect(),
+            buffers: Buffers::new(limits.buffer_bytes_max),
             admin: Admin::new(registry),
             limits,
             timers: Timers::new(),
@@ -129,7 +134,7 @@ impl Connections {
         channel.sent(count);
         match peer {
             Peer::Client(conn) => self.settle(conn, count > 0),
-            Peer::Link(_) => {}
+            Peer::Link(link) => self.count_link_buffers(link),
             Peer::Admin(conn) => self.admin.settle(conn, &mut self.outputs),
         }
     }
@@ -273,6 +278,7 @@ impl Connections {
             if self.places.leave(conn) && self.limits.address_connections_max.is_some() {
                 self.addresses.remove(connection.address());
             }
+            self.note_buffers(connection.channel.counted(), 0);
             self.count_clients();
             self.outputs.push_back(Output::Close(Peer::Client(conn)));
             self.events.push_back(Event::Closed(conn));
@@ -326,6 +332,7 @@ impl Connections {
         if let Some(at) = earlier(connection.deadline(limits), drain_due) {
             connection.channel.arm(&mut self.timers, at, Peer::Client(conn));
         }
+        self.count_buffers(conn);
     }
 
     fn count_clients(&self) {
@@ -364,6 +371,7 @@ impl Connections {
     /// Ends the delivery of what a backend has sent. The oldest call is another one now, and may be overdue.
     pub(crate) fn end_replies(&mut self, link: usize, received: Received<'_>) {
         self.links[link].channel.give_back(received);
+        self.count_link_buffers(link);
         self.arm_link(link);
     }
 
@@ -375,6 +383,7 @@ impl Connections {
         let mut lost = LostCalls::new();
         self.links[link].disconnected(self.now, &self.limits, &mut lost);
         self.outputs.push_back(Output::Close(Peer::Link(link)));
+        self.count_link_buffers(link);
         self.arm_link(link);
         Some(lost)
     }
@@ -405,6 +414,7 @@ impl Connections {
         if is_to_write {
             self.outputs.push_back(Output::Transmit(Peer::Link(link)));
         }
+        self.count_link_buffers(link);
         self.arm_link(link);
     }
 

@@ -39,7 +39,7 @@ const NET: &[&[&str]] = &[
     &["net::connections"],
     &["net::admin", "net::connection", "net::link"],
     &["net::channel", "net::places"],
-    &["net::io", "net::metrics", "net::slots", "net::timers"],
+    &["net::buffers", "net::io", "net::metrics", "net::slots", "net::timers"],
     &["net::detect", "net::event", "net::limits", "net::lines", "net::outbox", "net::time", "net::worker"],
 ];
 
