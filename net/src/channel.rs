@@ -152,12 +152,11 @@ impl Channel {
         self.counted
     }
 
-    /// Counts the memory of its buffers, and that of the socket's where the kernel holds as much as it takes, which is
-    /// twice `socket_send_bytes`. Returns what they took before and take now, if that has changed.
+    /// Counts the memory of its buffers, and with it the `socket_bytes` that the kernel may hold where nobody reads. Returns
+    /// what they took before and take now, if that has changed.
     #[inline]
-    pub(crate) fn recount(&mut self, socket_send_bytes: Option<usize>) -> Option<(usize, usize)> {
-        let is_blocked = self.transmit == Transmit::Blocked;
-        let of_socket = if is_blocked { 2 * socket_send_bytes.unwrap_or(0) } else { 0 };
+    pub(crate) fn recount(&mut self, socket_bytes: usize) -> Option<(usize, usize)> {
+        let of_socket = if self.transmit == Transmit::Blocked { socket_bytes } else { 0 };
         let bytes = self.lines.capacity() + self.outbox.capacity() + of_socket;
         let before = mem::replace(&mut self.counted, bytes);
         (before != bytes).then_some((before, bytes))

@@ -40,6 +40,8 @@ pub(crate) struct Connections {
     pub(crate) links: Vec<Link>,
     /// What the buffers of clients and links take.
     buffers: Buffers,
+    /// What the kernel may hold for a client, which counts where that does not read.
+    socket_bytes: usize,
     pub(crate) admin: Admin,
     pub(crate) timers: Timers<Peer>,
     /// When the service wants to be told that it is this time.
@@ -75,6 +77,7 @@ impl Connections {
             made_room: 0,
             links: (0..backends).map(|_| Link::new(&limits)).collect(),
             buffers: Buffers::new(limits.buffer_bytes_max),
+            socket_bytes: limits.socket_bytes(),
             admin: Admin::new(registry),
             limits,
             timers: Timers::new(),

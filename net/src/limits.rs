@@ -25,8 +25,7 @@ use std::time::Duration;
 /// and where a client does not read, what the kernel holds for it. Over it, the clients whose buffers are the largest are
 /// closed, those first that are waited for since an earlier turn. Links count too, and are not closed: clients
 /// have what they leave, and a quarter in any case. So a node takes `buffer_bytes_max` at worst, or what its links take
-/// and a quarter of it, and a reply more. What the kernel has received for a socket that is not read comes on top, at
-/// most twice `socket_receive_bytes`.
+/// and a quarter of it, and a reply more. What the kernel has received for clients that do read comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The connection limit: open connections of clients, up to 2³¹. A further one takes the place of the one that has
@@ -57,7 +56,7 @@ pub struct Limits {
     /// purposes too, and no more than `net.core.wmem_max` allows. Unset, they grow to some MiB for each client. 64 KiB by
     /// default: a page of results, and 1 MB/s over 100 ms.
     pub socket_send_bytes: Option<usize>,
-    /// The same of what a client sends and the node does not read. 64 KiB by default: a request of the longest kind.
+    /// The same of what a client sends and the node does not read. 32 KiB by default: more than most requests are long.
     pub socket_receive_bytes: Option<usize>,
     /// Bytes of memory that each of the two buffers of a client keeps once it is empty: little where there are many
     /// idle clients, much where a few are always busy. 1 KiB by default, which holds most requests and replies.
@@ -167,6 +166,11 @@ impl Limits {
     /// Header fields of an HTTP request that are read, to be skipped. They lie on the stack, some 2 KiB.
     pub(crate) const ADMIN_HEADERS_MAX: usize = 64;
 
+    /// What the kernel may hold for a client, as far as that is bounded. It takes twice what it is asked for.
+    pub(crate) fn socket_bytes(&self) -> usize {
+        2 * (self.socket_send_bytes.unwrap_or(0) + self.socket_receive_bytes.unwrap_or(0))
+    }
+
     /// # Panics
     /// One of the limits is out of its bounds.
     pub(crate) fn check(&self) {
@@ -204,7 +208,7 @@ impl Default for Limits {
             outbox_bytes_max: 256 * 1024,
             buffer_bytes_max: 64 * 1024 * 1024,
             socket_send_bytes: Some(64 * 1024),
-            socket_receive_bytes: Some(64 * 1024),
+            socket_receive_bytes: Some(32 * 1024),
             retained_bytes_max: 1024,
             lines_per_turn_max: 64,
             clients_per_turn_max: 1024,

@@ -13,7 +13,7 @@ impl Connections {
         let Some(connection) = self.clients.get_mut(conn) else {
             return;
         };
-        if let Some((before, now)) = connection.channel.recount(self.limits.socket_send_bytes) {
+        if let Some((before, now)) = connection.channel.recount(self.socket_bytes) {
             self.note_buffers(before, now);
             if self.buffers.is_over() {
                 self.shed();
@@ -29,7 +29,7 @@ impl Connections {
 
     /// Notes what the link's buffers take by now.
     pub(super) fn count_link_buffers(&mut self, link: usize) {
-        if let Some((before, now)) = self.links[link].channel.recount(None) {
+        if let Some((before, now)) = self.links[link].channel.recount(0) {
             self.buffers.link(before, now);
             self.metrics.buffer_bytes.set(self.buffers.total() as u64);
         }

@@ -12,6 +12,7 @@ fn limits() -> Limits {
         outbox_bytes_max: 100 * KIB,
         buffer_bytes_max: 800 * KIB,
         socket_send_bytes: None,
+        socket_receive_bytes: None,
         retained_bytes_max: KIB,
         link_retained_bytes_max: KIB,
         ..Limits::default()
@@ -101,7 +102,10 @@ fn who_holds_next_to_nothing_is_closed_last() {
 
 #[test]
 fn what_the_kernel_holds_for_a_client_that_does_not_read_counts() {
-    let mut world = World::new(Limits { socket_send_bytes: Some(64 * KIB), ..limits() }, 0);
+    let mut world = World::new(
+        Limits { socket_send_bytes: Some(40 * KIB), socket_receive_bytes: Some(24 * KIB), ..limits() },
+        0,
+    );
     for clients in 1..=6 {
         unread(&mut world, 1);
         let expected = clients * 129 * KIB;
