@@ -158,8 +158,10 @@ impl Channel {
     pub(crate) fn recount(&mut self, socket_bytes: usize) -> Option<(usize, usize)> {
         let of_socket = if self.transmit == Transmit::Blocked { socket_bytes } else { 0 };
         let bytes = self.lines.capacity() + self.outbox.capacity() + of_socket;
-        let before = mem::replace(&mut self.counted, bytes);
-        (before != bytes).then_some((before, bytes))
+        if bytes == self.counted {
+            return None;
+        }
+        Some((mem::replace(&mut self.counted, bytes), bytes))
     }
 
     /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays.

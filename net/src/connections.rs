@@ -335,7 +335,9 @@ impl Connections {
         if let Some(at) = earlier(connection.deadline(limits), drain_due) {
             connection.channel.arm(&mut self.timers, at, Peer::Client(conn));
         }
-        self.count_buffers(conn);
+        if let Some((before, now)) = connection.channel.recount(self.socket_bytes) {
+            self.count_buffers(before, now);
+        }
     }
 
     fn count_clients(&self) {

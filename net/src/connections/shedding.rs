@@ -3,25 +3,19 @@
 use std::cmp::Reverse;
 
 use super::Connections;
-use crate::event::Conn;
 use crate::metrics::Closed;
 
 impl Connections {
-    /// Notes what the client's buffers take by now. Where all take too much, the largest are closed.
-    #[inline]
-    pub(super) fn count_buffers(&mut self, conn: Conn) {
-        let Some(connection) = self.clients.get_mut(conn) else {
-            return;
-        };
-        if let Some((before, now)) = connection.channel.recount(self.socket_bytes) {
-            self.note_buffers(before, now);
-            if self.buffers.is_over() {
-                self.shed();
-            }
+    /// Notes that a client's buffers took `before` and take `now`. Where all take too much, the largest are closed.
+    #[cold]
+    pub(super) fn count_buffers(&mut self, before: usize, now: usize) {
+        self.note_buffers(before, now);
+        if self.buffers.is_over() {
+            self.shed();
         }
     }
 
-    /// The buffers of a client, which took `before`, take `now`.
+    /// The same of a client that goes.
     pub(super) fn note_buffers(&mut self, before: usize, now: usize) {
         self.buffers.client(before, now);
         self.metrics.buffer_bytes.set(self.buffers.total() as u64);
@@ -37,7 +31,6 @@ impl Connections {
 
     /// Closes the clients whose buffers are the largest. Those that have not ended a line, or read their replies, since an
     /// earlier turn come first: who has just been answered has had no chance to read it.
-    #[cold]
     fn shed(&mut self) {
         let now = self.now;
         let counted = self.clients.entries().map(|(conn, connection)| {
