@@ -26,6 +26,8 @@ pub(crate) struct Channel {
     alarm: Alarm,
     /// What stands between the buffers and the socket, if the stream is encrypted.
     tls: Option<Box<Tls>>,
+    /// What the buffers took when they were counted last.
+    counted: usize,
 }
 
 /// An encrypted stream.
@@ -67,6 +69,7 @@ impl Channel {
             transmit: Transmit::Idle,
             alarm: Alarm::default(),
             tls: None,
+            counted: 0,
         }
     }
 
@@ -233,6 +236,24 @@ impl Channel {
         }
         self.invariants();
         blocked
+    }
+
+    /// Bytes of memory that the buffers took when they were counted last.
+    pub(crate) fn counted(&self) -> usize {
+        self.counted
+    }
+
+    /// Counts the memory of its buffers, and with it the `socket_bytes` that the kernel may hold where nobody reads. Returns
+    /// what they took before and take now, if that has changed.
+    #[inline]
+    pub(crate) fn recount(&mut self, socket_bytes: usize) -> Option<(usize, usize)> {
+        let of_socket = if self.transmit == Transmit::Blocked { socket_bytes } else { 0 };
+        let of_tls = self.tls.as_ref().map_or(0, |tls| tls.held.capacity() + tls.session.buffered_bytes());
+        let bytes = self.lines.capacity() + self.outbox.capacity() + of_socket + of_tls;
+        if bytes == self.counted {
+            return None;
+        }
+        Some((mem::replace(&mut self.counted, bytes), bytes))
     }
 
     /// Makes it the channel of a new stream, to which nothing of the old one belongs. Its deadline stays. True: before the

@@ -358,6 +358,11 @@ impl Connection {
         Some(clocks.into_iter().flatten().fold(self.used_at, Time::max))
     }
 
+    /// Whether it holds bytes because the client has owed something since an earlier time than this.
+    pub(crate) fn is_waited_for(&self, now: Time) -> bool {
+        [self.partial_since, self.stalled_since].into_iter().flatten().any(|since| since < now)
+    }
+
     /// When a client that owes nothing has been idle for too long.
     fn idle_due(&self, limits: &Limits) -> Option<Time> {
         let timeout = limits.idle_timeout?;

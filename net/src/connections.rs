@@ -4,12 +4,14 @@
 
 mod arrivals;
 mod links;
+mod shedding;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::admin::Admin;
+use crate::buffers::Buffers;
 use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
 use crate::event::{Call, Conn, Event, Failure, Reject};
@@ -39,6 +41,10 @@ pub(crate) struct Connections {
     /// Those that made room for others in this turn. Their sockets are closed when it ends.
     made_room: usize,
     pub(crate) links: Vec<Link>,
+    /// What the buffers of clients and links take.
+    buffers: Buffers,
+    /// What the kernel may hold for a client, which counts where that does not read.
+    socket_bytes: usize,
     pub(crate) admin: Admin,
     pub(crate) timers: Timers<Peer>,
     /// When the service wants to be told that it is this time.
@@ -77,6 +83,8 @@ impl Connections {
             addresses: Addresses::default(),
             made_room: 0,
             links: (0..backends).map(|_| Link::new(&limits)).collect(),
+            buffers: Buffers::new(limits.buffer_bytes_max),
+            socket_bytes: limits.socket_bytes(),
             admin: Admin::new(registry),
             limits,
             timers: Timers::new(),
@@ -146,7 +154,7 @@ impl Connections {
         channel.sent(count);
         match peer {
             Peer::Client(conn) => self.settle(conn, count > 0),
-            Peer::Link(_) => {}
+            Peer::Link(link) => self.count_link_buffers(link),
             Peer::Admin(conn) => self.admin.settle(conn, &mut self.outputs),
         }
     }
@@ -321,6 +329,7 @@ impl Connections {
             if self.places.leave(conn) && self.limits.address_connections_max.is_some() {
                 self.addresses.remove(connection.address());
             }
+            self.note_buffers(connection.channel.counted(), 0);
             self.count_clients();
             self.outputs.push_back(Output::Close(Peer::Client(conn)));
             self.events.push_back(Event::Closed(conn));
@@ -380,6 +389,9 @@ impl Connections {
         connection.update_clocks(now, progress);
         if let Some(at) = earlier(connection.deadline(limits), drain_due) {
             connection.channel.arm(&mut self.timers, at, Peer::Client(conn));
+        }
+        if let Some((before, now)) = connection.channel.recount(self.socket_bytes) {
+            self.count_buffers(before, now);
         }
     }
 

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod buffers;
 mod channel;
 mod connection;
 mod connections;

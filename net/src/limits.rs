@@ -21,12 +21,11 @@ use std::time::Duration;
 /// A reply to a client has no maximum here: it is as long as the service makes it. One that the service relays is at
 /// most `reply_bytes_max` long, and what the service adds: with that, the worst of a client is 33 MiB by default.
 ///
-/// So what clients can make a node hold is bounded by `connections_max` + `refusals_max` times the worst of one. With
-/// the defaults, that is 20 GiB for what they send and leave unread before their last replies, if 16 384 clients each
-/// read nothing and each send the longest line but for its end; and four times those last replies, which is 64 MiB for
-/// each KiB that a reply is long, and 514 GiB if every one of them has the length of `reply_bytes_max`. `line_timeout`
-/// and `stall_timeout` end it. Where it is too much, replies are to be bounded by the service, and `connections_max` is
-/// to be lowered first. What the kernel buffers for each socket comes on top.
+/// All clients together are bounded by `buffer_bytes_max`, which counts what buffers take, with what they have room for,
+/// and where a client does not read, what the kernel holds for it. Over it, the clients whose buffers are the largest are
+/// closed, those first that are waited for since an earlier turn. Links count too, and are not closed: clients
+/// have what they leave, and a quarter in any case. So a node takes `buffer_bytes_max` at worst, or what its links take
+/// and a quarter of it, and a reply more. What the kernel has received for clients that do read comes on top.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The connection limit: open connections of clients, up to 2³¹. A further one takes the place of the one that has
@@ -50,6 +49,15 @@ pub struct Limits {
     /// delivered, and is not read. What is in flight by then is still answered, so there may be `in_flight_max`
     /// replies more. 256 KiB by default: a page of results and a few more replies.
     pub outbox_bytes_max: usize,
+    /// Bytes of memory that the buffers of all connections may take. 64 MiB by default: a quarter of what a small
+    /// container has, and room for some hundreds of clients that leave all they may unread.
+    pub buffer_bytes_max: usize,
+    /// Bytes that the kernel is asked to hold for a client that does not read; it takes up to twice as much, for its own
+    /// purposes too, and no more than `net.core.wmem_max` allows. Unset, they grow to some MiB for each client. 64 KiB by
+    /// default: a page of results, and 1 MB/s over 100 ms.
+    pub socket_send_bytes: Option<usize>,
+    /// The same of what a client sends and the node does not read. 32 KiB by default: more than most requests are long.
+    pub socket_receive_bytes: Option<usize>,
     /// Bytes of memory that each of the two buffers of a client keeps once it is empty: little where there are many
     /// idle clients, much where a few are always busy. 1 KiB by default, which holds most requests and replies.
     pub retained_bytes_max: usize,
@@ -164,6 +172,11 @@ impl Limits {
     /// Header fields of an HTTP request that are read, to be skipped. They lie on the stack, some 2 KiB.
     pub(crate) const ADMIN_HEADERS_MAX: usize = 64;
 
+    /// What the kernel may hold for a client, as far as that is bounded. It takes twice what it is asked for.
+    pub(crate) fn socket_bytes(&self) -> usize {
+        2 * (self.socket_send_bytes.unwrap_or(0) + self.socket_receive_bytes.unwrap_or(0))
+    }
+
     /// # Panics
     /// One of the limits is out of its bounds.
     pub(crate) fn check(&self) {
@@ -174,6 +187,7 @@ impl Limits {
             self.line_bytes_max,
             self.in_flight_max,
             self.outbox_bytes_max,
+            self.buffer_bytes_max,
             self.lines_per_turn_max,
             self.clients_per_turn_max,
             self.handshakes_per_turn_max,
@@ -199,6 +213,9 @@ impl Default for Limits {
             line_bytes_max: 64 * 1024,
             in_flight_max: 1,
             outbox_bytes_max: 256 * 1024,
+            buffer_bytes_max: 64 * 1024 * 1024,
+            socket_send_bytes: Some(64 * 1024),
+            socket_receive_bytes: Some(32 * 1024),
             retained_bytes_max: 1024,
             lines_per_turn_max: 64,
             clients_per_turn_max: 1024,

@@ -127,6 +127,11 @@ impl LineBuffer {
         self.len() == 0
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.retained_bytes_max);

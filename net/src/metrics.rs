@@ -95,17 +95,20 @@ pub(crate) enum Closed {
     Idle,
     /// It read nothing for too long.
     Stalled,
+    /// Its buffers were the largest where all took too much.
+    Buffers,
 }
 
 impl Closed {
     /// The names of the reasons, in their order.
-    const REASONS: [&str; 3] = ["made_room", "idle", "stalled"];
+    const REASONS: [&str; 4] = ["made_room", "idle", "stalled", "buffers"];
 }
 
 /// What the loop of one reactor says about itself.
 #[derive(Debug, Default)]
 pub(crate) struct LoopMetrics {
     pub(crate) connections: Gauge,
+    pub(crate) buffer_bytes: Gauge,
     /// Clients that were turned away, by [`Reject::reason`].
     pub(crate) rejects: [Counter; Reject::REASONS.len()],
     /// Encrypted streams of clients that were of no use.
@@ -144,6 +147,8 @@ impl LoopMetrics {
         out.gauge(&format!("{namespace}_reactors"), "Event loops of the process.", &[], 1);
         let help = "Connections of clients that are open.";
         out.gauge(&format!("{namespace}_connections"), help, &[], self.connections.get());
+        let help = "Memory that the buffers of connections take.";
+        out.gauge(&format!("{namespace}_buffer_bytes"), help, &[], self.buffer_bytes.get());
         let name = format!("{namespace}_rejected_total");
         for (reason, count) in Reject::REASONS.iter().zip(&self.rejects) {
             out.counter(&name, "Clients that were turned away.", &[("reason", reason)], count.get());
@@ -258,8 +263,12 @@ mod tests {
         }
         registry.add(requests(&[1_000_000, 1_000_001]));
         registry.add(requests(&[500_000_000]));
-        let expected = r#"# HELP shop_closed_total Clients whose connection was closed without a word.
+        let expected = r#"# HELP shop_buffer_bytes Memory that the buffers of connections take.
+# TYPE shop_buffer_bytes gauge
+shop_buffer_bytes 0
+# HELP shop_closed_total Clients whose connection was closed without a word.
 # TYPE shop_closed_total counter
+shop_closed_total{reason="buffers"} 0
 shop_closed_total{reason="idle"} 0
 shop_closed_total{reason="made_room"} 0
 shop_closed_total{reason="stalled"} 0

@@ -46,6 +46,11 @@ impl Outbox {
         self.len() == 0
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Notes that the socket took `count` more bytes.
     pub(crate) fn advance(&mut self, count: usize) {
         assert!(count <= self.len(), "a socket took more than it was given");

@@ -194,6 +194,7 @@ impl Reactor {
     /// was sent from that moment on.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> Result<S, RunError> {
         let Self { poll, listener, admin, registry, encryption, handle } = self;
+        listener.iter().try_for_each(|listener| listener.bound_buffers(&limits))?;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
         let node = node.with_encryption(encryption, backends.clone());
         let lookups = Lookups::new(backends, handle.waker())?;

@@ -55,6 +55,11 @@ impl<T> Slots<T> {
         self.entries.iter().map(|(_, (_, entry))| entry)
     }
 
+    /// All entries with their names.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Conn, &T)> {
+        self.entries.iter().map(|(slot, (generation, entry))| (conn(slot, *generation), entry))
+    }
+
     /// The names of all entries.
     pub(crate) fn conns(&self) -> Vec<Conn> {
         self.entries.iter().map(|(slot, (generation, _))| conn(slot, *generation)).collect()

@@ -257,6 +257,11 @@ impl Session {
         self.records.is_midway() && !self.has_failed
     }
 
+    /// Bytes that wait in it, on either way: records for the socket, and those that have come of one that was begun.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.sealed.capacity() + self.records.begun_bytes()
+    }
+
     /// Whether the stream has failed, and the peer is to be told why.
     pub(crate) fn has_alert(&self) -> bool {
         self.has_failed && !self.sealed.is_empty()
@@ -303,6 +308,8 @@ struct Records {
     header_len: usize,
     /// What is left of the record whose header is whole.
     left: usize,
+    /// What has come of it.
+    come: usize,
 }
 
 impl Records {
@@ -311,6 +318,7 @@ impl Records {
             if self.left > 0 {
                 let passed = self.left.min(bytes.len());
                 self.left -= passed;
+                self.come += passed;
                 bytes = &bytes[passed..];
                 continue;
             }
@@ -318,7 +326,7 @@ impl Records {
             self.header_len += 1;
             bytes = rest;
             if self.header_len == self.header.len() {
-                self.header_len = 0;
+                (self.header_len, self.come) = (0, 0);
                 self.left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
             }
         }
@@ -326,6 +334,10 @@ impl Records {
 
     fn is_midway(&self) -> bool {
         self.header_len > 0 || self.left > 0
+    }
+
+    fn begun_bytes(&self) -> usize {
+        if self.left > 0 { self.come } else { 0 }
     }
 }
 

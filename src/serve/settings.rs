@@ -21,6 +21,9 @@ pub(crate) const REACTORS_MAX: usize = 64;
 
 /// The most connections that can be asked for.
 const CONNECTIONS_MAX: usize = 1 << 24;
+/// The most memory for buffers that can be asked for, and its unit.
+const BUFFERS_MAX_MIB: usize = 1 << 20;
+const MIB: usize = 1024 * 1024;
 /// The longest time that can be asked for, some 136 years.
 const SECONDS_MAX: u64 = 1 << 32;
 
@@ -85,6 +88,9 @@ pub(super) fn options(service: Service) -> Options {
     options.optopt("", "stall-timeout", "how long a client may leave replies unread (60)", "SECONDS");
     let line = format!("the longest request line ({})", service.limits().line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
+    let mib = service.limits().buffer_bytes_max / MIB;
+    let buffers = format!("memory that the buffers of all connections take ({mib})");
+    options.optopt("", "buffers-max-mib", &buffers, "MIB");
     let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
     options.optopt("", "admin", admin, "HOST:PORT");
     options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
@@ -178,6 +184,8 @@ fn limits(service: Service, matches: &Matches) -> Result<Limits, String> {
     }
     limits.line_bytes_max =
         number(matches, "line-bytes-max", limits.line_bytes_max, 128, service.line_bytes_max())?;
+    let buffers_mib = limits.buffer_bytes_max / MIB;
+    limits.buffer_bytes_max = number(matches, "buffers-max-mib", buffers_mib, 1, BUFFERS_MAX_MIB)? * MIB;
     limits.line_timeout = seconds(matches, "line-timeout", limits.line_timeout)?;
     limits.stall_timeout = seconds(matches, "stall-timeout", limits.stall_timeout)?;
     if given(matches, "idle-timeout").is_some() {

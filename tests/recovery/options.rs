@@ -30,6 +30,7 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--connections-max=0",
         "--address-connections-max=0",
         "--idle-timeout=0",
+        "--buffers-max-mib=0",
         "--line-timeout=1h",
         "--stall-timeout=-1",
         "--admin=nowhere",

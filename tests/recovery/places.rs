@@ -1,4 +1,4 @@
-//! Connections whose places others need.
+//! Connections that take what others need: places and memory.
 
 use serde_json::json;
 use support::{Client, wait_until};
@@ -57,4 +57,22 @@ fn a_connection_may_be_idle_for_as_long_as_it_may() {
     client.ok("Ping", json!({}));
     client.assert_ended();
     assert_eq!(database.metrics()[r#"marketplace_closed_total{reason="idle"}"#], 1.0);
+}
+
+#[test]
+fn requests_that_do_not_end_take_no_more_memory_than_they_may() {
+    const MIB: f64 = 1024.0 * 1024.0;
+    let data = tempfile::tempdir().unwrap();
+    let database = database(&data, "--buffers-max-mib=1");
+    let mut client = Client::connect(database.address());
+    client.ok("Ping", json!({}));
+    let mut unfinished: Vec<_> = (0..40).map(|_| Client::connect(database.address())).collect();
+    let line = "x".repeat(60_000);
+    unfinished.iter_mut().for_each(|connection| connection.try_send(line.as_bytes()));
+    let closed = r#"marketplace_closed_total{reason="buffers"}"#;
+    wait_until("some of them are closed", || database.metrics()[closed] >= 20.0);
+    assert!(database.metrics()["marketplace_buffer_bytes"] <= MIB);
+    client.ok("Ping", json!({}));
+    drop(unfinished);
+    wait_until("the memory is given back", || database.metrics()["marketplace_buffer_bytes"] < MIB / 10.0);
 }

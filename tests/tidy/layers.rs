@@ -40,7 +40,7 @@ const NET: &[&[&str]] = &[
     &["net::admin", "net::connection", "net::link"],
     &["net::channel", "net::places"],
     &["net::tls"],
-    &["net::handshakes", "net::io", "net::metrics", "net::slots", "net::timers"],
+    &["net::buffers", "net::handshakes", "net::io", "net::metrics", "net::slots", "net::timers"],
     &["net::detect", "net::event", "net::limits", "net::lines", "net::outbox", "net::time", "net::worker"],
 ];
 

@@ -75,6 +75,7 @@ impl Connections {
             self.outputs.push_back(Output::Transmit(Peer::Link(link)));
         }
         self.outputs.push_back(Output::Close(Peer::Link(link)));
+        self.count_link_buffers(link);
         self.arm_link(link);
         Some(lost)
     }
@@ -105,6 +106,7 @@ impl Connections {
         if is_to_write {
             self.outputs.push_back(Output::Transmit(Peer::Link(link)));
         }
+        self.count_link_buffers(link);
         self.arm_link(link);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Poll, Token};
+use socket2::SockRef;
 
 use super::shortage::explained;
 use crate::{Limits, Time};
@@ -24,6 +25,18 @@ impl Listener {
         let mut socket = TcpListener::from_std(socket);
         poll.registry().register(&mut socket, token, Interest::READABLE)?;
         Ok(Self { socket, accept_at: None, failed_at: None })
+    }
+
+    /// Has the kernel hold so much for each connection that is accepted from now on, and no more.
+    pub(super) fn bound_buffers(&self, limits: &Limits) -> io::Result<()> {
+        let socket = SockRef::from(&self.socket);
+        if let Some(bytes) = limits.socket_send_bytes {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = limits.socket_receive_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        Ok(())
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {

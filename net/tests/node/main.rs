@@ -1,6 +1,7 @@
 //! A node driven by hand, without sockets and without a clock: what it promises to clients, of links and of limits.
 
 mod admin;
+mod buffers;
 mod clients;
 mod drain;
 mod failure;
