@@ -15,7 +15,7 @@ use services::{Deadlines, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
-use crate::process::{limits, logging, parent, status};
+use crate::process::{limits, logging, memory, parent, status};
 use crate::service::Service;
 use settings::{Settings, options};
 
@@ -91,9 +91,10 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
     watch(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let Settings { data, durability, customer, .. } = settings;
+    let Settings { data, durability, customer, memory_max_mib, .. } = settings;
     let storage = sqlite::open_customer(data, *durability, &mut threads)?;
-    let service = services::db_customer(storage, *customer, random, &mut threads)?;
+    let service =
+        services::db_customer(storage, *customer, memory::room(*memory_max_mib), random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -103,7 +104,7 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
-    let service = services::db_product(storage)?;
+    let service = services::db_product(storage, memory::room(settings.memory_max_mib))?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -156,7 +157,7 @@ fn serve_frontend<S: net::Service>(
 
 /// Gathers what all reactors of the process count and, if that was asked for, has the first one answer for them all.
 fn watch(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
-    let registry = status::registry(settings.service, &settings.data);
+    let registry = status::registry(settings.service, &settings.data, settings.memory_max_mib);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;

@@ -11,5 +11,6 @@ pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
 pub(crate) mod recoveries;
+pub(crate) mod room;
 pub(crate) mod storage;
 pub(crate) mod table;

@@ -35,6 +35,7 @@ pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
 pub use self::engine::lane::{Deadlines, backends};
+pub use self::engine::room::Room;
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
 pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
@@ -55,13 +56,15 @@ impl Default for CustomerOptions {
     }
 }
 
-/// A `db_customer` that goes on from what is stored. `random` is a source of unpredictable bits.
+/// A `db_customer` that goes on from what is stored, all of it, whatever `room` there is. `random` is a source of
+/// unpredictable bits.
 ///
 /// # Errors
 /// What is stored cannot be read (see [`StorageError`]), the cost is impossible, or a worker cannot be started.
 pub fn db_customer<S, R, W>(
     mut storage: S,
     options: CustomerOptions,
+    room: Room,
     random: R,
     workers: &mut W,
 ) -> Result<impl Service + use<S, R, W>, Box<dyn Error>>
@@ -73,19 +76,19 @@ where
     let mut loaded = Loaded::new(options.session_timeout);
     storage.load(&mut |row| loaded.load(row))?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
-    let customer = Customer::new(loaded, passwords, Box::new(random));
+    let customer = Customer::new(loaded, room, passwords, Box::new(random));
     Ok(Database::new(customer, Box::new(storage)))
 }
 
-/// A `db_product` that goes on from what is stored.
+/// A `db_product` that goes on from what is stored, all of it, whatever `room` there is.
 ///
 /// # Errors
 /// What is stored cannot be read.
-pub fn db_product<S>(mut storage: S) -> Result<impl Service + use<S>, StorageError>
+pub fn db_product<S>(mut storage: S, room: Room) -> Result<impl Service + use<S>, StorageError>
 where
     S: Storage<ProductRow> + 'static,
 {
-    let mut product = Product::new();
+    let mut product = Product::new(room);
     storage.load(&mut |row| product.load(row))?;
     product.loaded();
     Ok(Database::new(product, Box::new(storage)))

@@ -11,7 +11,7 @@ use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Storage, StorageError};
+use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Storage, StorageError};
 
 use crate::client::{Client, User, Who};
 use crate::counters::Counters;
@@ -152,7 +152,8 @@ impl World {
         let hash_cost = HashCost { memory_kib: 8, passes: 1 };
         let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
         let mut random = fastrand::Rng::with_seed(self.sim.seed());
-        let service = services::db_customer(storage, options, move || random.u128(..), workers);
+        let service =
+            services::db_customer(storage, options, Room::default(), move || random.u128(..), workers);
         let service = service.expect("db_customer loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
@@ -172,7 +173,8 @@ impl World {
         storage: impl Storage<ProductRow> + 'static,
         registry: Arc<Registry>,
     ) {
-        let service = services::db_product(storage).expect("db_product loads what is stored");
+        let service =
+            services::db_product(storage, Room::default()).expect("db_product loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 
