@@ -102,7 +102,7 @@ impl Customer {
     fn create(&mut self, now: Time, role: Role, account: CreateAccount) -> Result<Job, Error> {
         let CreateAccount { name, username, password } = account;
         self.accounts.check_username(role, &username.0)?;
-        self.room.check(now)?;
+        self.room.check_new(now)?;
         let job = PasswordJob::Hash { password: password.0.into(), salt: (self.random)().to_be_bytes() };
         self.offload(job, Waiting::Create { role, username: username.0.into(), name: name.0.into() })
     }
@@ -179,7 +179,7 @@ impl Begin<Login<Role>> for Customer {
     fn begin(&mut self, now: Time, login: Login<Role>) -> Result<Job, Error> {
         let Login { username, password, role } = login;
         self.throttle.check(now, role, &username.0)?;
-        self.room.check(now)?;
+        self.room.check_new(now)?;
         let (user_id, hash) = self.accounts.find(role, &username.0).unzip();
         let job = PasswordJob::Verify { password: password.0.into(), hash };
         self.offload(job, Waiting::Login { role, username: username.0.into(), user_id })
@@ -227,7 +227,7 @@ impl Answer<RateSeller> for Customer {
         let RateSeller { buyer_id: UserId(buyer_id), item_id, seller, ballot } = request;
         let SellerId { seller_id: UserId(seller_id) } = seller;
         if self.accounts.votes.latest(&(buyer_id, item_id)).is_none() {
-            self.room.check(now)?;
+            self.room.check_new(now)?;
         }
         self.accounts.vote(buyer_id, item_id, seller_id, ballot)?;
         Ok(Rated { rated: true })
@@ -253,7 +253,7 @@ impl Answer<UpdateCart> for Customer {
             return Err(invalid("`quantity_delta` must not be 0"));
         }
         let quantity_max = quantity_max.map(|Quantity(quantity)| quantity);
-        let room = if delta > 0 { self.room.check(now) } else { Ok(()) };
+        let room = if delta > 0 { self.room.check_new(now) } else { Ok(()) };
         let quantity = self.change_cart(now, owner, |cart| {
             let before = cart.lines().len();
             let quantity = cart.update(item_id, delta, quantity_max)?;
@@ -281,7 +281,7 @@ impl Answer<SaveCart<SessionCheck>> for Customer {
         let buyer = self.accounts.buyers.latest(&buyer_id).ok_or_else(|| no_buyer(buyer_id))?;
         let mut buyer = buyer.clone();
         if session.cart.lines().len() > buyer.saved_cart.lines().len() {
-            self.room.check(now)?;
+            self.room.check_growth(now)?;
         }
         if buyer.saved_cart != session.cart {
             buyer.saved_cart = session.cart.clone();

@@ -176,7 +176,7 @@ impl Answer<RegisterItem<SellerId>> for Product {
         let Category(category) = new.category;
         let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
         let id = self.items.next_id(category).ok_or_else(full)?;
-        self.room.check(now)?;
+        self.room.check_new(now)?;
         let description = Description {
             id,
             seller_id,
@@ -205,7 +205,7 @@ impl Answer<ChangeItemPrice<Option<SellerId>>> for Product {
 }
 
 impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
-    fn answer(&mut self, _: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
+    fn answer(&mut self, now: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
         let UpdateUnitsForSale { item_id, quantity_delta: QuantityDelta(delta), by } = update;
         let listing = self.own_listing(item_id, by)?;
         let quantity = i64::from(listing.quantity) + delta;
@@ -217,6 +217,10 @@ impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
         let too_many =
             || invalid(format!("`quantity_delta` would bring {item_id} above {QUANTITY_MAX} units"));
         let quantity = quantity.ok_or_else(too_many)?;
+        // The index has what is in stock.
+        if listing.quantity == 0 && quantity > 0 {
+            self.room.check_growth(now)?;
+        }
         if quantity != listing.quantity {
             self.items.relist(item_id, Listing { quantity, ..listing });
         }
@@ -285,7 +289,7 @@ impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
         let (seller_id, mut listing) = self.items.latest(item_id).ok_or_else(|| no_item(item_id))?;
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(item_id, buyer_id)).copied());
         if buyer_id.is_some() && before.is_none() {
-            self.room.check(now)?;
+            self.room.check_new(now)?;
         }
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {

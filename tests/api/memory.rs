@@ -71,7 +71,6 @@ fn nothing_new_is_kept_and_all_else_goes_on() {
     assert_eq!(bob.client.refused("CreateAccount", &account, "RESOURCE_EXHAUSTED"), FULL);
     assert_eq!(bob.client.refused("Login", &login, "RESOURCE_EXHAUSTED"), FULL);
     assert_full(&mut bob, "AddItemToCart", json!({"item_id": ink, "quantity": 1}));
-    assert_full(&mut bob, "SaveCart", json!({}));
     assert_full(&mut bob, "MakePurchase", json!({"idempotency_key": "after"}));
     assert_full(&mut bob, "ProvideFeedback", json!({"item_id": ink, "vote": "up"}));
 
@@ -94,6 +93,26 @@ fn nothing_new_is_kept_and_all_else_goes_on() {
     market.take(MEMORY_MAX_MIB - 1);
     bob.ok("AddItemToCart", json!({"item_id": ink, "quantity": 1}));
     bob.ok("MakePurchase", json!({}));
+}
+
+#[test]
+fn what_grows_is_refused_a_reserve_later() {
+    let market = Market::start();
+    let cluster = &market.cluster;
+    cluster.new_buyer("eve");
+    let (mut ann, mut bob) = (cluster.new_seller("ann"), cluster.new_buyer("bob"));
+    let (pen, ink) = (ann.sell(1, "Pen", &[], 10), ann.sell(1, "Ink", &[], 0));
+    bob.ok("AddItemToCart", json!({"item_id": pen, "quantity": 1}));
+    market.take(2 * MEMORY_MAX_MIB);
+    assert_full(&mut bob, "SaveCart", json!({}));
+    assert_full(&mut ann, "UpdateUnitsForSale", json!({"item_id": ink, "quantity_delta": 1}));
+    ann.ok("UpdateUnitsForSale", json!({"item_id": pen, "quantity_delta": -10}));
+    ann.ok("ChangeItemPrice", json!({"item_id": ink, "price": 2}));
+
+    market.take(MEMORY_MAX_MIB);
+    let restock = json!({"item_id": ink, "quantity_delta": 1});
+    await_room(&mut cluster.product.client(), "UpdateUnitsForSale", &restock, false);
+    await_room(&mut bob.client, "SaveCart", &json!({"session_id": bob.session}), false);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::api::error::{Code, Error};
 /// How long a look at the memory holds. What a client can send in that time is a fraction of what is left above any limit
 /// that makes sense.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// The part of the limit that is there beyond it, for what grows.
+const RESERVE_PART: u64 = 6;
 /// How often it is logged that there is no room.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -24,7 +26,8 @@ pub struct Room {
     resident_bytes: Box<dyn FnMut() -> u64>,
     /// When the memory is to be looked at again, if somebody asks.
     look_at: Time,
-    is_full: bool,
+    /// As of the last look.
+    resident_mib: u64,
     warnings: LineLimit,
 }
 
@@ -36,40 +39,44 @@ impl Room {
             memory_max_mib,
             resident_bytes: Box::new(resident_bytes),
             look_at: Time::default(),
-            is_full: false,
+            resident_mib: 0,
             warnings: LineLimit::new(WARNING_INTERVAL, 1),
         }
     }
 
-    /// Asked before anything is made that was not there. What changes or ends what is there does not ask: it must always
-    /// be possible.
+    /// Asked before anything is made that was not there.
     ///
     /// # Errors
     /// `RESOURCE_EXHAUSTED`: there is no room.
-    pub(crate) fn check(&mut self, now: Time) -> Result<(), Error> {
-        if now >= self.look_at {
-            self.look_at = now + LOOK_INTERVAL;
-            self.look(now);
-        }
-        if !self.is_full {
-            return Ok(());
-        }
-        let message = format!(
-            "this database holds as much as its memory limit of {} MiB allows (--memory-max-mib)",
-            self.memory_max_mib
-        );
-        Err(Error::new(Code::ResourceExhausted, message))
+    pub(crate) fn check_new(&mut self, now: Time) -> Result<(), Error> {
+        self.check(now, self.memory_max_mib)
     }
 
-    fn look(&mut self, now: Time) {
-        let resident_bytes = (self.resident_bytes)();
-        self.is_full = resident_bytes >> 20 >= self.memory_max_mib;
-        if self.is_full && self.warnings.next(now) {
-            log::warn!(
-                "event=memory_full memory_max_mib={} resident_bytes={resident_bytes} nothing new is kept",
-                self.memory_max_mib
-            );
+    /// Asked before what is there becomes much larger. It may do so a little longer: the reserve is a sixth of the limit.
+    /// What hardly becomes larger, or ends, does not ask: it must always be possible.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`: there is no room.
+    pub(crate) fn check_growth(&mut self, now: Time) -> Result<(), Error> {
+        self.check(now, self.memory_max_mib.saturating_add(self.memory_max_mib / RESERVE_PART))
+    }
+
+    fn check(&mut self, now: Time, max_mib: u64) -> Result<(), Error> {
+        if now >= self.look_at {
+            self.look_at = now + LOOK_INTERVAL;
+            self.resident_mib = (self.resident_bytes)() >> 20;
         }
+        let Self { memory_max_mib, resident_mib, .. } = *self;
+        if resident_mib < max_mib {
+            return Ok(());
+        }
+        if self.warnings.next(now) {
+            log::warn!("event=memory_full memory_max_mib={memory_max_mib} resident_mib={resident_mib}");
+        }
+        let message = format!(
+            "this database holds as much as its memory limit of {memory_max_mib} MiB allows (--memory-max-mib)"
+        );
+        Err(Error::new(Code::ResourceExhausted, message))
     }
 }
 
@@ -105,32 +112,43 @@ mod tests {
     fn it_is_full_at_its_limit_and_has_room_again_below() {
         let (mut room, bytes, _) = room();
         bytes.set((MAX_MIB << 20) - 1);
-        assert_eq!(room.check(START), Ok(()));
+        assert_eq!(room.check_new(START), Ok(()));
         bytes.set(MAX_MIB << 20);
-        let error = room.check(START + LOOK_INTERVAL).expect_err("it is full");
+        let error = room.check_new(START + LOOK_INTERVAL).expect_err("it is full");
         assert_eq!(error.code, Code::ResourceExhausted);
         assert!(error.message.contains("100 MiB") && error.message.contains("--memory-max-mib"), "{error:?}");
         bytes.set((MAX_MIB << 20) - 1);
-        assert_eq!(room.check(START + LOOK_INTERVAL * 2), Ok(()));
+        assert_eq!(room.check_new(START + LOOK_INTERVAL * 2), Ok(()));
     }
 
     #[test]
     fn the_memory_is_looked_at_no_more_often_than_it_must_be() {
         let (mut room, bytes, looks) = room();
         for ms in 0..25 {
-            assert_eq!(room.check(START + Duration::from_millis(ms)), Ok(()));
+            assert_eq!(room.check_new(START + Duration::from_millis(ms)), Ok(()));
         }
         assert_eq!(looks.get(), 3);
         bytes.set(u64::MAX);
-        assert_eq!(room.check(START + Duration::from_millis(29)), Ok(()), "the last look holds");
+        assert_eq!(room.check_new(START + Duration::from_millis(29)), Ok(()), "the last look holds");
         for ms in 30..40 {
-            assert!(room.check(START + Duration::from_millis(ms)).is_err());
+            assert!(room.check_new(START + Duration::from_millis(ms)).is_err());
         }
         assert_eq!(looks.get(), 4);
     }
 
     #[test]
+    fn what_is_there_may_grow_into_a_reserve_and_no_further() {
+        let (mut room, bytes, _) = room();
+        bytes.set(MAX_MIB << 20);
+        assert!(room.check_new(START).is_err());
+        assert_eq!(room.check_growth(START), Ok(()));
+        bytes.set((MAX_MIB + MAX_MIB / 6) << 20);
+        assert!(room.check_growth(START + LOOK_INTERVAL).is_err());
+    }
+
+    #[test]
     fn there_may_be_room_without_end() {
-        assert_eq!(Room::default().check(START), Ok(()));
+        assert_eq!(Room::default().check_new(START), Ok(()));
+        assert_eq!(Room::default().check_growth(START), Ok(()));
     }
 }

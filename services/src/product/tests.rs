@@ -54,6 +54,12 @@ fn where_memory_is_full_there_is_nothing_new_and_what_is_there_may_change() {
     assert!(product.answer(later, change).is_ok());
     let update = UpdateUnitsForSale { item_id: ITEM, quantity_delta: QuantityDelta(5), by: None };
     assert!(product.answer(later, update).is_ok());
+    resident_mib.set(2 * MAX_MIB);
+    let later = later + Duration::from_millis(10);
+    let all_units = UpdateUnitsForSale { item_id: ITEM, quantity_delta: QuantityDelta(-6), by: None };
+    assert!(product.answer(later, all_units).is_ok());
+    let update = UpdateUnitsForSale { item_id: ITEM, quantity_delta: QuantityDelta(1), by: None };
+    assert_exhausted(product.answer(later, update), "memory limit of 100 MiB");
     resident_mib.set(MAX_MIB - 1);
     assert!(register(&mut product, later + Duration::from_millis(10), 7).is_ok());
 }
