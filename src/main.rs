@@ -13,6 +13,7 @@ mod combined_log;
 mod command_line;
 mod ping;
 mod process;
+mod secret_file;
 mod serve;
 mod service;
 mod shell;

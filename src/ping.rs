@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use getopts::Options;
 use serde_json::value::RawValue;
+use services::Secrets;
 
-use crate::client::{CallError, Client, Data, check_address};
+use crate::client::{CallError, Client, Data, check_address, raw};
 use crate::command_line::{self, parse, print, report, usage_error};
+use crate::secret_file::{self, SecretFile};
 use crate::text;
 
 const BRIEF: &str = "\
@@ -21,6 +23,7 @@ const TIMEOUT_MS_MAX: u64 = 3_600_000;
 /// Runs the subcommand.
 pub(crate) fn run(args: &[String]) -> ExitCode {
     let mut options = Options::new();
+    secret_file::add_option(&mut options);
     options.optopt("", "timeout-ms", "how long to wait for the answer (2000)", "N");
     let matches = match parse(&mut options, BRIEF, args) {
         Ok(matches) => matches,
@@ -36,7 +39,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     if let Err(message) = check_address(server) {
         return usage_error(&message, BRIEF);
     }
-    match probe(server, Duration::from_millis(timeout_ms)) {
+    let secrets = match SecretFile::given(&matches) {
+        Ok(file) => file.map(|file| file.secrets),
+        Err(message) => return usage_error(&message, BRIEF),
+    };
+    match probe(server, secrets.as_ref(), Duration::from_millis(timeout_ms)) {
         Ok(data) => print(&text::json_line(data.get())),
         Err(error) => {
             report(&format!("error: {}", text::escape(&error.to_string())));
@@ -46,8 +53,15 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     }
 }
 
-/// Sends one `Ping` over a new connection and returns what the service says about itself.
-pub(crate) fn probe(server: &str, timeout: Duration) -> Result<Box<RawValue>, CallError> {
+/// Sends one `Ping` over a new connection, after a secret if there is one, and returns what the service says about itself.
+pub(crate) fn probe(
+    server: &str,
+    secrets: Option<&Secrets>,
+    timeout: Duration,
+) -> Result<Box<RawValue>, CallError> {
     let mut client = Client::new(server, timeout);
+    if let Some(secrets) = secrets {
+        client.call("Authenticate", &Data::from([("secret", raw(&*secrets.first_text()))]), false)?;
+    }
     client.call("Ping", &Data::new(), false)
 }

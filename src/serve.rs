@@ -11,11 +11,12 @@ use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
 use net::{Threads, no_thread};
-use services::{Deadlines, StorageError, sqlite};
+use services::{Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
 use crate::process::{limits, logging, memory, parent, status};
+use crate::secret_file::SecretFile;
 use crate::service::Service;
 use settings::{Settings, options};
 
@@ -45,6 +46,14 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
         report(&format!("error: cannot log: {error}"));
         return ExitCode::from(FAILED);
     }
+    settings.secret_file.iter().for_each(SecretFile::warn_if_weak);
+    let signals = match reloading(signals, settings.secret_file.clone()) {
+        Ok(signals) => signals,
+        Err(error) => {
+            log::error!("event=failed service={service} error=\"cannot catch signals: {error}\"");
+            return ExitCode::from(FAILED);
+        }
+    };
     limits::raise_descriptor_limit();
     let needs = settings.needs();
     if let Err(error) = limits::fit_connections(service, &mut settings.limits, needs) {
@@ -66,6 +75,14 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
             log_failure(service, &*error);
             ExitCode::from(FAILED)
         }
+    }
+}
+
+/// Has SIGHUP read the secret again, where there is one.
+fn reloading(signals: StopSignals, secret_file: Option<SecretFile>) -> io::Result<StopSignals> {
+    match secret_file {
+        Some(file) => signals.reload_on_hangup(move || file.reload()),
+        None => Ok(signals),
     }
 }
 
@@ -93,8 +110,8 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
     let mut threads = Threads::new(reactor.handle().waker());
     let Settings { data, durability, customer, memory_max_mib, .. } = settings;
     let storage = sqlite::open_customer(data, *durability, &mut threads)?;
-    let service =
-        services::db_customer(storage, *customer, memory::room(*memory_max_mib), random, &mut threads)?;
+    let (room, secrets) = (memory::room(*memory_max_mib), settings.secrets());
+    let service = services::db_customer(storage, *customer, room, secrets, random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -104,7 +121,8 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
-    let service = services::db_product(storage, memory::room(settings.memory_max_mib))?;
+    let room = memory::room(settings.memory_max_mib);
+    let service = services::db_product(storage, room, settings.secrets())?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -124,7 +142,7 @@ fn serve_database(
 fn serve_frontend<S: net::Service>(
     settings: &Settings,
     signals: StopSignals,
-    service: impl Fn(Deadlines, &[String]) -> S + Sync,
+    service: impl Fn(Deadlines, Option<Secrets>, &[String]) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     watch(settings, &mut reactors)?;
@@ -132,7 +150,7 @@ fn serve_frontend<S: net::Service>(
     log_listening(settings.service.name(), reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
     let run = |reactor: Reactor| {
-        let service = service(settings.deadlines, &settings.backends);
+        let service = service(settings.deadlines, settings.secrets(), &settings.backends);
         let result = reactor.run(service, settings.limits.clone(), settings.backends.clone()).map(|_| ());
         // A set that has lost one is no set: if one fails, all end.
         handles.iter().for_each(Handle::drain);

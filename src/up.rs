@@ -167,7 +167,7 @@ fn start(deployment: &Deployment, children: &mut Children<'_>) -> Result<(), End
         let command = this_program(deployment.service_args(service)).map_err(End::Failed)?;
         children.start(service.name(), command)?;
         let give_up_at = Instant::now() + START_MAX;
-        while ping::probe(&deployment.connect_address(service), PROBE_MAX).is_err() {
+        while ping::probe(&deployment.connect_address(service), None, PROBE_MAX).is_err() {
             children.check()?;
             if Instant::now() > give_up_at {
                 return Err(End::Failed(format!(

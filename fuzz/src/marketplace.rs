@@ -34,13 +34,13 @@ pub(crate) fn db_customer(disk: Disk<CustomerRow>) -> impl Service {
     let hash_cost = HashCost { memory_kib: 8, passes: 1 };
     let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
     let mut workers = SimWorkers::new(Waker::new(|| ()), 0);
-    services::db_customer(disk, options, Room::default(), || SECRET, &mut workers)
+    services::db_customer(disk, options, Room::default(), None, || SECRET, &mut workers)
         .expect("it loads what was stored")
 }
 
 /// A `db_product` on what a disk holds.
 pub(crate) fn db_product(disk: Disk<ProductRow>) -> impl Service {
-    services::db_product(disk, Room::default()).expect("it loads what was stored")
+    services::db_product(disk, Room::default(), None).expect("it loads what was stored")
 }
 
 /// Brings a database into the state before an input.
@@ -72,7 +72,7 @@ pub(crate) fn marketplace() -> Marketplace<impl Service, impl Service, impl Serv
     set_up(&mut Attached::new(db_customer(customer.reopen()), services::database_limits()), true);
     set_up(&mut Attached::new(db_product(product.reopen()), services::database_limits()), false);
     let lanes = services::backends("customer", "product");
-    let frontend = services::server_buyer(Deadlines::default(), &lanes);
+    let frontend = services::server_buyer(Deadlines::default(), None, &lanes);
     let mut buyer = Node::new(frontend, Limits::default(), lanes.len());
     let client = buyer.accept(NOW, CLIENT);
     let mut marketplace = Marketplace {

@@ -341,15 +341,15 @@ impl Connections {
         }
     }
 
-    /// The connection stands, and begins with this line, if any.
+    /// The connection stands, and begins with this line of a greeting, if any.
     pub(crate) fn connected(&mut self, link: usize, greeting: Option<&[u8]>) {
         let is_to_write = self.links[link].connected(self.now, greeting, &self.limits);
         self.settle_link(link, is_to_write);
     }
 
-    /// The backend has answered the greeting as it must.
-    pub(crate) fn greeted(&mut self, link: usize) {
-        let is_to_write = self.links[link].go_up(self.now);
+    /// The backend has answered a line of the greeting as it must, and is told the next one, if any.
+    pub(crate) fn greeted(&mut self, link: usize, next: Option<&[u8]>) {
+        let is_to_write = self.links[link].greeted(self.now, next);
         self.settle_link(link, is_to_write);
     }
 

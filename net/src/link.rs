@@ -32,6 +32,8 @@ enum State {
     /// The connection stands, and the backend has yet to say what it is. Calls wait as if it did not stand.
     Greeting {
         give_up_at: Time,
+        /// The line of the greeting that is to be answered.
+        number: usize,
     },
     Up,
 }
@@ -46,8 +48,8 @@ pub(crate) enum Action {
 /// What the next line of the backend must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// The reply to the greeting.
-    Greeting,
+    /// The reply to the line of the greeting that has this number.
+    Greeting(usize),
     /// The reply to this call.
     Reply(Call),
     /// The late reply to a call that was given up.
@@ -149,8 +151,8 @@ impl Link {
         Ok(is_to_write)
     }
 
-    /// The connection stands. It begins with `greeting`, a line that the backend is to answer, or is up at once. True:
-    /// the driver is to be told to write.
+    /// The connection stands. It begins with `greeting`, the first line that the backend is to answer, or is up at once.
+    /// True: the driver is to be told to write.
     ///
     /// # Panics
     /// The link has not asked for a connection.
@@ -160,20 +162,32 @@ impl Link {
             matches!(self.state, State::Connecting { .. }),
             "a driver connected a link that did not ask for it"
         );
-        match greeting {
-            Some(line) => {
-                self.state = State::Greeting { give_up_at: now + limits.connect_timeout };
-                let is_to_write = self.channel.send_line(&[line]);
-                self.invariants();
-                is_to_write
-            }
-            None => self.go_up(now),
-        }
+        self.greet(now, now + limits.connect_timeout, 0, greeting)
+    }
+
+    /// The backend has answered a line of the greeting as it must. `next` is the one after it; if there is none, the
+    /// backend is the right one. True: the driver is to be told to write.
+    ///
+    /// # Panics
+    /// It has not said a line of its greeting.
+    #[must_use]
+    pub(crate) fn greeted(&mut self, now: Time, next: Option<&[u8]>) -> bool {
+        let State::Greeting { give_up_at, number } = self.state else {
+            panic!("a greeting is answered that was not sent")
+        };
+        self.greet(now, give_up_at, number + 1, next)
+    }
+
+    fn greet(&mut self, now: Time, give_up_at: Time, number: usize, line: Option<&[u8]>) -> bool {
+        let Some(line) = line else { return self.go_up(now) };
+        self.state = State::Greeting { give_up_at, number };
+        let is_to_write = self.channel.send_line(&[line]);
+        self.invariants();
+        is_to_write
     }
 
     /// The backend is the right one: what waited for it leaves. True: the driver is to be told to write.
-    #[must_use]
-    pub(crate) fn go_up(&mut self, now: Time) -> bool {
+    fn go_up(&mut self, now: Time) -> bool {
         self.state = State::Up;
         let mut is_to_write = false;
         while let Some(waiting) = self.waiting.pop_front() {
@@ -192,7 +206,7 @@ impl Link {
     /// What the next line must be.
     pub(crate) fn expected(&self) -> Expected {
         match (self.state, self.in_flight.front()) {
-            (State::Greeting { .. }, _) => Expected::Greeting,
+            (State::Greeting { number, .. }, _) => Expected::Greeting(number),
             (_, None) => Expected::Nothing,
             (_, Some(InFlight { call: Some(call), .. })) => Expected::Reply(*call),
             (_, Some(InFlight { call: None, .. })) => Expected::LateReply,
@@ -222,7 +236,7 @@ impl Link {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let step = match self.state {
             State::Down { retry_at } => Some(retry_at),
-            State::Connecting { give_up_at } | State::Greeting { give_up_at } => Some(give_up_at),
+            State::Connecting { give_up_at } | State::Greeting { give_up_at, .. } => Some(give_up_at),
             State::Up => self.dead_at(limits),
         };
         earlier(step, self.earliest)
@@ -242,7 +256,7 @@ impl Link {
             State::Connecting { give_up_at } if give_up_at <= now => {
                 Some(Action::Close(within("no connection", limits.connect_timeout)))
             }
-            State::Greeting { give_up_at } if give_up_at <= now => {
+            State::Greeting { give_up_at, .. } if give_up_at <= now => {
                 Some(Action::Close(within("no answer to the greeting", limits.connect_timeout)))
             }
             State::Up if self.dead_at(limits).is_some_and(|at| at <= now) => {

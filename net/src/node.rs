@@ -306,9 +306,13 @@ impl<S: Service> Node<S> {
 
     fn connected(&mut self, backend: Backend) {
         let Backend(link) = backend;
-        self.connections.connected(link, self.service.greeting(backend));
+        self.connections.connected(link, self.service.greeting(backend, 0).as_deref());
+        self.report_up(link);
+    }
+
+    fn report_up(&mut self, link: usize) {
         if self.connections.links[link].is_up() {
-            self.tell(Event::Up(backend));
+            self.tell(Event::Up(Backend(link)));
         }
     }
 
@@ -343,10 +347,10 @@ impl<S: Service> Node<S> {
     fn take_reply(&mut self, link: usize, line: &[u8]) -> Result<(), Reason> {
         let backend = Backend(link);
         match self.connections.links[link].expected() {
-            Expected::Greeting => {
-                self.service.check_greeting(backend, line)?;
-                self.connections.greeted(link);
-                self.tell(Event::Up(backend));
+            Expected::Greeting(number) => {
+                self.service.check_greeting(backend, number, line)?;
+                self.connections.greeted(link, self.service.greeting(backend, number + 1).as_deref());
+                self.report_up(link);
             }
             Expected::Reply(call) => {
                 if !self.service.is_reply(call, line) {

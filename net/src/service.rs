@@ -26,17 +26,23 @@ pub trait Service {
         Time::default()
     }
 
-    /// The line with which each connection to a backend begins, without its end. Calls wait until it is answered. None:
-    /// they leave as soon as the connection stands.
-    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
+    /// A line of the greeting with which each connection to a backend begins, without its end. They are numbered from 0,
+    /// and each leaves when the one before is answered. None: there is no such line, and calls, which have waited for
+    /// that, leave.
+    fn greeting(&self, _backend: Backend, _number: usize) -> Option<Cow<'static, [u8]>> {
         None
     }
 
-    /// Whether the first line of a backend is the answer to its greeting.
+    /// Whether a line of a backend is the answer to the line of the greeting that has this number.
     ///
     /// # Errors
     /// Why not, for people. The connection ends.
-    fn check_greeting(&self, _backend: Backend, _line: &[u8]) -> Result<(), Cow<'static, str>> {
+    fn check_greeting(
+        &self,
+        _backend: Backend,
+        _number: usize,
+        _line: &[u8],
+    ) -> Result<(), Cow<'static, str>> {
         Ok(())
     }
 

@@ -1,16 +1,19 @@
 //! What all services do alike, whatever their APIs: reading requests, grouping commits and releasing replies, and driving
 //! flows.
 
+pub(crate) mod authentication;
 pub(crate) mod call;
 pub(crate) mod database;
 pub(crate) mod databases;
 pub(crate) mod domain;
 pub(crate) mod flow;
 pub(crate) mod flows;
+pub(crate) mod greeting;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
 pub(crate) mod recoveries;
 pub(crate) mod room;
+pub(crate) mod secrets;
 pub(crate) mod storage;
 pub(crate) mod table;

@@ -36,6 +36,7 @@ pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
 pub use self::engine::lane::{Deadlines, backends};
 pub use self::engine::room::Room;
+pub use self::engine::secrets::{BadSecrets, Secrets};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
 pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
@@ -56,8 +57,8 @@ impl Default for CustomerOptions {
     }
 }
 
-/// A `db_customer` that goes on from what is stored, all of it, whatever `room` there is. `random` is a source of
-/// unpredictable bits.
+/// A `db_customer` that goes on from what is stored, all of it, whatever `room` there is, and serves who shows one of the
+/// secrets, if there are any. `random` is a source of unpredictable bits.
 ///
 /// # Errors
 /// What is stored cannot be read (see [`StorageError`]), the cost is impossible, or a worker cannot be started.
@@ -65,6 +66,7 @@ pub fn db_customer<S, R, W>(
     mut storage: S,
     options: CustomerOptions,
     room: Room,
+    secrets: Option<Secrets>,
     random: R,
     workers: &mut W,
 ) -> Result<impl Service + use<S, R, W>, Box<dyn Error>>
@@ -77,21 +79,26 @@ where
     storage.load(&mut |row| loaded.load(row))?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
     let customer = Customer::new(loaded, room, passwords, Box::new(random));
-    Ok(Database::new(customer, Box::new(storage)))
+    Ok(Database::new(customer, Box::new(storage), secrets))
 }
 
-/// A `db_product` that goes on from what is stored, all of it, whatever `room` there is.
+/// A `db_product` that goes on from what is stored, all of it, whatever `room` there is, and serves who shows one of the
+/// secrets, if there are any.
 ///
 /// # Errors
 /// What is stored cannot be read.
-pub fn db_product<S>(mut storage: S, room: Room) -> Result<impl Service + use<S>, StorageError>
+pub fn db_product<S>(
+    mut storage: S,
+    room: Room,
+    secrets: Option<Secrets>,
+) -> Result<impl Service + use<S>, StorageError>
 where
     S: Storage<ProductRow> + 'static,
 {
     let mut product = Product::new(room);
     storage.load(&mut |row| product.load(row))?;
     product.loaded();
-    Ok(Database::new(product, Box::new(storage)))
+    Ok(Database::new(product, Box::new(storage), secrets))
 }
 
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
@@ -110,14 +117,24 @@ pub fn effect(service: &str, api: &str) -> Option<Effect> {
     }
 }
 
-/// A `server_buyer`. Its node must have the same backends, in the order of [`backends`].
-pub fn server_buyer(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
-    Frontend::<Buyer>::new(deadlines, backends)
+/// A `server_buyer`, which shows the databases the first of the secrets, if there are any. Its node must have the same
+/// backends, in the order of [`backends`].
+pub fn server_buyer(
+    deadlines: Deadlines,
+    secrets: Option<Secrets>,
+    backends: &[String],
+) -> impl Service + use<> {
+    Frontend::<Buyer>::new(deadlines, secrets, backends)
 }
 
-/// A `server_seller`. Its node must have the same backends, in the order of [`backends`].
-pub fn server_seller(deadlines: Deadlines, backends: &[String]) -> impl Service + use<> {
-    Frontend::<Seller>::new(deadlines, backends)
+/// A `server_seller`, which shows the databases the first of the secrets, if there are any. Its node must have the same
+/// backends, in the order of [`backends`].
+pub fn server_seller(
+    deadlines: Deadlines,
+    secrets: Option<Secrets>,
+    backends: &[String],
+) -> impl Service + use<> {
+    Frontend::<Seller>::new(deadlines, secrets, backends)
 }
 
 /// The limits of a database: its clients are frontends, which send the requests of many clients over one

@@ -11,7 +11,9 @@ use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
 use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Storage, StorageError};
+use services::{
+    CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets, Storage, StorageError,
+};
 
 use crate::client::{Client, User, Who};
 use crate::counters::Counters;
@@ -22,6 +24,8 @@ use crate::request::{Outcome, Request};
 use crate::script::{Answers, Script};
 use crate::story::{START, Story};
 
+/// The secret of the databases.
+const SECRET: &str = "of this world";
 /// How often a run is looked at to see whether its clients are done.
 const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
@@ -132,11 +136,11 @@ impl World {
                 self.start_product(host, storage.expect("it opens its file"), registry);
             }
             (Place::ServerBuyer(_), _) => {
-                let service = services::server_buyer(Deadlines::default(), &lanes());
+                let service = services::server_buyer(Deadlines::default(), secrets(), &lanes());
                 self.start_frontend(host, service, registry);
             }
             (Place::ServerSeller(_), _) => {
-                let service = services::server_seller(Deadlines::default(), &lanes());
+                let service = services::server_seller(Deadlines::default(), secrets(), &lanes());
                 self.start_frontend(host, service, registry);
             }
         }
@@ -152,8 +156,9 @@ impl World {
         let hash_cost = HashCost { memory_kib: 8, passes: 1 };
         let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
         let mut random = fastrand::Rng::with_seed(self.sim.seed());
-        let service =
-            services::db_customer(storage, options, Room::default(), move || random.u128(..), workers);
+        let random = move || random.u128(..);
+        let room = Room::default();
+        let service = services::db_customer(storage, options, room, secrets(), random, workers);
         let service = service.expect("db_customer loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
@@ -173,8 +178,8 @@ impl World {
         storage: impl Storage<ProductRow> + 'static,
         registry: Arc<Registry>,
     ) {
-        let service =
-            services::db_product(storage, Room::default()).expect("db_product loads what is stored");
+        let service = services::db_product(storage, Room::default(), secrets());
+        let service = service.expect("db_product loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 
@@ -238,7 +243,8 @@ impl World {
         self.names.insert(host, name.clone());
         let who = Who { number: self.clients, name, journal, story };
         self.clients += 1;
-        let (client, done) = Client::new(user, who, backends.len());
+        let secret = places.iter().all(|place| Place::DATABASES.contains(place)).then_some(SECRET);
+        let (client, done) = Client::new(user, who, backends.len(), secret);
         self.sim.start(host, Node::new(client, Limits::default(), backends.len()));
         (host, done)
     }
@@ -308,6 +314,11 @@ impl World {
             self.pass(GLANCE);
         }
     }
+}
+
+/// What frontends show and databases demand.
+fn secrets() -> Option<Secrets> {
+    Some(Secrets::parse(SECRET).expect("it is one"))
 }
 
 /// The backends of a frontend.

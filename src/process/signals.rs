@@ -18,6 +18,15 @@ impl CaughtSignals {
         Signals::new(signals).map(Self)
     }
 
+    /// Catches this signal as well.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn add(&self, signal: i32) -> io::Result<()> {
+        let Self(signals) = self;
+        signals.add_signal(signal)
+    }
+
     /// Has a thread tell `on_signal` of each, of those that were caught before first, until the handle is closed.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Signals that ask this process to end, and which of them are one and the same request.
+//! Signals that ask this process to end, and which of them are one and the same request. One of them may ask for
+//! something else instead.
 //!
 //! A stop arrives in several ways at once: systemd and `killall` signal each process of the marketplace, while `up`
 //! passes on what it was told. What to do about a stop is not known here.
@@ -28,7 +29,11 @@ pub(crate) enum Stop {
 }
 
 /// Requests to end that are caught, and those of them that nobody has looked at yet.
-pub(crate) struct StopSignals(CaughtSignals);
+pub(crate) struct StopSignals {
+    signals: CaughtSignals,
+    /// What SIGHUP asks for, if it does not ask for an end.
+    reload: Option<Box<dyn Fn() + Send>>,
+}
 
 impl StopSignals {
     /// Catches [`STOP_SIGNALS`] from now on. SIGHUP stays ignored if it was when the process was started, as by `nohup`.
@@ -37,7 +42,17 @@ impl StopSignals {
     /// The system refuses.
     pub(crate) fn catch() -> io::Result<Self> {
         let signals = STOP_SIGNALS.into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(SIGHUP));
-        CaughtSignals::catch(signals).map(Self)
+        Ok(Self { signals: CaughtSignals::catch(signals)?, reload: None })
+    }
+
+    /// From now on, SIGHUP is no request to end, ignored or not: it has a process read again what it was given in files.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn reload_on_hangup(mut self, reload: impl Fn() + Send + 'static) -> io::Result<Self> {
+        self.signals.add(SIGHUP)?;
+        self.reload = Some(Box::new(reload));
+        Ok(self)
     }
 
     /// Has a thread tell `on_stop` of each request from now on, those that were caught before with them, and of the
@@ -46,10 +61,12 @@ impl StopSignals {
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn watch(self, mut on_stop: impl FnMut(Stop, i32) + Send + 'static) -> io::Result<()> {
-        let Self(signals) = self;
+        let Self { signals, reload } = self;
         let mut first_at = None;
         let watch = signals.watch(move |signal| {
-            if let Some(stop) = meaning(&mut first_at, Instant::now()) {
+            if let (SIGHUP, Some(reload)) = (signal, &reload) {
+                reload();
+            } else if let Some(stop) = meaning(&mut first_at, Instant::now()) {
                 on_stop(stop, signal);
             }
         });

@@ -7,12 +7,13 @@ use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::Limits;
 use services::sqlite::{self, Durability};
-use services::{CustomerOptions, Deadlines, HashCost};
+use services::{CustomerOptions, Deadlines, HashCost, Secrets};
 
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
 use crate::process::limits::Needs;
 use crate::process::memory;
+use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
 
 /// The most reactors of a frontend.
@@ -39,6 +40,8 @@ pub(super) struct Settings {
     pub(super) backends: Vec<String>,
     pub(super) deadlines: Deadlines,
     pub(super) reactors: usize,
+    /// What a database demands, and a frontend shows.
+    pub(super) secret_file: Option<SecretFile>,
 }
 
 /// The options of `service`.
@@ -68,6 +71,7 @@ pub(super) fn options(service: Service) -> Options {
         options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
+    secret_file::add_option(&mut options);
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
     let line = format!("the longest request line ({})", service.limits().line_bytes_max);
     options.optopt("", "line-bytes-max", &line, "BYTES");
@@ -127,7 +131,13 @@ impl Settings {
             backends: services::backends(&customer_address, &product_address),
             deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
+            secret_file: SecretFile::given(matches)?,
         })
+    }
+
+    /// What a database demands, and a frontend shows.
+    pub(super) fn secrets(&self) -> Option<Secrets> {
+        self.secret_file.as_ref().map(|file| file.secrets.clone())
     }
 
     /// The descriptors that the service will need.

@@ -69,8 +69,9 @@ impl Server {
             };
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
-            let service =
-                services::db_customer(storage, options, setup.room(), counting(), &mut threads).unwrap();
+            let room = setup.room();
+            let service = services::db_customer(storage, options, room, None, counting(), &mut threads);
+            let service = service.unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -81,7 +82,7 @@ impl Server {
         Server::start(listen, move |reactor| {
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_product(storage, setup.room()).unwrap();
+            let service = services::db_product(storage, setup.room(), None).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -91,7 +92,7 @@ impl Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
-            let service = services::server_buyer(setup.deadlines, &backends);
+            let service = services::server_buyer(setup.deadlines, None, &backends);
             run(reactor, service, setup.frontend_limits, backends);
         })
     }
@@ -100,7 +101,7 @@ impl Server {
         let setup = setup.clone();
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
-            let service = services::server_seller(setup.deadlines, &backends);
+            let service = services::server_seller(setup.deadlines, None, &backends);
             run(reactor, service, setup.frontend_limits, backends);
         })
     }

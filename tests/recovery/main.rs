@@ -16,6 +16,7 @@ mod options;
 mod outages;
 mod purchases;
 mod races;
+mod secrets;
 mod signals;
 mod up;
 

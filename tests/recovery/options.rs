@@ -30,6 +30,7 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--connections-max=0",
         "--admin=nowhere",
         "--slow-ms=0",
+        "--secret-file=/nowhere",
     ];
     let database =
         ["--customer=127.0.0.1:6001", "--reactors=2", "--memory-max-mib=0", "--memory-max-mib=1.5"];

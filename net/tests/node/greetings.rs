@@ -154,3 +154,26 @@ fn a_line_that_is_too_long_says_so() {
     assert_eq!(world.seen(), [lost(1, Lost::Unanswered)]);
     assert_eq!(world.changes(), ["a line of it is longer than 16 bytes"]);
 }
+
+#[test]
+fn a_greeting_of_several_lines_is_said_line_by_line() {
+    let mut world = World::greeting(limits(), &[("who?", "me"), ("and?", "all")]);
+    world.call(1, "one", PATIENCE);
+    assert_eq!(world.taken(LINK), "who?\n");
+    assert_eq!(world.answer("me\n"), [Output::Transmit(LINK)]);
+    assert_eq!(world.changes(), [""; 0]);
+    assert_eq!(world.taken(LINK), "and?\n");
+    world.answer("all\n");
+    assert_eq!(world.changes(), ["up"]);
+    assert_eq!(world.taken(LINK), "one\n");
+
+    // Each line is answered by itself, and all of them in time.
+    let mut hasty = World::greeting(limits(), &[("who?", "me"), ("and?", "all")]);
+    hasty.answer("me\nme\n");
+    assert_eq!(hasty.changes(), ["it says me"]);
+    let mut slow = World::greeting(limits(), &[("who?", "me"), ("and?", "all")]);
+    slow.pass(SECOND / 2);
+    slow.answer("me\n");
+    assert_eq!(slow.pass(SECOND / 2), [Output::Close(LINK)]);
+    assert_eq!(slow.changes(), ["no answer to the greeting within 1000 ms"]);
+}

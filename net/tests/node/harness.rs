@@ -36,7 +36,9 @@ struct Notes {
     acts: Vec<Act>,
     /// What became of the connection to the backend: `up`, or why it is down.
     changes: Vec<String>,
-    /// The connection begins with a greeting, and each reply must repeat the number of its call.
+    /// The lines with which the connection begins, and the answers to them.
+    greeting: &'static [(&'static str, &'static str)],
+    /// Each reply must repeat the number of its call.
     careful: bool,
     /// Lines are answered at once, with themselves.
     echo: bool,
@@ -84,12 +86,14 @@ impl Service for Puppet {
         notes.seen.push(seen);
     }
 
-    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
-        self.0.borrow().careful.then_some(b"who?")
+    fn greeting(&self, _backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
+        let lines = self.0.borrow().greeting;
+        lines.get(number).map(|(line, _)| line.as_bytes().into())
     }
 
-    fn check_greeting(&self, _backend: Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        if line == b"me" { Ok(()) } else { Err(format!("it says {}", text(line)).into()) }
+    fn check_greeting(&self, _backend: Backend, number: usize, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        let (_, answer) = self.0.borrow().greeting[number];
+        if line == answer.as_bytes() { Ok(()) } else { Err(format!("it says {}", text(line)).into()) }
     }
 
     fn is_reply(&self, Call(call): Call, line: &[u8]) -> bool {
@@ -143,8 +147,14 @@ impl World {
     /// A world whose service greets its only backend and looks whether replies are those to their calls. The
     /// connection stands, and nothing was answered yet.
     pub(crate) fn careful(limits: Limits) -> Self {
+        Self::greeting(limits, &[("who?", "me")])
+    }
+
+    /// The same, with these lines and the answers to them for a greeting.
+    pub(crate) fn greeting(limits: Limits, lines: &'static [(&'static str, &'static str)]) -> Self {
         let mut world = Self::new(limits, 1);
         world.notes.borrow_mut().careful = true;
+        world.notes.borrow_mut().greeting = lines;
         world.turn();
         world.input(Input::Connected(Backend(0)));
         world.turn();

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use net::Time;
+use sha2::{Digest, Sha256};
 
 use super::cart::Cart;
 use super::clock::{END_OF_TIME, StoredClock};
@@ -23,10 +24,10 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Sessions whose time is looked at in one turn.
 const EXPIRIES_PER_TURN_MAX: usize = 64;
 
-/// A session as it is on disk.
+/// A session as it is on disk. Of its secret it has the digest only, so whoever reads the disk cannot use it.
 #[derive(Clone, Debug)]
 pub struct Session {
-    pub(crate) secret: u128,
+    pub(crate) digest: u128,
     pub(crate) role: Role,
     pub(crate) user_id: u32,
     /// The last activity, as of when this was written.
@@ -102,7 +103,7 @@ impl Sessions {
         }
         self.last_number += 1;
         let number = self.last_number;
-        self.rows.put(number, Session { secret, role, user_id, active_at: now, cart });
+        self.rows.put(number, Session { digest: digest(secret), role, user_id, active_at: now, cart });
         self.watch(number, now);
         Ok(SessionId { number, secret })
     }
@@ -221,8 +222,8 @@ impl Sessions {
 
     fn admit(&self, now: Time, check: SessionCheck, session: Option<&Session>) -> Result<(), Error> {
         let not_logged_in = |message| Err(Error::new(Code::NotLoggedIn, message));
-        let secret = check.session_id.secret;
-        let Some(session) = session.filter(|session| session.secret == secret) else {
+        let digest = digest(check.session_id.secret);
+        let Some(session) = session.filter(|session| session.digest == digest) else {
             return not_logged_in("the session is unknown: log in");
         };
         if check.role.is_some_and(|role| role != session.role) {
@@ -261,6 +262,13 @@ impl Sessions {
     fn store_interval(&self) -> Duration {
         self.timeout / 5
     }
+}
+
+/// What is kept of a secret: half of its SHA-256, for no more can be found out than the 128 bits that it has. They are
+/// random, so a hash that is fast is as good as one that is slow.
+pub(crate) fn digest(secret: u128) -> u128 {
+    let hash = Sha256::digest(secret.to_be_bytes());
+    u128::from_be_bytes(hash[..16].try_into().expect("a hash has 32 bytes"))
 }
 
 #[cfg(test)]

@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
 
-use crate::api::Encode;
 use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
+use crate::api::service::Authenticate;
+use crate::api::{Api, Encode};
+use crate::engine::authentication::{Authentication, read_first_line};
 use crate::engine::domain::{Domain, Handler, Job, Outcome};
-use crate::engine::intake::{Entry, Intake};
+use crate::engine::intake::{Entry, Intake, decode};
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
+use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
 /// A database as a service.
@@ -30,6 +33,7 @@ pub(crate) struct Database<D: Domain> {
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
+    authentication: Authentication,
     intake: Intake<Handler<D>>,
     metrics: Arc<DatabaseMetrics>,
     /// The groups that are under way: when each was handed to the store, and how many rows it has.
@@ -69,8 +73,9 @@ enum Executed {
 }
 
 impl<D: Domain> Database<D> {
-    /// A database whose groups are committed to `storage`, from which its domain was loaded.
-    pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>) -> Self {
+    /// A database whose groups are committed to `storage`, from which its domain was loaded. It serves who shows one of
+    /// the secrets, if there are any.
+    pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>, secrets: Option<Secrets>) -> Self {
         let apis = D::APIS.iter().map(|entry| entry.name);
         let metrics = Arc::new(DatabaseMetrics::new(apis, D::HOLDINGS, D::COUNTS));
         metrics.hold(domain.holdings(), domain.counts());
@@ -82,6 +87,7 @@ impl<D: Domain> Database<D> {
             commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            authentication: Authentication::new(secrets),
             intake: Intake::new(D::SERVICE, D::APIS, Arc::clone(&metrics.requests)),
             metrics,
             submitted: VecDeque::new(),
@@ -130,6 +136,10 @@ impl<D: Domain> Database<D> {
         let fields = Fields::parse(request.data);
         let result = fields.and_then(|fields| match entry {
             Some(entry) => (entry.handler)(&mut self.domain, now, fields, &mut self.line),
+            None if request.api == Authenticate::NAME => {
+                self.authentication.check(&decode(fields)?)?.encode(&mut self.line);
+                Ok(Outcome::Done)
+            }
             None => {
                 let pong = self.intake.answer_any(&request.api, fields, Some(self.commits))?;
                 pong.encode(&mut self.line);
@@ -146,6 +156,23 @@ impl<D: Domain> Database<D> {
             self.durable
         };
         Executed::Reply { group, answer: Answered { started, error } }
+    }
+
+    /// Answers the first line of a connection, where a secret is demanded, and closes the connection if it shows none.
+    fn authenticate(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out<'_>) {
+        let request = read_first_line(line);
+        let id = request.as_ref().map_or("null", |request| request.id);
+        let (_, started) = self.intake.find(UNKNOWN, now);
+        self.line.clear();
+        envelope::begin_ok(&mut self.line, id);
+        let result = self.authentication.first_line(now, conn, request.as_ref(), out);
+        let result = result.map(|reply| reply.encode(&mut self.line));
+        let error = finish_reply(&mut self.line, id, result);
+        out.send(conn, &self.line);
+        self.intake.answered(started, error, out);
+        if error.is_some() {
+            out.close(conn);
+        }
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
@@ -281,6 +308,9 @@ impl<D: Domain> Database<D> {
 impl<D: Domain> Service for Database<D> {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
+            Event::Line(conn, line) if !self.authentication.is_passed(conn) => {
+                self.authenticate(now, conn, line, out);
+            }
             Event::Line(conn, line) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
                 self.accept(now, now, conn, &mut queue, line, out);
@@ -296,6 +326,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Wake => self.poll_workers(now, out),
             Event::Closed(conn) => {
                 self.queues.remove(&conn);
+                self.authentication.forget(conn);
             }
             // What it was asked for is done at the end of the turn, as in any other.
             Event::Timer => {}

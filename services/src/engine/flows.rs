@@ -14,10 +14,12 @@ use slab::Slab;
 use super::call::DatabaseCall;
 use super::databases::Databases;
 use super::flow::{Flow, Starter, Step};
+use super::greeting::Greeting;
 use super::intake::Intake;
-use super::lane::{Deadlines, GREETING, Lane};
+use super::lane::{Deadlines, Lane};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
 use super::recoveries::Recoveries;
+use super::secrets::Secrets;
 use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
@@ -33,6 +35,7 @@ pub(crate) struct Frontend<F: Flow> {
     intake: Intake<Starter<F>>,
     metrics: Arc<FrontendMetrics>,
     databases: Databases,
+    greeting: Greeting,
     recoveries: Recoveries,
     /// The number of the last call. Each call, repeated or not, has one of its own, and its reply must carry it.
     last_number: u64,
@@ -92,8 +95,8 @@ impl<F> Parked<F> {
 }
 
 impl<F: Flow> Frontend<F> {
-    /// `backends` are the addresses of the lanes.
-    pub(crate) fn new(deadlines: Deadlines, backends: &[String]) -> Self {
+    /// `backends` are the addresses of the lanes. `secrets`, if any, is what it shows the databases.
+    pub(crate) fn new(deadlines: Deadlines, secrets: Option<Secrets>, backends: &[String]) -> Self {
         let names = Database::ALL.map(Database::name);
         let lanes = Lane::all().map(Lane::name).collect();
         let apis = F::APIS.iter().map(|entry| entry.name);
@@ -106,6 +109,7 @@ impl<F: Flow> Frontend<F> {
             intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
             databases: Databases::new(backends, &metrics.databases),
             metrics,
+            greeting: Greeting::new(secrets),
             recoveries: Recoveries::new(F::RECOVERY.is_some()),
             last_number: 0,
             line: Vec::new(),
@@ -277,12 +281,12 @@ impl<F: Flow> Service for Frontend<F> {
         out.wake_at(self.recoveries.next_at());
     }
 
-    fn greeting(&self, _backend: Backend) -> Option<&'static [u8]> {
-        Some(GREETING)
+    fn greeting(&self, _backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
+        self.greeting.line(number).map(Cow::Owned)
     }
 
-    fn check_greeting(&self, backend: Backend, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        Lane::of_backend(backend).check_greeting(line)
+    fn check_greeting(&self, backend: Backend, number: usize, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        self.greeting.check(Lane::of_backend(backend), number, line)
     }
 
     fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {

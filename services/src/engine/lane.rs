@@ -1,21 +1,10 @@
-//! [`Lane`]: the connections of a frontend to the databases, and how each of them begins.
+//! [`Lane`]: the connections of a frontend to the databases.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use net::Backend;
-use serde::Deserialize;
 
-use crate::api::envelope::Reply;
-use crate::api::error::{Error, excerpt};
-use crate::api::service::Pong;
 use crate::api::{Database, DatabaseApi};
-
-/// The first line over each connection. Its ID is below the numbers of all calls.
-pub(super) const GREETING: &[u8] = br#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
-const GREETING_NUMBER: u64 = 0;
-/// The most characters of something unexpected that a log line repeats.
-const SAID_CHARS_MAX: usize = 80;
 
 /// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
 /// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
@@ -124,32 +113,6 @@ impl Lane {
             Self::Customer | Self::CustomerWrites | Self::Product | Self::ProductWrites => deadlines.call,
         }
     }
-
-    /// Whether a line is the answer of the lane's database to [`GREETING`].
-    ///
-    /// # Errors
-    /// Who or what answers instead.
-    pub(super) fn check_greeting(self, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        let said = |text: &str| excerpt(text, SAID_CHARS_MAX);
-        let name = self.database().name();
-        match serde_json::from_slice(line) {
-            Ok(Greeted { data: Some(Pong { service, .. }), .. })
-                if service == name && Reply::to_call(line, GREETING_NUMBER).is_some() =>
-            {
-                Ok(())
-            }
-            Ok(Greeted { data: Some(Pong { service, .. }), .. }) if service != name => {
-                Err(format!("it is {}, not {name}", said(&service)).into())
-            }
-            Ok(Greeted { error: Some(error), .. }) => {
-                Err(format!("it says: {}", said(&error.message)).into())
-            }
-            _ => {
-                let line = String::from_utf8_lossy(line);
-                Err(format!("it does not answer like {name}: {}", said(&line)).into())
-            }
-        }
-    }
 }
 
 /// The addresses of all lanes, in their order, for the node.
@@ -161,18 +124,9 @@ pub fn backends(customer: &str, product: &str) -> Vec<String> {
     Lane::all().map(address).collect()
 }
 
-#[derive(Deserialize)]
-struct Greeted {
-    data: Option<Pong<String>>,
-    error: Option<Error>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Api;
-    use crate::api::envelope::Request;
-    use crate::api::service::Ping;
 
     #[test]
     fn lanes_stand_in_their_order() {
@@ -183,33 +137,5 @@ mod tests {
             assert_eq!(database as usize, place);
         }
         assert_eq!(backends("c", "p"), ["c", "c", "c", "p", "p"]);
-    }
-
-    #[test]
-    fn a_greeting_is_a_ping() {
-        let mut line = Vec::new();
-        Request::encode(&mut line, GREETING_NUMBER, Ping::NAME, b"{}");
-        assert_eq!(line, GREETING);
-    }
-
-    #[test]
-    fn only_the_right_database_answers_a_greeting() {
-        let check = |line: &str| Lane::Product.check_greeting(line.as_bytes());
-        let answer = |id: &str, service: &str| {
-            format!(
-                r#"{{"type":"Response","request_id":{id},"ok":true,"error":null,"data":{{"service":"{service}","version":"1","commits":0}}}}"#
-            )
-        };
-        assert_eq!(check(&answer("0", "db_product")), Ok(()));
-        let full = r#"{"type":"Response","request_id":null,"ok":false,"error":{"code":"RESOURCE_EXHAUSTED","message":"there are 2 connections, and there may be no more"},"data":null}"#;
-        for (line, reason) in [
-            (&*answer("0", "db_customer"), "it is db_customer, not db_product"),
-            (full, "it says: there are 2 connections, and there may be no more"),
-            ("SSH-2.0-OpenSSH_9.2p1", "it does not answer like db_product: SSH-2.0-OpenSSH_9.2p1"),
-            ("220 mail \"x\" ESMTP", "it does not answer like db_product: 220 mail \\\"x\\\" ESMTP"),
-        ] {
-            assert_eq!(check(line), Err(reason.into()));
-        }
-        assert!(check(&answer("1", "db_product")).is_err(), "it answers another line");
     }
 }

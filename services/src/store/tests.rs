@@ -102,7 +102,7 @@ fn customer_groups() -> Vec<Vec<CustomerRow>> {
         |id, saved_cart| CustomerRow::Buyer(id, Buyer { identity: identity("ann \"A\""), saved_cart });
     let session = |number, role, millis, cart| {
         let active_at = Time::from_millis(millis);
-        CustomerRow::Session(number, Session { secret: u128::MAX - 1, role, user_id: 1, active_at, cart })
+        CustomerRow::Session(number, Session { digest: u128::MAX - 1, role, user_id: 1, active_at, cart })
     };
     let vote = |buyer_id, vote, revision| {
         CustomerRow::Vote(buyer_id, ITEMS[2], Ballot { vote, revision: Revision(revision) })

@@ -1,5 +1,6 @@
 //! A database with a domain of a few numbers, on a node and with a store that are driven by hand.
 
+mod authentication;
 mod harness;
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::commits::Mark;
 use super::connection::connect;
 use super::error::failure;
 use super::reader::Reader;
-use super::schema::{Schema, check_pages, examine, identify};
+use super::schema::{Schema, apply, check_pages, examine, identify};
 use super::seal::{Seal, State};
 
 /// Checks each page and each row of a file that nobody uses, and makes it complete in itself. Takes next to no memory.
@@ -41,7 +41,7 @@ pub(crate) fn check_load<S: Schema>(
         seal.install(&connection)?;
         seal.begin(State::default());
         connection.execute_batch("BEGIN")?;
-        S::MIGRATIONS.iter().skip(version).try_for_each(|statements| connection.execute_batch(statements))
+        apply::<S>(&connection, version)
     };
     migrate().map_err(|error| failure(path, error))?;
     S::read(&Reader::new(&connection, path), &mut load)

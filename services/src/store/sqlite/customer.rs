@@ -1,6 +1,7 @@
 //! How accounts, sessions, carts and purchases lie in their SQLite file. The rules are not here.
 
 use net::Time;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, Row, params};
 
@@ -10,7 +11,7 @@ use crate::api::values::{Ballot, Feedback, IdempotencyKey, PurchaseId, Revision}
 use crate::customer::accounts::{Buyer, Identity, Seller};
 use crate::customer::purchases::{Record, State};
 use crate::customer::rows::CustomerRow;
-use crate::customer::sessions::Session;
+use crate::customer::sessions::{Session, digest};
 
 const FIRST: &str = "
     -- User names are unique too; db_customer sees to it in memory, so that no second index need be kept.
@@ -110,6 +111,14 @@ const PURCHASES: &str = "
     DROP TABLE purchases_before;
 ";
 
+/// Of the secrets of sessions, only digests are kept. What the pages held before is written over.
+const DIGESTS: &str = "
+    ALTER TABLE sessions RENAME COLUMN secret TO digest;
+    UPDATE sessions SET digest = session_digest(digest);
+    UPDATE sessions SET commit_number = commit_number(), checksum =
+        sealed(checksum, number, digest, role, user_id, active_at_ms, cart);
+";
+
 /// The file `customer.db`.
 pub(crate) struct CustomerSchema;
 
@@ -118,8 +127,15 @@ impl Schema for CustomerSchema {
 
     const NAME: &'static str = "customer";
     const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MktC");
-    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS, PURCHASES];
+    const MIGRATIONS: &'static [&'static str] = &[FIRST, CLOCK, LINEAGE, SEALS, PURCHASES, DIGESTS];
     const TABLES: &'static [&'static str] = &["sellers", "buyers", "sessions", "votes", "purchases", "clock"];
+
+    fn install(connection: &Connection) -> rusqlite::Result<()> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("session_digest", 1, flags, |secret| {
+            Ok(digest(u128::from_be_bytes(secret.get(0)?)).to_be_bytes())
+        })
+    }
 
     fn write(connection: &Connection, row: &CustomerRow) -> rusqlite::Result<()> {
         let execute =
@@ -141,13 +157,13 @@ impl Schema for CustomerSchema {
                     params![id, username, name, password_hash, saved_cart],
                 )
             }
-            CustomerRow::Session(number, Session { secret, role, user_id, active_at, cart }) => {
-                let secret = secret.to_be_bytes();
+            CustomerRow::Session(number, Session { digest, role, user_id, active_at, cart }) => {
+                let digest = digest.to_be_bytes();
                 let active_at_ms = to_sql(active_at.as_millis());
                 execute(
                     "INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, commit_number(), \
                         sealed((SELECT checksum FROM sessions WHERE number = ?1), ?1, ?2, ?3, ?4, ?5, ?6))",
-                    params![to_sql(*number), secret, role, user_id, active_at_ms, cart],
+                    params![to_sql(*number), digest, role, user_id, active_at_ms, cart],
                 )
             }
             CustomerRow::SessionClosed(number) => execute(
@@ -186,10 +202,10 @@ impl Schema for CustomerSchema {
             let buyer = Buyer { identity: identity(row)?, saved_cart: row.get(4)? };
             Ok(visit(CustomerRow::Buyer(row.get(0)?, buyer)))
         })?;
-        let sql = "SELECT number, secret, role, user_id, active_at_ms, cart FROM sessions ORDER BY number";
+        let sql = "SELECT number, digest, role, user_id, active_at_ms, cart FROM sessions ORDER BY number";
         reader.read(sql, |row| {
             let session = Session {
-                secret: u128::from_be_bytes(row.get(1)?),
+                digest: u128::from_be_bytes(row.get(1)?),
                 role: row.get(2)?,
                 user_id: row.get(3)?,
                 active_at: Time::from_millis(count(row, 4)?),

@@ -28,6 +28,14 @@ pub(crate) trait Schema: Send + 'static {
     /// The tables, but for that of [`LINEAGE`].
     const TABLES: &'static [&'static str];
 
+    /// Gives a connection the functions that [`Schema::MIGRATIONS`] call, but for those that seal rows.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    fn install(_connection: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
     /// Stores a row.
     ///
     /// # Errors
@@ -118,11 +126,20 @@ pub(super) fn migrate<S: Schema>(connection: &mut Connection, found: usize) -> r
     if found == known {
         return Ok(());
     }
+    // What is replaced must not be left where the file is free.
+    connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction()?;
-    for statements in &S::MIGRATIONS[found..] {
-        transaction.execute_batch(statements)?;
-    }
+    apply::<S>(&transaction, found)?;
     transaction.pragma_update(None, "application_id", S::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", i64::try_from(known).expect("they are few"))?;
     transaction.commit()
+}
+
+/// Carries out the migrations from version `found` on.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn apply<S: Schema>(connection: &Connection, found: usize) -> rusqlite::Result<()> {
+    S::install(connection)?;
+    S::MIGRATIONS.iter().skip(found).try_for_each(|statements| connection.execute_batch(statements))
 }

@@ -21,7 +21,7 @@ use crate::api::values::{
 use crate::customer::accounts::{Buyer, Identity, Seller};
 use crate::customer::cart::Cart;
 use crate::customer::rows::{CustomerKey, CustomerRow, Loaded};
-use crate::customer::sessions::Session;
+use crate::customer::sessions::{Session, digest};
 use crate::customer::{Customer, HashCost, Passwords};
 use crate::engine::domain::{Answer, Domain};
 use crate::engine::room::Room;
@@ -57,10 +57,10 @@ impl Shop {
             CustomerRow::Buyer(id, Buyer { identity, saved_cart: Cart::default() })
         };
         let session = |number, user_id| {
-            let (secret, cart) = (0, Cart::default());
+            let (digest, cart) = (digest(0), Cart::default());
             CustomerRow::Session(
                 number,
-                Session { secret, role: Role::Buyer, user_id, active_at: START, cart },
+                Session { digest, role: Role::Buyer, user_id, active_at: START, cart },
             )
         };
         let rows = [seller(1), seller(2), buyer(1), buyer(2), session(1, 1), session(2, 1), session(3, 2)];

@@ -20,6 +20,7 @@ use crate::engine::database::Database;
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
+use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage, StorageError};
 use crate::engine::table::Table;
 
@@ -208,6 +209,11 @@ pub(super) struct Harness {
 
 impl Harness {
     pub(super) fn new() -> Self {
+        Self::demanding(None)
+    }
+
+    /// A database that demands one of these secrets.
+    pub(super) fn demanding(secrets: Option<Secrets>) -> Self {
         let store = HandStore::default();
         let finished = Rc::default();
         let now = Rc::new(Cell::new(START));
@@ -218,7 +224,7 @@ impl Harness {
             finished: Rc::clone(&finished),
             now: Rc::clone(&now),
         };
-        let database = Database::new(numbers, Box::new(store.clone()));
+        let database = Database::new(numbers, Box::new(store.clone()), secrets);
         let registry = Arc::new(Registry::new("net"));
         // Everything is quiet at once.
         let limits = Limits { drain_quiet: Duration::ZERO, ..crate::database_limits() };
@@ -312,6 +318,11 @@ impl Harness {
     pub(super) fn metrics(&self, start: &str) -> Vec<String> {
         let text = self.registry.text();
         text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    }
+
+    /// Whether nothing comes after the replies that were taken.
+    pub(super) fn has_ended(&mut self, conn: Conn) -> bool {
+        iter::from_fn(|| self.node.poll_output()).any(|output| output == Output::Finish(Peer::Client(conn)))
     }
 
     pub(super) fn drain(&mut self) {

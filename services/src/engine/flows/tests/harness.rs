@@ -61,7 +61,7 @@ impl<F: Flow> Harness<F> {
     fn new(recovers: bool, limits: Limits) -> Self {
         let registry = Arc::new(Registry::new("net"));
         let lanes = backends("c:1", "p:2");
-        let mut frontend = Frontend::new(Deadlines::default(), &lanes);
+        let mut frontend = Frontend::new(Deadlines::default(), None, &lanes);
         // A recovery's calls would be in the way wherever there is to be none.
         if !recovers {
             frontend.recoveries = Recoveries::new(false);

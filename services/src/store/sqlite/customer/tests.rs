@@ -1,5 +1,6 @@
 //! Accounts, sessions, carts and purchases go to disk and come back the same, and files that make no sense are refused.
 
+use std::fs;
 use std::time::Duration;
 
 use net::Waker;
@@ -220,6 +221,7 @@ fn of_version(version: usize, root: &TempDir) {
     seal.install(&connection).expect("valid functions");
     let rows = r#"
         INSERT INTO buyers VALUES (1, 'ann', 'ann', '$', '{}');
+        INSERT INTO sessions VALUES (1, CAST('a secret of hers' AS BLOB), 'buyer', 1, 1800000000000, '{}');
         INSERT INTO purchases VALUES
             (8, 1, 1800000000000, '[{"item_id":"1:1","name":"desk","quantity":2,"price":0.5}]', 100),
             (9, 1, 1800000000001, '[]', 0);"#;
@@ -251,6 +253,26 @@ fn purchases_of_older_versions_have_been_made() {
 }
 
 #[test]
+fn sessions_of_older_versions_live_on_and_their_secrets_are_nowhere_in_the_file() {
+    let secret = b"a secret of hers";
+    let is_in = |root: &TempDir| {
+        let file = fs::read(root.path().join("customer.db")).expect("it is there");
+        file.windows(secret.len()).any(|bytes| bytes == secret)
+    };
+    for version in [1, 2, 4, 5] {
+        let root = TempDir::new().expect("a temporary directory");
+        of_version(version, &root);
+        assert!(is_in(&root));
+        let (mut customer, store) = load_from(&root).expect("it is brought up to date");
+        let session_id = format!("{:016x}{:032x}", 1, u128::from_be_bytes(*secret));
+        let validated = ask(&mut customer, "ValidateSession", json!({"session_id": session_id}));
+        assert_eq!(validated, Ok(json!({"role": "buyer", "user_id": 1})));
+        drop((customer, store));
+        assert!(!is_in(&root), "version {version}");
+    }
+}
+
+#[test]
 fn rows_that_make_no_sense_are_damage() {
     for statement in [
         "UPDATE sellers SET username = 'sam'",
@@ -261,7 +283,7 @@ fn rows_that_make_no_sense_are_damage() {
         "UPDATE buyers SET saved_cart = ''",
         r#"UPDATE buyers SET saved_cart = '{"x":1}'"#,
         r#"UPDATE buyers SET saved_cart = '{"1:1":-1}'"#,
-        "UPDATE sessions SET secret = x'00'",
+        "UPDATE sessions SET digest = x'00'",
         "UPDATE sessions SET role = 'king'",
         "UPDATE sessions SET active_at_ms = -1",
         "UPDATE sessions SET number = -number",
