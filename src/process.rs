@@ -4,6 +4,7 @@
 pub(crate) mod limits;
 pub(crate) mod log_writer;
 pub(crate) mod logging;
+pub(crate) mod memory;
 pub(crate) mod parent;
 pub(crate) mod signals;
 pub(crate) mod status;

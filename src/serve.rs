@@ -15,7 +15,7 @@ use services::{Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
-use crate::process::{limits, logging, parent, status};
+use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::Service;
 use settings::{Settings, options};
@@ -108,9 +108,10 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
     equip(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let Settings { data, durability, customer, .. } = settings;
+    let Settings { data, durability, customer, memory_max_mib, .. } = settings;
     let storage = sqlite::open_customer(data, *durability, &mut threads)?;
-    let service = services::db_customer(storage, *customer, settings.secrets(), random, &mut threads)?;
+    let (room, secrets) = (memory::room(*memory_max_mib), settings.secrets());
+    let service = services::db_customer(storage, *customer, room, secrets, random, &mut threads)?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -120,7 +121,8 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
     let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
-    let service = services::db_product(storage, settings.secrets())?;
+    let room = memory::room(settings.memory_max_mib);
+    let service = services::db_product(storage, room, settings.secrets())?;
     serve_database(settings, reactor, service, threads)
 }
 
@@ -175,7 +177,7 @@ fn serve_frontend<S: net::Service>(
 /// first one answer for them all.
 fn equip(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
     reactors.iter_mut().for_each(|reactor| reactor.encrypt(settings.encryption()));
-    let registry = status::registry(settings.service, &settings.data);
+    let registry = status::registry(settings.service, &settings.data, settings.memory_max_mib);
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;

@@ -2,7 +2,7 @@
 
 use net::sim::SimWorkers;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Service, Time, Waker};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow};
+use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room};
 
 use crate::disk::Disk;
 use crate::peer::{Attached, CLIENT, NOW, QUIET_TURNS};
@@ -34,12 +34,13 @@ pub(crate) fn db_customer(disk: Disk<CustomerRow>) -> impl Service {
     let hash_cost = HashCost { memory_kib: 8, passes: 1 };
     let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
     let mut workers = SimWorkers::new(Waker::new(|| ()), 0);
-    services::db_customer(disk, options, None, || SECRET, &mut workers).expect("it loads what was stored")
+    services::db_customer(disk, options, Room::default(), None, || SECRET, &mut workers)
+        .expect("it loads what was stored")
 }
 
 /// A `db_product` on what a disk holds.
 pub(crate) fn db_product(disk: Disk<ProductRow>) -> impl Service {
-    services::db_product(disk, None).expect("it loads what was stored")
+    services::db_product(disk, Room::default(), None).expect("it loads what was stored")
 }
 
 /// Brings a database into the state before an input.

@@ -39,12 +39,14 @@ use crate::api::votes::{RateSeller, Rated};
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
+use crate::engine::room::Room;
 
 /// Passwords that wait to be hashed. Each connection has one under way at a time.
 const PASSWORD_JOBS_MAX: usize = 1024;
 
 /// The state of `db_customer` in memory.
 pub(crate) struct Customer {
+    room: Room,
     accounts: Accounts,
     sessions: Sessions,
     purchases: Purchases,
@@ -79,11 +81,13 @@ impl Customer {
     /// `passwords` hashes; `random` is a source of unpredictable bits.
     pub(crate) fn new(
         loaded: Loaded,
+        room: Room,
         passwords: Box<dyn Worker<PasswordJob, PasswordDone>>,
         random: Box<dyn FnMut() -> u128>,
     ) -> Self {
         let Loaded { accounts, sessions, purchases } = loaded;
         Self {
+            room,
             accounts,
             sessions,
             purchases,
@@ -95,9 +99,10 @@ impl Customer {
         }
     }
 
-    fn create(&mut self, role: Role, account: CreateAccount) -> Result<Job, Error> {
+    fn create(&mut self, now: Time, role: Role, account: CreateAccount) -> Result<Job, Error> {
         let CreateAccount { name, username, password } = account;
         self.accounts.check_username(role, &username.0)?;
+        self.room.check_new(now)?;
         let job = PasswordJob::Hash { password: password.0.into(), salt: (self.random)().to_be_bytes() };
         self.offload(job, Waiting::Create { role, username: username.0.into(), name: name.0.into() })
     }
@@ -159,14 +164,14 @@ impl Customer {
 }
 
 impl Begin<CreateBuyer> for Customer {
-    fn begin(&mut self, _: Time, CreateBuyer(account): CreateBuyer) -> Result<Job, Error> {
-        self.create(Role::Buyer, account)
+    fn begin(&mut self, now: Time, CreateBuyer(account): CreateBuyer) -> Result<Job, Error> {
+        self.create(now, Role::Buyer, account)
     }
 }
 
 impl Begin<CreateSeller> for Customer {
-    fn begin(&mut self, _: Time, CreateSeller(account): CreateSeller) -> Result<Job, Error> {
-        self.create(Role::Seller, account)
+    fn begin(&mut self, now: Time, CreateSeller(account): CreateSeller) -> Result<Job, Error> {
+        self.create(now, Role::Seller, account)
     }
 }
 
@@ -174,6 +179,7 @@ impl Begin<Login<Role>> for Customer {
     fn begin(&mut self, now: Time, login: Login<Role>) -> Result<Job, Error> {
         let Login { username, password, role } = login;
         self.throttle.check(now, role, &username.0)?;
+        self.room.check_new(now)?;
         let (user_id, hash) = self.accounts.find(role, &username.0).unzip();
         let job = PasswordJob::Verify { password: password.0.into(), hash };
         self.offload(job, Waiting::Login { role, username: username.0.into(), user_id })
@@ -217,9 +223,12 @@ impl Answer<GetSellerRating<Option<SessionCheck>, Option<SellerId>>> for Custome
 }
 
 impl Answer<RateSeller> for Customer {
-    fn answer(&mut self, _: Time, request: RateSeller) -> Result<Rated, Error> {
+    fn answer(&mut self, now: Time, request: RateSeller) -> Result<Rated, Error> {
         let RateSeller { buyer_id: UserId(buyer_id), item_id, seller, ballot } = request;
         let SellerId { seller_id: UserId(seller_id) } = seller;
+        if self.accounts.votes.latest(&(buyer_id, item_id)).is_none() {
+            self.room.check_new(now)?;
+        }
         self.accounts.vote(buyer_id, item_id, seller_id, ballot)?;
         Ok(Rated { rated: true })
     }
@@ -244,7 +253,12 @@ impl Answer<UpdateCart> for Customer {
             return Err(invalid("`quantity_delta` must not be 0"));
         }
         let quantity_max = quantity_max.map(|Quantity(quantity)| quantity);
-        let quantity = self.change_cart(now, owner, |cart| cart.update(item_id, delta, quantity_max))?;
+        let room = if delta > 0 { self.room.check_new(now) } else { Ok(()) };
+        let quantity = self.change_cart(now, owner, |cart| {
+            let before = cart.lines().len();
+            let quantity = cart.update(item_id, delta, quantity_max)?;
+            if cart.lines().len() > before { room.map(|()| quantity) } else { Ok(quantity) }
+        })?;
         Ok(Counted { item_id, quantity })
     }
 }
@@ -266,6 +280,9 @@ impl Answer<SaveCart<SessionCheck>> for Customer {
         let buyer_id = session.user_id;
         let buyer = self.accounts.buyers.latest(&buyer_id).ok_or_else(|| no_buyer(buyer_id))?;
         let mut buyer = buyer.clone();
+        if session.cart.lines().len() > buyer.saved_cart.lines().len() {
+            self.room.check_growth(now)?;
+        }
         if buyer.saved_cart != session.cart {
             buyer.saved_cart = session.cart.clone();
             self.accounts.buyers.put(buyer_id, buyer);

@@ -13,6 +13,7 @@ pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
 pub(crate) mod recoveries;
+pub(crate) mod room;
 pub(crate) mod secrets;
 pub(crate) mod storage;
 pub(crate) mod table;

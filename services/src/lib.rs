@@ -35,6 +35,7 @@ pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
 pub use self::engine::lane::{Deadlines, backends};
+pub use self::engine::room::Room;
 pub use self::engine::secrets::{BadSecrets, Secrets};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
@@ -56,14 +57,15 @@ impl Default for CustomerOptions {
     }
 }
 
-/// A `db_customer` that goes on from what is stored, and serves who shows one of the secrets, if there are any. `random`
-/// is a source of unpredictable bits.
+/// A `db_customer` that goes on from what is stored, all of it, whatever `room` there is, and serves who shows one of the
+/// secrets, if there are any. `random` is a source of unpredictable bits.
 ///
 /// # Errors
 /// What is stored cannot be read (see [`StorageError`]), the cost is impossible, or a worker cannot be started.
 pub fn db_customer<S, R, W>(
     mut storage: S,
     options: CustomerOptions,
+    room: Room,
     secrets: Option<Secrets>,
     random: R,
     workers: &mut W,
@@ -76,19 +78,24 @@ where
     let mut loaded = Loaded::new(options.session_timeout);
     storage.load(&mut |row| loaded.load(row))?;
     let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
-    let customer = Customer::new(loaded, passwords, Box::new(random));
+    let customer = Customer::new(loaded, room, passwords, Box::new(random));
     Ok(Database::new(customer, Box::new(storage), secrets))
 }
 
-/// A `db_product` that goes on from what is stored, and serves who shows one of the secrets, if there are any.
+/// A `db_product` that goes on from what is stored, all of it, whatever `room` there is, and serves who shows one of the
+/// secrets, if there are any.
 ///
 /// # Errors
 /// What is stored cannot be read.
-pub fn db_product<S>(mut storage: S, secrets: Option<Secrets>) -> Result<impl Service + use<S>, StorageError>
+pub fn db_product<S>(
+    mut storage: S,
+    room: Room,
+    secrets: Option<Secrets>,
+) -> Result<impl Service + use<S>, StorageError>
 where
     S: Storage<ProductRow> + 'static,
 {
-    let mut product = Product::new();
+    let mut product = Product::new(room);
     storage.load(&mut |row| product.load(row))?;
     product.loaded();
     Ok(Database::new(product, Box::new(storage), secrets))

@@ -39,10 +39,16 @@ use crate::api::votes::{ProvideFeedback, Voted};
 use crate::engine::domain::{Answer, Domain, Handler, Job, answered};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
+use crate::engine::room::Room;
 use crate::engine::table::Table;
+
+/// The most items of one seller, in stock or not, since none is ever deleted: those of a large shop, and few enough that
+/// it takes many sellers to fill a database.
+const ITEMS_OF_SELLER_MAX: u32 = 100_000;
 
 /// The catalogue in memory.
 pub(crate) struct Product {
+    room: Room,
     items: Items,
     votes: Table<(ItemId, u32), Ballot>,
     decisions: Decisions,
@@ -58,14 +64,17 @@ pub(crate) struct Product {
 /// The items of one seller.
 #[derive(Default)]
 struct Shelf {
+    /// How many there are, on disk or not.
+    registered: u32,
     all: Postings,
     in_stock: Postings,
 }
 
 impl Product {
     /// A catalogue without items.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(room: Room) -> Self {
         Self {
+            room,
             items: Items::new(),
             votes: Table::new(),
             decisions: Decisions::new(),
@@ -124,6 +133,7 @@ impl Product {
         self.index.fill(in_stock.map(|(id, item)| (id, &item.terms)));
         for (id, item) in items {
             let shelf = self.shelves.entry(item.seller_id).or_default();
+            shelf.registered += 1;
             shelf.all.append(id);
             if item.listing.quantity > 0 {
                 shelf.in_stock.append(id);
@@ -155,11 +165,18 @@ impl Product {
 }
 
 impl Answer<RegisterItem<SellerId>> for Product {
-    fn answer(&mut self, _: Time, new: RegisterItem<SellerId>) -> Result<Registered, Error> {
+    fn answer(&mut self, now: Time, new: RegisterItem<SellerId>) -> Result<Registered, Error> {
+        let SellerId { seller_id: UserId(seller_id) } = new.by;
+        if self.shelves.get(&seller_id).is_some_and(|shelf| shelf.registered >= ITEMS_OF_SELLER_MAX) {
+            let message = format!(
+                "seller {seller_id} has registered {ITEMS_OF_SELLER_MAX} items, and may register no more"
+            );
+            return Err(Error::new(Code::ResourceExhausted, message));
+        }
         let Category(category) = new.category;
         let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
         let id = self.items.next_id(category).ok_or_else(full)?;
-        let SellerId { seller_id: UserId(seller_id) } = new.by;
+        self.room.check_new(now)?;
         let description = Description {
             id,
             seller_id,
@@ -170,6 +187,7 @@ impl Answer<RegisterItem<SellerId>> for Product {
         let terms = self.index.intern(&description.name, &description.keywords);
         let listing = Listing { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
         self.items.add(category, Item::new(&description, terms, listing));
+        self.shelves.entry(seller_id).or_default().registered += 1;
         self.described.push(description);
         Ok(Registered { item_id: id })
     }
@@ -187,7 +205,7 @@ impl Answer<ChangeItemPrice<Option<SellerId>>> for Product {
 }
 
 impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
-    fn answer(&mut self, _: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
+    fn answer(&mut self, now: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
         let UpdateUnitsForSale { item_id, quantity_delta: QuantityDelta(delta), by } = update;
         let listing = self.own_listing(item_id, by)?;
         let quantity = i64::from(listing.quantity) + delta;
@@ -199,6 +217,10 @@ impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
         let too_many =
             || invalid(format!("`quantity_delta` would bring {item_id} above {QUANTITY_MAX} units"));
         let quantity = quantity.ok_or_else(too_many)?;
+        // The index has what is in stock.
+        if listing.quantity == 0 && quantity > 0 {
+            self.room.check_growth(now)?;
+        }
         if quantity != listing.quantity {
             self.items.relist(item_id, Listing { quantity, ..listing });
         }
@@ -261,11 +283,14 @@ impl Answer<CheckAvailability> for Product {
 /// Counts a vote. The same buyer's vote for the same item replaces the one before; voting the same again changes
 /// nothing.
 impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
-    fn answer(&mut self, _: Time, vote: ProvideFeedback<Option<BuyerId>>) -> Result<Voted, Error> {
+    fn answer(&mut self, now: Time, vote: ProvideFeedback<Option<BuyerId>>) -> Result<Voted, Error> {
         let ProvideFeedback { item_id, vote, by } = vote;
         let buyer_id = by.map(|BuyerId { buyer_id: UserId(buyer_id) }| buyer_id);
         let (seller_id, mut listing) = self.items.latest(item_id).ok_or_else(|| no_item(item_id))?;
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(item_id, buyer_id)).copied());
+        if buyer_id.is_some() && before.is_none() {
+            self.room.check_new(now)?;
+        }
         let mut revision = before.map_or(Revision(0), |ballot| ballot.revision);
         if before.is_none_or(|ballot| ballot.vote != vote) {
             revision.0 = revision.0.saturating_add(1);
@@ -368,3 +393,6 @@ fn follow(
         shelf.in_stock.remove(id);
     }
 }
+
+#[cfg(test)]
+mod tests;

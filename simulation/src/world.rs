@@ -12,7 +12,7 @@ use net::{Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{
-    CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Secrets, Storage, StorageError,
+    CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets, Storage, StorageError,
 };
 
 use crate::client::{Client, User, Who};
@@ -157,7 +157,8 @@ impl World {
         let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
         let mut random = fastrand::Rng::with_seed(self.sim.seed());
         let random = move || random.u128(..);
-        let service = services::db_customer(storage, options, secrets(), random, workers);
+        let room = Room::default();
+        let service = services::db_customer(storage, options, room, secrets(), random, workers);
         let service = service.expect("db_customer loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
@@ -177,7 +178,8 @@ impl World {
         storage: impl Storage<ProductRow> + 'static,
         registry: Arc<Registry>,
     ) {
-        let service = services::db_product(storage, secrets()).expect("db_product loads what is stored");
+        let service = services::db_product(storage, Room::default(), secrets());
+        let service = service.expect("db_product loads what is stored");
         self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
     }
 

@@ -13,19 +13,21 @@ use sd_notify::NotifyState;
 use services::sqlite;
 
 use super::logging;
-use crate::service::Service;
+use crate::service::{Kind, Service};
 
 /// The label that tells the metrics of the four services apart. Whoever scrapes gives labels, too, and `service` is
 /// among those that are common.
 const SERVICE_LABEL: &str = "marketplace_service";
 
 /// A registry of the process's metrics, with those in it that all its reactors share. `data` is where a database keeps
-/// its files.
-pub(crate) fn registry(service: Service, data: &Path) -> Arc<Registry> {
+/// its files, and `memory_max_mib` the memory that it may fill.
+pub(crate) fn registry(service: Service, data: &Path, memory_max_mib: u64) -> Arc<Registry> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start_nanos = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
     let registry = Arc::new(Registry::labelled("marketplace", SERVICE_LABEL, service.name().to_owned()));
-    registry.add(Arc::new(Process { start_nanos, files: sqlite::files(service.name(), data) }));
+    let memory_max_bytes = (service.kind() == Kind::Database).then_some(memory_max_mib << 20);
+    let files = sqlite::files(service.name(), data);
+    registry.add(Arc::new(Process { start_nanos, memory_max_bytes, files }));
     registry
 }
 
@@ -47,6 +49,8 @@ fn notify(state: NotifyState<'_>) {
 
 struct Process {
     start_nanos: u64,
+    /// Of a database.
+    memory_max_bytes: Option<u64>,
     /// By what they are.
     files: Vec<(&'static str, PathBuf)>,
 }
@@ -65,6 +69,8 @@ impl Metrics for Process {
         let memory_kib = process.as_ref().and_then(|process| process.status().ok()?.vmrss);
         let memory_bytes = memory_kib.map(|kib| kib * 1024);
         gauge("process_resident_memory_bytes", "Memory that the process has.", memory_bytes);
+        let help = "Memory at which a database refuses to keep more.";
+        gauge("marketplace_memory_max_bytes", help, self.memory_max_bytes);
         let open_fds = process.and_then(|process| process.fd_count().ok()).map(|count| count as u64);
         gauge("process_open_fds", "File descriptors that are open.", open_fds);
         let fds_max = getrlimit(Resource::Nofile).current;

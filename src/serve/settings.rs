@@ -12,6 +12,7 @@ use services::{CustomerOptions, Deadlines, HashCost, Secrets};
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
 use crate::process::limits::Needs;
+use crate::process::memory;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
 use crate::tls::{self, ClientFiles, ServerFiles};
@@ -26,6 +27,8 @@ const BUFFERS_MAX_MIB: usize = 1 << 20;
 const MIB: usize = 1024 * 1024;
 /// The longest time that can be asked for, some 136 years.
 const SECONDS_MAX: u64 = 1 << 32;
+/// The most memory that a database may be told to fill: a pebibyte.
+const MEMORY_MAX_MIB: u64 = 1 << 30;
 
 /// What a service was asked to be.
 pub(super) struct Settings {
@@ -38,6 +41,7 @@ pub(super) struct Settings {
     /// Of a database.
     pub(super) data: PathBuf,
     pub(super) durability: Durability,
+    pub(super) memory_max_mib: u64,
     /// Of `db_customer`.
     pub(super) customer: CustomerOptions,
     /// Of a frontend: the addresses of the databases.
@@ -59,6 +63,8 @@ pub(super) fn options(service: Service) -> Options {
     match service.kind() {
         Kind::Database => {
             options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+            let memory = format!("memory at which nothing new is kept ({})", memory::default_max_mib());
+            options.optopt("", "memory-max-mib", &memory, "MIB");
             let help = "for measurement only: do not flush commits, so that a power cut may lose them";
             options.optflag("", "unsafe-no-flush", help);
         }
@@ -133,6 +139,7 @@ impl Settings {
             log_level: log_level(matches)?,
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
             durability: durability(matches),
+            memory_max_mib: number(matches, "memory-max-mib", memory::default_max_mib(), 1, MEMORY_MAX_MIB)?,
             customer,
             backends: services::backends(&customer_address, &product_address),
             deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
@@ -167,7 +174,7 @@ impl Settings {
     /// The descriptors that the service will need.
     pub(super) fn needs(&self) -> Needs {
         let (backends, files) = match self.service.kind() {
-            Kind::Database => (0, sqlite::DESCRIPTORS),
+            Kind::Database => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
             Kind::Frontend => (self.backends.len(), 0),
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -10,13 +12,15 @@ use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use serde_json::json;
 use services::sqlite::{self, Durability};
-use services::{CustomerOptions, Deadlines, HashCost};
+use services::{CustomerOptions, Deadlines, HashCost, Room};
 use support::Client;
 use tempfile::TempDir;
 
 use crate::external::{Addresses, External};
 
 const ANY_PORT: &str = "127.0.0.1:0";
+/// The memory that each database may fill, in MiB.
+pub(crate) const MEMORY_MAX_MIB: u64 = 100;
 
 /// What a test wants to be otherwise.
 #[derive(Clone)]
@@ -25,6 +29,15 @@ pub(crate) struct Setup {
     pub(crate) frontend_limits: Limits,
     pub(crate) database_limits: Limits,
     pub(crate) deadlines: Deadlines,
+    /// What databases take for the memory of their process, in MiB.
+    pub(crate) resident_mib: Arc<AtomicU64>,
+}
+
+impl Setup {
+    fn room(&self) -> Room {
+        let resident_mib = Arc::clone(&self.resident_mib);
+        Room::new(MEMORY_MAX_MIB, move || resident_mib.load(Ordering::Relaxed) << 20)
+    }
 }
 
 impl Default for Setup {
@@ -35,6 +48,7 @@ impl Default for Setup {
             database_limits: services::database_limits(),
             // Long, because the machine may be busy: a test that is about deadlines sets its own.
             deadlines: Deadlines { call: Duration::from_secs(20), password: Duration::from_secs(20) },
+            resident_mib: Arc::default(),
         }
     }
 }
@@ -55,7 +69,9 @@ impl Server {
             };
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_customer(storage, options, None, counting(), &mut threads).unwrap();
+            let room = setup.room();
+            let service = services::db_customer(storage, options, room, None, counting(), &mut threads);
+            let service = service.unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })
@@ -66,7 +82,7 @@ impl Server {
         Server::start(listen, move |reactor| {
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_product(storage, None).unwrap();
+            let service = services::db_product(storage, setup.room(), None).unwrap();
             run(reactor, service, setup.database_limits, Vec::new());
             threads.join();
         })

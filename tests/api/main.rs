@@ -15,6 +15,7 @@ mod feedback;
 mod framing;
 mod items;
 mod lost_replies;
+mod memory;
 mod mutations;
 mod outages;
 mod product_database;

@@ -11,6 +11,7 @@ mod descriptors;
 mod kills;
 mod ledger;
 mod load;
+mod memory;
 mod options;
 mod outages;
 mod places;

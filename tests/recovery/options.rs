@@ -37,9 +37,11 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--slow-ms=0",
         "--secret-file=/nowhere",
     ];
-    let database = ["--customer=127.0.0.1:6001", "--reactors=2"];
+    let database =
+        ["--customer=127.0.0.1:6001", "--reactors=2", "--memory-max-mib=0", "--memory-max-mib=1.5"];
     let frontend = [
         "--data=.",
+        "--memory-max-mib=100",
         "--unsafe-no-flush",
         "--customer=nowhere",
         "--product=127.0.0.1:x",

@@ -9,22 +9,33 @@ use serde_json::value::RawValue;
 use super::error::{Code, Error, quoted};
 use super::values::Value;
 
+/// The most fields of a request. No API takes half as many, and a line has room for many thousand.
+const FIELDS_MAX: usize = 16;
+
 /// The fields of a request that were not taken yet, borrowed from its line.
 pub(crate) struct Fields<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the JSON of `data`.
+    /// Reads the JSON of `data`, as far as it may be the fields of a request.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`: it is no object, or has a field twice.
+    /// `INVALID_ARGUMENT`: it is no object, has more than [`FIELDS_MAX`] fields, or has one of them twice.
     pub(crate) fn parse(data: &'a str) -> Result<Self, Error> {
+        let mut entries = Vec::with_capacity(8);
         let mut deserializer = serde_json::Deserializer::from_str(data);
-        let mut entries: Vec<(Cow<'a, str>, &'a RawValue)> = deserializer
-            .deserialize_map(EntriesVisitor)
-            .map_err(|_| invalid("`data` must be a JSON object"))?;
-        // Sorted, because a line has room for many thousand fields.
+        let read = deserializer.deserialize_map(EntriesVisitor(&mut entries));
+        // The reading was ended there, and what follows is of no interest.
+        if let [(first, _), ..] = &*entries
+            && entries.len() > FIELDS_MAX
+        {
+            let first = quoted(first);
+            let message =
+                format!("`data` has more than {FIELDS_MAX} fields (`{first}`, …), and no API takes so many");
+            return Err(invalid(message));
+        }
+        read.map_err(|_| invalid("`data` must be a JSON object"))?;
         entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(invalid(format!("field `{}` is given twice", quoted(&pair[0].0)))),
@@ -79,21 +90,24 @@ fn decode<V: Value>(name: &str, raw: &RawValue) -> Result<V, Error> {
     V::decode(raw).ok_or_else(|| invalid(format!("`{name}` must be {}", V::RULE)))
 }
 
-struct EntriesVisitor;
+/// Gathers fields, one more than there may be at most.
+struct EntriesVisitor<'v, 'de>(&'v mut Vec<(Cow<'de, str>, &'de RawValue)>);
 
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+impl<'de> Visitor<'de> for EntriesVisitor<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::with_capacity(8);
-        while let Some(name) = map.next_key_seed(NameSeed)? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(entries) = self;
+        while entries.len() <= FIELDS_MAX
+            && let Some(name) = map.next_key_seed(NameSeed)?
+        {
             entries.push((name, map.next_value()?));
         }
-        Ok(entries)
+        Ok(())
     }
 }
 
@@ -154,6 +168,21 @@ mod tests {
         let said = message(fields.required::<Name>("name"));
         assert!(said.starts_with("`name` is missing: it must be a string of 1 to 32"), "{said}");
         assert_eq!(message(fields.finish()), "`session_id` must be a string");
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_request_may_have() {
+        let fields = |count: usize| (0..count).map(|n| format!("\"f{n}\":0")).collect::<Vec<_>>().join(",");
+        let most = fields(FIELDS_MAX);
+        assert_eq!(
+            message(Fields::parse(&format!("{{{most}}}")).expect("they are read").finish()),
+            "unknown field `f0`"
+        );
+        let said = "`data` has more than 16 fields (`f0`, …), and no API takes so many";
+        assert_eq!(message(Fields::parse(&format!("{{{}}}", fields(FIELDS_MAX + 1)))), said);
+        assert_eq!(message(Fields::parse(&format!("{{{most},\"f0\":1,what follows is not looked at"))), said);
+        let long = format!("{{\"{}\":0,{most}}}", "x".repeat(60_000));
+        assert!(message(Fields::parse(&long)).len() < 200);
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Answer<BeginPurchase> for Customer {
                 if lines.0.is_empty() {
                     return Err(Error::new(Code::FailedPrecondition, "the cart is empty"));
                 }
+                self.room.check_new(now)?;
                 let id = self.purchases.begin(now, buyer_id, number, key, lines)?;
                 // No ID is given twice: the next start goes on from there, even if this purchase is refused and forgotten.
                 self.sessions.clock.put(id.greater_from());

@@ -84,26 +84,31 @@ impl Postings {
         }
     }
 
-    /// Takes the memory for so many items, which are to be appended.
+    /// Takes the memory for so many items, which are to be appended to an empty set, as far as they will be a list.
     pub(crate) fn reserve(&mut self, len: usize) {
-        self.appendable().reserve_exact(len);
+        if let Form::List(list) = &mut self.form {
+            list.reserve_exact(len.min(SET_LIST_LEN_MAX));
+        }
     }
 
-    /// Adds an item that comes after all others, with less work than `insert`. [`Postings::settle`] must follow
-    /// before the set is used.
+    /// Adds an item that comes after all others, with less work than `insert` as long as the set is a list. One that
+    /// outgrows it does so here already: a list of all its items would take more memory than the set ever does again.
+    /// [`Postings::settle`] must follow before the set is used.
     pub(crate) fn append(&mut self, id: ItemId) {
-        self.appendable().push(pack(id));
+        match &mut self.form {
+            Form::List(list) if list.len() < SET_LIST_LEN_MAX => list.push(pack(id)),
+            Form::List(_) | Form::Categories(_) => {
+                let inserted = self.insert(id);
+                assert!(inserted, "appended items come in order");
+            }
+        }
     }
 
-    /// Brings a set that was filled by [`Postings::append`] into its lasting form.
+    /// Ends the filling of a set by [`Postings::append`].
     pub(crate) fn settle(&mut self) {
         if let Form::List(list) = &mut self.form {
             assert!(list.is_sorted_by(|a, b| a < b), "appended items come in order");
-            if list.len() > SET_LIST_LEN_MAX {
-                self.form = Form::Categories(Box::new(Categories::from_sorted(list)));
-            } else {
-                list.shrink_to_fit();
-            }
+            list.shrink_to_fit();
         }
     }
 
@@ -192,11 +197,6 @@ impl Postings {
                 }
             }
         }
-    }
-
-    fn appendable(&mut self) -> &mut Vec<u64> {
-        let Form::List(list) = &mut self.form else { panic!("a set is settled once, after all appends") };
-        list
     }
 }
 

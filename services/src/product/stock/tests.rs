@@ -9,6 +9,7 @@ use crate::api::values::{
     Category, Condition, Keywords, Limit, Name, Price, PurchaseId, Quantity, QuantityDelta, UserId,
 };
 use crate::engine::domain::Domain;
+use crate::engine::room::Room;
 use crate::engine::storage::Row;
 use crate::product::rows::{ProductKey, ProductRow};
 
@@ -23,7 +24,7 @@ struct Shop {
 impl Shop {
     /// A catalogue in which these numbers of units are for sale, of items `1:1` and so on, each for 19.99.
     fn selling(quantities: &[u32]) -> Self {
-        let mut shop = Self { product: Product::new(), disk: BTreeMap::new() };
+        let mut shop = Self { product: Product::new(Room::default()), disk: BTreeMap::new() };
         for quantity in quantities {
             let item = RegisterItem {
                 name: Name("a \"desk\"".into()),
@@ -55,7 +56,7 @@ impl Shop {
 
     /// What was not on disk is lost.
     fn restart(&mut self) {
-        self.product = Product::new();
+        self.product = Product::new(Room::default());
         for row in self.disk.values() {
             assert!(self.product.load(row.clone()), "{row:?}");
         }
@@ -287,12 +288,12 @@ fn a_decision_about_items_that_never_were_is_not_loaded() {
     let line = |n| [TakenUnits { item_id: item(n), quantity: 1, price: Price(0) }];
     let shop = Shop::selling(&[1]);
     for (n, makes_sense) in [(1, true), (2, false)] {
-        let mut product = Product::new();
+        let mut product = Product::new(Room::default());
         shop.disk.values().for_each(|row| assert!(product.load(row.clone())));
         let row = ProductRow::Decision(PurchaseId(1), Decided::Taken(line(n).into()));
         assert_eq!(product.load(row), makes_sense);
     }
-    let mut product = Product::new();
+    let mut product = Product::new(Room::default());
     assert!(!product.load(ProductRow::DecisionForgotten(PurchaseId(1))));
     let refused = [Shortage { item_id: item(2), available: 0, quantity: 1 }];
     assert!(product.load(ProductRow::Decision(PurchaseId(1), Decided::Refused(refused.into()))));

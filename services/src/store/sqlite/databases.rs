@@ -17,6 +17,7 @@ use super::schema::Schema;
 use super::storage::SqliteStorage;
 use super::{Durability, Store, StoreError};
 use crate::customer::rows::{CustomerRow, Loaded};
+use crate::engine::room::Room;
 use crate::engine::storage::Storage;
 use crate::product::Product;
 use crate::product::rows::ProductRow;
@@ -91,7 +92,7 @@ const KINDS: [Kind; 2] = [
         application_id: ProductSchema::APPLICATION_ID,
         check: check::<ProductSchema>,
         load: |file| {
-            let mut product = Product::new();
+            let mut product = Product::new(Room::default());
             check_load::<ProductSchema>(file, |row| product.load(row))
         },
     },

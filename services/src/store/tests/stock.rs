@@ -8,6 +8,7 @@ use crate::api::items::{ChangeItemPrice, RegisterItem, UpdateUnitsForSale};
 use crate::api::purchases::{Decision, Lines, TakeStock, TakenItem, TakenItems, Unfinished};
 use crate::api::values::{Category, Keywords, Name, Quantity, QuantityDelta, UserId};
 use crate::engine::domain::{Answer, Domain};
+use crate::engine::room::Room;
 use crate::product::Product;
 
 const ITEM_COUNT: u32 = 4;
@@ -117,7 +118,7 @@ impl Shop {
         let mut shop = Self {
             disk,
             storage,
-            product: Product::new(),
+            product: Product::new(Room::default()),
             model: Model::new(),
             groups: vec![Model::new()],
             reported: 0,
@@ -236,7 +237,7 @@ impl Shop {
         drop(self.storage.take());
         let mut storage = self.disk.open();
         let mut rows = Vec::new();
-        self.product = Product::new();
+        self.product = Product::new(Room::default());
         let loaded = storage.load(&mut |row| {
             rows.push(row.clone());
             self.product.load(row)

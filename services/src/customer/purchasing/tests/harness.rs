@@ -24,6 +24,7 @@ use crate::customer::rows::{CustomerKey, CustomerRow, Loaded};
 use crate::customer::sessions::{Session, digest};
 use crate::customer::{Customer, HashCost, Passwords};
 use crate::engine::domain::{Answer, Domain};
+use crate::engine::room::Room;
 use crate::engine::storage::Row;
 
 pub(super) const START: Time = Time::from_millis(1_800_000_000_000);
@@ -159,7 +160,7 @@ fn load(stored: &BTreeMap<CustomerKey, CustomerRow>) -> Customer {
     assert!(stored.values().all(|row| loaded.load(row.clone())), "what is stored makes sense");
     let passwords = Passwords::new(HashCost { memory_kib: 8, passes: 1 }).expect("valid");
     let worker = SimWorker::new(passwords, Waker::new(|| ()), 0);
-    Customer::new(loaded, Box::new(worker), Box::new(|| 0))
+    Customer::new(loaded, Room::default(), Box::new(worker), Box::new(|| 0))
 }
 
 pub(super) fn check(number: u64) -> SessionCheck {

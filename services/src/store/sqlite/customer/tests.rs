@@ -15,6 +15,7 @@ use crate::api::fields::Fields;
 use crate::customer::rows::Loaded;
 use crate::customer::{Customer, HashCost, Passwords};
 use crate::engine::domain::{Domain, Outcome};
+use crate::engine::room::Room;
 use crate::engine::storage::Group;
 use crate::store::sqlite::forge::forge;
 use crate::store::sqlite::seal::{Seal, State};
@@ -53,7 +54,7 @@ fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreE
     };
     let mut loaded = Loaded::new(TIMEOUT);
     CustomerSchema::read(&store.reader(), &mut |row| loaded.load(row))?;
-    Ok((Customer::new(loaded, Box::new(passwords), Box::new(random)), store))
+    Ok((Customer::new(loaded, Room::default(), Box::new(passwords), Box::new(random)), store))
 }
 
 /// Requests in order; `$1` stands for the first session that is opened, `$2` for the second, and so on.

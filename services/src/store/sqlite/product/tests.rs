@@ -8,6 +8,7 @@ use super::*;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::engine::domain::Domain;
+use crate::engine::room::Room;
 use crate::engine::storage::Group;
 use crate::product::Product;
 use crate::store::sqlite::forge::forge;
@@ -30,7 +31,7 @@ fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
     let store = Store::open(root.path(), Durability::Flush)?;
-    let mut product = Product::new();
+    let mut product = Product::new(Room::default());
     ProductSchema::read(&store.reader(), &mut |row| product.load(row))?;
     product.loaded();
     Ok((product, store))
