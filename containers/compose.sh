@@ -13,6 +13,11 @@ compose() {
     fi
 }
 
+# A secret for the user of the image alone, unless there is one.
+make_secret() {
+    [ -e "$SECRET_FILE" ] || openssl rand -hex 32 | install --mode=400 --owner=65532 /dev/stdin "$SECRET_FILE"
+}
+
 # Starts all services, and waits until they are healthy.
 compose_up() {
     compose up --detach --no-build >&2
