@@ -43,9 +43,11 @@ main() {
         delete_everything
         return
     fi
-    run gcloud services enable compute.googleapis.com iam.googleapis.com storage.googleapis.com
+    run gcloud services enable compute.googleapis.com iam.googleapis.com secretmanager.googleapis.com \
+        storage.googleapis.com
     create_network
     upload_release
+    create_secret
     if $one_vm; then
         create_one_vm
     else
@@ -78,7 +80,7 @@ read_options() {
     [[ -n $project ]] || fail "--project is missing"
     $deleting || [[ -f $binary ]] || fail "--binary is no file"
     zone=${zone:-$region-b}
-    readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name
+    readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name secret=$name-database
 }
 
 create_network() {
@@ -121,6 +123,17 @@ upload_release() {
     fi
     run gcloud storage buckets add-iam-policy-binding "$bucket" --member="serviceAccount:$account" \
         --role=roles/storage.objectViewer
+}
+
+# What frontends show to databases, made once. Metadata would be no place for it: whoever may list VMs can read them.
+create_secret() {
+    create secrets "$secret" "" --replication-policy=automatic
+    if ! exists "secrets versions" latest "--secret=$secret"; then
+        openssl rand -hex 32 >"$work/secret"
+        run gcloud secrets versions add "$secret" --data-file="$work/secret"
+    fi
+    run gcloud secrets add-iam-policy-binding "$secret" --member="serviceAccount:$account" \
+        --role=roles/secretmanager.secretAccessor
 }
 
 create_one_vm() {
@@ -207,14 +220,16 @@ readonly vm_options=(
     --image-family=debian-12
     --image-project=debian-cloud
     --network-interface="subnet=$name,no-address"
-    --scopes=storage-ro
+    # Nothing narrower includes Secret Manager. What the account may do, its roles say: read one bucket and one secret.
+    --scopes=cloud-platform
     --shielded-secure-boot
     --metadata-from-file="startup-script=$here/start-up.sh"
 )
 
 # What start-up.sh reads, but for the options of the services.
 metadata() {
-    printf '%s' "$name-services=$1,$name-release=$release,$name-sha256=$sha256"
+    printf '%s' "$name-services=$1,$name-release=$release,$name-sha256=$sha256" \
+        ",$name-secret=projects/$project/secrets/$secret"
 }
 
 # database_options DATABASE HOST
@@ -257,6 +272,7 @@ delete_everything() {
     delete "compute networks subnets" "$name" "--region=$region"
     delete "compute networks" "$name" ""
     delete "iam service-accounts" "$account" ""
+    delete secrets "$secret" ""
     if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 
