@@ -6,8 +6,6 @@ from typing import Any
 Object = dict[str, Any]
 
 WORKLOADS = {"StatefulSet", "Deployment", "Job"}
-# Options whose values are files.
-FILES = ("--secret-file",)
 PROBES = ["startupProbe", "readinessProbe", "livenessProbe"]
 
 
@@ -44,11 +42,9 @@ def pod_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
         yield from (f"the volume {volume} is not there" for volume in sorted(mounted - volumes))
         yield from (f"the volume {volume} is not mounted" for volume in sorted(volumes - mounted))
         yield from argument_faults(container, objects)
-        yield from file_faults(container, pod)
         if workload["kind"] != "Job":
             yield from probe_faults(container)
     yield from claim_faults(pod, objects)
-    yield from secret_faults(workload)
     if selector := workload["spec"].get("selector"):
         if not selects(selector, pod_labels(workload)):
             yield "its selector does not match its own pods"
@@ -99,37 +95,6 @@ def argument_faults(container: Object, objects: list[Object]) -> Iterator[str]:
             yield f"{argument}: there is no such Service"
     if listened != own:
         yield f"it listens on {sorted(listened)}, but its ports are {sorted(own)}"
-
-
-def file_faults(container: Object, pod: Object) -> Iterator[str]:
-    """The files in a service's options are those of Secrets that are mounted."""
-    items = {
-        volume["name"]: {item["path"] for item in volume["secret"].get("items", [])}
-        for volume in pod.get("volumes", [])
-        if "secret" in volume
-    }
-    files = {
-        f"{mount['mountPath']}/{path}"
-        for mount in container.get("volumeMounts", [])
-        for path in items.get(mount["name"], set())
-    }
-    for argument in container["args"]:
-        option, _, value = argument.partition("=")
-        if option in FILES and value not in files:
-            yield f"{argument}: no Secret is mounted there"
-
-
-def secret_faults(workload: Object) -> Iterator[str]:
-    """A service does not start with a secret that all users can read, and cannot read what is only root's."""
-    pod = pod_spec(workload)
-    for volume in pod.get("volumes", []):
-        if "secret" in volume and volume["secret"].get("defaultMode") != 0o440:
-            yield f"the mode of the volume {volume['name']} is not 0440"
-        if "secret" in volume and "fsGroup" not in pod["securityContext"]:
-            yield f"there is no fsGroup that could read the volume {volume['name']}"
-    shown = any(each.startswith("--secret-file=") for each in pod["containers"][0]["args"])
-    if workload["kind"] in ("StatefulSet", "Deployment") and not shown:
-        yield "it has no --secret-file"
 
 
 def stateful_set_faults(each: Object, objects: list[Object]) -> Iterator[str]:
