@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a VM does at each boot, as root: it mounts its data disk, installs the release and the secret that its metadata
+# What a VM does at each boot, as root: it mounts its data disk, installs the release and the secrets that its metadata
 # names, and starts the services that are listed there. Run by hand, it updates them.
 set -euo pipefail
 
@@ -21,6 +21,9 @@ main() {
     get_token
     install_release "$(instance attributes/marketplace-release)" "$(instance attributes/marketplace-sha256)"
     install_secret "$(instance attributes/marketplace-secret)"
+    if [[ $(instance attributes/) == *marketplace-certificates* ]]; then
+        install_certificates "$(instance attributes/marketplace-certificates)"
+    fi
     for service in "${services[@]}"; do
         printf 'OPTIONS=%s\n' "$(instance "attributes/marketplace-$service")" >"$settings/$service.env"
         units+=("marketplace@$service.service")
@@ -73,19 +76,35 @@ install_release() {
     tar --extract --file "$archive" --directory "$work"
     install --mode=0755 "$work/marketplace" /usr/local/bin/marketplace
     install --mode=0644 "$work/marketplace@.service" /etc/systemd/system/marketplace@.service
+    install --mode=0644 "$work/tls.conf" "$settings/tls.conf"
     systemctl daemon-reload
     printf '%s\n' "$2" >"$settings/release"
 }
 
 # Installs the newest version of the secret $1, for root alone: systemd hands it to the services.
 install_secret() {
+    fetch_secret "$1" "$work/secret"
+    install --mode=0400 "$work/secret" "$settings/secret"
+}
+
+# The same with the files of certificates, for which the unit has a drop-in.
+install_certificates() {
+    fetch_secret "$1" "$work/certificates.tar"
+    tar --extract --file "$work/certificates.tar" --directory "$work"
+    install --directory --mode=0700 "$settings/tls"
+    install --mode=0400 "$work/tls.crt" "$work/tls.key" "$work/ca.crt" "$settings/tls"
+    install -D --mode=0644 "$settings/tls.conf" /etc/systemd/system/marketplace@.service.d/tls.conf
+    systemctl daemon-reload
+}
+
+# fetch_secret SECRET FILE: writes its newest version to the file.
+fetch_secret() {
     request "https://secretmanager.googleapis.com/v1/$1/versions/latest:access" |
-        sed --quiet 's/.*"data": *"\([^"]*\)".*/\1/p' | base64 --decode >"$work/secret"
-    if [[ ! -s $work/secret ]]; then
+        sed --quiet 's/.*"data": *"\([^"]*\)".*/\1/p' | base64 --decode >"$2"
+    if [[ ! -s $2 ]]; then
         echo "error: there is nothing in $1" >&2
         return 1
     fi
-    install --mode=0400 "$work/secret" "$settings/secret"
 }
 
 main
