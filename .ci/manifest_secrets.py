@@ -1,5 +1,5 @@
-"""Secrets must be there, only for those who need them, and what services show each other must be what the others ask for:
-a pod that lacks a Secret waits in silence, and services that disagree fail all calls.
+"""Secrets must be there, for those alone who need them, and services must show each other what the others ask for: a
+pod that lacks a Secret waits in silence, and services that disagree fail all calls.
 """
 
 from collections.abc import Iterator

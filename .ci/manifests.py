@@ -1,5 +1,6 @@
 """Checks k8s/: that each overlay builds, that Kubernetes knows each field, that what refers to something finds it (see
-manifest_references.py), that secrets are kept and agreed on (manifest_secrets.py), and that each entry of a kustomization changes something. kubectl accepts one that does not.
+manifest_references.py), that secrets are kept and agreed on (manifest_secrets.py), and that each entry of a
+kustomization changes something. kubectl accepts one that does not.
 """
 
 import json
