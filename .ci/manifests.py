@@ -1,5 +1,6 @@
 """Checks k8s/: that each overlay builds, that Kubernetes knows each field, that what refers to something finds it (see
-manifest_references.py), and that each entry of a kustomization changes something. kubectl accepts one that does not.
+manifest_references.py), that secrets are kept and agreed on (manifest_secrets.py), and that each entry of a
+kustomization changes something. kubectl accepts one that does not.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import manifest_references
+import manifest_secrets
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -22,14 +24,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DEPLOYMENTS = {
     "overlays/local": ["overlays/local", "bench", "restore"],
     "overlays/gke": ["overlays/gke", "bench", "restore"],
-    "overlays/gke-external": ["overlays/gke-external", "bench", "restore"],
+    "overlays/gke-external": ["overlays/gke-external", "certificates", "bench-tls", "restore"],
 }
 # The pause before SIGTERM is on by default since 1.30. The newest is what kubernetes-validate knows.
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]
 # Definitions of the cluster's own, for which there is no schema.
-NO_SCHEMA = {"PodMonitoring", "Rules"}
+NO_SCHEMA = {"PodMonitoring", "Rules", "Certificate", "Issuer"}
 # The lists of a kustomization whose entries may be without effect.
-TRANSFORMERS = ["patches", "images", "labels", "components"]
+TRANSFORMERS = ["patches", "images", "labels", "components", "replacements"]
 
 Object = dict[str, Any]
 
@@ -56,7 +58,8 @@ def check(root: Path, version: str) -> list[str]:
     faults = list(schema_faults(distinct(built)))
     for overlay, parts in DEPLOYMENTS.items():
         objects = [each for part in parts for each in built[part]]
-        found = [*manifest_references.faults(objects), *image_faults(objects, version), *alert_faults(objects)]
+        found = [*manifest_references.faults(objects), *manifest_secrets.faults(objects)]
+        found += [*image_faults(objects, version), *alert_faults(objects)]
         faults += [f"{overlay}: {fault}" for fault in found]
     # Takes longest, so only when all else is right.
     return faults or list(idle_entries(root, built))

@@ -2,15 +2,21 @@
 # with the older docker-compose.
 # shellcheck shell=bash
 
-compose_file=$(realpath "$(dirname "${BASH_SOURCE[0]}")")/compose.yaml
+compose_files=("$(realpath "$(dirname "${BASH_SOURCE[0]}")")/compose.yaml")
 
 compose() {
+    local files=("${compose_files[@]/#/--file=}")
     if docker compose version >/dev/null 2>&1; then
-        docker compose --progress quiet --file "$compose_file" "$@"
+        docker compose --progress quiet "${files[@]}" "$@"
     else
         # It tells of each container on standard error.
-        docker-compose --file "$compose_file" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing ' >&2)
+        docker-compose "${files[@]}" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing ' >&2)
     fi
+}
+
+# A secret for the user of the image alone, unless there is one.
+make_secret() {
+    [ -e "$SECRET_FILE" ] || openssl rand -hex 32 | install --mode=400 --owner=65532 /dev/stdin "$SECRET_FILE"
 }
 
 # Starts all services, and waits until they are healthy.

@@ -13,6 +13,7 @@ readonly usage="Usage: deploy.sh --project PROJECT --binary FILE [OPTION]…
   --clients RANGES      who may call the frontends (the subnet, 10.64.0.0/24)
   --machine-type TYPE   of all VMs (e2-small)
   --disk-size SIZE      of each data disk (20GB)
+  --certificates DIR    encrypt connections, with the tls.crt, tls.key and ca.crt in this folder
   --one-vm              all four services on one VM, rather than the databases on one each and a group of each frontend
   --delete              remove everything but the data disks
   --delete-data         remove the data disks, too
@@ -29,6 +30,7 @@ declare -Ar port=([customer]=6001 [product]=6002 [buyer]=6003 [seller]=6004)
 declare -Ar admin_port=([customer]=9101 [product]=9102 [buyer]=9103 [seller]=9104)
 
 project='' binary='' region=europe-west1 zone='' clients=$subnet_range machine_type=e2-small disk_size=20GB
+certificates=''
 one_vm=false deleting=false deleting_data=false dry_run=false
 work=$(mktemp --directory)
 trap 'rm --recursive --force -- "$work"' EXIT
@@ -43,9 +45,12 @@ main() {
         delete_everything
         return
     fi
-    run gcloud services enable compute.googleapis.com iam.googleapis.com storage.googleapis.com
+    run gcloud services enable compute.googleapis.com iam.googleapis.com secretmanager.googleapis.com \
+        storage.googleapis.com
     create_network
     upload_release
+    create_secret
+    if [[ -n $certificates ]]; then upload_certificates; fi
     if $one_vm; then
         create_one_vm
     else
@@ -57,7 +62,7 @@ main() {
 read_options() {
     while (($# > 0)); do
         case $1 in
-            --project | --binary | --region | --zone | --clients | --machine-type | --disk-size)
+            --project | --binary | --region | --zone | --clients | --machine-type | --disk-size | --certificates)
                 (($# > 1)) || fail "$1 needs a value"
                 local variable=${1#--}
                 printf -v "${variable//-/_}" %s "$2"
@@ -77,8 +82,12 @@ read_options() {
     done
     [[ -n $project ]] || fail "--project is missing"
     $deleting || [[ -f $binary ]] || fail "--binary is no file"
+    for file in tls.crt tls.key ca.crt; do
+        [[ -z $certificates || -f $certificates/$file ]] || fail "--certificates: there is no $file in $certificates"
+    done
     zone=${zone:-$region-b}
-    readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name
+    readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name secret=$name-database \
+        certificates_secret=$name-certificates
 }
 
 create_network() {
@@ -106,9 +115,9 @@ upload_release() {
     local archive=$work/release.tar.gz
     cp -- "$binary" "$work/marketplace"
     chmod 0755 "$work/marketplace"
-    cp -- "$here/marketplace@.service" "$work"
+    cp -- "$here/marketplace@.service" "$here/tls.conf" "$work"
     tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --directory "$work" \
-        marketplace marketplace@.service | gzip --no-name >"$archive"
+        marketplace marketplace@.service tls.conf | gzip --no-name >"$archive"
     sha256=$(sha256sum <"$archive" | cut --delimiter=' ' --fields=1)
     release=${bucket#gs://}/$sha256.tar.gz
     readonly sha256 release
@@ -121,6 +130,35 @@ upload_release() {
     fi
     run gcloud storage buckets add-iam-policy-binding "$bucket" --member="serviceAccount:$account" \
         --role=roles/storage.objectViewer
+}
+
+# What frontends show to databases, made once. Metadata would be no place for it: whoever may list VMs can read them.
+create_secret() {
+    create secrets "$secret" "" --replication-policy=automatic
+    if ! exists "secrets versions" latest "--secret=$secret"; then
+        openssl rand -hex 32 >"$work/secret"
+        run gcloud secrets versions add "$secret" --data-file="$work/secret"
+    fi
+    let_read "$secret"
+}
+
+# All three files as one secret, so that a VM never has some of them from before and some from after a renewal.
+upload_certificates() {
+    local archive=$work/certificates.tar newest=$work/newest.tar
+    tar --create --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0400 --file "$archive" \
+        --directory "$certificates" tls.crt tls.key ca.crt
+    create secrets "$certificates_secret" "" --replication-policy=automatic
+    $dry_run || gcloud secrets versions access latest --secret="$certificates_secret" --out-file="$newest" 2>/dev/null || true
+    if ! cmp --quiet "$archive" "$newest"; then
+        run gcloud secrets versions add "$certificates_secret" --data-file="$archive"
+    fi
+    let_read "$certificates_secret"
+}
+
+# let_read SECRET: lets the VMs' account read it.
+let_read() {
+    run gcloud secrets add-iam-policy-binding "$1" --member="serviceAccount:$account" \
+        --role=roles/secretmanager.secretAccessor
 }
 
 create_one_vm() {
@@ -168,7 +206,7 @@ create_frontend() {
     create_load_balancer "$group" "${port[$1]}"
 }
 
-# Inside of the VPC network only, because nothing is encrypted.
+# Inside of the VPC network only, because nothing need be encrypted.
 create_load_balancer() {
     local backends
     create "compute backend-services" "$1" "--region=$region" --load-balancing-scheme=INTERNAL --protocol=TCP \
@@ -207,25 +245,38 @@ readonly vm_options=(
     --image-family=debian-12
     --image-project=debian-cloud
     --network-interface="subnet=$name,no-address"
-    --scopes=storage-ro
+    # Nothing narrower includes Secret Manager. What the account may do, its roles say: read one bucket and these secrets.
+    --scopes=cloud-platform
     --shielded-secure-boot
     --metadata-from-file="startup-script=$here/start-up.sh"
 )
 
 # What start-up.sh reads, but for the options of the services.
 metadata() {
-    printf '%s' "$name-services=$1,$name-release=$release,$name-sha256=$sha256"
+    printf '%s' "$name-services=$1,$name-release=$release,$name-sha256=$sha256" \
+        ",$name-secret=projects/$project/secrets/$secret" \
+        "${certificates:+,$name-certificates=projects/$project/secrets/$certificates_secret}"
 }
 
 # database_options DATABASE HOST
 database_options() {
-    printf '%s' "--listen $2:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --data /var/lib/$name/db_$1"
+    printf '%s' "--listen $2:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --data /var/lib/$name/db_$1" \
+        "$(tls_options "db_$1" tls-cert=tls.crt tls-key=tls.key)"
 }
 
 # frontend_options FRONTEND CUSTOMER_HOST PRODUCT_HOST. As many event loops as an e2-small has processors.
 frontend_options() {
     printf '%s' "--listen 0.0.0.0:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --reactors 2" \
-        " --customer $2:${port[customer]} --product $3:${port[product]}"
+        " --customer $2:${port[customer]} --product $3:${port[product]}" \
+        "$(tls_options "server_$1" tls-cert=tls.crt tls-key=tls.key tls-ca=ca.crt)"
+}
+
+# tls_options SERVICE OPTION=FILE…: with the copies of the files that systemd gives to the service.
+tls_options() {
+    local each
+    for each in "${@:2}"; do
+        printf '%s' "${certificates:+ --${each%%=*} /run/credentials/$name@$1.service/${each#*=}}"
+    done
 }
 
 # The name of a database's VM, which Google's name server knows in all zones.
@@ -257,6 +308,8 @@ delete_everything() {
     delete "compute networks subnets" "$name" "--region=$region"
     delete "compute networks" "$name" ""
     delete "iam service-accounts" "$account" ""
+    delete secrets "$secret" ""
+    delete secrets "$certificates_secret" ""
     if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a VM does at each boot, as root: it mounts its data disk, installs the release that its metadata names, and
-# starts the services that are listed there. Run by hand, it updates them.
+# What a VM does at each boot, as root: it mounts its data disk, installs the release and the secrets that its metadata
+# names, and starts the services that are listed there. Run by hand, it updates them.
 set -euo pipefail
 
 readonly metadata=http://metadata.google.internal/computeMetadata/v1/instance
@@ -18,7 +18,12 @@ main() {
     if [[ " ${services[*]}" == *" db_"* ]]; then
         mount_data_disk
     fi
+    get_token
     install_release "$(instance attributes/marketplace-release)" "$(instance attributes/marketplace-sha256)"
+    install_secret "$(instance attributes/marketplace-secret)"
+    if [[ $(instance attributes/) == *marketplace-certificates* ]]; then
+        install_certificates "$(instance attributes/marketplace-certificates)"
+    fi
     for service in "${services[@]}"; do
         printf 'OPTIONS=%s\n' "$(instance "attributes/marketplace-$service")" >"$settings/$service.env"
         units+=("marketplace@$service.service")
@@ -49,23 +54,57 @@ mount_data_disk() {
     mountpoint --quiet "$data" || mount "$data"
 }
 
+# The token is not for the list of processes, so it goes through a file that only this user can read.
+get_token() {
+    instance service-accounts/default/token |
+        sed 's/.*"access_token": *"\([^"]*\)".*/header = "Authorization: Bearer \1"/' >"$work/token"
+}
+
+# Asks Google as the VM's account.
+request() {
+    curl --fail --silent --show-error --retry 5 --config "$work/token" "$@"
+}
+
 # Installs the archive at gs://$1 with the checksum $2, unless it is the one that is here.
 install_release() {
     local archive=$work/release.tar.gz
     if [[ -e $settings/release && $(<"$settings/release") == "$2" ]]; then
         return
     fi
-    # The token is not for the list of processes, so it goes through a file that only this user can read.
-    instance service-accounts/default/token |
-        sed 's/.*"access_token": *"\([^"]*\)".*/header = "Authorization: Bearer \1"/' >"$work/token"
-    curl --fail --silent --show-error --retry 5 --config "$work/token" --output "$archive" \
-        "https://storage.googleapis.com/$1"
+    request --output "$archive" "https://storage.googleapis.com/$1"
     printf '%s  %s\n' "$2" "$archive" | sha256sum --check --quiet
     tar --extract --file "$archive" --directory "$work"
     install --mode=0755 "$work/marketplace" /usr/local/bin/marketplace
     install --mode=0644 "$work/marketplace@.service" /etc/systemd/system/marketplace@.service
+    install --mode=0644 "$work/tls.conf" "$settings/tls.conf"
     systemctl daemon-reload
     printf '%s\n' "$2" >"$settings/release"
+}
+
+# Installs the newest version of the secret $1, for root alone: systemd hands it to the services.
+install_secret() {
+    fetch_secret "$1" "$work/secret"
+    install --mode=0400 "$work/secret" "$settings/secret"
+}
+
+# The same with the files of certificates, for which the unit has a drop-in.
+install_certificates() {
+    fetch_secret "$1" "$work/certificates.tar"
+    tar --extract --file "$work/certificates.tar" --directory "$work"
+    install --directory --mode=0700 "$settings/tls"
+    install --mode=0400 "$work/tls.crt" "$work/tls.key" "$work/ca.crt" "$settings/tls"
+    install -D --mode=0644 "$settings/tls.conf" /etc/systemd/system/marketplace@.service.d/tls.conf
+    systemctl daemon-reload
+}
+
+# fetch_secret SECRET FILE: writes its newest version to the file.
+fetch_secret() {
+    request "https://secretmanager.googleapis.com/v1/$1/versions/latest:access" |
+        sed --quiet 's/.*"data": *"\([^"]*\)".*/\1/p' | base64 --decode >"$2"
+    if [[ ! -s $2 ]]; then
+        echo "error: there is nothing in $1" >&2
+        return 1
+    fi
 }
 
 main
