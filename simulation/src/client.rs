@@ -1,6 +1,7 @@
 //! [`Client`]: a node of the simulated network at which a [`User`] asks services one request after another, or two at a
 //! time. It notes each of them, and changes to another service after a failure, if it knows one.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub(crate) struct Client<U> {
     /// How many connections there are, of which the user asks over one.
     lanes: usize,
     lane: usize,
+    /// What the services demand to be shown, if they are databases.
+    secret: Option<&'static str>,
     /// The requests so far; their IDs.
     count: u64,
     /// The last request, the one beside it, and those behind it, until each is answered.
@@ -77,10 +80,15 @@ struct Asked {
 
 impl<U: User> Client<U> {
     /// A client with so many connections, and whether it is done.
-    pub(crate) fn new(user: U, who: Who, lanes: usize) -> (Self, Rc<Cell<bool>>) {
+    pub(crate) fn new(
+        user: U,
+        who: Who,
+        lanes: usize,
+        secret: Option<&'static str>,
+    ) -> (Self, Rc<Cell<bool>>) {
         let done = Rc::new(Cell::new(false));
-        let lane = who.number % lanes;
-        let client = Self { user, who, lanes, lane, count: 0, asked: Vec::new(), done: Rc::clone(&done) };
+        let (lane, asked) = (who.number % lanes, Vec::new());
+        let client = Self { user, who, lanes, lane, secret, count: 0, asked, done: Rc::clone(&done) };
         (client, done)
     }
 
@@ -141,6 +149,19 @@ impl<U: User> Service for Client<U> {
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         if self.count == 0 && !self.done.get() {
             self.go_on(now, out);
+        }
+    }
+
+    fn greeting(&self, _backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
+        let secret = self.secret.filter(|_| number == 0)?;
+        let request = json!({"api": "Authenticate", "data": {"secret": secret}});
+        Some(request.to_string().into_bytes().into())
+    }
+
+    fn check_greeting(&self, _: Backend, _: usize, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        match Outcome::read(line) {
+            Outcome::Done(data) if data == json!({"authenticated": true}) => Ok(()),
+            other => Err(format!("{other:?}").into()),
         }
     }
 

@@ -24,6 +24,8 @@ use crate::request::{Outcome, Request};
 use crate::script::{Answers, Script};
 use crate::story::{START, Story};
 
+/// The secret of the databases.
+const SECRET: &str = "of this world";
 /// How often a run is looked at to see whether its clients are done.
 const GLANCE: Duration = Duration::from_millis(1);
 /// No client needs longer.
@@ -239,7 +241,8 @@ impl World {
         self.names.insert(host, name.clone());
         let who = Who { number: self.clients, name, journal, story };
         self.clients += 1;
-        let (client, done) = Client::new(user, who, backends.len());
+        let secret = places.iter().all(|place| Place::DATABASES.contains(place)).then_some(SECRET);
+        let (client, done) = Client::new(user, who, backends.len(), secret);
         self.sim.start(host, Node::new(client, Limits::default(), backends.len()));
         (host, done)
     }
@@ -311,12 +314,12 @@ impl World {
     }
 }
 
-/// The backends of a frontend.
 /// What frontends show and databases demand.
 fn secrets() -> Option<Secrets> {
-    Some(Secrets::parse("of this world").expect("it is one"))
+    Some(Secrets::parse(SECRET).expect("it is one"))
 }
 
+/// The backends of a frontend.
 fn lanes() -> Vec<String> {
     services::backends("customer", "product")
 }
