@@ -160,7 +160,8 @@ impl Index {
     ) -> Page {
         let ids = query.category.map_or(0..=u64::MAX, all_of);
         let terms = self.terms_of(query.keywords);
-        let mut best = Best::new(after, limit, ids.clone(), 2 * query.keywords.len());
+        let score_max = 2 * query.keywords.len();
+        let mut best = Best::new(&self.order, after, limit, ids.clone(), score_max);
         let total = match terms[..] {
             _ if query.keywords.is_empty() => self.offer_set(0, &self.in_stock, &ids, &mut best),
             [term] => {

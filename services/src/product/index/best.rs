@@ -16,6 +16,10 @@ pub(super) struct Best {
     ids: RangeInclusive<u64>,
     /// No item of a lower score is of use any more.
     score_min: usize,
+    /// No item of a higher score is of use.
+    score_max: usize,
+    /// Of the highest score, no item of a block before this one is of use.
+    first_block: u64,
     by_score: Vec<Vec<u64>>,
     /// The items of a block, to be sorted; kept for its memory.
     offered: Vec<u64>,
@@ -23,19 +27,24 @@ pub(super) struct Best {
 
 impl Best {
     pub(super) fn new(
+        order: &Order,
         after: Option<Position>,
         limit: usize,
         ids: RangeInclusive<u64>,
         score_max: usize,
     ) -> Self {
+        let score_max = after.map_or(score_max, |after| score_max.min(usize::from(after.score)));
         let by_score = vec![Vec::new(); score_max + 1];
-        Self { after, limit, ids, score_min: 0, by_score, offered: Vec::new() }
+        let offered = Vec::new();
+        let mut best = Self { after, limit, ids, score_min: 1, score_max, first_block: 0, by_score, offered };
+        best.first_block = *order.blocks_for(&(best.first_id(score_max)..=u64::MAX)).start();
+        best
     }
 
     /// How many more items of a score are of use: as many as the page holds beside the better ones, and one to learn
     /// whether more follow.
     pub(super) fn room(&self, score: usize) -> usize {
-        if self.after.is_some_and(|after| score > usize::from(after.score)) {
+        if score > self.score_max {
             return 0;
         }
         let found: usize = self.by_score[score..].iter().map(Vec::len).sum();
@@ -50,16 +59,21 @@ impl Best {
 
     /// Offers all items of a block that have scores.
     pub(super) fn offer_scores(&mut self, order: &Order, first: u64, scores: &Scores) {
-        if scores.at_least(self.score_min).is_empty() {
+        let score_max = self.score_max(first);
+        if self.score_min > score_max {
             return;
         }
-        for score in (self.score_min.max(1)..self.by_score.len()).rev() {
+        let of_use = scores.at_least(self.score_min);
+        if of_use.zip(&scores.at_least(score_max + 1), |of_use, above| of_use & !above).is_empty() {
+            return;
+        }
+        for score in (self.score_min..=score_max).rev() {
             let places = scores.equal_to(score);
-            if !places.is_empty() && self.room(score) > 0 {
+            if self.room(score) > 0 && !places.is_empty() {
                 self.offer(order, first, score, places.places());
             }
         }
-        while self.score_min < self.by_score.len() && self.is_full(self.score_min) {
+        while self.score_min <= self.score_max && self.room(self.score_min) == 0 {
             self.score_min += 1;
         }
     }
@@ -93,8 +107,8 @@ impl Best {
         last.filter(|_| positions.next().is_some())
     }
 
-    /// Whether the page needs nothing of this score or a lower one.
-    fn is_full(&self, score: usize) -> bool {
-        self.by_score[score..].iter().map(Vec::len).sum::<usize>() > self.limit
+    /// The highest score of which items of a block may be of use.
+    fn score_max(&self, first: u64) -> usize {
+        self.score_max.saturating_sub(usize::from(first < self.first_block))
     }
 }

@@ -7,10 +7,11 @@ const WORDS: usize = PLACES / 64;
 
 /// A set of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bits(pub(super) [u64; WORDS]);
+pub(super) struct Bits([u64; WORDS]);
 
 impl Bits {
     pub(super) const EMPTY: Self = Self([0; WORDS]);
+    pub(super) const ALL: Self = Self([u64::MAX; WORDS]);
 
     pub(super) fn contains(&self, place: u16) -> bool {
         let (word, bit) = at(place);
@@ -31,6 +32,13 @@ impl Bits {
         let there = self.0[word] & bit != 0;
         self.0[word] &= !bit;
         there
+    }
+
+    /// Adds a place that is missing, or takes it out, and tells whether it is there now.
+    pub(super) fn toggle(&mut self, place: u16) -> bool {
+        let (word, bit) = at(place);
+        self.0[word] ^= bit;
+        self.0[word] & bit != 0
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,12 +62,14 @@ impl Bits {
 
     /// Combines two sets word by word.
     pub(super) fn zip(mut self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word = combine(*word, *other));
+        for (word, &other) in self.0.iter_mut().zip(&other.0) {
+            *word = combine(*word, other);
+        }
         self
     }
 }
 
 /// The word and the bit in it that stand for a place.
-pub(super) fn at(place: u16) -> (usize, u64) {
+fn at(place: u16) -> (usize, u64) {
     (usize::from(place) / 64, 1 << (place % 64))
 }

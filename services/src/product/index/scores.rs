@@ -1,6 +1,6 @@
 //! [`Scores`]: the scores of all items of a block at once.
 
-use super::bits::{Bits, at};
+use super::bits::Bits;
 use super::slots::Members;
 
 /// The bits of a score, which is 10 at most: 2 for each of 5 keywords.
@@ -18,14 +18,20 @@ impl Scores {
 
     /// Adds 2^bit to the score of each of some places, as a binary adder does: what a plane has already is carried.
     pub(super) fn add(&mut self, bit: usize, members: Members<'_>) {
+        let planes = &mut self.planes[bit..];
         if let Members::Bits { bits, .. } = members {
-            for (word, &added) in bits.0.iter().enumerate() {
-                self.add_word(bit, word, added);
+            let mut carry = *bits;
+            for plane in planes {
+                let both = plane.zip(&carry, |plane, carry| plane & carry);
+                *plane = plane.zip(&carry, |plane, carry| plane ^ carry);
+                carry = both;
             }
+            debug_assert!(carry.is_empty(), "no score is above what its bits can hold");
         } else {
             for place in members.places() {
-                let (word, added) = at(place);
-                self.add_word(bit, word, added);
+                // The lowest plane that has not got the place gets it, and those below it lose it.
+                let carried = planes.iter_mut().find_map(|plane| plane.toggle(place).then_some(()));
+                debug_assert!(carried.is_some(), "no score is above what its bits can hold");
             }
         }
     }
@@ -43,37 +49,22 @@ impl Scores {
 
     /// The places of exactly this score, which is not 0.
     pub(super) fn equal_to(&self, score: usize) -> Bits {
-        let all = Bits::EMPTY.zip(&Bits::EMPTY, |_, _| u64::MAX);
-        self.planes.iter().enumerate().fold(all, |equal, (bit, plane)| {
-            if score >> bit & 1 == 1 {
-                equal.zip(plane, |equal, plane| equal & plane)
-            } else {
-                equal.zip(plane, |equal, plane| equal & !plane)
-            }
+        self.planes.iter().enumerate().fold(Bits::ALL, |equal, (bit, plane)| {
+            // All bits, if the plane is to be without the place.
+            let flip = (score as u64 >> bit & 1).wrapping_sub(1);
+            equal.zip(plane, |equal, plane| equal & (plane ^ flip))
         })
     }
 
     /// The places of this score or a higher one.
     pub(super) fn at_least(&self, score: usize) -> Bits {
-        // A score is lower if, at the highest bit where the two differ, the bit is missing.
-        let all = Bits::EMPTY.zip(&Bits::EMPTY, |_, _| u64::MAX);
-        self.planes.iter().enumerate().fold(all, |at_least, (bit, plane)| {
+        // At the highest bit where the two differ, the place has the bit.
+        self.planes.iter().enumerate().fold(Bits::ALL, |at_least, (bit, plane)| {
             if score >> bit & 1 == 1 {
                 at_least.zip(plane, |at_least, plane| at_least & plane)
             } else {
                 at_least.zip(plane, |at_least, plane| at_least | plane)
             }
         })
-    }
-
-    fn add_word(&mut self, bit: usize, word: usize, added: u64) {
-        let mut carry = added;
-        for plane in &mut self.planes[bit..] {
-            let plane = &mut plane.0[word];
-            let both = *plane & carry;
-            *plane ^= carry;
-            carry = both;
-        }
-        debug_assert_eq!(carry, 0, "no score is above what its bits can hold");
     }
 }
