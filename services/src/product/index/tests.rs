@@ -214,6 +214,8 @@ fn agrees_with_a_search_of_each_item() {
         (5, 400, 2000, 0),
         (6, 400, 3000, 50),
         (7, 30, 3000, 30),
+        // Nearly each item in a category of its own.
+        (8, u32::MAX / 2, 3000, 0),
     ] {
         let mut rng = fastrand::Rng::with_seed(seed);
         // Of 12 words the first are the most common, and the last ("w11") is known to no item.
