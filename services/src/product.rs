@@ -3,9 +3,12 @@
 //! It does not know sessions or accounts: who a seller or a buyer is, the frontends have asked `db_customer`.
 
 pub(crate) mod decisions;
+#[cfg(test)]
+mod figures;
 mod index;
 pub(crate) mod item;
 mod items;
+mod packed;
 mod postings;
 pub(crate) mod rows;
 mod stock;
@@ -156,6 +159,22 @@ impl Product {
         }
     }
 
+    /// Brings the index and the seller's shelf in line with an item that has come to disk, or into stock or out of it.
+    fn follow(&mut self, id: ItemId) {
+        let Self { items, index, shelves, .. } = self;
+        let find = |id| items.get(id).expect("what is published is on disk");
+        let item = find(id);
+        let shelf = shelves.entry(item.seller_id).or_default();
+        shelf.all.insert(id);
+        if item.listing.quantity > 0 {
+            index.insert(id, |id| &find(id).terms);
+            shelf.in_stock.insert(id);
+        } else {
+            index.remove(id, &item.terms);
+            shelf.in_stock.remove(id);
+        }
+    }
+
     /// The items as they are returned, which are on disk.
     fn encoded<'a>(&'a self, ids: &[ItemId]) -> Vec<&'a EncodedItem> {
         let mut items = Vec::with_capacity(ids.len());
@@ -240,7 +259,7 @@ impl Answer<DisplayItemsForSale<SellerId>> for Product {
         if let Some(shelf) = self.shelves.get(&seller_id) {
             let items = if sold_out { &shelf.all } else { &shelf.in_stock };
             // One more than the page holds tells whether there is a next one.
-            items.append_after(None, after, limit + 1, &mut ids);
+            items.append_after(after, limit + 1, &mut ids);
         }
         let more = ids.len() > limit;
         ids.truncate(limit);
@@ -359,39 +378,21 @@ impl Domain for Product {
     }
 
     fn publish(&mut self) {
-        let Self { items, votes, decisions, index, shelves, .. } = self;
-        items.publish(|id, before, item| follow(index, shelves, id, before, item));
-        votes.publish();
-        decisions.publish();
+        let mut moved = Vec::new();
+        self.items.publish(|id, before, item| {
+            let was_in_stock = before.map(|listing| listing.quantity > 0);
+            if was_in_stock != Some(item.listing.quantity > 0) {
+                moved.push(id);
+            }
+        });
+        moved.into_iter().for_each(|id| self.follow(id));
+        self.votes.publish();
+        self.decisions.publish();
     }
 }
 
 fn no_item(id: ItemId) -> Error {
     Error::new(Code::NotFound, format!("no item {id}"))
-}
-
-/// Brings the index and the seller's shelf in line with an item that is on disk now, and with what listing before.
-fn follow(
-    index: &mut Index,
-    shelves: &mut HashMap<u32, Shelf>,
-    id: ItemId,
-    before: Option<Listing>,
-    item: &Item,
-) {
-    let was_in_stock = before.is_some_and(|listing| listing.quantity > 0);
-    let is_in_stock = item.listing.quantity > 0;
-    if before.is_some() && was_in_stock == is_in_stock {
-        return;
-    }
-    let shelf = shelves.entry(item.seller_id).or_default();
-    shelf.all.insert(id);
-    if is_in_stock {
-        index.insert(id, &item.terms);
-        shelf.in_stock.insert(id);
-    } else if was_in_stock {
-        index.remove(id, &item.terms);
-        shelf.in_stock.remove(id);
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,114 @@
+//! [`Best`]: the page of a search, as it is found.
+
+use std::ops::RangeInclusive;
+
+use super::order::Order;
+use super::scores::Scores;
+use crate::api::items::Position;
+use crate::api::values::ItemId;
+use crate::product::packed::{pack, unpack};
+
+/// The best hits after a position, gathered from blocks that come in order within each score.
+pub(super) struct Best {
+    after: Option<Position>,
+    limit: usize,
+    /// What a hit's ID may be.
+    ids: RangeInclusive<u64>,
+    /// No item of a lower score is of use any more.
+    score_min: usize,
+    /// No item of a higher score is of use.
+    score_max: usize,
+    /// Of the highest score, no item of a block before this one is of use.
+    first_block: u64,
+    by_score: Vec<Vec<u64>>,
+    /// The items of a block, to be sorted; kept for its memory.
+    offered: Vec<u64>,
+}
+
+impl Best {
+    pub(super) fn new(
+        order: &Order,
+        after: Option<Position>,
+        limit: usize,
+        ids: RangeInclusive<u64>,
+        score_max: usize,
+    ) -> Self {
+        let score_max = after.map_or(score_max, |after| score_max.min(usize::from(after.score)));
+        let by_score = vec![Vec::new(); score_max + 1];
+        let offered = Vec::new();
+        let mut best = Self { after, limit, ids, score_min: 1, score_max, first_block: 0, by_score, offered };
+        best.first_block = *order.blocks_for(&(best.first_id(score_max)..=u64::MAX)).start();
+        best
+    }
+
+    /// How many more items of a score are of use: as many as the page holds beside the better ones, and one to learn
+    /// whether more follow.
+    pub(super) fn room(&self, score: usize) -> usize {
+        if score > self.score_max {
+            return 0;
+        }
+        let found: usize = self.by_score[score..].iter().map(Vec::len).sum();
+        self.limit.saturating_add(1).saturating_sub(found)
+    }
+
+    /// The least ID that an item of a score may have.
+    pub(super) fn first_id(&self, score: usize) -> u64 {
+        let after = self.after.filter(|after| usize::from(after.score) == score);
+        after.map_or(0, |after| pack(after.id).saturating_add(1)).max(*self.ids.start())
+    }
+
+    /// Offers all items of a block that have scores.
+    pub(super) fn offer_scores(&mut self, order: &Order, first: u64, scores: &Scores) {
+        let score_max = self.score_max(first);
+        if self.score_min > score_max {
+            return;
+        }
+        let of_use = scores.at_least(self.score_min);
+        if of_use.zip(&scores.at_least(score_max + 1), |of_use, above| of_use & !above).is_empty() {
+            return;
+        }
+        for score in (self.score_min..=score_max).rev() {
+            let places = scores.equal_to(score);
+            if self.room(score) > 0 && !places.is_empty() {
+                self.offer(order, first, score, places.places());
+            }
+        }
+        while self.score_min <= self.score_max && self.room(self.score_min) == 0 {
+            self.score_min += 1;
+        }
+    }
+
+    /// Offers these items of a block at one score.
+    pub(super) fn offer(
+        &mut self,
+        order: &Order,
+        first: u64,
+        score: usize,
+        places: impl Iterator<Item = u16>,
+    ) {
+        let (room, ids) = (self.room(score), self.first_id(score)..=*self.ids.end());
+        let in_block = order.ids(order.block_from(first));
+        self.offered.clear();
+        self.offered.extend(places.map(|place| in_block[usize::from(place)]).filter(|id| ids.contains(id)));
+        self.offered.sort_unstable();
+        self.by_score[score].extend(self.offered.iter().take(room));
+    }
+
+    /// Appends the page, and returns the position of its last hit if more follow.
+    pub(super) fn append_to(self, hits: &mut Vec<ItemId>) -> Option<Position> {
+        let by_score = (0..=u8::MAX).zip(&self.by_score).rev();
+        let mut positions =
+            by_score.flat_map(|(score, ids)| ids.iter().map(move |&id| Position { score, id: unpack(id) }));
+        let mut last = None;
+        for position in positions.by_ref().take(self.limit) {
+            hits.push(position.id);
+            last = Some(position);
+        }
+        last.filter(|_| positions.next().is_some())
+    }
+
+    /// The highest score of which items of a block may be of use.
+    fn score_max(&self, first: u64) -> usize {
+        self.score_max.saturating_sub(usize::from(first < self.first_block))
+    }
+}

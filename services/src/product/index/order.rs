@@ -1,0 +1,173 @@
+//! [`Order`]: the slots in which the items in stock lie, in the order of their IDs.
+//!
+//! A block has so many places, and the items of a range of IDs, whatever their categories. Blocks are in the order of
+//! their ranges; within a block, items lie in any place, so none ever moves because of another. A full block is divided
+//! at its median. So a block came to be with half of its places taken, and there are at most as many blocks as that makes
+//! of all items that ever were in stock. It knows no terms: whoever keeps sets of slots is told of each division.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::bits::{Bits, PLACES};
+
+/// What lies in a place that is free: the ID of no item, because numbers begin at 1.
+const FREE: u64 = 0;
+
+/// How many places of a block are taken when many items come at once. The others are for those that come later.
+const FILLED: usize = PLACES / 4 * 3;
+
+/// Where an item lies: the number of a block, and a place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+/// The blocks and what lies in them.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The numbers of the blocks, by the first ID that each is for. The first of all is for all IDs from 0 on.
+    by_first: BTreeMap<u64, u32>,
+    blocks: Vec<Block>,
+}
+
+#[derive(Debug)]
+struct Block {
+    /// It never changes.
+    first: u64,
+    /// What lies in each place.
+    ids: Box<[u64; PLACES]>,
+}
+
+/// That some items of a block have gone over to a new one, which follows it. They keep their places.
+#[derive(Debug)]
+pub(super) struct Division {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) moved: Bits,
+}
+
+impl Slot {
+    pub(super) fn new(block: u32, place: u16) -> Self {
+        Self(block * PLACES as u32 + u32::from(place))
+    }
+
+    pub(super) fn block(self) -> u32 {
+        self.0 / PLACES as u32
+    }
+
+    pub(super) fn place(self) -> u16 {
+        (self.0 % PLACES as u32) as u16
+    }
+
+    /// The same place in another block.
+    pub(super) fn in_block(self, block: u32) -> Self {
+        Self::new(block, self.place())
+    }
+}
+
+impl Order {
+    /// The order of no items.
+    pub(super) fn new() -> Self {
+        let mut order = Self { by_first: BTreeMap::new(), blocks: Vec::new() };
+        order.add_block(0);
+        order
+    }
+
+    /// The slot of an item that has one.
+    pub(super) fn find(&self, id: u64) -> Option<Slot> {
+        assert_ne!(id, FREE, "items are numbered from 1");
+        self.find_in(self.block_for(id), id)
+    }
+
+    /// Gives a slot to an item that has none. `None` if there is no place left where it belongs: then
+    /// [`Order::divide`] must come first.
+    pub(super) fn add(&mut self, id: u64) -> Option<Slot> {
+        let slot = self.find_in(self.block_for(id), FREE)?;
+        *self.id_mut(slot) = id;
+        Some(slot)
+    }
+
+    /// Takes away the slot of an item.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        *self.id_mut(slot) = FREE;
+    }
+
+    /// Divides the block for this ID, which is full. Whoever keeps slots must be told.
+    pub(super) fn divide(&mut self, id: u64) -> Division {
+        let from = self.block_for(id);
+        let ids = self.ids(from);
+        let mut sorted = *ids;
+        let (_, &mut median, _) = sorted.select_nth_unstable(PLACES / 2);
+        let mut moved = Bits::EMPTY;
+        (0..).zip(ids).filter(|&(_, &id)| id >= median).for_each(|(place, _)| _ = moved.insert(place));
+        let to = self.add_block(median);
+        for place in moved.places() {
+            let slot = Slot::new(from, place);
+            *self.id_mut(slot.in_block(to)) = std::mem::replace(self.id_mut(slot), FREE);
+        }
+        Division { from, to, moved }
+    }
+
+    /// Gives slots to many items, in order, when there are none yet. The slots are in order as numbers, too.
+    pub(super) fn fill(&mut self, ids: impl Iterator<Item = u64>) -> impl Iterator<Item = Slot> {
+        assert_eq!(self.blocks.len(), 1, "it is filled at the start");
+        let mut len = 0;
+        ids.map(move |id| {
+            if len == FILLED {
+                self.add_block(id);
+                len = 0;
+            }
+            let block = self.blocks.len() as u32 - 1;
+            let slot = Slot::new(block, len as u16);
+            *self.id_mut(slot) = id;
+            len += 1;
+            slot
+        })
+    }
+
+    /// What a slot sorts by.
+    pub(super) fn key(&self, slot: Slot) -> (u64, u16) {
+        (self.first_of(slot.block()), slot.place())
+    }
+
+    /// The first ID that a block is for, by which blocks sort.
+    pub(super) fn first_of(&self, block: u32) -> u64 {
+        self.blocks[block as usize].first
+    }
+
+    /// The blocks for these IDs, by the first ID of each.
+    pub(super) fn blocks_for(&self, ids: &RangeInclusive<u64>) -> RangeInclusive<u64> {
+        let first = |id| self.first_of(self.block_for(id));
+        first(*ids.start())..=first(*ids.end())
+    }
+
+    /// The block that is for IDs from this one on.
+    pub(super) fn block_from(&self, first: u64) -> u32 {
+        self.by_first[&first]
+    }
+
+    /// What lies in the places of a block. It means something only for places that are known to be taken.
+    pub(super) fn ids(&self, block: u32) -> &[u64; PLACES] {
+        &self.blocks[block as usize].ids
+    }
+
+    fn block_for(&self, id: u64) -> u32 {
+        let (_, &block) = self.by_first.range(..=id).next_back().expect("the first block begins at 0");
+        block
+    }
+
+    fn find_in(&self, block: u32, id: u64) -> Option<Slot> {
+        let place = self.ids(block).iter().position(|other| *other == id)?;
+        Some(Slot::new(block, place as u16))
+    }
+
+    fn add_block(&mut self, first: u64) -> u32 {
+        let block = self.blocks.len() as u32;
+        assert!(block < u32::MAX / PLACES as u32, "memory ends before 2^32 slots");
+        self.blocks.push(Block { first, ids: Box::new([FREE; PLACES]) });
+        self.by_first.insert(first, block);
+        block
+    }
+
+    fn id_mut(&mut self, slot: Slot) -> &mut u64 {
+        &mut self.blocks[slot.block() as usize].ids[usize::from(slot.place())]
+    }
+}
