@@ -95,7 +95,7 @@ create_network() {
     # No VM has an address outside. Private access is what lets them fetch the release.
     create "compute networks subnets" "$name" "--region=$region" --network="$name" --range="$subnet_range" \
         --enable-private-ip-google-access
-    # The databases trust whoever reaches them: only the frontends do.
+    # Only the frontends reach the databases.
     allow databases "$name-database" tcp:6001,tcp:6002 --source-tags="$name-frontend"
     allow clients "$name-frontend" tcp:6003,tcp:6004 --source-ranges="$clients"
     allow health-checks "$name-frontend" tcp:6003,tcp:6004,tcp:9103,tcp:9104 --source-ranges="$health_check_ranges"
