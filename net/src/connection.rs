@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use std::mem;
+use std::time::Duration;
 
 use crate::channel::{Channel, Received};
 use crate::detect;
@@ -326,11 +327,16 @@ impl Connection {
     }
 
     /// When the client's time runs out, if it owes anything.
+    #[inline]
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let stall_due = self.stalled_since.map(|since| since + limits.stall_timeout);
         let linger_due = self.lingering_since.map(|since| since + limits.linger_timeout);
         let due = earlier(self.line_due(limits), earlier(stall_due, linger_due));
-        earlier(earlier(due, self.handshake_due), self.idle_due(limits))
+        let due = earlier(due, self.handshake_due);
+        match limits.idle_timeout {
+            None => due,
+            Some(timeout) => earlier(due, self.idle_due(timeout)),
+        }
     }
 
     /// What to do if the deadline has come.
@@ -364,8 +370,8 @@ impl Connection {
     }
 
     /// When a client that owes nothing has been idle for too long.
-    fn idle_due(&self, limits: &Limits) -> Option<Time> {
-        let timeout = limits.idle_timeout?;
+    #[cold]
+    fn idle_due(&self, timeout: Duration) -> Option<Time> {
         let is_idle = self.state == State::Open && self.partial_since.is_none() && self.channel.is_idle();
         let since = self.idle_since().filter(|_| is_idle)?;
         Some(since + timeout)

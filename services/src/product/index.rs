@@ -129,8 +129,8 @@ impl Index {
         for (set, len) in self.sets.iter_mut().zip(lens) {
             set.reserve(len);
         }
-        let slots = self.order.fill(items.clone().map(|(id, _)| pack(id)));
-        for (slot, (_, terms)) in slots.zip(items) {
+        let slots: Vec<_> = self.order.fill(items.clone().map(|(id, _)| pack(id))).collect();
+        for (slot, (_, terms)) in slots.into_iter().zip(items) {
             self.in_stock.append(&self.order, slot);
             terms.0.iter().for_each(|&set| self.sets[set as usize].append(&self.order, slot));
         }
