@@ -2,9 +2,11 @@
 //! flows.
 
 pub(crate) mod call;
+pub(crate) mod caller;
 pub(crate) mod database;
 pub(crate) mod databases;
 pub(crate) mod domain;
+pub(crate) mod fair_queue;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod intake;

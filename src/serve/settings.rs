@@ -1,6 +1,8 @@
 //! [`Settings`]: what the command line of a service asks it to be. Nothing is started here.
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use getopts::{Matches, Options};
@@ -16,6 +18,9 @@ use crate::service::{Kind, Service};
 
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
+
+/// The most threads that hash passwords.
+const HASH_THREADS_MAX: usize = 256;
 
 /// What a service was asked to be.
 pub(super) struct Settings {
@@ -59,6 +64,8 @@ pub(super) fn options(service: Service) -> Options {
     if service == Service::DbCustomer {
         options.optopt("", "session-timeout", "how long a session may be idle (300)", "SECONDS");
         options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
+        let threads = format!("threads that hash passwords ({})", hash_threads());
+        options.optopt("", "hash-threads", &threads, "N");
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
     options.optopt("", "connections-max", "connections at the same time (16384)", "N");
@@ -105,6 +112,8 @@ impl Settings {
             passes: number(matches, "hash-passes", passes, 1, 1000)?,
         };
 
+        customer.hash_threads = number(matches, "hash-threads", hash_threads(), 1, HASH_THREADS_MAX)?;
+
         let call_timeout = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
         limits.waiting_timeout = call_timeout;
         Ok(Self {
@@ -130,6 +139,12 @@ impl Settings {
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
     }
+}
+
+/// As many threads as leave the event loop a processor of its own.
+fn hash_threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    (processors - 1).clamp(1, HASH_THREADS_MAX)
 }
 
 /// The address of `service` that an option was given, or the default.

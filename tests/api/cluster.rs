@@ -22,6 +22,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) session_timeout: Duration,
+    pub(crate) hash_cost: HashCost,
     pub(crate) frontend_limits: Limits,
     pub(crate) database_limits: Limits,
     pub(crate) deadlines: Deadlines,
@@ -31,6 +32,7 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             session_timeout: CustomerOptions::default().session_timeout,
+            hash_cost: HashCost { memory_kib: 8, passes: 1 },
             frontend_limits: Limits::default(),
             database_limits: services::database_limits(),
             // Long, because the machine may be busy: a test that is about deadlines sets its own.
@@ -51,7 +53,8 @@ impl Server {
         Server::start(listen, move |reactor| {
             let options = CustomerOptions {
                 session_timeout: setup.session_timeout,
-                hash_cost: HashCost { memory_kib: 8, passes: 1 },
+                hash_cost: setup.hash_cost,
+                ..CustomerOptions::default()
             };
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();

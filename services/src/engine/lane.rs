@@ -17,9 +17,9 @@ const GREETING_NUMBER: u64 = 0;
 /// The most characters of something unexpected that a log line repeats.
 const SAID_CHARS_MAX: usize = 80;
 
-/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
-/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
-const PASSWORD_CALLS_MAX: usize = 256;
+/// Calls with passwords that a frontend has under way; further ones wait for their turn there. A reply waits for those
+/// to the calls before it, some 15 ms each, so these are as few as keep several hash threads busy.
+const PASSWORD_CALLS_MAX: usize = 8;
 
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,8 @@ impl Lane {
         LANES[self as usize].database
     }
 
-    /// The most calls that a frontend may have under way over it; `None` if the link's own limit is enough.
+    /// The most calls that a frontend may have under way over it, beyond which they wait in turn; `None` if none do and
+    /// the link's own limit is enough.
     pub(super) fn calls_max(self) -> Option<usize> {
         (self == Self::CustomerPasswords).then_some(PASSWORD_CALLS_MAX)
     }
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn a_greeting_is_a_ping() {
         let mut line = Vec::new();
-        Request::encode(&mut line, GREETING_NUMBER, Ping::NAME, b"{}");
+        Request::encode(&mut line, GREETING_NUMBER, Ping::NAME, None, b"{}");
         assert_eq!(line, GREETING);
     }
 
