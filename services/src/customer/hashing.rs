@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{Exposition, Histogram, Metrics, Time, Worker};
 
@@ -102,7 +103,7 @@ impl Request {
 impl Hashing {
     pub(crate) fn new(hashers: Hashers) -> Self {
         let threads: Vec<_> = hashers.into_iter().map(|hasher| Thread { hasher, running: None }).collect();
-        let queue = FairQueue::new(threads.len());
+        let queue = FairQueue::new(threads.len(), Duration::MAX);
         let metrics = HashMetrics { queue: queue.metrics(), duration: Histogram::new(DURATIONS) };
         Self {
             queue,

@@ -19,6 +19,11 @@ const WAITING_MAX: usize = 512;
 /// The pace is that of so many last completions, about.
 const PACE_SAMPLES_MAX: u32 = 64;
 
+/// What the pace is taken for before anything was completed.
+const PACE_GUESS: Duration = Duration::from_millis(15);
+/// So much may be under way however slow it goes.
+const UNDER_WAY_MIN: usize = 2;
+
 /// What waits, and how much is under way.
 pub(crate) struct FairQueue<T> {
     /// Whose turn it is next is in front. Nobody is here without anything that waits.
@@ -26,6 +31,7 @@ pub(crate) struct FairQueue<T> {
     waiting: usize,
     under_way: usize,
     under_way_max: usize,
+    under_way_for: Duration,
     pace: Pace,
     metrics: Arc<FairMetrics>,
 }
@@ -79,13 +85,15 @@ pub(crate) struct FairMetrics {
 }
 
 impl<T> FairQueue<T> {
-    /// An empty queue. At most `under_way_max` of what was in it are under way at a time.
-    pub(crate) fn new(under_way_max: usize) -> Self {
+    /// An empty queue. At most `under_way_max` of what was in it are under way at a time, and no more than, at the present
+    /// pace, are done within `under_way_for`, but for two.
+    pub(crate) fn new(under_way_max: usize, under_way_for: Duration) -> Self {
         Self {
             clients: VecDeque::new(),
             waiting: 0,
             under_way: 0,
             under_way_max,
+            under_way_for,
             pace: Pace::default(),
             metrics: Arc::default(),
         }
@@ -98,7 +106,9 @@ impl<T> FairQueue<T> {
 
     /// Whether something may be begun.
     pub(crate) fn has_room(&self) -> bool {
-        self.under_way < self.under_way_max
+        let next = self.under_way + 1;
+        let is_soon = next <= UNDER_WAY_MIN || self.pace.duration(next) <= self.under_way_for;
+        next <= self.under_way_max && is_soon
     }
 
     /// Lets something wait for its turn.
@@ -279,10 +289,13 @@ impl Pace {
         }
     }
 
-    /// How long so many completions take; no time at all while nothing is known of it.
+    /// How long so many completions take.
     fn duration(&self, count: usize) -> Duration {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.busy.saturating_mul(count) / self.completions.max(1)
+        match self.completions {
+            0 => PACE_GUESS.saturating_mul(count),
+            completions => self.busy.saturating_mul(count) / completions,
+        }
     }
 }
 

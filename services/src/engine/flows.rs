@@ -18,7 +18,7 @@ use super::databases::Databases;
 use super::fair_queue::{FairQueue, Popped};
 use super::flow::{Flow, Starter, Step};
 use super::intake::Intake;
-use super::lane::{Deadlines, GREETING, Lane};
+use super::lane::{Deadlines, GREETING, Lane, PASSWORD_CALLS_FOR};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
 use super::recoveries::Recoveries;
 use crate::api::envelope::{self, OnBehalf, Reply, Request};
@@ -106,7 +106,7 @@ impl<F: Flow> Frontend<F> {
         let apis = F::APIS.iter().map(|entry| entry.name);
         let recovered = F::RECOVERY.map(|recovery| recovery.metric);
         let passwords_max = Lane::CustomerPasswords.calls_max().expect("passwords take turns");
-        let passwords = FairQueue::new(passwords_max);
+        let passwords = FairQueue::new(passwords_max, PASSWORD_CALLS_FOR);
         let metrics = FrontendMetrics::new(apis, lanes, names, passwords.metrics(), recovered);
         let metrics = Arc::new(metrics);
         Self {

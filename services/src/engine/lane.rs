@@ -17,9 +17,10 @@ const GREETING_NUMBER: u64 = 0;
 /// The most characters of something unexpected that a log line repeats.
 const SAID_CHARS_MAX: usize = 80;
 
-/// Calls with passwords that a frontend has under way; further ones wait for their turn there. A reply waits for those
-/// to the calls before it, some 15 ms each, so these are as few as keep several hash threads busy.
-const PASSWORD_CALLS_MAX: usize = 8;
+/// Calls with passwords that a frontend has under way; further ones wait for their turn there.
+const PASSWORD_CALLS_MAX: usize = 64;
+/// A reply waits for those to the calls before it, so a frontend has under way what is answered within this time.
+pub(super) const PASSWORD_CALLS_FOR: Duration = Duration::from_millis(100);
 
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ fn caller(host: usize) -> Caller {
 
 /// A queue with one place, which is taken.
 fn busy() -> FairQueue<&'static str> {
-    let mut queue = FairQueue::new(1);
+    let mut queue = FairQueue::new(1, Duration::MAX);
     queue.push(START, caller(0), "", "first").expect("it is empty");
     assert_eq!(next(&mut queue), Some("first"));
     queue
@@ -55,7 +55,7 @@ fn clients_take_turns_and_so_do_the_accounts_of_a_client() {
 
 #[test]
 fn an_account_that_is_busy_with_a_client_lets_others_pass() {
-    let mut queue = FairQueue::new(2);
+    let mut queue = FairQueue::new(2, Duration::MAX);
     for (host, item) in [(1, "held up"), (2, "passes")] {
         queue.push(START, caller(host), "ann", item).expect("there is room");
     }
@@ -72,7 +72,7 @@ fn a_client_alone_may_hold_half_and_others_find_room() {
     assert_eq!(held, WAITING_MAX / 2);
     let (_, error) = queue.push(START, caller(1), "", "").expect_err("its share is full");
     assert_eq!(error.code, Code::ResourceExhausted);
-    assert!(error.message.contains("try again in 1 s"), "{}", error.message);
+    assert!(error.message.contains("try again in 4 s"), "{}", error.message);
     for host in 2..100 {
         queue.push(START, caller(host), "", "").expect("it has a share");
     }
@@ -131,4 +131,16 @@ fn what_nobody_waits_for_is_taken_out() {
     assert_eq!(queue.take_if(|_, item| *item == "gone"), ["gone", "gone"]);
     assert_eq!(queue.waiting, 1);
     assert_eq!(drain(&mut queue), ["stays"]);
+}
+
+#[test]
+fn no_more_is_under_way_than_is_done_soon() {
+    let mut queue = FairQueue::new(64, Duration::from_millis(100));
+    (0..100).for_each(|host| queue.push(START, caller(host), "", "").expect("there is room"));
+    let begun = |queue: &mut FairQueue<&str>| (0..).take_while(|_| next(queue).is_some()).count();
+    assert_eq!(begun(&mut queue), 6, "at 15 ms each, as a guess");
+    (1..=6).for_each(|n| queue.done(START + Duration::from_millis(n)));
+    assert_eq!(begun(&mut queue), 64, "at 1 ms each");
+    (1..=64).for_each(|n| queue.done(START + Duration::from_secs(n)));
+    assert_eq!(begun(&mut queue), 2, "at 1 s each");
 }
