@@ -29,7 +29,7 @@ pub(crate) type Hashers = Vec<Box<dyn Worker<PasswordJob, PasswordDone>>>;
 /// The requests that wait for a hash.
 pub(crate) struct Hashing {
     queue: FairQueue<Waiting>,
-    threads: Vec<Thread>,
+    slots: Vec<Slot>,
     /// What was refused when its turn came.
     refused: VecDeque<(Job, Error)>,
     throttle: Throttle,
@@ -37,7 +37,8 @@ pub(crate) struct Hashing {
     metrics: Arc<HashMetrics>,
 }
 
-struct Thread {
+/// A thread that hashes, and what it does.
+struct Slot {
     hasher: Box<dyn Worker<PasswordJob, PasswordDone>>,
     running: Option<Running>,
 }
@@ -102,12 +103,12 @@ impl Request {
 
 impl Hashing {
     pub(crate) fn new(hashers: Hashers) -> Self {
-        let threads: Vec<_> = hashers.into_iter().map(|hasher| Thread { hasher, running: None }).collect();
-        let queue = FairQueue::new(threads.len(), Duration::MAX);
+        let slots: Vec<_> = hashers.into_iter().map(|hasher| Slot { hasher, running: None }).collect();
+        let queue = FairQueue::new(slots.len(), Duration::MAX);
         let metrics = HashMetrics { queue: queue.metrics(), duration: Histogram::new(DURATIONS) };
         Self {
             queue,
-            threads,
+            slots,
             refused: VecDeque::new(),
             throttle: Throttle::default(),
             last_job: 0,
@@ -133,9 +134,9 @@ impl Hashing {
     /// Begins what can be begun.
     pub(crate) fn start(&mut self, now: Time, accounts: &Accounts) {
         loop {
-            let Self { queue, threads, .. } = self;
+            let Self { queue, slots, .. } = self;
             let is_busy = |client, username: &str| {
-                let mut running = threads.iter().filter_map(|thread| thread.running.as_ref());
+                let mut running = slots.iter().filter_map(|slot| slot.running.as_ref());
                 running.any(|running| running.client == client && *running.username == *username)
             };
             match queue.pop(now, is_busy) {
@@ -174,19 +175,19 @@ impl Hashing {
                 (PasswordJob::Verify { password, hash }, Then::Login { user_id })
             }
         };
-        let idle = self.threads.iter_mut().find(|thread| thread.running.is_none());
-        let thread = idle.expect("no more is under way than there are threads");
-        thread.hasher.submit(password_job);
-        thread.running = Some(Running { job, client, role, username, began_at: now, then });
+        let idle = self.slots.iter_mut().find(|slot| slot.running.is_none());
+        let slot = idle.expect("no more is under way than there are slots");
+        slot.hasher.submit(password_job);
+        slot.running = Some(Running { job, client, role, username, began_at: now, then });
     }
 
     /// Takes a request that has come to its end, and begins what can be begun instead.
     pub(crate) fn poll(&mut self, now: Time, accounts: &Accounts) -> Option<(Job, Result<Done, Error>)> {
-        for thread in &mut self.threads {
-            if thread.running.is_some()
-                && let Some(done) = thread.hasher.poll()
+        for slot in &mut self.slots {
+            if slot.running.is_some()
+                && let Some(done) = slot.hasher.poll()
             {
-                let running = thread.running.take().expect("it was there");
+                let running = slot.running.take().expect("it was there");
                 self.metrics.duration.observe_duration(now.since(running.began_at));
                 self.queue.done(now);
                 let job = running.job;
@@ -213,7 +214,7 @@ impl Hashing {
                 self.throttle.succeeded(client, role, &username);
                 Ok(Done::Login { role, user_id })
             }
-            _ => unreachable!("what a thread has done is what it was given"),
+            _ => unreachable!("what a slot has done is what it was given"),
         }
     }
 
