@@ -5,6 +5,7 @@
 pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod clock;
+mod hashing;
 mod passwords;
 pub(crate) mod purchases;
 mod purchasing;
@@ -12,37 +13,36 @@ pub(crate) mod rows;
 pub(crate) mod sessions;
 mod throttle;
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use net::{Time, Worker};
+use net::{Metrics, Time};
 use serde::Serialize;
 
-use self::accounts::{Accounts, Identity, no_buyer, no_seller};
+use self::accounts::{Accounts, no_buyer, no_seller};
 use self::cart::Cart;
+pub(crate) use self::hashing::Hashers;
+use self::hashing::{Hashing, Request};
 pub use self::passwords::HashCost;
-pub(crate) use self::passwords::{PasswordDone, PasswordJob, Passwords};
+pub(crate) use self::passwords::Passwords;
 use self::purchases::Purchases;
 use self::rows::{CustomerRow, Loaded};
 use self::sessions::Sessions;
-use self::throttle::Throttle;
 use crate::api::Database;
 use crate::api::accounts::{
     AccountCreated, CreateAccount, CreateBuyer, CreateSeller, GetSellerRating, Rating, SellerId,
 };
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
-use crate::api::error::{Code, Error};
+use crate::api::error::Error;
 use crate::api::fields::invalid;
 use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBuyerPurchases};
 use crate::api::sessions::{LoggedIn, LoggedOut, Login, Logout, SessionCheck, ValidateSession, Validated};
 use crate::api::values::{Quantity, QuantityDelta, Role, UserId};
 use crate::api::votes::{RateSeller, Rated};
+use crate::engine::caller::Caller;
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::Holding;
 use crate::engine::room::Room;
-
-/// Passwords that wait to be hashed. Each connection has one under way at a time.
-const PASSWORD_JOBS_MAX: usize = 1024;
 
 /// The state of `db_customer` in memory.
 pub(crate) struct Customer {
@@ -50,18 +50,8 @@ pub(crate) struct Customer {
     accounts: Accounts,
     sessions: Sessions,
     purchases: Purchases,
-    throttle: Throttle,
-    passwords: Box<dyn Worker<PasswordJob, PasswordDone>>,
-    /// The requests whose passwords are being hashed, in the order in which they will be done.
-    waiting: VecDeque<Waiting>,
-    last_job: u64,
+    hashing: Hashing,
     random: Box<dyn FnMut() -> u128>,
-}
-
-/// What follows once a password is hashed.
-enum Waiting {
-    Create { role: Role, username: Box<str>, name: Box<str> },
-    Login { role: Role, username: Box<str>, user_id: Option<u32> },
 }
 
 /// What comes of a password that was hashed.
@@ -78,64 +68,49 @@ const UNFINISHED: &str = "Purchases that have begun and not ended.";
 const PURCHASES: &str = "Purchases that have ended.";
 
 impl Customer {
-    /// `passwords` hashes; `random` is a source of unpredictable bits.
+    /// `hashers` hash passwords; `random` is a source of unpredictable bits.
     pub(crate) fn new(
         loaded: Loaded,
         room: Room,
-        passwords: Box<dyn Worker<PasswordJob, PasswordDone>>,
+        hashers: Hashers,
         random: Box<dyn FnMut() -> u128>,
     ) -> Self {
         let Loaded { accounts, sessions, purchases } = loaded;
-        Self {
-            room,
-            accounts,
-            sessions,
-            purchases,
-            throttle: Throttle::default(),
-            passwords,
-            waiting: VecDeque::new(),
-            last_job: 0,
-            random,
-        }
+        Self { room, accounts, sessions, purchases, hashing: Hashing::new(hashers), random }
     }
 
-    fn create(&mut self, now: Time, role: Role, account: CreateAccount) -> Result<Job, Error> {
-        let CreateAccount { name, username, password } = account;
-        self.accounts.check_username(role, &username.0)?;
-        self.room.check_new(now)?;
-        let job = PasswordJob::Hash { password: password.0.into(), salt: (self.random)().to_be_bytes() };
-        self.offload(job, Waiting::Create { role, username: username.0.into(), name: name.0.into() })
-    }
-
-    fn offload(&mut self, job: PasswordJob, waiting: Waiting) -> Result<Job, Error> {
-        if self.waiting.len() >= PASSWORD_JOBS_MAX {
-            return Err(Error::new(
-                Code::ResourceExhausted,
-                format!("{PASSWORD_JOBS_MAX} passwords are being checked: try again"),
-            ));
-        }
-        self.passwords.submit(job);
-        self.waiting.push_back(waiting);
-        self.last_job += 1;
-        Ok(Job(self.last_job))
-    }
-
-    fn finish_login(
+    fn create(
         &mut self,
         now: Time,
+        caller: Caller,
         role: Role,
-        username: &str,
-        user_id: Option<u32>,
-    ) -> Result<LoggedIn, Error> {
-        let Some(user_id) = user_id else {
-            self.throttle.failed(now, role, username);
-            return Err(Error::new(Code::AuthFailed, "wrong name or password"));
-        };
-        self.throttle.succeeded(role, username);
-        let buyer = self.accounts.buyers.latest(&user_id).filter(|_| role == Role::Buyer);
-        let cart = buyer.map(|buyer| buyer.saved_cart.clone()).unwrap_or_default();
-        let session_id = self.sessions.open(now, (self.random)(), role, user_id, cart)?;
-        Ok(LoggedIn { session_id, user_id, role })
+        account: CreateAccount,
+    ) -> Result<Job, Error> {
+        self.accounts.check_username(role, &account.username.0)?;
+        self.room.check_new(now)?;
+        let salt = (self.random)().to_be_bytes();
+        let job = self.hashing.submit(now, caller, Request::create(role, account, salt))?;
+        self.hashing.start(now, &self.accounts);
+        Ok(job)
+    }
+
+    /// What follows once the password of a request is hashed.
+    fn finish(&mut self, now: Time, hashed: Result<hashing::Done, Error>) -> Result<Hashed, Error> {
+        match hashed? {
+            hashing::Done::Create { role, identity } => {
+                let created = self.accounts.create(role, identity).map(|id| match role {
+                    Role::Buyer => AccountCreated::Buyer { buyer_id: id },
+                    Role::Seller => AccountCreated::Seller { seller_id: id },
+                });
+                created.map(Hashed::Created)
+            }
+            hashing::Done::Login { role, user_id } => {
+                let buyer = self.accounts.buyers.latest(&user_id).filter(|_| role == Role::Buyer);
+                let cart = buyer.map(|buyer| buyer.saved_cart.clone()).unwrap_or_default();
+                let session_id = self.sessions.open(now, (self.random)(), role, user_id, cart)?;
+                Ok(Hashed::LoggedIn(LoggedIn { session_id, user_id, role }))
+            }
+        }
     }
 
     /// Changes a cart, unless the change is refused.
@@ -164,25 +139,28 @@ impl Customer {
 }
 
 impl Begin<CreateBuyer> for Customer {
-    fn begin(&mut self, now: Time, CreateBuyer(account): CreateBuyer) -> Result<Job, Error> {
-        self.create(now, Role::Buyer, account)
+    fn begin(&mut self, now: Time, caller: Caller, CreateBuyer(account): CreateBuyer) -> Result<Job, Error> {
+        self.create(now, caller, Role::Buyer, account)
     }
 }
 
 impl Begin<CreateSeller> for Customer {
-    fn begin(&mut self, now: Time, CreateSeller(account): CreateSeller) -> Result<Job, Error> {
-        self.create(now, Role::Seller, account)
+    fn begin(
+        &mut self,
+        now: Time,
+        caller: Caller,
+        CreateSeller(account): CreateSeller,
+    ) -> Result<Job, Error> {
+        self.create(now, caller, Role::Seller, account)
     }
 }
 
 impl Begin<Login<Role>> for Customer {
-    fn begin(&mut self, now: Time, login: Login<Role>) -> Result<Job, Error> {
-        let Login { username, password, role } = login;
-        self.throttle.check(now, role, &username.0)?;
+    fn begin(&mut self, now: Time, caller: Caller, login: Login<Role>) -> Result<Job, Error> {
         self.room.check_new(now)?;
-        let (user_id, hash) = self.accounts.find(role, &username.0).unzip();
-        let job = PasswordJob::Verify { password: password.0.into(), hash };
-        self.offload(job, Waiting::Login { role, username: username.0.into(), user_id })
+        let job = self.hashing.submit(now, caller, Request::login(login))?;
+        self.hashing.start(now, &self.accounts);
+        Ok(job)
     }
 }
 
@@ -324,25 +302,16 @@ impl Domain for Customer {
     ];
 
     fn poll(&mut self, now: Time) -> Option<(Job, Result<Hashed, Error>)> {
-        let done = self.passwords.poll()?;
-        let job = Job(self.last_job + 1 - self.waiting.len() as u64);
-        let waiting = self.waiting.pop_front().expect("each password that is done was waited for");
-        let result = match (waiting, done) {
-            (Waiting::Create { role, username, name }, PasswordDone::Hashed(password_hash)) => {
-                let identity = Identity { username, name, password_hash };
-                let created = self.accounts.create(role, identity).map(|id| match role {
-                    Role::Buyer => AccountCreated::Buyer { buyer_id: id },
-                    Role::Seller => AccountCreated::Seller { seller_id: id },
-                });
-                created.map(Hashed::Created)
-            }
-            (Waiting::Login { role, username, user_id }, PasswordDone::Verified(verified)) => {
-                let logged_in = self.finish_login(now, role, &username, user_id.filter(|_| verified));
-                logged_in.map(Hashed::LoggedIn)
-            }
-            _ => unreachable!("passwords are done in the order in which they were submitted"),
-        };
-        Some((job, result))
+        let (job, hashed) = self.hashing.poll(now, &self.accounts)?;
+        Some((job, self.finish(now, hashed)))
+    }
+
+    fn abandon(&mut self, job: Job) {
+        self.hashing.abandon(job);
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(self.hashing.metrics())
     }
 
     fn is_dirty(&self) -> bool {

@@ -3,9 +3,11 @@
 
 pub(crate) mod authentication;
 pub(crate) mod call;
+pub(crate) mod caller;
 pub(crate) mod database;
 pub(crate) mod databases;
 pub(crate) mod domain;
+pub(crate) mod fair_queue;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod greeting;

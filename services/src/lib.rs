@@ -21,7 +21,7 @@ use net::{Limits, Service, Workers};
 use self::api::Api;
 use self::api::service::Ping;
 use self::customer::rows::Loaded;
-use self::customer::{Customer, Passwords};
+use self::customer::{Customer, Hashers, Passwords};
 use self::engine::database::Database;
 use self::engine::domain::Domain;
 use self::engine::flow::Flow;
@@ -49,11 +49,14 @@ pub struct CustomerOptions {
     pub session_timeout: Duration,
     /// What hashing a password costs.
     pub hash_cost: HashCost,
+    /// Threads that hash passwords, at least 1. Each keeps the memory that a hash costs.
+    pub hash_threads: usize,
 }
 
 impl Default for CustomerOptions {
     fn default() -> Self {
-        Self { session_timeout: Duration::from_secs(300), hash_cost: HashCost::default() }
+        let session_timeout = Duration::from_secs(300);
+        Self { session_timeout, hash_cost: HashCost::default(), hash_threads: 1 }
     }
 }
 
@@ -77,8 +80,11 @@ where
 {
     let mut loaded = Loaded::new(options.session_timeout);
     storage.load(&mut |row| loaded.load(row))?;
-    let passwords = workers.start("passwords", Passwords::new(options.hash_cost)?)?;
-    let customer = Customer::new(loaded, room, passwords, Box::new(random));
+    let mut hashers: Hashers = Vec::new();
+    for _ in 0..options.hash_threads {
+        hashers.push(workers.start("passwords", Passwords::new(options.hash_cost)?)?);
+    }
+    let customer = Customer::new(loaded, room, hashers, Box::new(random));
     Ok(Database::new(customer, Box::new(storage), secrets))
 }
 

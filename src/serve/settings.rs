@@ -1,6 +1,8 @@
 //! [`Settings`]: what the command line of a service asks it to be. Nothing is started here.
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use getopts::{Matches, Options};
@@ -29,6 +31,8 @@ const MIB: usize = 1024 * 1024;
 const SECONDS_MAX: u64 = 1 << 32;
 /// The most memory that a database may be told to fill: a pebibyte.
 const MEMORY_MAX_MIB: u64 = 1 << 30;
+/// The most threads that hash passwords.
+const HASH_THREADS_MAX: usize = 256;
 
 /// What a service was asked to be.
 pub(super) struct Settings {
@@ -80,6 +84,8 @@ pub(super) fn options(service: Service) -> Options {
     if service == Service::DbCustomer {
         options.optopt("", "session-timeout", "how long a session may be idle (300)", "SECONDS");
         options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
+        let threads = format!("threads that hash passwords ({})", hash_threads());
+        options.optopt("", "hash-threads", &threads, "N");
         options.optopt("", "hash-passes", "passes over that memory (5)", "N");
     }
     secret_file::add_option(&mut options);
@@ -128,6 +134,8 @@ impl Settings {
             memory_kib: number(matches, "hash-memory-kib", memory_kib, 8, 1 << 20)?,
             passes: number(matches, "hash-passes", passes, 1, 1000)?,
         };
+
+        customer.hash_threads = number(matches, "hash-threads", hash_threads(), 1, HASH_THREADS_MAX)?;
 
         let call_timeout = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
         limits.waiting_timeout = call_timeout;
@@ -207,6 +215,12 @@ fn limits(service: Service, matches: &Matches) -> Result<Limits, String> {
 /// The duration that an option was given, or the default.
 fn seconds(matches: &Matches, option: &str, default: Duration) -> Result<Duration, String> {
     Ok(Duration::from_secs(number(matches, option, default.as_secs(), 1, SECONDS_MAX)?))
+}
+
+/// As many threads as leave the event loop a processor of its own.
+fn hash_threads() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    (processors - 1).clamp(1, HASH_THREADS_MAX)
 }
 
 /// The address of `service` that an option was given, or the default.

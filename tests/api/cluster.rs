@@ -26,6 +26,7 @@ pub(crate) const MEMORY_MAX_MIB: u64 = 100;
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) session_timeout: Duration,
+    pub(crate) hash_cost: HashCost,
     pub(crate) frontend_limits: Limits,
     pub(crate) database_limits: Limits,
     pub(crate) deadlines: Deadlines,
@@ -44,6 +45,7 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             session_timeout: CustomerOptions::default().session_timeout,
+            hash_cost: HashCost { memory_kib: 8, passes: 1 },
             frontend_limits: Limits::default(),
             database_limits: services::database_limits(),
             // Long, because the machine may be busy: a test that is about deadlines sets its own.
@@ -65,7 +67,8 @@ impl Server {
         Server::start(listen, move |reactor| {
             let options = CustomerOptions {
                 session_timeout: setup.session_timeout,
-                hash_cost: HashCost { memory_kib: 8, passes: 1 },
+                hash_cost: setup.hash_cost,
+                ..CustomerOptions::default()
             };
             let mut threads = Threads::new(reactor.handle().waker());
             let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();

@@ -14,6 +14,7 @@ mod external;
 mod feedback;
 mod framing;
 mod items;
+mod logins;
 mod lost_replies;
 mod memory;
 mod mutations;

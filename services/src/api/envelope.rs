@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -25,6 +27,17 @@ pub(crate) struct Request<'a> {
     pub api: Cow<'a, str>,
     /// The JSON of `data`; `{}` if it was left out.
     pub data: &'a str,
+    deadline_ms: Option<&'a RawValue>,
+    client_address: Option<&'a RawValue>,
+}
+
+/// What a frontend tells a database, beside the request, of the client that waits for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnBehalf {
+    /// Where it connects from.
+    pub(crate) client_address: IpAddr,
+    /// How long it waits from now on.
+    pub(crate) deadline_ms: u64,
 }
 
 /// A line that is no request.
@@ -46,6 +59,10 @@ struct RequestEnvelope<'a> {
     api: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    deadline_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    client_address: Option<&'a RawValue>,
 }
 
 impl<'a> Request<'a> {
@@ -82,16 +99,46 @@ impl<'a> Request<'a> {
         let Some(api) = envelope.api.and_then(string) else {
             return Err(malformed(id, "`api` must be a string".into()));
         };
-        Ok(Self { id, api, data: envelope.data.map_or("{}", RawValue::get) })
+        let data = envelope.data.map_or("{}", RawValue::get);
+        let RequestEnvelope { deadline_ms, client_address, .. } = envelope;
+        Ok(Self { id, api, data, deadline_ms, client_address })
+    }
+
+    /// How long whoever sent the request waits for its answer, from the moment the line came, if that is said.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`: what is said is no number of milliseconds.
+    pub(crate) fn patience(&self) -> Result<Option<Duration>, Error> {
+        let decode = |text: &str| text.parse::<u32>().ok().map(|ms| Duration::from_millis(ms.into()));
+        optional(self.deadline_ms, "`deadline_ms` must be an integer from 0 to 4294967295", |raw| {
+            decode(raw.get())
+        })
+    }
+
+    /// Where the client is on whose behalf the request is sent, if that is said.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`: what is said is no IP address.
+    pub(crate) fn client_address(&self) -> Result<Option<IpAddr>, Error> {
+        optional(self.client_address, "`client_address` must be an IP address", |raw| {
+            string(raw)?.parse().ok()
+        })
     }
 
     /// Appends the line of a request, without its end. `data` is JSON.
-    pub(crate) fn encode(line: &mut Vec<u8>, id: u64, api: &str, data: &[u8]) {
+    pub(crate) fn encode(line: &mut Vec<u8>, id: u64, api: &str, on_behalf: Option<OnBehalf>, data: &[u8]) {
         line.extend_from_slice(b"{\"type\":\"Request\",\"request_id\":");
         id.encode(line);
         line.extend_from_slice(b",\"api\":\"");
         line.extend_from_slice(api.as_bytes());
-        line.extend_from_slice(b"\",\"data\":");
+        line.push(b'"');
+        if let Some(OnBehalf { client_address, deadline_ms }) = on_behalf {
+            line.extend_from_slice(b",\"deadline_ms\":");
+            deadline_ms.encode(line);
+            line.extend_from_slice(b",\"client_address\":");
+            client_address.encode(line);
+        }
+        line.extend_from_slice(b",\"data\":");
         line.extend_from_slice(data);
         line.push(b'}');
     }
@@ -195,6 +242,16 @@ pub(crate) fn encode_error(line: &mut Vec<u8>, id: &str, error: &Error) {
     line.extend_from_slice(ERROR_MIDDLE);
     error.encode(line);
     line.extend_from_slice(ERROR_END);
+}
+
+/// A part of the envelope that may be left out, or be `null`, which means the same.
+fn optional<T>(
+    raw: Option<&RawValue>,
+    rule: &'static str,
+    decode: impl FnOnce(&RawValue) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    decode(raw).map(Some).ok_or_else(|| Error::new(Code::InvalidRequest, rule))
 }
 
 fn is_request_id(id: Option<&RawValue>) -> bool {

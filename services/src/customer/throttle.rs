@@ -1,101 +1,186 @@
 //! [`Throttle`]: slows down whoever guesses passwords. It counts failures only, in memory only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use net::Time;
 
 use crate::api::error::{Code, Error};
 use crate::api::values::Role;
+use crate::engine::caller::ClientNetwork;
+use crate::engine::fair_queue::try_again;
 
-/// Failed logins of one account within `WINDOW` before further ones are refused.
+/// Failed logins to an account from one address before further ones from there are refused.
 const FAILURES_MAX: u32 = 20;
-/// After so long without a further failure, an account's failures are forgotten.
+/// The same from all addresses together. It is high, because nobody is to keep the owner out.
+const FAILURES_OF_ALL_MAX: u32 = 1000;
+/// After so long without a further failure, failures are forgotten.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Accounts whose failures are remembered; beyond that, all are forgotten, so that memory stays bounded.
-const ACCOUNTS_MAX: usize = 10_000;
+/// Counts that are kept; beyond that, the one that was raised longest ago is forgotten.
+const COUNTS_MAX: usize = 50_000;
 
-/// The recent failed logins by account, whether or not the account exists.
+/// The recent failed logins by account, whether or not the account exists: from each address, and from all.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    failures: HashMap<(Role, Box<str>), Failures>,
+    failures: HashMap<Key, Failures>,
+    /// The same by when they were raised.
+    raised: BTreeMap<u64, Key>,
+    last_raise: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    role: Role,
+    username: Box<str>,
+    /// `None`: all addresses together.
+    client: Option<ClientNetwork>,
 }
 
 #[derive(Debug)]
 struct Failures {
     count: u32,
     last_at: Time,
+    /// The place in [`Throttle::raised`].
+    raise: u64,
 }
 
 impl Throttle {
     /// Refuses a login if its account had too many failures.
-    pub(crate) fn check(&mut self, now: Time, role: Role, username: &str) -> Result<(), Error> {
-        let key = (role, username.into());
-        let Some(failures) = self.failures.get(&key) else {
-            return Ok(());
-        };
-        if now.since(failures.last_at) >= WINDOW {
-            self.failures.remove(&key);
-        } else if failures.count >= FAILURES_MAX {
-            let message = format!(
-                "{FAILURES_MAX} logins of this account failed: try again after {} s",
-                WINDOW.as_secs()
-            );
-            return Err(Error::new(Code::ResourceExhausted, message));
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`, with when to come back.
+    pub(crate) fn check(
+        &self,
+        now: Time,
+        client: ClientNetwork,
+        role: Role,
+        username: &str,
+    ) -> Result<(), Error> {
+        let limits = [(Some(client), FAILURES_MAX, " from your address"), (None, FAILURES_OF_ALL_MAX, "")];
+        for (client, max, whence) in limits {
+            let key = Key { role, username: username.into(), client };
+            let Some(failures) = self.failures.get(&key) else { continue };
+            let left = WINDOW.saturating_sub(now.since(failures.last_at));
+            if failures.count >= max && !left.is_zero() {
+                let message = format!("{max} logins to this account{whence} failed: {}", try_again(left));
+                return Err(Error::new(Code::ResourceExhausted, message));
+            }
         }
         Ok(())
     }
 
     /// Counts a failure.
-    pub(crate) fn failed(&mut self, now: Time, role: Role, username: &str) {
-        if self.failures.len() >= ACCOUNTS_MAX {
-            self.failures.clear();
+    pub(crate) fn failed(&mut self, now: Time, client: ClientNetwork, role: Role, username: &str) {
+        for client in [Some(client), None] {
+            self.raise(now, Key { role, username: username.into(), client });
         }
-        let entry = self.failures.entry((role, username.into()));
-        let failures = entry.or_insert(Failures { count: 0, last_at: now });
-        failures.count += 1;
-        failures.last_at = now;
     }
 
-    /// Forgets the failures of an account that has logged in.
-    pub(crate) fn succeeded(&mut self, role: Role, username: &str) {
-        self.failures.remove(&(role, username.into()));
+    fn raise(&mut self, now: Time, key: Key) {
+        self.last_raise += 1;
+        let raise = self.last_raise;
+        self.raised.insert(raise, key.clone());
+        match self.failures.get_mut(&key) {
+            Some(failures) => {
+                self.raised.remove(&failures.raise);
+                let is_over = now.since(failures.last_at) >= WINDOW;
+                let count = if is_over { 1 } else { failures.count + 1 };
+                *failures = Failures { count, last_at: now, raise };
+            }
+            None => {
+                self.failures.insert(key, Failures { count: 1, last_at: now, raise });
+            }
+        }
+        if self.failures.len() > COUNTS_MAX
+            && let Some((_, oldest)) = self.raised.pop_first()
+        {
+            self.failures.remove(&oldest);
+        }
+    }
+
+    /// Forgets the failures from an address at an account that has logged in from there. Those from all addresses stay:
+    /// they are not its own.
+    pub(crate) fn succeeded(&mut self, client: ClientNetwork, role: Role, username: &str) {
+        let key = Key { role, username: username.into(), client: Some(client) };
+        if let Some(failures) = self.failures.remove(&key) {
+            self.raised.remove(&failures.raise);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
+    const START: Time = Time::from_millis(1_000_000);
+
+    fn client(host: u32) -> ClientNetwork {
+        IpAddr::V4(Ipv4Addr::from_bits(host)).into()
+    }
+
+    fn is_refused(throttle: &Throttle, now: Time, host: u32, role: Role) -> bool {
+        throttle.check(now, client(host), role, "ann").is_err()
+    }
+
     #[test]
-    fn too_many_failures_are_refused_for_a_while() {
+    fn too_many_failures_are_refused_for_a_while_where_they_came_from() {
         let mut throttle = Throttle::default();
-        let start = Time::from_millis(1);
         for _ in 0..FAILURES_MAX {
-            assert!(throttle.check(start, Role::Buyer, "ann").is_ok());
-            throttle.failed(start, Role::Buyer, "ann");
+            assert!(!is_refused(&throttle, START, 1, Role::Buyer));
+            throttle.failed(START, client(1), Role::Buyer, "ann");
         }
-        let error = throttle.check(start, Role::Buyer, "ann").expect_err("too many");
+        let later = START + Duration::from_millis(17_500);
+        let error = throttle.check(later, client(1), Role::Buyer, "ann").expect_err("too many");
         assert_eq!(error.code, Code::ResourceExhausted);
-        assert!(throttle.check(start, Role::Seller, "ann").is_ok(), "another account");
-        assert!(throttle.check(start + WINDOW, Role::Buyer, "ann").is_ok());
+        assert!(error.message.ends_with("try again in 43 s"), "{}", error.message);
+        assert!(!is_refused(&throttle, START, 2, Role::Buyer), "the owner is elsewhere");
+        assert!(!is_refused(&throttle, START, 1, Role::Seller), "another account");
+        assert!(!is_refused(&throttle, START + WINDOW, 1, Role::Buyer));
     }
 
     #[test]
-    fn a_login_wipes_the_slate() {
+    fn failures_that_were_forgotten_do_not_count() {
         let mut throttle = Throttle::default();
-        let start = Time::from_millis(1);
-        (0..FAILURES_MAX).for_each(|_| throttle.failed(start, Role::Buyer, "ann"));
-        throttle.succeeded(Role::Buyer, "ann");
-        assert!(throttle.check(start, Role::Buyer, "ann").is_ok());
+        (0..FAILURES_MAX).for_each(|_| throttle.failed(START, client(1), Role::Buyer, "ann"));
+        throttle.failed(START + WINDOW, client(1), Role::Buyer, "ann");
+        assert!(!is_refused(&throttle, START + WINDOW, 1, Role::Buyer));
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn all_addresses_together_have_a_bound_too() {
         let mut throttle = Throttle::default();
-        for n in 0..=ACCOUNTS_MAX {
-            throttle.failed(Time::default(), Role::Buyer, &n.to_string());
+        for host in 0..FAILURES_OF_ALL_MAX {
+            assert!(!is_refused(&throttle, START, host, Role::Buyer));
+            throttle.failed(START, client(host), Role::Buyer, "ann");
         }
-        assert!(throttle.failures.len() <= ACCOUNTS_MAX);
+        assert!(is_refused(&throttle, START, FAILURES_OF_ALL_MAX, Role::Buyer));
+    }
+
+    #[test]
+    fn a_login_wipes_the_slate_of_its_address() {
+        let mut throttle = Throttle::default();
+        for host in [1, 2] {
+            (0..FAILURES_MAX).for_each(|_| throttle.failed(START, client(host), Role::Buyer, "ann"));
+        }
+        throttle.succeeded(client(1), Role::Buyer, "ann");
+        assert!(!is_refused(&throttle, START, 1, Role::Buyer));
+        assert!(is_refused(&throttle, START, 2, Role::Buyer));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_count_goes_first() {
+        let mut throttle = Throttle::default();
+        for username in ["ann", "bob"] {
+            (0..FAILURES_MAX).for_each(|_| throttle.failed(START, client(1), Role::Buyer, username));
+        }
+        throttle.failed(START, client(1), Role::Buyer, "ann");
+        for n in 0..COUNTS_MAX / 2 - 1 {
+            throttle.failed(START, client(1), Role::Buyer, &n.to_string());
+        }
+        assert_eq!((throttle.failures.len(), throttle.raised.len()), (COUNTS_MAX, COUNTS_MAX));
+        assert!(is_refused(&throttle, START, 1, Role::Buyer));
+        assert!(throttle.check(START, client(1), Role::Buyer, "bob").is_ok(), "it is the oldest");
     }
 }

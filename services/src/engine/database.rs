@@ -4,6 +4,7 @@
 //! It knows neither what the APIs do nor how rows are stored.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
@@ -14,7 +15,8 @@ use crate::api::fields::Fields;
 use crate::api::service::Authenticate;
 use crate::api::{Api, Encode};
 use crate::engine::authentication::{Authentication, read_first_line};
-use crate::engine::domain::{Domain, Handler, Job, Outcome};
+use crate::engine::caller::Caller;
+use crate::engine::domain::{Domain, Handler, Job};
 use crate::engine::intake::{Entry, Intake, decode};
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::secrets::Secrets;
@@ -77,7 +79,7 @@ impl<D: Domain> Database<D> {
     /// the secrets, if there are any.
     pub(crate) fn new(domain: D, storage: Box<dyn Storage<D::Row>>, secrets: Option<Secrets>) -> Self {
         let apis = D::APIS.iter().map(|entry| entry.name);
-        let metrics = Arc::new(DatabaseMetrics::new(apis, D::HOLDINGS, D::COUNTS));
+        let metrics = Arc::new(DatabaseMetrics::new(apis, D::HOLDINGS, D::COUNTS, domain.metrics()));
         metrics.hold(domain.holdings(), domain.counts());
         Self {
             domain,
@@ -102,11 +104,11 @@ impl<D: Domain> Database<D> {
         let request = Request::parse(line);
         let api = request.as_ref().map_or(UNKNOWN, |request| &*request.api);
         let (entry, started) = self.intake.find(api, at);
-        if !may_run(queue, entry) {
+        if !self.may_run(conn, queue, entry) {
             queue.push_back(Pending::Request { line: line.into(), at });
             return;
         }
-        match self.execute(now, entry, started, request) {
+        match self.execute(now, conn, entry, started, request, out) {
             Executed::Reply { group, answer } => self.reply(conn, queue, group, Some(answer), out),
             Executed::Offloaded { job, id, started } => {
                 self.jobs.insert(job, conn);
@@ -115,13 +117,30 @@ impl<D: Domain> Database<D> {
         }
     }
 
+    /// Whether a request may be carried out before what is queued is out. A write behind replies to writes may: it builds
+    /// on the latest state, and not on what is on disk. So may work that goes on elsewhere behind more of it, the order
+    /// of which is the domain's.
+    fn may_run(&self, conn: Conn, queue: &Queue, entry: Option<&Entry<Handler<D>>>) -> bool {
+        let (Some(last), Some(entry)) = (queue.back(), entry) else { return queue.is_empty() };
+        match (last, entry.handler) {
+            // Everything behind a request that waits waits too, so before anything else there is none.
+            (Pending::Request { .. }, _) | (Pending::Offloaded { .. }, Handler::Answer(_)) => false,
+            (Pending::Reply { .. } | Pending::Offloaded { .. }, Handler::Begin(_)) => true,
+            (Pending::Reply { .. }, Handler::Answer(_)) => {
+                entry.effect.is_write() && !self.jobs.values().any(|other| *other == conn)
+            }
+        }
+    }
+
     /// Carries out a request; its reply, if there is one yet, is left in `self.line`.
     fn execute(
         &mut self,
         now: Time,
+        conn: Conn,
         entry: Option<&Entry<Handler<D>>>,
         started: Started,
         request: Result<Request<'_>, Malformed<'_>>,
+        out: &Out<'_>,
     ) -> Executed {
         self.line.clear();
         let request = match request {
@@ -133,23 +152,20 @@ impl<D: Domain> Database<D> {
             }
         };
         envelope::begin_ok(&mut self.line, request.id);
-        let fields = Fields::parse(request.data);
-        let result = fields.and_then(|fields| match entry {
-            Some(entry) => (entry.handler)(&mut self.domain, now, fields, &mut self.line),
-            None if request.api == Authenticate::NAME => {
-                self.authentication.check(&decode(fields)?)?.encode(&mut self.line);
-                Ok(Outcome::Done)
+        let result = match entry.map(|entry| entry.handler) {
+            Some(Handler::Answer(answer)) => in_time(&request, now, started)
+                .and_then(|()| answer(&mut self.domain, now, Fields::parse(request.data)?, &mut self.line)),
+            Some(Handler::Begin(begin)) => {
+                let begun = caller(&request, conn, started, out)
+                    .and_then(|caller| begin(&mut self.domain, now, caller, Fields::parse(request.data)?));
+                match begun {
+                    Ok(job) => return Executed::Offloaded { job, id: request.id.into(), started },
+                    Err(error) => Err(error),
+                }
             }
-            None => {
-                let pong = self.intake.answer_any(&request.api, fields, Some(self.commits))?;
-                pong.encode(&mut self.line);
-                Ok(Outcome::Done)
-            }
-        });
-        if let Ok(Outcome::Offloaded(job)) = result {
-            return Executed::Offloaded { job, id: request.id.into(), started };
-        }
-        let error = finish_reply(&mut self.line, request.id, result.map(|_| ()));
+            None => self.answer_any(&request),
+        };
+        let error = finish_reply(&mut self.line, request.id, result);
         let group = if entry.is_some_and(|entry| entry.effect.is_write()) {
             self.newest_group()
         } else {
@@ -173,6 +189,17 @@ impl<D: Domain> Database<D> {
         if error.is_some() {
             out.close(conn);
         }
+    }
+
+    /// Answers a request for an API that is in no list.
+    fn answer_any(&mut self, request: &Request<'_>) -> Result<(), Error> {
+        let fields = Fields::parse(request.data)?;
+        if request.api == Authenticate::NAME {
+            self.authentication.check(&decode(fields)?)?.encode(&mut self.line);
+            return Ok(());
+        }
+        self.intake.answer_any(&request.api, fields, Some(self.commits))?.encode(&mut self.line);
+        Ok(())
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
@@ -245,7 +272,8 @@ impl<D: Domain> Database<D> {
     /// Turns an offloaded request into its reply, which keeps its place in the queue.
     fn finish_job(&mut self, finished: Job, result: Result<D::Finished, Error>) {
         let group = self.newest_group();
-        let conn = self.jobs.remove(&finished).expect("a job is finished once");
+        // Nobody may wait for it any more.
+        let Some(conn) = self.jobs.remove(&finished) else { return };
         for pending in self.queues.get_mut(&conn).into_iter().flatten() {
             if let Pending::Offloaded { job, id, started } = pending
                 && *job == finished
@@ -298,6 +326,17 @@ impl<D: Domain> Database<D> {
         );
     }
 
+    /// Drops what a connection that is gone has waited for.
+    fn forget(&mut self, conn: Conn) {
+        self.authentication.forget(conn);
+        for pending in self.queues.remove(&conn).into_iter().flatten() {
+            if let Pending::Offloaded { job, .. } = pending {
+                self.jobs.remove(&job);
+                self.domain.abandon(job);
+            }
+        }
+    }
+
     fn keep(&mut self, conn: Conn, queue: Queue) {
         if !queue.is_empty() {
             self.queues.insert(conn, queue);
@@ -324,10 +363,7 @@ impl<D: Domain> Service for Database<D> {
                 self.keep(conn, queue);
             }
             Event::Wake => self.poll_workers(now, out),
-            Event::Closed(conn) => {
-                self.queues.remove(&conn);
-                self.authentication.forget(conn);
-            }
+            Event::Closed(conn) => self.forget(conn),
             // What it was asked for is done at the end of the turn, as in any other.
             Event::Timer => {}
             Event::Drain => self.domain.drain(now),
@@ -379,14 +415,20 @@ fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) -> Opti
     }
 }
 
-/// Whether a request may be carried out before what is queued is out. Only a write behind replies to writes may:
-/// it builds on the latest state, and not on what is on disk.
-fn may_run<H>(queue: &Queue, entry: Option<&Entry<H>>) -> bool {
-    match queue.back() {
-        None => true,
-        // Everything behind a request that waits waits too, so before a reply there are only replies.
-        Some(Pending::Reply { .. }) => entry.is_some_and(|entry| entry.effect.is_write()),
-        Some(Pending::Offloaded { .. } | Pending::Request { .. }) => false,
+/// For whom a request is carried out, and until when.
+fn caller(request: &Request<'_>, conn: Conn, started: Started, out: &Out<'_>) -> Result<Caller, Error> {
+    let peer = || out.peer_address(conn).map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let client = request.client_address()?.unwrap_or_else(peer);
+    Ok(Caller::new(client, started.at, request.patience()?))
+}
+
+/// Refuses a request that nobody waits for any more.
+fn in_time(request: &Request<'_>, now: Time, started: Started) -> Result<(), Error> {
+    match request.patience()? {
+        Some(patience) if now > started.at + patience => {
+            Err(Error::new(Code::Unavailable, "the request's `deadline_ms` has passed: nothing was changed"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,9 +2,11 @@
 //! it, and what the rule returns is encoded after.
 
 use std::iter;
+use std::sync::Arc;
 
-use net::Time;
+use net::{Metrics, Time};
 
+use super::caller::Caller;
 use super::intake::{Entry, decode};
 use super::metrics::Holding;
 use crate::api::error::Error;
@@ -51,6 +53,14 @@ pub(crate) trait Domain: Sized + 'static {
         iter::empty()
     }
 
+    /// What else it counts, if anything. Asked once.
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        None
+    }
+
+    /// Nobody waits any more for what this job would return. It may be finished all the same.
+    fn abandon(&mut self, _job: Job) {}
+
     /// Called at the end of each turn, for upkeep of a bounded amount. Returns when there is more to do; there will be
     /// a turn then.
     fn end_turn(&mut self, _now: Time) -> Option<Time> {
@@ -85,33 +95,39 @@ pub(crate) trait Begin<A: DatabaseApi>: Domain {
     ///
     /// # Errors
     /// Why not.
-    fn begin(&mut self, now: Time, request: A) -> Result<Job, Error>;
+    fn begin(&mut self, now: Time, caller: Caller, request: A) -> Result<Job, Error>;
 }
 
-/// Carries out a request, and appends the JSON of the reply's `data` to the bytes.
-pub(crate) type Handler<D> = fn(&mut D, Time, Fields<'_>, &mut Vec<u8>) -> Result<Outcome, Error>;
-
-/// How far a request has come.
-pub(crate) enum Outcome {
-    /// It is carried out.
-    Done,
-    /// [`Domain::poll`] will return it.
-    Offloaded(Job),
+/// How a request is carried out.
+pub(crate) enum Handler<D> {
+    /// At once: the JSON of the reply's `data` is appended to the bytes.
+    Answer(fn(&mut D, Time, Fields<'_>, &mut Vec<u8>) -> Result<(), Error>),
+    /// Off the thread: [`Domain::poll`] will return what comes of it.
+    Begin(fn(&mut D, Time, Caller, Fields<'_>) -> Result<Job, Error>),
 }
+
+// Derived, they would ask the same of the domain.
+impl<D> Clone for Handler<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for Handler<D> {}
 
 /// The entry of an API that the domain answers at once.
 pub(crate) const fn answered<D: Answer<A>, A: DatabaseApi>() -> Entry<Handler<D>> {
     const { assert_home::<D, A>() };
-    Entry::of::<A>(|domain, now, fields, data| {
+    Entry::of::<A>(Handler::Answer(|domain, now, fields, data| {
         domain.answer(now, decode(fields)?)?.encode(data);
-        Ok(Outcome::Done)
-    })
+        Ok(())
+    }))
 }
 
 /// The entry of an API whose work goes on off the thread.
 pub(crate) const fn offloaded<D: Begin<A>, A: DatabaseApi>() -> Entry<Handler<D>> {
     const { assert_home::<D, A>() };
-    Entry::of::<A>(|domain, now, fields, _| domain.begin(now, decode(fields)?).map(Outcome::Offloaded))
+    Entry::of::<A>(Handler::Begin(|domain, now, caller, fields| domain.begin(now, caller, decode(fields)?)))
 }
 
 /// Frontends call an API where its type says that it is answered, so no other domain may list it.

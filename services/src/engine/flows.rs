@@ -6,21 +6,24 @@
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use slab::Slab;
 
 use super::call::DatabaseCall;
+use super::caller::Caller;
 use super::databases::Databases;
+use super::fair_queue::{FairQueue, Popped};
 use super::flow::{Flow, Starter, Step};
 use super::greeting::Greeting;
 use super::intake::Intake;
-use super::lane::{Deadlines, Lane};
+use super::lane::{Deadlines, Lane, PASSWORD_CALLS_FOR};
 use super::metrics::{FrontendMetrics, Started, UNKNOWN};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
-use crate::api::envelope::{self, Reply, Request};
+use crate::api::envelope::{self, OnBehalf, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
@@ -31,6 +34,8 @@ pub(crate) struct Frontend<F: Flow> {
     parked: Slab<Parked<F>>,
     /// How many of them wait for which lane.
     calls: [usize; Lane::COUNT],
+    /// Those that wait for their turn to call, because a password is to be hashed for them.
+    passwords: FairQueue<Parked<F>>,
     deadlines: Deadlines,
     intake: Intake<Starter<F>>,
     metrics: Arc<FrontendMetrics>,
@@ -63,6 +68,8 @@ struct Client {
 struct Parked<F> {
     origin: Origin,
     call: DatabaseCall,
+    /// Where the client connects from, if the database is to know.
+    client_address: Option<IpAddr>,
     /// The number under which it was called last.
     number: u64,
     deadline: Time,
@@ -101,10 +108,14 @@ impl<F: Flow> Frontend<F> {
         let lanes = Lane::all().map(Lane::name).collect();
         let apis = F::APIS.iter().map(|entry| entry.name);
         let recovered = F::RECOVERY.map(|recovery| recovery.metric);
-        let metrics = Arc::new(FrontendMetrics::new(apis, lanes, names, recovered));
+        let passwords_max = Lane::CustomerPasswords.calls_max().expect("passwords take turns");
+        let passwords = FairQueue::new(passwords_max, PASSWORD_CALLS_FOR);
+        let metrics = FrontendMetrics::new(apis, lanes, names, passwords.metrics(), recovered);
+        let metrics = Arc::new(metrics);
         Self {
             parked: Slab::new(),
             calls: [0; Lane::COUNT],
+            passwords,
             deadlines,
             intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
             databases: Databases::new(backends, &metrics.databases),
@@ -146,8 +157,12 @@ impl<F: Flow> Frontend<F> {
     fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out<'_>) {
         let mut parked = self.parked.remove(key);
         self.count_calls(parked.call.lane, |calls| calls - 1);
+        let is_in_turn = parked.call.lane.calls_max().is_some();
         let reply = match result {
             Ok(line) => {
+                if is_in_turn {
+                    self.passwords.done(now);
+                }
                 Ok(Reply::to_call(line, parked.number).expect("the node has asked whether it is one"))
             }
             // The connection broke: the database may be on its way back.
@@ -155,10 +170,18 @@ impl<F: Flow> Frontend<F> {
                 parked.repeated = true;
                 return self.call(parked, out);
             }
-            Err(lost) => Err(parked.lost(lost)),
+            Err(lost) => {
+                if is_in_turn {
+                    self.passwords.lost(now);
+                }
+                Err(parked.lost(lost))
+            }
         };
         let to_relay = reply.as_ref().ok().copied();
         self.take(parked.origin, parked.flow.resume(reply), to_relay, out);
+        if is_in_turn {
+            self.call_in_turn(now, out);
+        }
     }
 
     /// Takes a step of a flow, or ends it; `reply` is what the step may relay.
@@ -203,21 +226,69 @@ impl<F: Flow> Frontend<F> {
 
     /// Makes the first attempt of a call, and lets the flow wait for its reply.
     fn park(&mut self, origin: Origin, call: DatabaseCall, flow: F, out: &mut Out<'_>) {
-        let under_way = self.calls[call.lane as usize];
-        if call.lane.calls_max().is_some_and(|max| under_way >= max) {
-            let message = format!("{under_way} passwords are being checked: try again");
-            return self.take(origin, Err(Error::new(Code::ResourceExhausted, message)), None, out);
+        let now = out.now();
+        let patience = call.lane.patience(&self.deadlines);
+        let is_in_turn = call.lane.calls_max().is_some();
+        let mut parked = Parked {
+            origin,
+            call,
+            client_address: None,
+            number: 0,
+            deadline: now + patience,
+            repeated: false,
+            flow,
+        };
+        if !is_in_turn {
+            return self.call(parked, out);
         }
-        let deadline = out.now() + call.lane.patience(&self.deadlines);
-        self.call(Parked { origin, call, number: 0, deadline, repeated: false, flow }, out);
+        let Origin::Client(Client { conn, .. }) = &parked.origin else {
+            unreachable!("a recovery knows no password");
+        };
+        // A client that is gone needs no turn.
+        let Some(address) = out.peer_address(*conn).map(|peer| peer.ip()) else {
+            return self.drop_stale(parked, out);
+        };
+        parked.client_address = Some(address);
+        let caller = Caller::new(address, now, Some(patience));
+        let account = parked.call.account.clone();
+        match self.passwords.push(now, caller, &account, parked) {
+            Ok(()) => self.call_in_turn(now, out),
+            Err((parked, error)) => self.take(parked.origin, Err(error), None, out),
+        }
+    }
+
+    /// Makes the calls with passwords whose turn has come.
+    fn call_in_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        while let Some(popped) = self.passwords.pop(now, |_, _| false) {
+            match popped {
+                Popped::Next(parked) => self.call(parked, out),
+                Popped::Stale(parked) => self.drop_stale(parked, out),
+            }
+        }
+    }
+
+    /// Drops what has waited for its turn until it was too late, or until its client was gone.
+    fn drop_stale(&mut self, parked: Parked<F>, out: &mut Out<'_>) {
+        let error = self.passwords.stale();
+        self.take(parked.origin, Err(error), None, out);
+    }
+
+    /// Drops what waits for its turn and need not any more.
+    fn drop_waiting(&mut self, is_dropped: impl FnMut(Time, &Parked<F>) -> bool, out: &mut Out<'_>) {
+        for parked in self.passwords.take_if(is_dropped) {
+            self.drop_stale(parked, out);
+        }
     }
 
     fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
         self.last_number += 1;
         parked.number = self.last_number;
-        let Parked { call, number, deadline, .. } = &parked;
+        let Parked { call, number, deadline, client_address, .. } = &parked;
         self.line.clear();
-        Request::encode(&mut self.line, *number, call.api, &call.data);
+        let deadline_ms = || u64::try_from(deadline.since(out.now()).as_millis()).unwrap_or(u64::MAX);
+        let on_behalf =
+            client_address.map(|client_address| OnBehalf { client_address, deadline_ms: deadline_ms() });
+        Request::encode(&mut self.line, *number, call.api, on_behalf, &call.data);
         let (lane, deadline) = (call.lane, *deadline);
         self.count_calls(lane, |calls| calls + 1);
         let key = self.parked.insert(parked);
@@ -264,13 +335,20 @@ impl<F: Flow> Service for Frontend<F> {
             Event::Reply(Call(key), result) => self.resume(now, key, result, out),
             Event::Reject(conn, reject) => self.send_error(conn, "null", &reject.into(), out),
             // A request goes on without its client: a vote that is counted for an item is to be counted for the
-            // seller too.
+            // seller too. What was not begun is not.
+            Event::Closed(conn) if !self.passwords.is_empty() => {
+                let is_of = |parked: &Parked<F>| matches!(&parked.origin, Origin::Client(client) if client.conn == conn);
+                self.drop_waiting(|_, parked| is_of(parked), out);
+            }
             Event::Closed(_) => {}
             Event::Up(backend) => self.databases.lane_is_up(now, Lane::of_backend(backend)),
             Event::Down(backend, reason) => {
                 self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
             }
-            Event::Timer => self.recover(now, out),
+            Event::Timer => {
+                self.drop_waiting(|deadline, _| deadline <= now, out);
+                self.recover(now, out);
+            }
             Event::Drain => self.recoveries.drain(),
             Event::Wake => {}
         }
@@ -278,7 +356,8 @@ impl<F: Flow> Service for Frontend<F> {
     }
 
     fn end_turn(&mut self, _now: Time, out: &mut Out<'_>) {
-        out.wake_at(self.recoveries.next_at());
+        let next = [self.recoveries.next_at(), self.passwords.next_deadline()];
+        out.wake_at(next.into_iter().flatten().min());
     }
 
     fn greeting(&self, _backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
@@ -300,7 +379,7 @@ impl<F: Flow> Service for Frontend<F> {
 
     /// Nothing is under way but what recoveries may leave.
     fn is_drained(&self) -> bool {
-        self.parked.len() == self.recoveries.under_way()
+        self.parked.len() == self.recoveries.under_way() && self.passwords.is_empty()
     }
 }
 

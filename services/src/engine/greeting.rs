@@ -46,9 +46,11 @@ impl Greeting {
             (Step::Authenticate, Some(secrets)) => {
                 let secret = Authenticate { secret: secrets.first() };
                 let data = serde_json::to_vec(&secret).expect("text can be written as JSON");
-                Request::encode(&mut line, NUMBER, Authenticate::NAME, &data);
+                Request::encode(&mut line, NUMBER, Authenticate::NAME, None, &data);
             }
-            (Step::Ping | Step::Authenticate, _) => Request::encode(&mut line, NUMBER, Ping::NAME, b"{}"),
+            (Step::Ping | Step::Authenticate, _) => {
+                Request::encode(&mut line, NUMBER, Ping::NAME, None, b"{}")
+            }
         }
         Some(line)
     }

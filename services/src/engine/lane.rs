@@ -6,9 +6,10 @@ use net::Backend;
 
 use crate::api::{Database, DatabaseApi};
 
-/// Calls with passwords that a frontend has under way. A hash takes some 15 ms, so as many are done well within
-/// the deadline, and whoever floods the service with logins is told so rather than kept waiting.
-const PASSWORD_CALLS_MAX: usize = 256;
+/// Calls with passwords that a frontend has under way; further ones wait for their turn there.
+const PASSWORD_CALLS_MAX: usize = 64;
+/// A reply waits for those to the calls before it, so a frontend has under way what is answered within this time.
+pub(super) const PASSWORD_CALLS_FOR: Duration = Duration::from_millis(100);
 
 /// How long a frontend waits for the databases.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +102,8 @@ impl Lane {
         LANES[self as usize].database
     }
 
-    /// The most calls that a frontend may have under way over it; `None` if the link's own limit is enough.
+    /// The most calls that a frontend may have under way over it, beyond which they wait in turn; `None` if none do and
+    /// the link's own limit is enough.
     pub(super) fn calls_max(self) -> Option<usize> {
         (self == Self::CustomerPasswords).then_some(PASSWORD_CALLS_MAX)
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use net::{Counter, Exposition, Gauge, Histogram, Metrics, Out, Time};
 
+use super::fair_queue::FairMetrics;
 use crate::api::Api;
 use crate::api::error::Code;
 use crate::api::service::Ping;
@@ -16,7 +17,7 @@ use crate::api::service::Ping;
 /// The API label of requests that name no API of the service.
 pub(crate) const UNKNOWN: &str = "unknown";
 /// The bounds of the durations that are counted, in nanoseconds.
-const DURATIONS: &[u64] = &[
+pub(crate) const DURATIONS: &[u64] = &[
     100_000,
     200_000,
     500_000,
@@ -176,6 +177,8 @@ pub(crate) struct DatabaseMetrics {
     holdings: Vec<(&'static Holding, Gauge)>,
     /// What its domain counts; gauges, because the domain knows the sums.
     counts: Vec<(&'static Holding, Gauge)>,
+    /// What its domain counts by itself.
+    domain: Option<Arc<dyn Metrics>>,
 }
 
 impl DatabaseMetrics {
@@ -183,6 +186,7 @@ impl DatabaseMetrics {
         apis: impl Iterator<Item = &'static str>,
         holdings: &'static [Holding],
         counts: &'static [Holding],
+        domain: Option<Arc<dyn Metrics>>,
     ) -> Self {
         let gauges = |of: &'static [Holding]| of.iter().map(|of| (of, Gauge::default())).collect();
         Self {
@@ -191,6 +195,7 @@ impl DatabaseMetrics {
             flush_duration: Histogram::new(DURATIONS),
             holdings: gauges(holdings),
             counts: gauges(counts),
+            domain,
         }
     }
 
@@ -222,6 +227,9 @@ impl Metrics for DatabaseMetrics {
         for (Holding { name, help, labels }, count) in &self.counts {
             out.counter(name, help, labels, count.get());
         }
+        if let Some(domain) = &self.domain {
+            domain.expose(out);
+        }
     }
 }
 
@@ -232,6 +240,7 @@ pub(crate) struct FrontendMetrics {
     pub(crate) calls: Vec<Gauge>,
     lanes: Vec<&'static str>,
     pub(crate) databases: [Arc<DatabaseLinks>; 2],
+    passwords: Arc<FairMetrics>,
     /// What was brought to its end without being asked for, and what that is; `None` if the service does nothing of itself.
     recovered: Option<(Title, Counter)>,
 }
@@ -265,12 +274,13 @@ impl FrontendMetrics {
         apis: impl Iterator<Item = &'static str>,
         lanes: Vec<&'static str>,
         databases: [&'static str; 2],
+        passwords: Arc<FairMetrics>,
         recovered: Option<Title>,
     ) -> Self {
         let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
         let calls = lanes.iter().map(|_| Gauge::default()).collect();
         let recovered = recovered.map(|title| (title, Counter::default()));
-        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases, recovered }
+        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases, passwords, recovered }
     }
 
     /// Takes note of something that was brought to its end.
@@ -298,6 +308,7 @@ impl Metrics for FrontendMetrics {
                 out.counter("marketplace_backend_connects_total", help, &labels, count.get());
             }
         }
+        self.passwords.expose(out);
         if let Some((Title { name, help }, count)) = &self.recovered {
             out.counter(name, help, &[], count.get());
         }

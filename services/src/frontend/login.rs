@@ -7,15 +7,18 @@ use crate::engine::call::DatabaseCall;
 
 /// Opens an account of this role.
 pub(crate) fn create_account(role: Role, account: CreateAccount) -> DatabaseCall {
-    match role {
+    let username = account.username.0.clone();
+    let call = match role {
         Role::Buyer => DatabaseCall::new(&CreateBuyer(account)),
         Role::Seller => DatabaseCall::new(&CreateSeller(account)),
-    }
+    };
+    call.about(&username)
 }
 
 /// Opens a session of this role.
 pub(crate) fn log_in(role: Role, login: Login<OwnRole>) -> DatabaseCall {
-    DatabaseCall::new(&login.of(role))
+    let login = login.of(role);
+    DatabaseCall::new(&login).about(&login.username.0)
 }
 
 /// Ends a session.

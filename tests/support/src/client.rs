@@ -3,11 +3,12 @@
 
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use crate::failure::Failure;
 use crate::reply::Reply;
@@ -40,6 +41,14 @@ impl Client {
         let mut client = Self::new(address);
         client.stream();
         client
+    }
+
+    /// A client that is connected, from this address of loopback.
+    pub fn connect_from(host: Ipv4Addr, address: SocketAddr) -> Self {
+        let stream = open_from(host, address);
+        let stream =
+            stream.unwrap_or_else(|error| panic!("cannot connect to {address} from {host}: {error}"));
+        Self { address, stream: Some(stream), last_id: 0 }
     }
 
     /// Where the service is.
@@ -197,7 +206,17 @@ impl Client {
 }
 
 fn open(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect(address)?;
+    prepare(TcpStream::connect(address)?)
+}
+
+fn open_from(host: Ipv4Addr, address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((host, 0)).into())?;
+    socket.connect(&address.into())?;
+    prepare(socket.into())
+}
+
+fn prepare(stream: TcpStream) -> io::Result<BufReader<TcpStream>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;

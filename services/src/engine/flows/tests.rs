@@ -74,13 +74,13 @@ fn each_kind_of_call_has_its_lane() {
     let call = format!(r#""api":"SearchItems","data":{search}"#);
     expect_call(buyer, "SearchItemsForSale", search, Lane::Product, &call);
     let account = r#"{"name":"ann","password":"secret"}"#;
-    let call = r#""api":"CreateBuyer","data":{"name":"ann","username":"ann","password":"secret"}"#;
+    let call = r#""api":"CreateBuyer","deadline_ms":10000,"client_address":"127.0.0.1","data":{"name":"ann","username":"ann","password":"secret"}"#;
     expect_call(buyer, "CreateAccount", account, Lane::CustomerPasswords, call);
-    let call = r#""api":"Login","data":{"username":"ann","password":"secret","role":"buyer"}"#;
+    let call = r#""api":"Login","deadline_ms":10000,"client_address":"127.0.0.1","data":{"username":"ann","password":"secret","role":"buyer"}"#;
     expect_call(buyer, "Login", account, Lane::CustomerPasswords, call);
 
     let seller = &mut seller();
-    let call = r#""api":"CreateSeller","data":{"name":"ann","username":"ann","password":"secret"}"#;
+    let call = r#""api":"CreateSeller","deadline_ms":10000,"client_address":"127.0.0.1","data":{"name":"ann","username":"ann","password":"secret"}"#;
     expect_call(seller, "CreateAccount", account, Lane::CustomerPasswords, call);
     let call = format!(r#""api":"GetSellerRating","data":{{"session_id":"{SESSION}","role":"seller"}}"#);
     expect_call(seller, "GetSellerRating", &session, Lane::Customer, &call);
@@ -225,25 +225,61 @@ fn a_reply_of_another_form_is_our_defect() {
     assert_eq!(seller.refusal().0, "INTERNAL");
 }
 
-#[test]
-fn a_flood_of_passwords_is_refused_before_it_queues_up() {
-    let mut buyer = buyer();
-    let login = r#"{"name":"ann","password":"secret"}"#;
-    for _ in 0..super::Lane::CustomerPasswords.calls_max().expect("a maximum") {
-        buyer.connect();
-        buyer.ask("1", "Login", login);
-    }
-    assert_eq!(buyer.replies(), [""; 0]);
-    buyer.connect();
-    buyer.ask("1", "Login", login);
-    assert_eq!(buyer.refusal().0, "RESOURCE_EXHAUSTED");
-    buyer.ask("2", "GetItem", r#"{"item_id":"1:1"}"#);
-    assert_eq!(buyer.replies(), [""; 0], "nothing else is refused");
+/// How many calls with passwords are under way while nothing is known of how long they take.
+const UNDER_WAY: usize = 6;
 
-    buyer.reply(Lane::CustomerPasswords, &refused("AUTH_FAILED"));
-    buyer.connect();
-    buyer.ask("1", "Login", login);
-    assert_eq!(buyer.replies(), [""; 0], "there is room again");
+const LOGIN: &str = r#"{"name":"ann","password":"secret"}"#;
+
+/// A buyer's frontend with so many clients from 127.0.0.1, each of which logs in.
+fn flooded(count: usize) -> Harness<Buyer> {
+    let mut buyer = buyer();
+    for _ in 0..count {
+        buyer.connect();
+        buyer.ask("1", "Login", LOGIN);
+    }
+    buyer
+}
+
+#[test]
+fn a_flood_of_passwords_waits_at_the_frontend_and_others_pass_it() {
+    let mut buyer = flooded(UNDER_WAY + 100);
+    assert_eq!(buyer.calls().len(), UNDER_WAY);
+    assert_eq!(buyer.metrics("marketplace_passwords_waiting"), ["marketplace_passwords_waiting 100"]);
+    let other = buyer.connect_from([127, 0, 0, 2].into());
+    buyer.ask("1", "Login", r#"{"name":"ben","password":"secret"}"#);
+    assert_eq!(buyer.calls(), []);
+
+    let mut calls = Vec::new();
+    while calls.len() < 2 {
+        buyer.pass(Duration::from_millis(15));
+        buyer.reply(Lane::CustomerPasswords, &refused("AUTH_FAILED"));
+        calls.extend(buyer.calls());
+    }
+    assert!(calls[1].1.contains(r#""client_address":"127.0.0.2""#), "it is second: {calls:?}");
+    (0..UNDER_WAY).for_each(|_| buyer.reply(Lane::CustomerPasswords, &refused("AUTH_FAILED")));
+    assert_eq!(buyer.replies_to(other).len(), 1);
+}
+
+#[test]
+fn what_waits_for_a_password_until_its_deadline_is_told_so_and_never_called() {
+    let mut buyer = flooded(UNDER_WAY + 1);
+    buyer.calls();
+    buyer.pass(Duration::from_secs(10));
+    let (code, message) = buyer.refusal();
+    assert_eq!(code, "UNAVAILABLE");
+    assert!(message.contains("try again in"), "{message}");
+    assert_eq!(buyer.calls(), []);
+    assert_eq!(buyer.metrics("marketplace_passwords_waiting"), [""; 0]);
+}
+
+#[test]
+fn a_client_that_is_gone_needs_no_turn() {
+    let mut buyer = flooded(UNDER_WAY + 1);
+    buyer.calls();
+    buyer.disconnect();
+    (0..UNDER_WAY).for_each(|_| buyer.reply(Lane::CustomerPasswords, &refused("AUTH_FAILED")));
+    assert_eq!(buyer.calls(), []);
+    assert_eq!(buyer.metrics("marketplace_passwords_waiting"), [""; 0]);
 }
 
 #[test]

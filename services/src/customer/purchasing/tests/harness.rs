@@ -160,7 +160,7 @@ fn load(stored: &BTreeMap<CustomerKey, CustomerRow>) -> Customer {
     assert!(stored.values().all(|row| loaded.load(row.clone())), "what is stored makes sense");
     let passwords = Passwords::new(HashCost { memory_kib: 8, passes: 1 }).expect("valid");
     let worker = SimWorker::new(passwords, Waker::new(|| ()), 0);
-    Customer::new(loaded, Room::default(), Box::new(worker), Box::new(|| 0))
+    Customer::new(loaded, Room::default(), vec![Box::new(worker)], Box::new(|| 0))
 }
 
 pub(super) fn check(number: u64) -> SessionCheck {

@@ -16,6 +16,7 @@ use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::values::{Name, Quantity};
 use crate::api::{self, Api, DatabaseApi, Effect, FromFields};
+use crate::engine::caller::Caller;
 use crate::engine::database::Database;
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
 use crate::engine::intake::Entry;
@@ -126,7 +127,7 @@ impl Answer<Claim> for Numbers {
 }
 
 impl Begin<Slow> for Numbers {
-    fn begin(&mut self, _: Time, Slow(key, number): Slow) -> Result<Job, Error> {
+    fn begin(&mut self, _: Time, _: Caller, Slow(key, number): Slow) -> Result<Job, Error> {
         self.last_job += 1;
         self.working.push_back((Job(self.last_job), key, number));
         Ok(Job(self.last_job))

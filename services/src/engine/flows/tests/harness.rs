@@ -82,6 +82,13 @@ impl<F: Flow> Harness<F> {
         self.client
     }
 
+    /// The same from another address.
+    pub(super) fn connect_from(&mut self, address: Ipv4Addr) -> Conn {
+        let address = SocketAddr::new(IpAddr::V4(address), 50_000);
+        self.client = self.node.accept(self.now, address).expect("there is room");
+        self.client
+    }
+
     pub(super) fn client(&self) -> Conn {
         self.client
     }

@@ -1,6 +1,7 @@
 //! Accounts, sessions, carts and purchases go to disk and come back the same, and files that make no sense are refused.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use net::Waker;
@@ -14,7 +15,8 @@ use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::customer::rows::Loaded;
 use crate::customer::{Customer, HashCost, Passwords};
-use crate::engine::domain::{Domain, Outcome};
+use crate::engine::caller::Caller;
+use crate::engine::domain::{Domain, Handler};
 use crate::engine::room::Room;
 use crate::engine::storage::Group;
 use crate::store::sqlite::forge::forge;
@@ -30,10 +32,14 @@ fn ask(customer: &mut Customer, api: &str, data: Json) -> Result<Json, Error> {
     let api = Customer::APIS.iter().find(|entry| entry.name == api).expect("there is such an API");
     let text = data.to_string();
     let mut json = Vec::new();
-    if let Outcome::Offloaded(_) = (api.handler)(customer, NOW, Fields::parse(&text)?, &mut json)? {
-        json.clear();
-        let (_, finished) = customer.poll(NOW).expect("passwords are hashed when they are waited for");
-        finished?.encode(&mut json);
+    match api.handler {
+        Handler::Answer(answer) => answer(customer, NOW, Fields::parse(&text)?, &mut json)?,
+        Handler::Begin(begin) => {
+            let caller = Caller::new(Ipv4Addr::LOCALHOST.into(), NOW, None);
+            begin(customer, NOW, caller, Fields::parse(&text)?)?;
+            let (_, finished) = customer.poll(NOW).expect("passwords are hashed when they are waited for");
+            finished?.encode(&mut json);
+        }
     }
     Ok(serde_json::from_slice(&json).expect("data is JSON"))
 }
@@ -54,7 +60,7 @@ fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreE
     };
     let mut loaded = Loaded::new(TIMEOUT);
     CustomerSchema::read(&store.reader(), &mut |row| loaded.load(row))?;
-    Ok((Customer::new(loaded, Room::default(), Box::new(passwords), Box::new(random)), store))
+    Ok((Customer::new(loaded, Room::default(), vec![Box::new(passwords)], Box::new(random)), store))
 }
 
 /// Requests in order; `$1` stands for the first session that is opened, `$2` for the second, and so on.

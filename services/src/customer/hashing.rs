@@ -1,0 +1,237 @@
+//! [`Hashing`]: the requests for which passwords are hashed, from their coming to their end. They wait for their turn in
+//! a [`FairQueue`]; each thread does one at a time.
+//!
+//! A request is looked at anew when its turn comes: what is stale or guesses too often is refused without a hash, and a
+//! login is compared with the account as it is by then. One client has one hash of an account under way at a time, so
+//! what it asks for of an account is done in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Exposition, Histogram, Metrics, Time, Worker};
+
+use super::accounts::{Accounts, Identity};
+use super::passwords::{PasswordDone, PasswordJob};
+use super::throttle::Throttle;
+use crate::api::accounts::CreateAccount;
+use crate::api::error::{Code, Error};
+use crate::api::sessions::Login;
+use crate::api::values::Role;
+use crate::engine::caller::{Caller, ClientNetwork};
+use crate::engine::domain::Job;
+use crate::engine::fair_queue::{FairMetrics, FairQueue, Popped};
+use crate::engine::metrics::DURATIONS;
+
+/// Who hashes, each one password at a time.
+pub(crate) type Hashers = Vec<Box<dyn Worker<PasswordJob, PasswordDone>>>;
+
+/// The requests that wait for a hash.
+pub(crate) struct Hashing {
+    queue: FairQueue<Waiting>,
+    slots: Vec<Slot>,
+    /// What was refused when its turn came.
+    refused: VecDeque<(Job, Error)>,
+    throttle: Throttle,
+    last_job: u64,
+    metrics: Arc<HashMetrics>,
+}
+
+/// A thread that hashes, and what it does.
+struct Slot {
+    hasher: Box<dyn Worker<PasswordJob, PasswordDone>>,
+    running: Option<Running>,
+}
+
+/// A request for which a password is to be hashed. It has no `Debug`, so that the password reaches no log.
+pub(crate) struct Request {
+    role: Role,
+    username: Box<str>,
+    password: Box<str>,
+    kind: Kind,
+}
+
+enum Kind {
+    Create { name: Box<str>, salt: [u8; 16] },
+    Login,
+}
+
+struct Waiting {
+    job: Job,
+    client: ClientNetwork,
+    request: Request,
+}
+
+struct Running {
+    job: Job,
+    client: ClientNetwork,
+    role: Role,
+    username: Box<str>,
+    began_at: Time,
+    then: Then,
+}
+
+enum Then {
+    Create { name: Box<str> },
+    Login { user_id: Option<u32> },
+}
+
+/// What may be done now that a password is hashed.
+pub(crate) enum Done {
+    Create { role: Role, identity: Identity },
+    Login { role: Role, user_id: u32 },
+}
+
+struct HashMetrics {
+    queue: Arc<FairMetrics>,
+    duration: Histogram,
+}
+
+impl Request {
+    /// A new account, whose password is hashed with this salt.
+    pub(crate) fn create(role: Role, account: CreateAccount, salt: [u8; 16]) -> Self {
+        let CreateAccount { name, username, password } = account;
+        let kind = Kind::Create { name: name.0.into(), salt };
+        Self { role, username: username.0.into(), password: password.0.into(), kind }
+    }
+
+    pub(crate) fn login(login: Login<Role>) -> Self {
+        let Login { username, password, role } = login;
+        Self { role, username: username.0.into(), password: password.0.into(), kind: Kind::Login }
+    }
+}
+
+impl Hashing {
+    pub(crate) fn new(hashers: Hashers) -> Self {
+        let slots: Vec<_> = hashers.into_iter().map(|hasher| Slot { hasher, running: None }).collect();
+        let queue = FairQueue::new(slots.len(), Duration::MAX);
+        let metrics = HashMetrics { queue: queue.metrics(), duration: Histogram::new(DURATIONS) };
+        Self {
+            queue,
+            slots,
+            refused: VecDeque::new(),
+            throttle: Throttle::default(),
+            last_job: 0,
+            metrics: Arc::new(metrics),
+        }
+    }
+
+    /// Lets a request wait for its turn. [`Hashing::start`] is to follow.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`, with when to come back.
+    pub(crate) fn submit(&mut self, now: Time, caller: Caller, request: Request) -> Result<Job, Error> {
+        let client = caller.client;
+        self.check(now, client, &request)?;
+        self.last_job += 1;
+        let job = Job(self.last_job);
+        let username = request.username.clone();
+        let pushed = self.queue.push(now, caller, &username, Waiting { job, client, request });
+        pushed.map_err(|(_, error)| error)?;
+        Ok(job)
+    }
+
+    /// Begins what can be begun.
+    pub(crate) fn start(&mut self, now: Time, accounts: &Accounts) {
+        loop {
+            let Self { queue, slots, .. } = self;
+            let is_busy = |client, username: &str| {
+                let mut running = slots.iter().filter_map(|slot| slot.running.as_ref());
+                running.any(|running| running.client == client && *running.username == *username)
+            };
+            match queue.pop(now, is_busy) {
+                Some(Popped::Next(Waiting { job, client, request })) => {
+                    match self.check(now, client, &request) {
+                        Ok(()) => self.run(now, job, client, request, accounts),
+                        Err(error) => {
+                            self.queue.lost(now);
+                            self.refused.push_back((job, error));
+                        }
+                    }
+                }
+                Some(Popped::Stale(waiting)) => {
+                    let error = self.queue.stale();
+                    self.refused.push_back((waiting.job, error));
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Refuses a login to an account that too many have failed to log in to.
+    fn check(&self, now: Time, client: ClientNetwork, request: &Request) -> Result<(), Error> {
+        match request.kind {
+            Kind::Login => self.throttle.check(now, client, request.role, &request.username),
+            Kind::Create { .. } => Ok(()),
+        }
+    }
+
+    fn run(&mut self, now: Time, job: Job, client: ClientNetwork, request: Request, accounts: &Accounts) {
+        let Request { role, username, password, kind } = request;
+        let (password_job, then) = match kind {
+            Kind::Create { name, salt } => (PasswordJob::Hash { password, salt }, Then::Create { name }),
+            Kind::Login => {
+                let (user_id, hash) = accounts.find(role, &username).unzip();
+                (PasswordJob::Verify { password, hash }, Then::Login { user_id })
+            }
+        };
+        let idle = self.slots.iter_mut().find(|slot| slot.running.is_none());
+        let slot = idle.expect("no more is under way than there are slots");
+        slot.hasher.submit(password_job);
+        slot.running = Some(Running { job, client, role, username, began_at: now, then });
+    }
+
+    /// Takes a request that has come to its end, and begins what can be begun instead.
+    pub(crate) fn poll(&mut self, now: Time, accounts: &Accounts) -> Option<(Job, Result<Done, Error>)> {
+        for slot in &mut self.slots {
+            if slot.running.is_some()
+                && let Some(done) = slot.hasher.poll()
+            {
+                let running = slot.running.take().expect("it was there");
+                self.metrics.duration.observe_duration(now.since(running.began_at));
+                self.queue.done(now);
+                let job = running.job;
+                let result = self.finish(now, running, done);
+                self.start(now, accounts);
+                return Some((job, result));
+            }
+        }
+        let (job, error) = self.refused.pop_front()?;
+        Some((job, Err(error)))
+    }
+
+    fn finish(&mut self, now: Time, running: Running, done: PasswordDone) -> Result<Done, Error> {
+        let Running { client, role, username, then, .. } = running;
+        match (then, done) {
+            (Then::Create { name }, PasswordDone::Hashed(password_hash)) => {
+                Ok(Done::Create { role, identity: Identity { username, name, password_hash } })
+            }
+            (Then::Login { user_id }, PasswordDone::Verified(is_verified)) => {
+                let Some(user_id) = user_id.filter(|_| is_verified) else {
+                    self.throttle.failed(now, client, role, &username);
+                    return Err(Error::new(Code::AuthFailed, "wrong name or password"));
+                };
+                self.throttle.succeeded(client, role, &username);
+                Ok(Done::Login { role, user_id })
+            }
+            _ => unreachable!("what a slot has done is what it was given"),
+        }
+    }
+
+    /// Drops a request that nobody waits for, unless it has been begun.
+    pub(crate) fn abandon(&mut self, job: Job) {
+        self.queue.take_if(|_, waiting| waiting.job == job);
+    }
+
+    pub(crate) fn metrics(&self) -> Arc<dyn Metrics> {
+        Arc::clone(&self.metrics) as Arc<dyn Metrics>
+    }
+}
+
+impl Metrics for HashMetrics {
+    fn expose(&self, out: &mut Exposition) {
+        self.queue.expose(out);
+        let name = "marketplace_hash_duration_seconds";
+        out.histogram_seconds(name, "Time that hashing a password took.", &[], &self.duration);
+    }
+}

@@ -1,0 +1,55 @@
+//! [`Caller`]: for whom a database works, and until when.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use net::Time;
+
+/// How long work may take for a caller that says nothing of it.
+const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
+/// The bits of an address of IPv6 that belong to whoever has it; the rest they choose as they like.
+const NETWORK_BITS: u32 = 64;
+
+/// For whom something is done. It is the client of the frontend that calls, or the caller itself if that names none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) client: ClientNetwork,
+    /// Nobody waits for what is done later.
+    pub(crate) deadline: Time,
+}
+
+/// Where a client is, as far as limits tell clients apart: an address of IPv4, or the first 64 bits of one of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClientNetwork(IpAddr);
+
+impl Caller {
+    /// The caller of a request that came `at` this time.
+    pub(crate) fn new(client: IpAddr, at: Time, patience: Option<Duration>) -> Self {
+        Self { client: client.into(), deadline: at + patience.unwrap_or(PATIENCE_DEFAULT) }
+    }
+}
+
+impl From<IpAddr> for ClientNetwork {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> NETWORK_BITS << NETWORK_BITS))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_apart_as_far_as_they_belong_to_different_clients() {
+        let network = |address: &str| ClientNetwork::from(address.parse::<IpAddr>().expect("an address"));
+        assert_ne!(network("10.0.0.1"), network("10.0.0.2"));
+        assert_eq!(network("10.0.0.1"), network("::ffff:10.0.0.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::7"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+}
