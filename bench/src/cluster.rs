@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use net::ClientTls;
 use tempfile::TempDir;
 
 use crate::probe::Probe;
@@ -28,6 +29,8 @@ pub enum Services {
         buyer: String,
         /// `server_seller`, as `HOST:PORT`.
         seller: String,
+        /// How connections to them are encrypted, if they are.
+        tls: Option<ClientTls>,
     },
 }
 
@@ -38,12 +41,15 @@ pub struct ServiceOptions {
     pub databases: Vec<String>,
     /// Further arguments of both frontends.
     pub frontends: Vec<String>,
+    /// How connections to all of them are encrypted, if their arguments say so.
+    pub tls: Option<ClientTls>,
 }
 
 /// Two frontends, and what is behind them.
 pub(crate) struct Cluster {
     pub(crate) buyer: String,
     pub(crate) seller: String,
+    pub(crate) tls: Option<ClientTls>,
     /// Frontends first, so that they end first and find no database missing.
     processes: Vec<Box<dyn Process>>,
     _data: Option<TempDir>,
@@ -69,9 +75,13 @@ impl Cluster {
     pub(crate) fn of(services: &Services, launch: Launch<'_>) -> Result<Self, String> {
         match services {
             Services::Own(options) => Self::marketplace(options, launch),
-            Services::Running { buyer, seller } => {
-                Ok(Self { buyer: buyer.clone(), seller: seller.clone(), processes: Vec::new(), _data: None })
-            }
+            Services::Running { buyer, seller, tls } => Ok(Self {
+                buyer: buyer.clone(),
+                seller: seller.clone(),
+                tls: tls.clone(),
+                processes: Vec::new(),
+                _data: None,
+            }),
         }
     }
 
@@ -96,7 +106,8 @@ impl Cluster {
             launch(name, &listen.chain(databases).chain(further).map(OsString::from).collect::<Vec<_>>())
         };
         let (buyer, seller) = (frontend("server_buyer")?, frontend("server_seller")?);
-        Ok(Self::of_processes([buyer, seller, customer, product]))
+        let cluster = Self::of_processes([buyer, seller, customer, product]);
+        Ok(Self { tls: options.tls.clone(), ..cluster })
     }
 
     /// Starts a bare relay with the same processes.
@@ -114,6 +125,14 @@ impl Cluster {
         Ok(Self::of_processes([buyer, seller, customer, product]))
     }
 
+    /// Connects to one of its services, to ask it something.
+    ///
+    /// # Errors
+    /// It cannot be reached, or is not who it must be.
+    pub(crate) fn probe(&self, address: &str) -> io::Result<Probe> {
+        Probe::connect(address, self.tls.as_ref())
+    }
+
     /// Whether the benchmark has started it, so that its data goes away with it.
     pub(crate) fn is_own(&self) -> bool {
         !self.processes.is_empty()
@@ -127,7 +146,7 @@ impl Cluster {
     fn of_processes(processes: [Box<dyn Process>; 4]) -> Self {
         let [buyer, seller, ..] = &processes;
         let (buyer, seller) = (buyer.address().to_owned(), seller.address().to_owned());
-        Self { buyer, seller, processes: processes.into(), _data: None }
+        Self { buyer, seller, tls: None, processes: processes.into(), _data: None }
     }
 
     /// What the services have used, and after them the load generator itself.
@@ -138,11 +157,17 @@ impl Cluster {
         let at = Instant::now();
         let mut services = Vec::new();
         for process in self.processes.iter().map(Box::as_ref) {
-            let commits = process.name().starts_with("db_").then(|| commits(process)).transpose()?;
+            let commits = process.name().starts_with("db_").then(|| self.commits(process)).transpose()?;
             services.push(ServiceSample::new(process.name(), Usage::of(process)?, commits));
         }
         services.push(ServiceSample::new("load generator", Usage::of_this()?, None));
         Ok(Sample { at, services })
+    }
+
+    fn commits(&self, process: &dyn Process) -> Result<u64, String> {
+        let failed = |error: io::Error| format!("cannot ask {}: {error}", process.name());
+        let mut probe = self.probe(process.address()).map_err(failed)?;
+        probe.number("Ping", "{}", "commits").map_err(failed)
     }
 }
 
@@ -185,12 +210,6 @@ impl Sample {
         };
         self.services.iter().zip(&earlier.services).map(cost).collect()
     }
-}
-
-fn commits(process: &dyn Process) -> Result<u64, String> {
-    let failed = |error: io::Error| format!("cannot ask {}: {error}", process.name());
-    let mut probe = Probe::connect(process.address()).map_err(failed)?;
-    probe.number("Ping", "{}", "commits").map_err(failed)
 }
 
 #[cfg(test)]
@@ -247,6 +266,7 @@ mod tests {
         let options = ServiceOptions {
             databases: vec!["--unsafe-no-flush".to_owned()],
             frontends: vec!["--reactors".to_owned(), "2".to_owned()],
+            tls: None,
         };
         let cluster = Cluster::on(Path::new("d"), &options, &launch(&log)).expect("it starts");
         assert_eq!(

@@ -4,7 +4,6 @@
 use crate::cluster::Cluster;
 use crate::load::{CANNOT_CONNECT, CONNECTION_LOST};
 use crate::matches::count_matches;
-use crate::probe::Probe;
 use crate::record::Record;
 
 /// A message, and what went wrong with calls so far.
@@ -23,7 +22,7 @@ pub(crate) fn unreachable(cluster: &Cluster, record: &Record) -> Vec<String> {
     }
     let frontends = [("server_buyer", &cluster.buyer), ("server_seller", &cluster.seller)];
     let error = |(name, address): (&str, &String)| {
-        Probe::connect(address).err().map(|error| format!("{name} at {address}: {error}"))
+        cluster.probe(address).err().map(|error| format!("{name} at {address}: {error}"))
     };
     frontends.into_iter().filter_map(error).collect()
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use net::{ClientStream, ClientTls};
 use serde_json::Value;
 
 use crate::reply::{self, Reply};
@@ -13,22 +14,23 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to a service.
 pub(crate) struct Probe {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<ClientStream>,
 }
 
 impl Probe {
-    /// Connects to the first of the addresses that a `HOST:PORT` stands for and that can be reached.
+    /// Connects to the first of the addresses that a `HOST:PORT` stands for and that can be reached, encrypted if so asked.
     ///
     /// # Errors
-    /// None of them can.
-    pub(crate) fn connect(address: &str) -> io::Result<Self> {
+    /// None of them can, or the service is not who it must be.
+    pub(crate) fn connect(service: &str, tls: Option<&ClientTls>) -> io::Result<Self> {
         let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-        for address in address.to_socket_addrs()? {
+        for address in service.to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, TIMEOUT) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(TIMEOUT))?;
                     stream.set_write_timeout(Some(TIMEOUT))?;
+                    let stream = ClientStream::open(stream, service, tls)?;
                     return Ok(Self { stream: BufReader::new(stream) });
                 }
                 Err(error) => last = error,

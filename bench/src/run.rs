@@ -122,11 +122,11 @@ impl Bench<'_> {
 
 fn options(plan: &Plan, services: &Services) -> Options {
     let services = match services {
-        Services::Own(ServiceOptions { databases, frontends }) => {
+        Services::Own(ServiceOptions { databases, frontends, .. }) => {
             let words = ["own"].into_iter().chain(databases.iter().chain(frontends).map(String::as_str));
             words.collect::<Vec<_>>().join(" ")
         }
-        Services::Running { buyer, seller } => format!("{buyer} {seller}"),
+        Services::Running { buyer, seller, .. } => format!("{buyer} {seller}"),
     };
     Options {
         mix: plan.mix.name().to_owned(),

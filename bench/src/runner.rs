@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 use net::reactor::Reactor;
-use net::{Limits, ThreadWorker};
+use net::{Encryption, Limits, ThreadWorker};
 
 use crate::api::{Api, Role};
 use crate::client::Client;
@@ -83,7 +83,8 @@ impl<'a> Runner<'a> {
         // What its own services have for sale goes away with them.
         let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
         let workload = Workload { calls, warmup, rate, retry, cleanup_max };
-        let reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
+        let mut reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
+        reactor.encrypt(Encryption { client: cluster.tls.clone(), ..Encryption::default() });
         let handle = reactor.handle();
         let (pacer, _) =
             ThreadWorker::spawn("pacer", Pacer, handle.waker()).map_err(|error| failed(&error))?;

@@ -42,7 +42,7 @@ pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
 pub use service::{Out, Service};
 pub use time::Time;
-pub use tls::{BadIdentity, ClientTls, Encryption, Identity, ServerTls, TlsStream};
+pub use tls::{BadIdentity, ClientStream, ClientTls, Encryption, Identity, ServerTls};
 pub use worker::{
     THREAD_LIMITS, ThreadWorker, Threads, Waker, Work, Worker, Workers, no_thread, spawn_thread,
 };

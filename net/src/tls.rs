@@ -17,7 +17,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-pub use self::stream::TlsStream;
+pub use self::stream::ClientStream;
 use crate::outbox::Outbox;
 
 /// Nothing older: these are what is safe today.
@@ -73,6 +73,12 @@ impl fmt::Display for BadIdentity {
             Self::NoAuthority => f.write_str("there is no certificate of an authority in it"),
             Self::Unusable(why) => f.write_str(why),
         }
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").finish_non_exhaustive()
     }
 }
 

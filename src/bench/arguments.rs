@@ -9,6 +9,7 @@ use getopts::{Matches, Options};
 use crate::client::check_address;
 use crate::command_line::{number, reject_arguments};
 use crate::serve;
+use crate::tls::{self, ClientFiles};
 
 /// The most items of a catalogue, far beyond what memory holds.
 const ITEMS_MAX: u64 = 10_000_000_000;
@@ -35,6 +36,14 @@ pub(super) fn options() -> Options {
     options.optflag("", "floor", "measure a bare relay of the same bytes in turn");
     options.optopt("", "reactors", "event loops of each frontend that is started (1)", "N");
     options.optflag("", "unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
+    tls::add_client_option(&mut options);
+    options.optopt(
+        "",
+        "tls-cert",
+        "start services that show this certificate, to see what TLS costs",
+        "FILE",
+    );
+    options.optopt("", "tls-key", "a PEM file with the key of the certificate", "FILE");
     options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
     options.optopt("", "csv", "write each run's figures to a file; - is standard output", "FILE");
     options.optopt("", "svg", "draw pictures into a folder", "DIR");
@@ -96,27 +105,45 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
 /// # Errors
 /// As [`plan`].
 pub(super) fn services(matches: &Matches) -> Result<Services, String> {
+    let tls = ClientFiles::given(matches)?.map(|files| files.tls);
     match (matches.opt_str("buyer"), matches.opt_str("seller")) {
         (None, None) => {
             let reactors: usize = number(matches, "reactors", 1, 1, serve::REACTORS_MAX)?;
-            let frontends = match reactors {
-                1 => Vec::new(),
-                several => vec!["--reactors".to_owned(), several.to_string()],
-            };
-            let unsafe_no_flush = matches.opt_present("unsafe-no-flush");
-            let databases = unsafe_no_flush.then(|| "--unsafe-no-flush".to_owned()).into_iter().collect();
-            Ok(Services::Own(ServiceOptions { databases, frontends }))
+            let mut frontends = tls_options(matches, &["tls-cert", "tls-key", "tls-ca"])?;
+            if reactors > 1 {
+                frontends.push(format!("--reactors={reactors}"));
+            }
+            let mut databases = tls_options(matches, &["tls-cert", "tls-key"])?;
+            if matches.opt_present("unsafe-no-flush") {
+                databases.push("--unsafe-no-flush".to_owned());
+            }
+            Ok(Services::Own(ServiceOptions { databases, frontends, tls }))
         }
         (Some(buyer), Some(seller)) => {
             check_address(&buyer)?;
             check_address(&seller)?;
-            match ["reactors", "unsafe-no-flush"].into_iter().find(|name| matches.opt_present(name)) {
+            let of_own = ["reactors", "unsafe-no-flush", "tls-cert", "tls-key"];
+            match of_own.into_iter().find(|name| matches.opt_present(name)) {
                 Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
-                None => Ok(Services::Running { buyer, seller }),
+                None => Ok(Services::Running { buyer, seller, tls }),
             }
         }
         _ => Err("--buyer and --seller belong together".into()),
     }
+}
+
+/// Those of the options of TLS that services which are started are given as they are: all of them, or none.
+fn tls_options(matches: &Matches, names: &[&str]) -> Result<Vec<String>, String> {
+    let given = ["tls-cert", "tls-key", "tls-ca"].map(|name| matches.opt_str(name));
+    if given.iter().all(Option::is_none) {
+        return Ok(Vec::new());
+    }
+    let option = |name: &&str| matches.opt_str(name).map(|file| format!("--{name}={file}"));
+    let missing = "services that the benchmark starts itself need --tls-ca, --tls-cert and --tls-key";
+    if given.iter().any(Option::is_none) {
+        return Err(missing.to_owned());
+    }
+    Ok(names.iter().filter_map(option).collect())
 }
 
 /// What `bench growth` is to measure.

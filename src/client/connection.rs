@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use net::{ClientTls, TlsStream};
+use net::{ClientStream, ClientTls};
 
 use super::CallError;
 
@@ -15,14 +15,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 
 /// One connection to a service.
 pub(super) struct Connection {
-    stream: Stream,
+    stream: ClientStream,
     /// What was received beyond the replies taken so far.
     received: Vec<u8>,
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Encrypted(Box<TlsStream>),
 }
 
 impl Connection {
@@ -39,7 +34,9 @@ impl Connection {
             match TcpStream::connect_timeout(&address, CONNECT_MAX.min(reply_timeout)) {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(failed)?;
-                    let stream = Stream::new(stream, server, tls, reply_timeout).map_err(failed)?;
+                    stream.set_read_timeout(Some(reply_timeout)).map_err(failed)?;
+                    stream.set_write_timeout(Some(reply_timeout)).map_err(failed)?;
+                    let stream = ClientStream::open(stream, server, tls).map_err(failed)?;
                     return Ok(Connection { stream, received: Vec::new() });
                 }
                 Err(error) => last = error,
@@ -93,36 +90,6 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(lost(error)),
             }
-        }
-    }
-}
-
-impl Stream {
-    fn new(socket: TcpStream, server: &str, tls: Option<&ClientTls>, timeout: Duration) -> io::Result<Self> {
-        let Some(tls) = tls else { return Ok(Self::Plain(socket)) };
-        socket.set_read_timeout(Some(timeout))?;
-        socket.set_write_timeout(Some(timeout))?;
-        Ok(Self::Encrypted(Box::new(tls.stream(server, socket)?)))
-    }
-
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Encrypted(stream) => stream.socket(),
-        }
-    }
-
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(bytes),
-            Self::Encrypted(stream) => stream.read(bytes),
-        }
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.write_all(bytes),
-            Self::Encrypted(stream) => stream.write_all(bytes),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`TlsStream`]: an encrypted connection for those who block, such as a shell.
+//! [`ClientStream`]: a connection to a service for those who block, such as a shell, encrypted or not.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,43 +7,60 @@ use rustls::{ClientConnection, Error, InvalidMessage, StreamOwned};
 
 use super::ClientTls;
 
-/// An encrypted connection over a socket that blocks.
+/// A connection over a socket that blocks.
 #[derive(Debug)]
-pub struct TlsStream(StreamOwned<ClientConnection, TcpStream>);
+pub struct ClientStream(Stream);
 
-impl ClientTls {
-    /// A stream to the server of this address, written `HOST:PORT`, over a socket that blocks. Hands are shaken within the
-    /// timeouts of the socket.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl ClientStream {
+    /// A stream over this socket to the service of this address, written `HOST:PORT`. If it is to be encrypted, hands are
+    /// shaken, within the timeouts of the socket.
     ///
     /// # Errors
-    /// The host is neither a name nor an address, or the server not who it must be, or the socket fails.
-    pub fn stream(&self, address: &str, socket: TcpStream) -> io::Result<TlsStream> {
-        let mut stream = StreamOwned::new(self.connection(address)?, socket);
+    /// The host is neither a name nor an address, or the service not who it must be, or the socket fails.
+    pub fn open(socket: TcpStream, address: &str, tls: Option<&ClientTls>) -> io::Result<Self> {
+        let Some(tls) = tls else { return Ok(Self(Stream::Plain(socket))) };
+        let mut stream = StreamOwned::new(tls.connection(address)?, socket);
         stream.conn.complete_io(&mut stream.sock).map_err(explained)?;
-        Ok(TlsStream(stream))
+        Ok(Self(Stream::Encrypted(Box::new(stream))))
     }
-}
 
-impl TlsStream {
     /// The socket, to set its timeouts.
     pub fn socket(&self) -> &TcpStream {
-        &self.0.sock
+        match &self.0 {
+            Stream::Plain(socket) => socket,
+            Stream::Encrypted(stream) => &stream.sock,
+        }
     }
 }
 
-impl Read for TlsStream {
+impl Read for ClientStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
+        match &mut self.0 {
+            Stream::Plain(socket) => socket.read(bytes),
+            Stream::Encrypted(stream) => stream.read(bytes),
+        }
     }
 }
 
-impl Write for TlsStream {
+impl Write for ClientStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        match &mut self.0 {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Encrypted(stream) => stream.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        match &mut self.0 {
+            Stream::Plain(socket) => socket.flush(),
+            Stream::Encrypted(stream) => stream.flush(),
+        }
     }
 }
 
