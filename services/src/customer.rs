@@ -302,8 +302,10 @@ impl Domain for Customer {
     ];
 
     fn poll(&mut self, now: Time) -> Option<(Job, Result<Hashed, Error>)> {
-        let (job, hashed) = self.hashing.poll(now, &self.accounts)?;
-        Some((job, self.finish(now, hashed)))
+        let (job, hashed) = self.hashing.poll(now)?;
+        let finished = self.finish(now, hashed);
+        self.hashing.start(now, &self.accounts);
+        Some((job, finished))
     }
 
     fn abandon(&mut self, job: Job) {

@@ -3,8 +3,6 @@
 //! It does not know sessions or accounts: who a seller or a buyer is, the frontends have asked `db_customer`.
 
 pub(crate) mod decisions;
-#[cfg(test)]
-mod figures;
 mod index;
 pub(crate) mod item;
 mod items;

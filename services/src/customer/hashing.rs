@@ -181,8 +181,9 @@ impl Hashing {
         slot.running = Some(Running { job, client, role, username, began_at: now, then });
     }
 
-    /// Takes a request that has come to its end, and begins what can be begun instead.
-    pub(crate) fn poll(&mut self, now: Time, accounts: &Accounts) -> Option<(Job, Result<Done, Error>)> {
+    /// Takes a request that has come to its end. [`Hashing::start`] is to follow, once what it leads to is there: a login may
+    /// have waited for its account.
+    pub(crate) fn poll(&mut self, now: Time) -> Option<(Job, Result<Done, Error>)> {
         for slot in &mut self.slots {
             if slot.running.is_some()
                 && let Some(done) = slot.hasher.poll()
@@ -191,9 +192,7 @@ impl Hashing {
                 self.metrics.duration.observe_duration(now.since(running.began_at));
                 self.queue.done(now);
                 let job = running.job;
-                let result = self.finish(now, running, done);
-                self.start(now, accounts);
-                return Some((job, result));
+                return Some((job, self.finish(now, running, done)));
             }
         }
         let (job, error) = self.refused.pop_front()?;

@@ -1,4 +1,6 @@
 use std::cell::Cell;
+mod figures;
+
 use std::rc::Rc;
 use std::time::Duration;
 

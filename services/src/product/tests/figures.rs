@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use net::Time;
 
-use super::*;
+use super::super::*;
 use crate::api::Encode;
 use crate::api::page::Page;
 use crate::api::purchases::{Lines, Unfinished};
