@@ -10,6 +10,7 @@ mod account;
 mod client;
 mod counters;
 mod disks;
+mod encryption;
 mod faults;
 mod glimpse;
 mod history;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
-use net::{Limits, Node, Registry};
+use net::{Encryption, Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{
@@ -18,6 +18,7 @@ use services::{
 use crate::client::{Client, User, Who};
 use crate::counters::Counters;
 use crate::disks::Disks;
+use crate::encryption;
 use crate::journal::Journal;
 use crate::place::Place;
 use crate::request::{Outcome, Request};
@@ -45,6 +46,8 @@ pub(crate) fn calm() -> Faults {
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) disks: Disks,
+    /// What services encrypt: everything, or nothing.
+    encryption: Encryption,
     /// How many databases have ended because of their disks.
     pub(crate) disk_failures: u64,
     pub(crate) journal: Journal,
@@ -68,12 +71,12 @@ pub(crate) struct World {
 impl World {
     /// The four services, started, on simulated disks.
     pub(crate) fn new(seed: u64, faults: Faults, story: Story) -> Self {
-        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults), story)
+        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults), encryption::of(seed), story)
     }
 
     /// The same in real files.
     pub(crate) fn in_files(seed: u64, faults: Faults, story: Story) -> Self {
-        Self::on(Disks::files(), Sim::new(seed, START, faults), story)
+        Self::on(Disks::files(), Sim::new(seed, START, faults), encryption::of(seed), story)
     }
 
     /// All services crash, and start again after the clock was set back.
@@ -81,10 +84,10 @@ impl World {
     pub(crate) fn set_back(mut self, by: Duration) -> Self {
         Place::ALL.into_iter().for_each(|place| self.crash(place));
         let sim = Sim::new(self.sim.seed(), self.sim.now() - by, calm());
-        Self::on(self.disks, sim, self.story)
+        Self::on(self.disks, sim, self.encryption, self.story)
     }
 
-    fn on(disks: Disks, mut sim: Sim, story: Story) -> Self {
+    fn on(disks: Disks, mut sim: Sim, encryption: Encryption, story: Story) -> Self {
         let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
         let lanes: Vec<_> =
             lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
@@ -95,6 +98,7 @@ impl World {
         let mut world = Self {
             sim,
             disks,
+            encryption,
             disk_failures: 0,
             journal,
             story,
@@ -160,7 +164,17 @@ impl World {
         let room = Room::default();
         let service = services::db_customer(storage, options, room, secrets(), random, workers);
         let service = service.expect("db_customer loads what is stored");
-        self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
+        self.start_database(host, service, registry);
+    }
+
+    fn start_database(
+        &mut self,
+        host: HostId,
+        service: impl net::Service + 'static,
+        registry: Arc<Registry>,
+    ) {
+        let node = Node::registered(service, services::database_limits(), 0, registry);
+        self.sim.start(host, node.with_encryption(self.encryption.clone(), Vec::new()));
     }
 
     fn start_frontend(
@@ -169,7 +183,9 @@ impl World {
         service: impl net::Service + 'static,
         registry: Arc<Registry>,
     ) {
-        self.sim.start(host, Node::registered(service, Limits::default(), lanes().len(), registry));
+        let node = Node::registered(service, Limits::default(), lanes().len(), registry);
+        let addresses = lanes().iter().map(|lane| format!("{lane}:1")).collect();
+        self.sim.start(host, node.with_encryption(self.encryption.clone(), addresses));
     }
 
     fn start_product(
@@ -180,7 +196,7 @@ impl World {
     ) {
         let service = services::db_product(storage, Room::default(), secrets());
         let service = service.expect("db_product loads what is stored");
-        self.sim.start(host, Node::registered(service, services::database_limits(), 0, registry));
+        self.start_database(host, service, registry);
     }
 
     /// Ends a service as a power cut does.
@@ -245,7 +261,10 @@ impl World {
         self.clients += 1;
         let secret = places.iter().all(|place| Place::DATABASES.contains(place)).then_some(SECRET);
         let (client, done) = Client::new(user, who, backends.len(), secret);
-        self.sim.start(host, Node::new(client, Limits::default(), backends.len()));
+        let node = Node::new(client, Limits::default(), backends.len());
+        let addresses = vec!["localhost:1".to_owned(); backends.len()];
+        let encryption = Encryption { server: None, ..self.encryption.clone() };
+        self.sim.start(host, node.with_encryption(encryption, addresses));
         (host, done)
     }
 
