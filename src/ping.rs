@@ -27,7 +27,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     let mut options = Options::new();
     secret_file::add_option(&mut options);
     tls::add_client_option(&mut options);
-    tls::add_identity_options(&mut options);
+    tls::add_identity_options(&mut options, "a PEM file with the certificate to show, if one is asked for");
     options.optopt("", "timeout-ms", "how long to wait for the answer (2000)", "N");
     let matches = match parse(&mut options, BRIEF, args) {
         Ok(matches) => matches,

@@ -38,15 +38,14 @@ struct IdentityFiles {
 /// Offers the options of those who accept connections.
 pub(crate) fn add_server_options(options: &mut Options) {
     let help = "a PEM file with the certificate, and those up to the authority: speak TLS, and nothing else";
-    options.optopt("", "tls-cert", help, "FILE");
-    options.optopt("", "tls-key", "a PEM file with the key of the certificate", "FILE");
+    add_identity_options(options, help);
     let help = "a PEM file with an authority: serve only clients with a certificate of it";
     options.optopt("", "tls-client-ca", help, "FILE");
 }
 
-/// Offers the options of those who only connect, but to a service that demands a certificate.
-pub(crate) fn add_identity_options(options: &mut Options) {
-    options.optopt("", "tls-cert", "a PEM file with the certificate to show, if one is asked for", "FILE");
+/// Offers the options of a certificate, with what it is for.
+pub(crate) fn add_identity_options(options: &mut Options, help: &str) {
+    options.optopt("", "tls-cert", help, "FILE");
     options.optopt("", "tls-key", "a PEM file with the key of the certificate", "FILE");
 }
 

@@ -40,6 +40,7 @@ pub use io::{Input, Output, Peer};
 pub use limits::Limits;
 pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
+pub use places::network;
 pub use service::{Out, Service};
 pub use time::Time;
 pub use tls::{BadIdentity, ClientStream, ClientTls, Encryption, Identity, ServerTls};

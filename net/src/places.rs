@@ -72,15 +72,15 @@ pub(crate) struct Addresses(HashMap<IpAddr, usize>);
 
 impl Addresses {
     pub(crate) fn count(&self, address: SocketAddr) -> usize {
-        self.0.get(&network(address)).copied().unwrap_or_default()
+        self.0.get(&network(address.ip())).copied().unwrap_or_default()
     }
 
     pub(crate) fn add(&mut self, address: SocketAddr) {
-        *self.0.entry(network(address)).or_default() += 1;
+        *self.0.entry(network(address.ip())).or_default() += 1;
     }
 
     pub(crate) fn remove(&mut self, address: SocketAddr) {
-        let network = network(address);
+        let network = network(address.ip());
         if let Some(count) = self.0.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
@@ -90,8 +90,10 @@ impl Addresses {
     }
 }
 
-fn network(address: SocketAddr) -> IpAddr {
-    match address.ip().to_canonical() {
+/// What tells the client of an address apart from others: the address itself if it is one of IPv4, in whatever form, or
+/// the first 64 bits of one of IPv6.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()

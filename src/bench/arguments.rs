@@ -37,13 +37,10 @@ pub(super) fn options() -> Options {
     options.optopt("", "reactors", "event loops of each frontend that is started (1)", "N");
     options.optflag("", "unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
     tls::add_client_option(&mut options);
-    options.optopt(
-        "",
-        "tls-cert",
+    tls::add_identity_options(
+        &mut options,
         "start services that show this certificate, to see what TLS costs",
-        "FILE",
     );
-    options.optopt("", "tls-key", "a PEM file with the key of the certificate", "FILE");
     options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
     options.optopt("", "csv", "write each run's figures to a file; - is standard output", "FILE");
     options.optopt("", "svg", "draw pictures into a folder", "DIR");

@@ -1,14 +1,12 @@
 //! [`Caller`]: for whom a database works, and until when.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use net::Time;
+use net::{Time, network};
 
 /// How long work may take for a caller that says nothing of it.
 const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
-/// The bits of an address of IPv6 that belong to whoever has it; the rest they choose as they like.
-const NETWORK_BITS: u32 = 64;
 
 /// For whom something is done. It is the client of the frontend that calls, or the caller itself if that names none.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +16,7 @@ pub(crate) struct Caller {
     pub(crate) deadline: Time,
 }
 
-/// Where a client is, as far as limits tell clients apart: an address of IPv4, or the first 64 bits of one of IPv6.
+/// Where a client is, as far as limits tell clients apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientNetwork(IpAddr);
 
@@ -31,12 +29,7 @@ impl Caller {
 
 impl From<IpAddr> for ClientNetwork {
     fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => {
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> NETWORK_BITS << NETWORK_BITS))
-            }
-        })
+        Self(network(address))
     }
 }
 
