@@ -71,8 +71,8 @@ pub struct Limits {
     /// Calls that a link has in flight or waiting, at least 1. 16 384 by default: one of each client. Each costs some
     /// 50 bytes and its line.
     pub calls_max: usize,
-    /// Bytes of calls that a link has not sent, at least 1; a call is taken as long as they are fewer. 16 MiB by
-    /// default: 1 KiB of each call.
+    /// Bytes of the calls that a link has in flight or waiting, at least 1; a call is taken as long as they are fewer.
+    /// 16 MiB by default: 1 KiB of each call.
     pub link_bytes_max: usize,
     /// Bytes of a reply line of a backend, without its end, at least 1. 8 MiB by default: far more than anybody reads
     /// at once. Only a line that arrives in parts is held.

@@ -63,7 +63,9 @@ pub(crate) enum Expected {
 #[derive(Debug)]
 struct InFlight {
     call: Option<Call>,
+    since: Time,
     deadline: Time,
+    bytes: usize,
 }
 
 /// A call that waits for the connection, for a part of its time at most.
@@ -80,6 +82,7 @@ pub(crate) struct Link {
     state: State,
     pub(crate) channel: Channel,
     in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     /// No call has an earlier deadline than this. It may lag behind, as calls are answered.
@@ -98,6 +101,7 @@ impl Link {
             state: State::Down { retry_at: Time::default() },
             channel: Channel::new(limits.link_retained_bytes_max),
             in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             earliest: None,
@@ -121,6 +125,11 @@ impl Link {
         matches!(self.state, State::Down { .. })
     }
 
+    /// Since when the oldest call that was handed over waits for its reply, whether or not anybody still does.
+    pub(crate) fn owes_since(&self) -> Option<Time> {
+        self.in_flight.front().map(|in_flight| in_flight.since)
+    }
+
     /// Takes a call: it leaves if the connection stands, else it waits for it. True: the driver is to be told to write.
     ///
     /// # Errors
@@ -134,7 +143,7 @@ impl Link {
         limits: &Limits,
     ) -> Result<bool, Lost> {
         let calls = self.in_flight.len() + self.waiting.len();
-        let bytes = self.channel.unsent_len() + self.waiting_bytes;
+        let bytes = self.in_flight_bytes + self.waiting_bytes;
         if calls >= limits.calls_max || bytes >= limits.link_bytes_max {
             return Err(Lost::Overloaded);
         }
@@ -215,8 +224,11 @@ impl Link {
 
     /// The oldest call is answered.
     pub(crate) fn answered(&mut self, limits: &Limits) {
-        if self.in_flight.pop_front().is_some_and(|in_flight| in_flight.call.is_some()) {
-            self.backoff = limits.backoff_min;
+        if let Some(in_flight) = self.in_flight.pop_front() {
+            self.in_flight_bytes -= in_flight.bytes;
+            if in_flight.call.is_some() {
+                self.backoff = limits.backoff_min;
+            }
         }
         self.invariants();
     }
@@ -228,6 +240,7 @@ impl Link {
         self.state = State::Down { retry_at: now + self.backoff };
         self.backoff = (self.backoff * 2).min(limits.backoff_max);
         let has_last_words = self.channel.reset();
+        self.in_flight_bytes = 0;
         let calls = self.in_flight.drain(..);
         lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
         self.invariants();
@@ -272,7 +285,8 @@ impl Link {
         if self.in_flight.is_empty() {
             self.silent_since = now;
         }
-        self.in_flight.push_back(InFlight { call: Some(call), deadline });
+        self.in_flight.push_back(InFlight { call: Some(call), since: now, deadline, bytes: line.len() });
+        self.in_flight_bytes += line.len();
         self.channel.send_line(&[line])
     }
 
@@ -319,6 +333,7 @@ impl Link {
         assert!(stands || !self.channel.has_lines(), "nothing leaves without a connection");
         assert!(stands || self.channel.received().is_empty(), "nothing arrives without a connection");
         debug_assert_eq!(self.waiting_bytes, self.waiting.iter().map(|waiting| waiting.line.len()).sum());
+        debug_assert_eq!(self.in_flight_bytes, self.in_flight.iter().map(|in_flight| in_flight.bytes).sum());
         let in_flight = self.in_flight.iter().filter(|in_flight| in_flight.call.is_some());
         let dues = in_flight.map(|in_flight| in_flight.deadline);
         let mut dues = dues.chain(self.waiting.iter().map(|waiting| waiting.waits_until));

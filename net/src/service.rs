@@ -101,6 +101,12 @@ impl<'a> Out<'a> {
         self.connections.call(backend, call, line, deadline);
     }
 
+    /// Since when the oldest call in flight to a backend waits for its reply. One whose deadline has passed counts as
+    /// well, until its late reply comes; one that waits for the connection does not. `None`: the backend owes nothing.
+    pub fn owes_since(&self, Backend(link): Backend) -> Option<Time> {
+        self.connections.links[link].owes_since()
+    }
+
     /// Where a client connects from; nowhere once it is gone.
     pub fn peer_address(&self, conn: Conn) -> Option<SocketAddr> {
         self.connections.peer_address(conn)

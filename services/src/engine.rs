@@ -14,6 +14,7 @@ pub(crate) mod greeting;
 pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod metrics;
+mod parked;
 pub(crate) mod recoveries;
 pub(crate) mod room;
 pub(crate) mod secrets;

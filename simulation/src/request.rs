@@ -58,7 +58,9 @@ impl Outcome {
         let code = reply["error"]["code"].as_str().expect("an error has a code");
         let message = reply["error"]["message"].as_str().expect("an error has a message");
         match code {
-            "UNAVAILABLE" if message.ends_with("; nothing was changed") => Self::NotDone,
+            "UNAVAILABLE" | "RESOURCE_EXHAUSTED" if message.ends_with("; nothing was changed") => {
+                Self::NotDone
+            }
             "UNAVAILABLE" => Self::Unknown,
             _ => Self::Refused(code.to_owned()),
         }

@@ -27,6 +27,13 @@ const CONNECTIONS_MAX: usize = 1 << 24;
 /// The most memory for buffers that can be asked for, and its unit.
 const BUFFERS_MAX_MIB: usize = 1 << 20;
 const MIB: usize = 1024 * 1024;
+/// The most memory for the replies of a connection that can be asked for, and its unit.
+const UNREAD_MAX_KIB: usize = 1 << 20;
+const KIB: usize = 1024;
+/// The most requests or calls in flight that can be asked for.
+const IN_FLIGHT_MAX: usize = 1 << 20;
+/// The longest time limit that can be asked for in milliseconds, an hour.
+const TIMEOUT_MAX_MS: u64 = 3_600_000;
 /// The longest time that can be asked for, some 136 years.
 const SECONDS_MAX: u64 = 1 << 32;
 /// The most memory that a database may be told to fill: a pebibyte.
@@ -71,6 +78,8 @@ pub(super) fn options(service: Service) -> Options {
             options.optopt("", "memory-max-mib", &memory, "MIB");
             let help = "for measurement only: do not flush commits, so that a power cut may lose them";
             options.optflag("", "unsafe-no-flush", help);
+            let help = format!("requests of a connection in flight ({})", service.limits().in_flight_max);
+            options.optopt("", "in-flight-max", &help, "N");
         }
         Kind::Frontend => {
             for (option, database) in [("customer", Service::DbCustomer), ("product", Service::DbProduct)] {
@@ -79,6 +88,13 @@ pub(super) fn options(service: Service) -> Options {
             }
             options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
             options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
+            let help = "age of the oldest call at which a database is behind and requests are refused (half of that)";
+            options.optopt("", "behind-after-ms", help, "MS");
+            let Limits { calls_max, link_bytes_max, .. } = service.limits();
+            let help = format!("calls to a database in flight, for each kind of call ({calls_max})");
+            options.optopt("", "calls-max", &help, "N");
+            let help = format!("the memory of those calls ({})", link_bytes_max / MIB);
+            options.optopt("", "calls-max-mib", &help, "MIB");
         }
     }
     if service == Service::DbCustomer {
@@ -103,6 +119,9 @@ pub(super) fn options(service: Service) -> Options {
     let mib = service.limits().buffer_bytes_max / MIB;
     let buffers = format!("memory that the buffers of all connections take ({mib})");
     options.optopt("", "buffers-max-mib", &buffers, "MIB");
+    let kib = service.limits().outbox_bytes_max / KIB;
+    let unread = format!("replies that a connection may leave unread before it is read on ({kib})");
+    options.optopt("", "unread-max-kib", &unread, "KIB");
     let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
     options.optopt("", "admin", admin, "HOST:PORT");
     options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
@@ -137,8 +156,8 @@ impl Settings {
 
         customer.hash_threads = number(matches, "hash-threads", hash_threads(), 1, HASH_THREADS_MAX)?;
 
-        let call_timeout = Duration::from_millis(number(matches, "call-timeout-ms", 2000, 1, 3_600_000)?);
-        limits.waiting_timeout = call_timeout;
+        let deadlines = deadlines(matches)?;
+        limits.waiting_timeout = deadlines.call;
         Ok(Self {
             service,
             listen,
@@ -150,7 +169,7 @@ impl Settings {
             memory_max_mib: number(matches, "memory-max-mib", memory::default_max_mib(), 1, MEMORY_MAX_MIB)?,
             customer,
             backends: services::backends(&customer_address, &product_address),
-            deadlines: Deadlines { call: call_timeout, ..Deadlines::default() },
+            deadlines,
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
             secret_file: SecretFile::given(matches)?,
             server_files: ServerFiles::given(matches)?,
@@ -201,15 +220,33 @@ fn limits(service: Service, matches: &Matches) -> Result<Limits, String> {
         number(matches, "line-bytes-max", limits.line_bytes_max, 128, service.line_bytes_max())?;
     let buffers_mib = limits.buffer_bytes_max / MIB;
     limits.buffer_bytes_max = number(matches, "buffers-max-mib", buffers_mib, 1, BUFFERS_MAX_MIB)? * MIB;
+    let unread_kib = limits.outbox_bytes_max / KIB;
+    limits.outbox_bytes_max = number(matches, "unread-max-kib", unread_kib, 1, UNREAD_MAX_KIB)? * KIB;
+    limits.in_flight_max = number(matches, "in-flight-max", limits.in_flight_max, 1, IN_FLIGHT_MAX)?;
+    limits.calls_max = number(matches, "calls-max", limits.calls_max, 1, IN_FLIGHT_MAX)?;
+    let calls_mib = limits.link_bytes_max / MIB;
+    limits.link_bytes_max = number(matches, "calls-max-mib", calls_mib, 1, BUFFERS_MAX_MIB)? * MIB;
     limits.line_timeout = seconds(matches, "line-timeout", limits.line_timeout)?;
     limits.stall_timeout = seconds(matches, "stall-timeout", limits.stall_timeout)?;
     if given(matches, "idle-timeout").is_some() {
         limits.idle_timeout = Some(seconds(matches, "idle-timeout", Duration::ZERO)?);
     }
     if given(matches, "slow-ms").is_some() {
-        limits.slow_after = Some(Duration::from_millis(number(matches, "slow-ms", 0, 1, 3_600_000)?));
+        limits.slow_after = Some(Duration::from_millis(number(matches, "slow-ms", 0, 1, TIMEOUT_MAX_MS)?));
     }
     Ok(limits)
+}
+
+/// How long a frontend waits for the databases.
+fn deadlines(matches: &Matches) -> Result<Deadlines, String> {
+    let ms = |option: &str, default: Duration| {
+        let default_ms = u64::try_from(default.as_millis()).unwrap_or(TIMEOUT_MAX_MS);
+        number(matches, option, default_ms, 1, TIMEOUT_MAX_MS).map(Duration::from_millis)
+    };
+    let deadlines = Deadlines::new(ms("call-timeout-ms", Deadlines::default().call)?);
+    // Half of the shortest time limit is less than a millisecond.
+    let default = deadlines.behind_after.max(Duration::from_millis(1));
+    Ok(Deadlines { behind_after: ms("behind-after-ms", default)?, ..deadlines })
 }
 
 /// The duration that an option was given, or the default.

@@ -49,7 +49,10 @@ impl Default for Setup {
             frontend_limits: Limits::default(),
             database_limits: services::database_limits(),
             // Long, because the machine may be busy: a test that is about deadlines sets its own.
-            deadlines: Deadlines { call: Duration::from_secs(20), password: Duration::from_secs(20) },
+            deadlines: Deadlines {
+                password: Duration::from_secs(20),
+                ..Deadlines::new(Duration::from_secs(20))
+            },
             resident_mib: Arc::default(),
         }
     }

@@ -30,7 +30,7 @@ struct Shop {
 impl Shop {
     /// Frontends with so much patience, and no databases yet.
     fn without_databases(patience: Duration) -> Shop {
-        let deadlines = Deadlines { call: patience, password: patience };
+        let deadlines = Deadlines { password: patience, ..Deadlines::new(patience) };
         let setup = Setup { deadlines, ..Setup::default() };
         let (customer_address, product_address) = (own_address(), own_address());
         Shop {

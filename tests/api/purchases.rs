@@ -241,7 +241,7 @@ fn lose_reply(api: &'static str) -> String {
         })
     };
     let (customer, product) = (lossy(cluster.customer.address), lossy(cluster.product.address));
-    let deadlines = Deadlines { call: Duration::from_millis(300), ..Deadlines::default() };
+    let deadlines = Deadlines::new(Duration::from_millis(300));
     let frontend = Server::buyer(customer.address, product.address, &Setup { deadlines, ..Setup::default() });
     buyer.client = frontend.client();
     let message = buyer.refused("MakePurchase", with_key("k"), "UNAVAILABLE");

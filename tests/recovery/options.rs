@@ -33,12 +33,19 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--buffers-max-mib=0",
         "--line-timeout=1h",
         "--stall-timeout=-1",
+        "--unread-max-kib=0",
         "--admin=nowhere",
         "--slow-ms=0",
         "--secret-file=/nowhere",
     ];
-    let database =
-        ["--customer=127.0.0.1:6001", "--reactors=2", "--memory-max-mib=0", "--memory-max-mib=1.5"];
+    let database = [
+        "--customer=127.0.0.1:6001",
+        "--reactors=2",
+        "--memory-max-mib=0",
+        "--memory-max-mib=1.5",
+        "--in-flight-max=0",
+        "--calls-max=5",
+    ];
     let frontend = [
         "--data=.",
         "--memory-max-mib=100",
@@ -47,6 +54,10 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--product=127.0.0.1:x",
         "--reactors=0",
         "--reactors=65",
+        "--behind-after-ms=0",
+        "--calls-max=0",
+        "--calls-max-mib=x",
+        "--in-flight-max=2",
     ];
     for name in SERVICES {
         let of_kind = if name.starts_with("db_") { &database[..] } else { &frontend };

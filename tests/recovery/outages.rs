@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Client, Marketplace, PATIENCE, Service, own_host};
+use support::{Client, Marketplace, PATIENCE, Service, own_host, request, wait_until};
 
+use super::admin::Watched;
 use super::{PROGRAM, log_in};
 
 /// So short that a call fails while a database is away.
@@ -179,6 +180,36 @@ fn a_database_that_hangs_is_given_up_and_its_late_replies_go_to_nobody() {
     assert_eq!(reply, json!({"item_id": users.item, "price": 8.0}));
     let item = users.buyer.insist("GetItem", json!({"item_id": users.item}), |_| ());
     assert_eq!(item["item"]["quantity"], 103);
+}
+
+#[test]
+fn a_database_that_falls_behind_has_requests_refused_early_until_it_goes_on() {
+    const QUEUED: usize = 16;
+    let data = tempfile::tempdir().unwrap();
+    let customer = PROGRAM.database("db_customer", data.path());
+    let mut product = PROGRAM.database("db_product", data.path());
+    let options = ["--call-timeout-ms=600000", "--behind-after-ms=1"];
+    let frontend = Watched::frontend("server_buyer", customer.address, product.address, &options);
+    let search = json!({"category": 1});
+    let mut clients: Vec<_> = (0..QUEUED).map(|_| Client::new(frontend.address())).collect();
+    clients[0].insist("SearchItemsForSale", &search, |_| ());
+
+    product.process().signal(Signal::STOP);
+    clients.iter_mut().for_each(|client| client.send(request("SearchItemsForSale", &search)));
+    let calls = r#"marketplace_calls_in_flight{backend="product"}"#;
+    wait_until("all have called", || frontend.metrics()[calls] as usize == QUEUED);
+    thread::sleep(Duration::from_millis(1));
+    let mut newcomer = Client::new(frontend.address());
+    let message = newcomer.refused("SearchItemsForSale", &search, "RESOURCE_EXHAUSTED");
+    assert_eq!(message, "db_product answers too slowly, try again in 1 s; nothing was changed");
+    let refused = r#"marketplace_calls_refused_total{backend="product",reason="behind"}"#;
+    assert_eq!(frontend.metrics()[refused], 1.0);
+
+    product.process().signal(Signal::CONT);
+    for client in &mut clients {
+        assert_eq!(client.read_json()["ok"], true, "what was taken is answered");
+    }
+    newcomer.ok("SearchItemsForSale", &search);
 }
 
 #[test]

@@ -31,6 +31,7 @@ enum Act {
     Close(Conn),
     Call(Backend, Call, String, Time),
     Fail(&'static str),
+    LookWhatIsOwed,
 }
 
 #[derive(Default)]
@@ -47,6 +48,8 @@ struct Notes {
     echo: bool,
     /// The service has something in flight of its own.
     busy: bool,
+    /// Since when the first backend owed a reply when the service looked last.
+    owes_since: Option<Time>,
 }
 
 /// Notes what it sees, answers a rejected connection at once, and does the rest on command.
@@ -81,6 +84,7 @@ impl Service for Puppet {
                             out.call(backend, call, line.as_bytes(), deadline);
                         }
                         Act::Fail(error) => out.fail(error),
+                        Act::LookWhatIsOwed => notes.owes_since = out.owes_since(Backend(0)),
                     }
                 }
                 return;
@@ -271,6 +275,12 @@ impl World {
     pub(crate) fn fail(&mut self, error: &'static str) {
         self.notes.borrow_mut().acts.push(Act::Fail(error));
         self.input(Input::Wake);
+    }
+
+    /// For how long the first backend has owed a reply, if it owes one.
+    pub(crate) fn owed_for(&mut self) -> Option<Duration> {
+        self.act(Act::LookWhatIsOwed);
+        self.notes.borrow().owes_since.map(|since| self.now.since(since))
     }
 
     pub(crate) fn set_busy(&mut self, busy: bool) {

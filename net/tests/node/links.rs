@@ -144,7 +144,29 @@ fn a_link_takes_only_so_many_bytes() {
     world.input(Input::Writable(LINK));
     world.turn();
     world.call(3, "x", PATIENCE);
-    assert_eq!(world.seen(), [], "there is room again");
+    assert_eq!(world.seen(), [lost(3, Lost::Overloaded)], "what was sent is still to be answered");
+    world.answer("X\n");
+    world.call(4, "x", PATIENCE);
+    assert_eq!(world.seen(), [reply(1, "X")], "there is room again");
+}
+
+#[test]
+fn a_backend_owes_a_reply_since_its_oldest_call_until_the_late_reply_to_it() {
+    let mut world = World::linked(limits());
+    assert_eq!(world.owed_for(), None);
+    world.call(1, "one", SECOND);
+    world.pass(SECOND / 2);
+    world.call(2, "two", PATIENCE);
+    assert_eq!(world.owed_for(), Some(SECOND / 2));
+    world.pass(SECOND);
+    assert_eq!(world.seen(), [lost(1, Lost::Unanswered)]);
+    assert_eq!(world.owed_for(), Some(SECOND * 3 / 2), "given up, and still owed");
+    world.answer("late\n");
+    assert_eq!(world.owed_for(), Some(SECOND), "now the second one is the oldest");
+    world.input(Input::Failed(LINK));
+    world.turn();
+    world.call(3, "three", PATIENCE);
+    assert_eq!(world.owed_for(), None, "what waits for a connection is not the backend's fault");
 }
 
 #[test]

@@ -6,7 +6,6 @@
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
@@ -20,13 +19,18 @@ use super::flow::{Flow, Starter, Step};
 use super::greeting::Greeting;
 use super::intake::Intake;
 use super::lane::{Deadlines, Lane, PASSWORD_CALLS_FOR};
-use super::metrics::{FrontendMetrics, Started, UNKNOWN};
+use super::metrics::{FrontendMetrics, UNKNOWN};
+use super::parked::{Client, Origin, Parked};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
 use crate::api::envelope::{self, OnBehalf, Reply, Request};
-use crate::api::error::{Code, Error};
+use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
+
+/// The fewest calls over a lane that make a queue. As many may always wait: they are answered within moments once their
+/// database goes on, and by them it is seen that it does.
+const QUEUED_CALLS_MIN: usize = 16;
 
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
@@ -46,59 +50,6 @@ pub(crate) struct Frontend<F: Flow> {
     last_number: u64,
     /// The line that is being written; kept for its memory.
     line: Vec<u8>,
-}
-
-/// Where a flow comes from.
-enum Origin {
-    /// A client waits for it.
-    Client(Client),
-    /// The service does it of itself, and nobody waits.
-    Recovery,
-}
-
-/// Who is to be answered, and to which request.
-struct Client {
-    conn: Conn,
-    /// The JSON of the client's request ID. Clients choose theirs alike, so databases do not see it.
-    id: Box<str>,
-    started: Started,
-}
-
-/// A flow that waits for a reply.
-struct Parked<F> {
-    origin: Origin,
-    call: DatabaseCall,
-    /// Where the client connects from, if the database is to know.
-    client_address: Option<IpAddr>,
-    /// The number under which it was called last.
-    number: u64,
-    deadline: Time,
-    /// A connection broke after the call had been handed to it, and the call was repeated.
-    repeated: bool,
-    flow: F,
-}
-
-impl<F> Parked<F> {
-    /// What is to be said of a call without a reply.
-    fn lost(&self, lost: Lost) -> Error {
-        let (code, what) = match lost {
-            Lost::Unsent => (Code::Unavailable, "cannot be reached"),
-            Lost::Unanswered => (Code::Unavailable, "did not answer"),
-            Lost::Overloaded => (Code::ResourceExhausted, "has too many requests in flight"),
-        };
-        let outcome = self.outcome(lost == Lost::Unanswered);
-        Error::new(code, format!("{} {what}; {outcome}", self.call.lane.database().name()))
-    }
-
-    /// What a call leaves behind, of which the last attempt may or cannot reach the database. A flow reads before
-    /// it writes, so where a read fails nothing was changed before it either.
-    fn outcome(&self, may_have_arrived: bool) -> &'static str {
-        if self.call.effect.is_write() && (may_have_arrived || self.repeated) {
-            "the change may have been made"
-        } else {
-            "nothing was changed"
-        }
-    }
 }
 
 impl<F: Flow> Frontend<F> {
@@ -132,12 +83,12 @@ impl<F: Flow> Frontend<F> {
             Ok(request) => request,
             Err(malformed) => {
                 let (_, started) = self.intake.find(UNKNOWN, now);
-                let client = Client { conn, id: malformed.id.into(), started };
+                let client = Client { conn, id: malformed.id.into(), started, may_have_changed: false };
                 return self.refuse(&client, &malformed.error, out);
             }
         };
         let (entry, started) = self.intake.find(&request.api, now);
-        let client = Client { conn, id: request.id.into(), started };
+        let client = Client { conn, id: request.id.into(), started, may_have_changed: false };
         let step = Fields::parse(request.data).and_then(|fields| match entry {
             Some(entry) => (entry.handler)(fields),
             None => Ok(Step::reply(&self.intake.answer_any(&request.api, fields, None)?)),
@@ -158,6 +109,9 @@ impl<F: Flow> Frontend<F> {
         let mut parked = self.parked.remove(key);
         self.count_calls(parked.call.lane, |calls| calls - 1);
         let is_in_turn = parked.call.lane.calls_max().is_some();
+        if let Origin::Client(client) = &mut parked.origin {
+            client.may_have_changed |= parked.call.effect.is_write();
+        }
         let reply = match result {
             Ok(line) => {
                 if is_in_turn {
@@ -171,6 +125,9 @@ impl<F: Flow> Frontend<F> {
                 return self.call(parked, out);
             }
             Err(lost) => {
+                if lost == Lost::Overloaded {
+                    self.metrics.refusals[parked.call.lane as usize].full.add(1);
+                }
                 if is_in_turn {
                     self.passwords.lost(now);
                 }
@@ -239,7 +196,14 @@ impl<F: Flow> Frontend<F> {
             flow,
         };
         if !is_in_turn {
-            return self.call(parked, out);
+            return if parked.is_refusable() && self.is_behind(parked.call.lane, now, out) {
+                self.metrics.refusals[parked.call.lane as usize].behind.add(1);
+                let error = parked.refused_early();
+                let step = parked.flow.resume(Err(error));
+                self.take(parked.origin, step, None, out);
+            } else {
+                self.call(parked, out);
+            };
         }
         let Origin::Client(Client { conn, .. }) = &parked.origin else {
             unreachable!("a recovery knows no password");
@@ -255,6 +219,13 @@ impl<F: Flow> Frontend<F> {
             Ok(()) => self.call_in_turn(now, out),
             Err((parked, error)) => self.take(parked.origin, Err(error), None, out),
         }
+    }
+
+    /// Whether a database has fallen behind: calls queue up, and the oldest one has waited so long that one more would
+    /// hardly be answered in time. Replies leave in order, so it would come after all others.
+    fn is_behind(&self, lane: Lane, now: Time, out: &Out<'_>) -> bool {
+        let is_late = |since| now.since(since) >= self.deadlines.behind_after;
+        self.calls[lane as usize] >= QUEUED_CALLS_MIN && out.owes_since(lane.backend()).is_some_and(is_late)
     }
 
     /// Makes the calls with passwords whose turn has come.

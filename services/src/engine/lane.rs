@@ -18,11 +18,22 @@ pub struct Deadlines {
     pub call: Duration,
     /// For calls with passwords, of which many may be queued.
     pub password: Duration,
+    /// The age of the oldest call in flight over a lane at which its database counts as behind, and requests that would
+    /// queue up there are refused. Calls with passwords have a queue of their own, which does the same.
+    pub behind_after: Duration,
+}
+
+impl Deadlines {
+    /// `call` for any call but those with passwords. A database is behind after half of that: a call that joins the queue
+    /// then waits at least as long as those before it have, and the other half is for what it takes besides.
+    pub fn new(call: Duration) -> Self {
+        Self { call, password: Duration::from_secs(10), behind_after: call / 2 }
+    }
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { call: Duration::from_secs(2), password: Duration::from_secs(10) }
+        Self::new(Duration::from_secs(2))
     }
 }
 

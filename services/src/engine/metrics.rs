@@ -238,11 +238,22 @@ pub(crate) struct FrontendMetrics {
     pub(crate) requests: Arc<RequestMetrics>,
     /// Calls to the databases that were not answered yet, by the lane.
     pub(crate) calls: Vec<Gauge>,
+    /// Calls that were not made, by the lane.
+    pub(crate) refusals: Vec<Refusals>,
     lanes: Vec<&'static str>,
     pub(crate) databases: [Arc<DatabaseLinks>; 2],
     passwords: Arc<FairMetrics>,
     /// What was brought to its end without being asked for, and what that is; `None` if the service does nothing of itself.
     recovered: Option<(Title, Counter)>,
+}
+
+/// How often a call was refused, by why.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    /// The database answered too slowly.
+    pub(crate) behind: Counter,
+    /// The link had too many calls, or too many bytes of them.
+    pub(crate) full: Counter,
 }
 
 /// What a metric is called, and what it means.
@@ -279,8 +290,10 @@ impl FrontendMetrics {
     ) -> Self {
         let databases = databases.map(|name| Arc::new(DatabaseLinks::new(name)));
         let calls = lanes.iter().map(|_| Gauge::default()).collect();
+        let refusals = lanes.iter().map(|_| Refusals::default()).collect();
         let recovered = recovered.map(|title| (title, Counter::default()));
-        Self { requests: Arc::new(RequestMetrics::new(apis)), calls, lanes, databases, passwords, recovered }
+        let requests = Arc::new(RequestMetrics::new(apis));
+        Self { requests, calls, refusals, lanes, databases, passwords, recovered }
     }
 
     /// Takes note of something that was brought to its end.
@@ -297,6 +310,13 @@ impl Metrics for FrontendMetrics {
         for (lane, calls) in self.lanes.iter().zip(&self.calls) {
             let help = "Calls to databases that were not answered yet.";
             out.gauge("marketplace_calls_in_flight", help, &[("backend", lane)], calls.get());
+        }
+        for (lane, Refusals { behind, full }) in self.lanes.iter().zip(&self.refusals) {
+            for (reason, count) in [("behind", behind), ("full", full)] {
+                let help = "Calls to databases that were refused early.";
+                let labels = [("backend", *lane), ("reason", reason)];
+                out.counter("marketplace_calls_refused_total", help, &labels, count.get());
+            }
         }
         for database in &self.databases {
             let DatabaseLinks { name, up, connects, failures } = &**database;

@@ -1,6 +1,7 @@
 //! The flows of both frontends, on a node whose databases are played by the tests: which calls are made, and
 //! what becomes of their replies.
 
+mod behind;
 mod harness;
 mod outages;
 mod purchases;

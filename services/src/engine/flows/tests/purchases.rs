@@ -252,7 +252,7 @@ fn a_lane_without_room_leaves_a_purchase_under_way_and_begins_none() {
 
     buyer.ask("1", "MakePurchase", &format!(r#"{{"session_id":"{SESSION}"}}"#));
     let (code, message) = buyer.refusal();
-    let expected = "db_customer has too many requests in flight; nothing was changed";
+    let expected = "db_customer has too many requests in flight, try again in 1 s; nothing was changed";
     assert_eq!((&*code, &*message), ("RESOURCE_EXHAUSTED", expected));
 }
 
