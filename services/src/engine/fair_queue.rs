@@ -1,9 +1,13 @@
 //! [`FairQueue`]: what waits for something scarce, such as hashes of passwords, and whose turn it is.
 //!
 //! Clients take turns, by their networks, and what a client asks for takes turns by the account that it is about. So
-//! whoever asks for much waits behind their own requests and not before those of others. What cannot be done before its
-//! deadline is refused when it comes, as is what exceeds a share of the queue; what has waited beyond its deadline is
-//! handed back to be refused, and never begun. The queue knows neither what waits nor who does it, and has no clock.
+//! whoever asks for much waits behind their own requests and not before those of others. Clients from whose network a login
+//! has failed lately come second: while others wait, they have one turn of four. So a flood of wrong passwords waits behind
+//! itself, from however many networks it comes, and whoever was only mistaken still gets through.
+//!
+//! What cannot be done before its deadline is refused when it comes. In a full queue, whoever holds most of it gives way,
+//! those first who come second. What has waited beyond its deadline is handed back to be refused, and never begun. The
+//! queue knows neither what waits nor who does it, and has no clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,10 +16,13 @@ use std::time::Duration;
 use net::{Counter, Exposition, Gauge, Metrics, Time};
 
 use super::caller::{Caller, ClientNetwork};
+use super::failures::Failures;
 use crate::api::error::{Code, Error};
 
-/// How much may wait. One client may hold what this is divided by their number and one, so others find room.
+/// How much may wait.
 const WAITING_MAX: usize = 512;
+/// So many turns are those of others before clients that have failed lately have one.
+const TURNS_BEFORE_FAILED: usize = 3;
 /// The pace is that of so many last completions, about.
 const PACE_SAMPLES_MAX: u32 = 64;
 
@@ -29,6 +36,9 @@ pub(crate) struct FairQueue<T> {
     /// Whose turn it is next is in front. Nobody is here without anything that waits.
     clients: VecDeque<Client<T>>,
     waiting: usize,
+    failures: Failures,
+    /// Turns since one of those who have failed lately, up to [`TURNS_BEFORE_FAILED`].
+    turns: usize,
     under_way: usize,
     under_way_max: usize,
     under_way_for: Duration,
@@ -38,6 +48,8 @@ pub(crate) struct FairQueue<T> {
 
 struct Client<T> {
     network: ClientNetwork,
+    /// Whether it had failed lately when it last asked for something, or has since.
+    has_failed: bool,
     /// Whose turn it is next is in front. None is empty.
     accounts: VecDeque<Account<T>>,
 }
@@ -91,6 +103,8 @@ impl<T> FairQueue<T> {
         Self {
             clients: VecDeque::new(),
             waiting: 0,
+            failures: Failures::default(),
+            turns: 0,
             under_way: 0,
             under_way_max,
             under_way_for,
@@ -111,46 +125,33 @@ impl<T> FairQueue<T> {
         next <= self.under_way_max && is_soon
     }
 
-    /// Lets something wait for its turn.
+    /// Lets something wait for its turn. Returns what is refused, if anything is: this, or what gives way to it.
     ///
-    /// # Errors
-    /// `RESOURCE_EXHAUSTED`, with when to come back: the client holds its share of the queue, or it would be too late
-    /// when its turn came. `UNAVAILABLE`: it is too late already. The item is handed back.
-    pub(crate) fn push(
-        &mut self,
-        now: Time,
-        caller: Caller,
-        account: &str,
-        item: T,
-    ) -> Result<(), (T, Error)> {
+    /// It is refused with `RESOURCE_EXHAUSTED` and when to come back if the queue is full, or it would be too late when its
+    /// turn came, and with `UNAVAILABLE` if it is too late already.
+    #[must_use]
+    pub(crate) fn push(&mut self, now: Time, caller: Caller, account: &str, item: T) -> Option<(T, Error)> {
         let Caller { client: network, deadline } = caller;
         if deadline <= now {
-            return Err((item, self.stale()));
+            return Some((item, self.stale()));
         }
+        let has_failed = self.failures.has(now, network);
         let place = self.clients.iter().position(|client| client.network == network);
         let own = place.map_or(0, |place| self.clients[place].len());
-        let ahead: usize = self.clients.iter().map(|client| client.len().min(own + 1)).sum();
-        let wait = if self.has_room() && self.is_empty() {
-            Duration::ZERO
-        } else {
-            self.pace.duration(ahead + self.under_way + 1)
-        };
-        let others = self.clients.len() - usize::from(place.is_some());
-        if self.waiting >= WAITING_MAX || own >= (WAITING_MAX / (others + 2)).max(1) {
-            let message = format!("{own} passwords of your address wait to be checked: {}", try_again(wait));
-            return Err((item, self.refuse(Cause::Share, message)));
-        }
+        let wait = self.wait(own, has_failed);
         if now + wait > deadline {
             let message = format!("too many passwords wait to be checked: {}", try_again(wait));
-            return Err((item, self.refuse(Cause::Deadline, message)));
+            return Some((item, self.refuse(Cause::Deadline, message)));
         }
-        let place = place.unwrap_or_else(|| {
-            self.clients.push_back(Client { network, accounts: VecDeque::new() });
-            self.clients.len() - 1
-        });
-        self.clients[place].push(account, Waiting { deadline, item });
-        self.count(self.waiting + 1);
-        Ok(())
+        let refused = if self.waiting < WAITING_MAX {
+            None
+        } else if let Some((item, held)) = self.give_way((has_failed, own + 1)) {
+            Some((item, self.refuse_share(held, self.pace.duration(self.waiting))))
+        } else {
+            return Some((item, self.refuse_share(own, wait)));
+        };
+        self.insert(network, has_failed, account, Waiting { deadline, item });
+        refused
     }
 
     /// Takes what is to be done next: what is stale at once, and something else if its turn has come, which it has not
@@ -163,13 +164,10 @@ impl<T> FairQueue<T> {
         if !self.has_room() {
             return None;
         }
-        let place = |client: &Client<T>| {
-            client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
-        };
-        let mut clients = self.clients.iter().enumerate();
-        let (client, account) = clients.find_map(|(index, client)| Some((index, place(client)?)))?;
+        let (client, account) = self.next_turn(is_busy)?;
         let mut served = self.clients.remove(client).expect("it was found there");
         let waiting = served.pop(account);
+        self.turns = if served.has_failed { 0 } else { TURNS_BEFORE_FAILED.min(self.turns + 1) };
         if !served.accounts.is_empty() {
             self.clients.push_back(served);
         }
@@ -179,6 +177,61 @@ impl<T> FairQueue<T> {
         }
         self.begin(now);
         Some(Popped::Next(waiting.item))
+    }
+
+    /// The places of a client and of its account whose turn it is.
+    fn next_turn(&self, is_busy: impl Fn(ClientNetwork, &str) -> bool) -> Option<(usize, usize)> {
+        let find = |has_failed: bool| {
+            let clients =
+                self.clients.iter().enumerate().filter(|(_, client)| client.has_failed == has_failed);
+            let account = |client: &Client<T>| {
+                client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
+            };
+            clients.into_iter().find_map(|(place, client)| Some((place, account(client)?)))
+        };
+        let is_turn_of_failed = self.turns >= TURNS_BEFORE_FAILED;
+        find(is_turn_of_failed).or_else(|| find(!is_turn_of_failed))
+    }
+
+    /// How long it takes until something new is done, of a client of which so much waits.
+    fn wait(&self, own: usize, has_failed: bool) -> Duration {
+        if self.has_room() && self.is_empty() {
+            return Duration::ZERO;
+        }
+        let (alike, others): (Vec<_>, Vec<_>) =
+            self.clients.iter().partition(|client| client.has_failed == has_failed);
+        let ahead: usize = alike.iter().map(|client| client.len().min(own + 1)).sum();
+        let others: usize = others.iter().map(|client| client.len()).sum();
+        let turns_of_others =
+            if has_failed { (ahead + 1) * TURNS_BEFORE_FAILED } else { ahead / TURNS_BEFORE_FAILED + 1 };
+        self.pace.duration(ahead + others.min(turns_of_others) + self.under_way + 1)
+    }
+
+    fn insert(&mut self, network: ClientNetwork, has_failed: bool, account: &str, waiting: Waiting<T>) {
+        if self.clients.iter().all(|client| client.network != network) {
+            self.clients.push_back(Client { network, has_failed, accounts: VecDeque::new() });
+        }
+        let client = self.clients.iter_mut().find(|client| client.network == network);
+        let client = client.expect("it is there by now");
+        client.has_failed = has_failed;
+        client.push(account, waiting);
+        self.count(self.waiting + 1);
+    }
+
+    /// Takes out the newest item of the client that holds most, if that is more than this claim, and how much it held.
+    fn give_way(&mut self, claim: (bool, usize)) -> Option<(T, usize)> {
+        let place = (0..self.clients.len()).max_by_key(|&place| self.clients[place].claim())?;
+        let client = &mut self.clients[place];
+        let held = client.len();
+        if client.claim() <= claim {
+            return None;
+        }
+        let item = client.pop_newest().item;
+        if client.accounts.is_empty() {
+            self.clients.remove(place);
+        }
+        self.count(self.waiting - 1);
+        Some((item, held))
     }
 
     fn begin(&mut self, now: Time) {
@@ -192,6 +245,14 @@ impl<T> FairQueue<T> {
     pub(crate) fn done(&mut self, now: Time) {
         self.under_way -= 1;
         self.pace.completed(now);
+    }
+
+    /// A login from this network has failed.
+    pub(crate) fn failed(&mut self, now: Time, network: ClientNetwork) {
+        self.failures.failed(now, network);
+        if let Some(client) = self.clients.iter_mut().find(|client| client.network == network) {
+            client.has_failed = true;
+        }
     }
 
     /// Something that was under way is not any more, and nobody knows how long it would have taken.
@@ -234,6 +295,11 @@ impl<T> FairQueue<T> {
         Error::new(Code::Unavailable, message)
     }
 
+    fn refuse_share(&self, held: usize, wait: Duration) -> Error {
+        let message = format!("{held} passwords of your address wait to be checked: {}", try_again(wait));
+        self.refuse(Cause::Share, message)
+    }
+
     fn refuse(&self, cause: Cause, message: String) -> Error {
         self.metrics.count(cause);
         Error::new(Code::ResourceExhausted, message)
@@ -261,6 +327,11 @@ impl<T> Client<T> {
         self.accounts.iter().map(|account| account.items.len()).sum()
     }
 
+    /// What is compared where somebody has to give way: the greatest does.
+    fn claim(&self) -> (bool, usize) {
+        (self.has_failed, self.len())
+    }
+
     fn push(&mut self, account: &str, waiting: Waiting<T>) {
         match self.accounts.iter_mut().find(|other| &*other.name == account) {
             Some(account) => account.items.push_back(waiting),
@@ -274,6 +345,17 @@ impl<T> Client<T> {
         let waiting = served.items.pop_front().expect("no account is empty");
         if !served.items.is_empty() {
             self.accounts.push_back(served);
+        }
+        waiting
+    }
+
+    /// Takes what waits last at the account that holds most.
+    fn pop_newest(&mut self) -> Waiting<T> {
+        let most = (0..self.accounts.len()).max_by_key(|&place| self.accounts[place].items.len());
+        let most = most.expect("no client is without accounts");
+        let waiting = self.accounts[most].items.pop_back().expect("no account is empty");
+        if self.accounts[most].items.is_empty() {
+            self.accounts.remove(most);
         }
         waiting
     }
@@ -313,7 +395,7 @@ impl Metrics for FairMetrics {
         let help = "Passwords that wait to be checked.";
         out.gauge("marketplace_passwords_waiting", help, &[], self.waiting.get());
         for (cause, count) in Self::CAUSES.iter().zip(&self.refused) {
-            let help = "Passwords that were not checked: the share of an address was full, or it would be or was too late.";
+            let help = "Passwords that were not checked: the queue was full, or it would be or was too late.";
             out.counter("marketplace_passwords_refused_total", help, &[("cause", cause)], count.get());
         }
     }

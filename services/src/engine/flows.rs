@@ -160,10 +160,17 @@ impl<F: Flow> Frontend<F> {
         let is_in_turn = parked.call.lane.calls_max().is_some();
         let reply = match result {
             Ok(line) => {
+                let reply =
+                    Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
                     self.passwords.done(now);
+                    if let (Some(Code::AuthFailed), Some(address)) =
+                        (reply.error_code(), parked.client_address)
+                    {
+                        self.passwords.failed(now, address.into());
+                    }
                 }
-                Ok(Reply::to_call(line, parked.number).expect("the node has asked whether it is one"))
+                Ok(reply)
             }
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
@@ -251,10 +258,10 @@ impl<F: Flow> Frontend<F> {
         parked.client_address = Some(address);
         let caller = Caller::new(address, now, Some(patience));
         let account = parked.call.account.clone();
-        match self.passwords.push(now, caller, &account, parked) {
-            Ok(()) => self.call_in_turn(now, out),
-            Err((parked, error)) => self.take(parked.origin, Err(error), None, out),
+        if let Some((refused, error)) = self.passwords.push(now, caller, &account, parked) {
+            self.take(refused.origin, Err(error), None, out);
         }
+        self.call_in_turn(now, out);
     }
 
     /// Makes the calls with passwords whose turn has come.
