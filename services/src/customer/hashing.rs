@@ -215,6 +215,7 @@ impl Hashing {
                     return Err(Error::new(Code::AuthFailed, "wrong name or password"));
                 };
                 self.throttle.succeeded(client, role, &username);
+                self.queue.succeeded(now, client);
                 Ok(Done::Login { role, user_id })
             }
             _ => unreachable!("what a slot has done is what it was given"),

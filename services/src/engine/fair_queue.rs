@@ -1,12 +1,13 @@
 //! [`FairQueue`]: what waits for something scarce, such as hashes of passwords, and whose turn it is.
 //!
 //! Clients take turns, by their networks, and what a client asks for takes turns by the account that it is about. So
-//! whoever asks for much waits behind their own requests and not before those of others. Clients from whose network a login
-//! has failed lately come second: while others wait, they have one turn of four. So a flood of wrong passwords waits behind
-//! itself, from however many networks it comes, and whoever was only mistaken still gets through.
+//! whoever asks for much waits behind their own requests and not before those of others. Networks from which a login has
+//! succeeded come first, then those of which nothing is known, and then those from which one has failed lately; each kind
+//! has a turn for three of the one before it. So a flood of wrong passwords waits behind itself, from however many networks
+//! it comes, and whoever is new or was only mistaken still gets through.
 //!
 //! What cannot be done before its deadline is refused when it comes. In a full queue, whoever holds most of it gives way,
-//! those first who come second. What has waited beyond its deadline is handed back to be refused, and never begun. The
+//! those first who come last. What has waited beyond its deadline is handed back to be refused, and never begun. The
 //! queue knows neither what waits nor who does it, and has no clock.
 
 use std::collections::VecDeque;
@@ -16,18 +17,14 @@ use std::time::Duration;
 use net::{Counter, Exposition, Gauge, Metrics, Time};
 
 use super::caller::{Caller, ClientNetwork};
-use super::failures::Failures;
+use super::pace::Pace;
+use super::standings::{Standing, Standings};
 use crate::api::error::{Code, Error};
 
 /// How much may wait.
 const WAITING_MAX: usize = 512;
-/// So many turns are those of others before clients that have failed lately have one.
-const TURNS_BEFORE_FAILED: usize = 3;
-/// The pace is that of so many last completions, about.
-const PACE_SAMPLES_MAX: u32 = 64;
-
-/// What the pace is taken for before anything was completed.
-const PACE_GUESS: Duration = Duration::from_millis(15);
+/// What a turn costs, by the standing of who takes it: a turn is theirs of whom turns have cost least.
+const TURN_COSTS: [u64; 3] = [1, 3, 9];
 /// So much may be under way however slow it goes.
 const UNDER_WAY_MIN: usize = 2;
 
@@ -36,9 +33,11 @@ pub(crate) struct FairQueue<T> {
     /// Whose turn it is next is in front. Nobody is here without anything that waits.
     clients: VecDeque<Client<T>>,
     waiting: usize,
-    failures: Failures,
-    /// Turns since one of those who have failed lately, up to [`TURNS_BEFORE_FAILED`].
-    turns: usize,
+    standings: Standings,
+    /// What the turns of each standing have cost, but for the time when it had nothing to take.
+    costs: [u64; 3],
+    /// The same of the standing that had the last turn, before it.
+    cost: u64,
     under_way: usize,
     under_way_max: usize,
     under_way_for: Duration,
@@ -48,8 +47,8 @@ pub(crate) struct FairQueue<T> {
 
 struct Client<T> {
     network: ClientNetwork,
-    /// Whether it had failed lately when it last asked for something, or has since.
-    has_failed: bool,
+    /// As it was when it last asked for something, or has become since.
+    standing: Standing,
     /// Whose turn it is next is in front. None is empty.
     accounts: VecDeque<Account<T>>,
 }
@@ -70,15 +69,6 @@ pub(crate) enum Popped<T> {
     Next(T),
     /// Its deadline has passed.
     Stale(T),
-}
-
-/// The time from one completion to the next while there is always something to do.
-#[derive(Default)]
-struct Pace {
-    busy: Duration,
-    completions: u32,
-    /// When something was completed last, or begun after there was nothing.
-    busy_since: Time,
 }
 
 /// Why something is refused; the numbers are places in [`FairMetrics::CAUSES`].
@@ -103,8 +93,9 @@ impl<T> FairQueue<T> {
         Self {
             clients: VecDeque::new(),
             waiting: 0,
-            failures: Failures::default(),
-            turns: 0,
+            standings: Standings::default(),
+            costs: [0; 3],
+            cost: 0,
             under_way: 0,
             under_way_max,
             under_way_for,
@@ -135,22 +126,22 @@ impl<T> FairQueue<T> {
         if deadline <= now {
             return Some((item, self.stale()));
         }
-        let has_failed = self.failures.has(now, network);
+        let standing = self.standings.of(now, network);
         let place = self.clients.iter().position(|client| client.network == network);
         let own = place.map_or(0, |place| self.clients[place].len());
-        let wait = self.wait(own, has_failed);
+        let wait = self.wait(own, standing);
         if now + wait > deadline {
             let message = format!("too many passwords wait to be checked: {}", try_again(wait));
             return Some((item, self.refuse(Cause::Deadline, message)));
         }
         let refused = if self.waiting < WAITING_MAX {
             None
-        } else if let Some((item, held)) = self.give_way((has_failed, own + 1)) {
+        } else if let Some((item, held)) = self.give_way((standing, own + 1)) {
             Some((item, self.refuse_share(held, self.pace.duration(self.waiting))))
         } else {
             return Some((item, self.refuse_share(own, wait)));
         };
-        self.insert(network, has_failed, account, Waiting { deadline, item });
+        self.insert(network, standing, account, Waiting { deadline, item });
         refused
     }
 
@@ -167,7 +158,8 @@ impl<T> FairQueue<T> {
         let (client, account) = self.next_turn(is_busy)?;
         let mut served = self.clients.remove(client).expect("it was found there");
         let waiting = served.pop(account);
-        self.turns = if served.has_failed { 0 } else { TURNS_BEFORE_FAILED.min(self.turns + 1) };
+        self.cost = self.cost_of(served.standing);
+        self.costs[served.standing as usize] = self.cost + TURN_COSTS[served.standing as usize];
         if !served.accounts.is_empty() {
             self.clients.push_back(served);
         }
@@ -181,45 +173,53 @@ impl<T> FairQueue<T> {
 
     /// The places of a client and of its account whose turn it is.
     fn next_turn(&self, is_busy: impl Fn(ClientNetwork, &str) -> bool) -> Option<(usize, usize)> {
-        let find = |has_failed: bool| {
-            let clients =
-                self.clients.iter().enumerate().filter(|(_, client)| client.has_failed == has_failed);
-            let account = |client: &Client<T>| {
-                client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
-            };
-            clients.into_iter().find_map(|(place, client)| Some((place, account(client)?)))
+        let account = |client: &Client<T>| {
+            client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
         };
-        let is_turn_of_failed = self.turns >= TURNS_BEFORE_FAILED;
-        find(is_turn_of_failed).or_else(|| find(!is_turn_of_failed))
+        let clients = self.clients.iter().enumerate();
+        let idle = clients.filter_map(|(place, client)| Some((place, account(client)?, client.standing)));
+        // Of those alike, the first one.
+        let next = idle.min_by_key(|&(_, _, standing)| (self.cost_of(standing), standing));
+        next.map(|(place, account, _)| (place, account))
+    }
+
+    /// What the turns of those have cost. Who had nothing to take has saved nothing.
+    fn cost_of(&self, standing: Standing) -> u64 {
+        self.costs[standing as usize].max(self.cost)
     }
 
     /// How long it takes until something new is done, of a client of which so much waits.
-    fn wait(&self, own: usize, has_failed: bool) -> Duration {
+    fn wait(&self, own: usize, standing: Standing) -> Duration {
         if self.has_room() && self.is_empty() {
             return Duration::ZERO;
         }
-        let (alike, others): (Vec<_>, Vec<_>) =
-            self.clients.iter().partition(|client| client.has_failed == has_failed);
-        let ahead: usize = alike.iter().map(|client| client.len().min(own + 1)).sum();
-        let others: usize = others.iter().map(|client| client.len()).sum();
-        let turns_of_others =
-            if has_failed { (ahead + 1) * TURNS_BEFORE_FAILED } else { ahead / TURNS_BEFORE_FAILED + 1 };
-        self.pace.duration(ahead + others.min(turns_of_others) + self.under_way + 1)
+        let (mut ahead, mut others) = (0, [0; 3]);
+        for client in &self.clients {
+            if client.standing == standing {
+                ahead += client.len().min(own + 1);
+            } else {
+                others[client.standing as usize] += client.len();
+            }
+        }
+        let cost = (ahead as u64 + 1) * TURN_COSTS[standing as usize];
+        let turns = TURN_COSTS.map(|of_others| usize::try_from(cost / of_others + 1).unwrap_or(usize::MAX));
+        let others: usize = others.iter().zip(turns).map(|(&waiting, turns)| turns.min(waiting)).sum();
+        self.pace.duration(ahead + others + self.under_way + 1)
     }
 
-    fn insert(&mut self, network: ClientNetwork, has_failed: bool, account: &str, waiting: Waiting<T>) {
+    fn insert(&mut self, network: ClientNetwork, standing: Standing, account: &str, waiting: Waiting<T>) {
         if self.clients.iter().all(|client| client.network != network) {
-            self.clients.push_back(Client { network, has_failed, accounts: VecDeque::new() });
+            self.clients.push_back(Client { network, standing, accounts: VecDeque::new() });
         }
         let client = self.clients.iter_mut().find(|client| client.network == network);
         let client = client.expect("it is there by now");
-        client.has_failed = has_failed;
+        client.standing = standing;
         client.push(account, waiting);
         self.count(self.waiting + 1);
     }
 
     /// Takes out the newest item of the client that holds most, if that is more than this claim, and how much it held.
-    fn give_way(&mut self, claim: (bool, usize)) -> Option<(T, usize)> {
+    fn give_way(&mut self, claim: (Standing, usize)) -> Option<(T, usize)> {
         let place = (0..self.clients.len()).max_by_key(|&place| self.clients[place].claim())?;
         let client = &mut self.clients[place];
         let held = client.len();
@@ -236,7 +236,7 @@ impl<T> FairQueue<T> {
 
     fn begin(&mut self, now: Time) {
         if self.under_way == 0 {
-            self.pace.busy_since = now;
+            self.pace.resumed(now);
         }
         self.under_way += 1;
     }
@@ -249,16 +249,26 @@ impl<T> FairQueue<T> {
 
     /// A login from this network has failed.
     pub(crate) fn failed(&mut self, now: Time, network: ClientNetwork) {
-        self.failures.failed(now, network);
+        self.standings.failed(now, network);
+        self.update(now, network);
+    }
+
+    /// A login from this network has succeeded.
+    pub(crate) fn succeeded(&mut self, now: Time, network: ClientNetwork) {
+        self.standings.succeeded(now, network);
+        self.update(now, network);
+    }
+
+    fn update(&mut self, now: Time, network: ClientNetwork) {
         if let Some(client) = self.clients.iter_mut().find(|client| client.network == network) {
-            client.has_failed = true;
+            client.standing = self.standings.of(now, network);
         }
     }
 
     /// Something that was under way is not any more, and nobody knows how long it would have taken.
     pub(crate) fn lost(&mut self, now: Time) {
         self.under_way -= 1;
-        self.pace.busy_since = now;
+        self.pace.resumed(now);
     }
 
     /// Takes out everything of which this is true, by its deadline and itself.
@@ -328,8 +338,8 @@ impl<T> Client<T> {
     }
 
     /// What is compared where somebody has to give way: the greatest does.
-    fn claim(&self) -> (bool, usize) {
-        (self.has_failed, self.len())
+    fn claim(&self) -> (Standing, usize) {
+        (self.standing, self.len())
     }
 
     fn push(&mut self, account: &str, waiting: Waiting<T>) {
@@ -358,26 +368,6 @@ impl<T> Client<T> {
             self.accounts.remove(most);
         }
         waiting
-    }
-}
-
-impl Pace {
-    fn completed(&mut self, now: Time) {
-        self.busy += now.since(self.busy_since);
-        self.busy_since = now;
-        self.completions += 1;
-        if self.completions >= PACE_SAMPLES_MAX {
-            (self.busy, self.completions) = (self.busy / 2, self.completions / 2);
-        }
-    }
-
-    /// How long so many completions take.
-    fn duration(&self, count: usize) -> Duration {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        match self.completions {
-            0 => PACE_GUESS.saturating_mul(count),
-            completions => self.busy.saturating_mul(count) / completions,
-        }
     }
 }
 

@@ -164,11 +164,7 @@ impl<F: Flow> Frontend<F> {
                     Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
                     self.passwords.done(now);
-                    if let (Some(Code::AuthFailed), Some(address)) =
-                        (reply.error_code(), parked.client_address)
-                    {
-                        self.passwords.failed(now, address.into());
-                    }
+                    self.note_outcome(now, parked.client_address, reply.error_code());
                 }
                 Ok(reply)
             }
@@ -262,6 +258,17 @@ impl<F: Flow> Frontend<F> {
             self.take(refused.origin, Err(error), None, out);
         }
         self.call_in_turn(now, out);
+    }
+
+    /// Takes note of what came of a password, which decides whose turn is next.
+    fn note_outcome(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
+        let network = client_address.expect("calls with passwords are on behalf of a client").into();
+        match error {
+            None => self.passwords.succeeded(now, network),
+            Some(Code::AuthFailed) => self.passwords.failed(now, network),
+            // The password was not looked at.
+            Some(_) => {}
+        }
     }
 
     /// Makes the calls with passwords whose turn has come.

@@ -102,29 +102,42 @@ fn in_a_full_queue_those_who_have_failed_give_way_first() {
 }
 
 #[test]
-fn those_who_have_failed_lately_have_one_turn_of_four_while_others_wait() {
-    let mut queue = busy();
-    for item in ["failed 1", "failed 2", "failed 3"] {
-        wait(&mut queue, 1, "", item);
+fn each_standing_has_a_turn_for_three_of_the_one_before_it() {
+    let mut queue = FairQueue::new(1, Duration::MAX);
+    queue.succeeded(START, caller(1).client);
+    queue.failed(START, caller(3).client);
+    for _ in 0..100 {
+        for (host, item) in [(1, "known"), (2, "new"), (3, "failed")] {
+            wait(&mut queue, host, "", item);
+        }
     }
-    queue.failed(START, caller(1).client);
-    queue.failed(START, caller(2).client);
-    wait(&mut queue, 2, "", "failed too");
-    for item in ["1", "2", "3", "4"] {
-        wait(&mut queue, 3, "", item);
-    }
-    // What is under way had the first of three turns.
-    let order = ["1", "2", "failed 1", "3", "4", "failed too", "failed 2", "failed 3"];
-    assert_eq!(drain(&mut queue), order);
+    queue.under_way = 1;
+    let served = drain(&mut queue);
+    assert_eq!(served[..3], ["known", "new", "failed"], "nobody is kept out");
+    let count = |item| served[..130].iter().filter(|&&served| served == item).count();
+    assert_eq!([count("known"), count("new"), count("failed")], [90, 30, 10]);
 }
 
 #[test]
-fn a_flood_of_those_who_have_failed_makes_others_wait_for_one_of_them_at_most() {
-    let mut queue = busy();
-    for host in 1..=200 {
+fn a_login_that_ends_changes_the_turn_of_what_waits_behind_it() {
+    let mut queue = FairQueue::new(1, Duration::MAX);
+    for (host, item) in [(1, "failed"), (2, "new"), (3, "known")] {
+        wait(&mut queue, host, "", item);
+    }
+    queue.failed(START, caller(1).client);
+    queue.succeeded(START, caller(3).client);
+    queue.under_way = 1;
+    assert_eq!(drain(&mut queue), ["known", "new", "failed"]);
+}
+
+#[test]
+fn a_flood_of_those_who_have_failed_makes_nobody_else_wait_long() {
+    let mut queue = FairQueue::new(1, Duration::MAX);
+    for host in 0..200 {
         queue.failed(START, caller(host).client);
         wait(&mut queue, host, "", "flood");
     }
+    assert_eq!(next(&mut queue), Some("flood"));
     queue.done(START + Duration::from_secs(1));
     let soon = |host| Caller::new(IpAddr::V4(Ipv4Addr::from_bits(host)), START, Some(Duration::from_secs(2)));
     let (item, _) = queue.push(START, soon(1), "", "flood").expect("it waits for all others");
