@@ -9,3 +9,4 @@ pub(crate) mod parent;
 pub(crate) mod signals;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod watched_files;

@@ -40,6 +40,11 @@ impl SecretFile {
         Ok(Some(Self { path, secrets }))
     }
 
+    /// The file that is read.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the file again. What is wrong with it now is logged, and the secrets stay as they are.
     pub(crate) fn reload(&self) {
         let path = self.path.display();

@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::slice;
+use std::sync::Arc;
 use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
@@ -15,9 +16,11 @@ use services::{Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
+use crate::process::watched_files::WatchedFiles;
 use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::Service;
+use crate::tls::ServerFiles;
 use settings::{Settings, options};
 
 pub(crate) use settings::REACTORS_MAX;
@@ -47,10 +50,11 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     settings.secret_file.iter().for_each(SecretFile::warn_if_weak);
-    let signals = match reloading(signals, settings.reloads()) {
+    settings.server_files.iter().for_each(ServerFiles::warn_if_open);
+    let signals = match reloading(signals, &settings) {
         Ok(signals) => signals,
         Err(error) => {
-            log::error!("event=failed service={service} error=\"cannot catch signals: {error}\"");
+            log::error!("event=failed service={service} error=\"cannot watch signals and files: {error}\"");
             return ExitCode::from(FAILED);
         }
     };
@@ -78,12 +82,21 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
     }
 }
 
-/// Has SIGHUP read files again, where there are some.
-fn reloading(signals: StopSignals, reloads: Vec<Box<dyn Fn() + Send>>) -> io::Result<StopSignals> {
+/// Has SIGHUP read files again, where there are some, and a change of them do the same.
+fn reloading(signals: StopSignals, settings: &Settings) -> io::Result<StopSignals> {
+    let reloads = settings.reloads();
     if reloads.is_empty() {
         return Ok(signals);
     }
-    signals.reload_on_hangup(move || reloads.iter().for_each(|reload| reload()))
+    let files = Arc::new(WatchedFiles::new(settings.replaceable_files()));
+    let seen = Arc::clone(&files);
+    let reload = Arc::new(move || {
+        seen.look();
+        reloads.iter().for_each(|reload| reload());
+    });
+    let on_change = Arc::clone(&reload);
+    files.on_change(move || on_change())?;
+    signals.reload_on_hangup(move || reload())
 }
 
 /// Says why a service ends. What a storage ran into while the service ran is told as an event of its own.

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use getopts::{Matches, Options};
@@ -70,8 +71,25 @@ impl ServerFiles {
         Ok(Some(Self { identity, client_ca, tls }))
     }
 
+    /// All files that are read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.identity.paths().chain(self.client_ca.as_deref())
+    }
+
+    /// Warns of a key that all users of the machine may read. It is served all the same, since volumes and tests have such.
+    pub(crate) fn warn_if_open(&self) {
+        let path = &self.identity.key;
+        // One that cannot be looked at cannot be read either, which is said elsewhere.
+        let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode() & 0o777);
+        if mode & 0o007 != 0 {
+            let path = path.display();
+            log::warn!("event=open_key path={path} it is open to all users (mode {mode:03o}): chmod o-rwx");
+        }
+    }
+
     /// Reads the files again, for connections to come. What is wrong with them now is logged, and all stays as it is.
     pub(crate) fn reload(&self) {
+        self.warn_if_open();
         let tls = server_tls(&self.identity, self.client_ca.as_deref());
         reloaded(&self.identity.certificates, tls.map(|tls| self.tls.replace(&tls)));
     }
@@ -88,6 +106,11 @@ impl ClientFiles {
         let identity = IdentityFiles::given(matches)?;
         let tls = client_tls(&ca, identity.as_ref())?;
         Ok(Some(Self { ca, identity, tls }))
+    }
+
+    /// All files that are read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.identity.iter().flat_map(IdentityFiles::paths).chain([self.ca.as_path()])
     }
 
     /// Reads the files again, for connections to come. What is wrong with them now is logged, and all stays as it is.
@@ -108,6 +131,10 @@ impl IdentityFiles {
             (Some(_), None) => Err("--tls-cert needs --tls-key as well".to_owned()),
             (None, Some(_)) => Err("--tls-key needs --tls-cert as well".to_owned()),
         }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        [self.certificates.as_path(), &self.key].into_iter()
     }
 
     fn read(&self) -> Result<[Vec<u8>; 2], String> {

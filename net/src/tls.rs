@@ -5,7 +5,7 @@ mod stream;
 
 use std::fmt;
 use std::io::{self, Read, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
@@ -46,11 +46,14 @@ pub struct Encryption {
 /// How a service encrypts the connections that it accepts. Clones are one: what replaces it holds for connections that
 /// are made later.
 #[derive(Clone)]
-pub struct ServerTls(Arc<Mutex<Arc<ServerConfig>>>);
+pub struct ServerTls(Shared<ServerConfig>);
 
 /// How connections that are made are encrypted. Clones are one, as of [`ServerTls`].
 #[derive(Clone)]
-pub struct ClientTls(Arc<Mutex<Arc<ClientConfig>>>);
+pub struct ClientTls(Shared<ClientConfig>);
+
+/// A configuration that can be replaced. Clones are one.
+struct Shared<T>(Arc<Mutex<Arc<T>>>);
 
 /// Why certificates and keys are of no use.
 #[derive(Debug)]
@@ -82,6 +85,27 @@ impl fmt::Debug for ClientTls {
     }
 }
 
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    fn new(config: T) -> Self {
+        Self(Arc::new(Mutex::new(Arc::new(config))))
+    }
+
+    fn get(&self) -> Arc<T> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, other: &Self) {
+        let config = other.get();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
 impl ServerTls {
     /// Shows clients this identity. With an authority, only those are served whose certificate it has signed.
     ///
@@ -102,19 +126,17 @@ impl ServerTls {
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         // A client that comes again proves with a ticket that it was here, and no session is kept for it.
         config.ticketer = ring::Ticketer::new().map_err(unusable)?;
-        Ok(Self(Arc::new(Mutex::new(Arc::new(config)))))
+        Ok(Self(Shared::new(config)))
     }
 
     /// Takes the identity and the authority of another in place of its own.
     pub fn replace(&self, other: &Self) {
-        let config = Arc::clone(&lock(&other.0));
-        *lock(&self.0) = config;
+        self.0.replace(&other.0);
     }
 
     /// A new connection, of a client that has yet to say something.
     pub(crate) fn accept(&self, retained_bytes_max: usize) -> Session {
-        let config = Arc::clone(&lock(&self.0));
-        let connection = ServerConnection::new(config).expect("what it was made with is valid");
+        let connection = ServerConnection::new(self.0.get()).expect("what it was made with is valid");
         Session::new(connection.into(), retained_bytes_max)
     }
 }
@@ -135,13 +157,12 @@ impl ClientTls {
                 builder.with_client_auth_cert(chain, key).map_err(unusable)?
             }
         };
-        Ok(Self(Arc::new(Mutex::new(Arc::new(config)))))
+        Ok(Self(Shared::new(config)))
     }
 
     /// Takes the identity and the authority of another in place of its own.
     pub fn replace(&self, other: &Self) {
-        let config = Arc::clone(&lock(&other.0));
-        *lock(&self.0) = config;
+        self.0.replace(&other.0);
     }
 
     /// A new connection to the server of this address, written `HOST:PORT`. It begins to speak.
@@ -153,8 +174,7 @@ impl ClientTls {
     }
 
     fn connection(&self, address: &str) -> io::Result<ClientConnection> {
-        let config = Arc::clone(&lock(&self.0));
-        ClientConnection::new(config, host_of(address)?).map_err(io::Error::other)
+        ClientConnection::new(self.0.get(), host_of(address)?).map_err(io::Error::other)
     }
 }
 
@@ -395,8 +415,4 @@ fn host_of(address: &str) -> io::Result<ServerName<'static>> {
 
 fn unusable(error: impl fmt::Display) -> BadIdentity {
     BadIdentity::Unusable(error.to_string())
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -204,6 +204,7 @@ impl Answer<RateSeller> for Customer {
     fn answer(&mut self, now: Time, request: RateSeller) -> Result<Rated, Error> {
         let RateSeller { buyer_id: UserId(buyer_id), item_id, seller, ballot } = request;
         let SellerId { seller_id: UserId(seller_id) } = seller;
+        self.accounts.sellers.latest(&seller_id).ok_or_else(|| no_seller(seller_id))?;
         if self.accounts.votes.latest(&(buyer_id, item_id)).is_none() {
             self.room.check_new(now)?;
         }

@@ -185,8 +185,16 @@ impl Settings {
         }
     }
 
+    /// The files of secrets and certificates, which may be replaced while the service runs.
+    pub(super) fn replaceable_files(&self) -> Vec<PathBuf> {
+        let secret = self.secret_file.iter().map(SecretFile::path);
+        let server = self.server_files.iter().flat_map(ServerFiles::paths);
+        let client = self.client_files.iter().flat_map(ClientFiles::paths);
+        secret.chain(server).chain(client).map(PathBuf::from).collect()
+    }
+
     /// What reads the files again that there are.
-    pub(super) fn reloads(&self) -> Vec<Box<dyn Fn() + Send>> {
+    pub(super) fn reloads(&self) -> Vec<Box<dyn Fn() + Send + Sync>> {
         let secret = self.secret_file.clone().map(|file| Box::new(move || file.reload()) as _);
         let server = self.server_files.clone().map(|files| Box::new(move || files.reload()) as _);
         let client = self.client_files.clone().map(|files| Box::new(move || files.reload()) as _);

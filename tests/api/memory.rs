@@ -73,6 +73,8 @@ fn nothing_new_is_kept_and_all_else_goes_on() {
     assert_full(&mut bob, "AddItemToCart", json!({"item_id": ink, "quantity": 1}));
     assert_full(&mut bob, "MakePurchase", json!({"idempotency_key": "after"}));
     assert_full(&mut bob, "ProvideFeedback", json!({"item_id": ink, "vote": "up"}));
+    let vote = json!({"buyer_id": 1, "item_id": ink, "seller_id": 99, "vote": "up", "revision": 1});
+    cluster.customer.client().refused("RateSeller", vote, "NOT_FOUND");
 
     ann.ok("ChangeItemPrice", json!({"item_id": pen, "price": 2}));
     ann.ok("UpdateUnitsForSale", json!({"item_id": pen, "quantity_delta": 5}));

@@ -1,7 +1,8 @@
 //! The marketplace over TLS: services, shells and probes as processes, and certificates that change.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,4 +224,59 @@ fn certificates_are_replaced_under_load_and_no_call_is_lost() {
         stop.store(true, Ordering::Relaxed);
         assert!(calls.join().unwrap() > 0);
     });
+}
+
+#[test]
+fn replaced_certificates_are_noticed_without_a_signal() {
+    // As Kubernetes replaces what is mounted: all files at once, by a link to another folder.
+    let mounted = TempDir::new().unwrap();
+    let [data, next] = ["..data", "..data_tmp"].map(|name| mounted.path().join(name));
+    let install = |name: &str| {
+        let version = mounted.path().join(name);
+        fs::create_dir(&version).unwrap();
+        for ending in ["pem", "key"] {
+            fs::copy(certificate(&format!("{name}.{ending}")), version.join(format!("own.{ending}")))
+                .unwrap();
+        }
+        fs::set_permissions(version.join("own.key"), Permissions::from_mode(0o604)).unwrap();
+        symlink(&version, &next).unwrap();
+        fs::rename(&next, &data).unwrap();
+    };
+    install("unknown");
+    let file = |ending: &str| data.join(format!("own.{ending}")).display().to_string();
+    let show = [format!("--tls-cert={}", file("pem")), format!("--tls-key={}", file("key"))];
+    let folder = TempDir::new().unwrap();
+    let args = [Service::database_args("db_product", folder.path()), show.to_vec()].concat();
+    let mut product = start("db_product", args);
+    let trust = [option("tls-ca", "authority.pem")];
+    assert_eq!(ping("localhost", product.address, &trust).0, Some(3));
+
+    install("server");
+    product.process().wait_for("event=reloaded what=tls");
+    assert_eq!(ping("localhost", product.address, &trust).0, Some(0));
+    fs::write(file("key"), "nonsense").unwrap();
+    product.process().wait_for("event=reload_failed what=tls");
+    assert_eq!(ping("localhost", product.address, &trust).0, Some(0));
+    product.stop();
+}
+
+#[test]
+fn a_key_that_all_may_read_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let key = folder.path().join("own.key");
+    fs::copy(certificate("server.key"), &key).unwrap();
+    for (mode, is_warned) in [(0o640, false), (0o644, true)] {
+        fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let show = vec![identity("server").remove(0), format!("--tls-key={}", key.display())];
+        let args = [Service::database_args("db_product", folder.path()), show].concat();
+        let mut product = start("db_product", args);
+        product.process().signal(Signal::TERM);
+        let (code, log) = product.finish();
+        let warning = "own.key it is open to all users (mode 644): chmod o-rwx";
+        assert_eq!(
+            (code, log.contains("event=open_key") && log.contains(warning)),
+            (Some(0), is_warned),
+            "{log}"
+        );
+    }
 }

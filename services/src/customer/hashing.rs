@@ -126,8 +126,11 @@ impl Hashing {
         self.last_job += 1;
         let job = Job(self.last_job);
         let username = request.username.clone();
-        let pushed = self.queue.push(now, caller, &username, Waiting { job, client, request });
-        pushed.map_err(|(_, error)| error)?;
+        match self.queue.push(now, caller, &username, Waiting { job, client, request }) {
+            Some((refused, error)) if refused.job == job => return Err(error),
+            Some((refused, error)) => self.refused.push_back((refused.job, error)),
+            None => {}
+        }
         Ok(job)
     }
 
@@ -208,9 +211,11 @@ impl Hashing {
             (Then::Login { user_id }, PasswordDone::Verified(is_verified)) => {
                 let Some(user_id) = user_id.filter(|_| is_verified) else {
                     self.throttle.failed(now, client, role, &username);
+                    self.queue.failed(now, client);
                     return Err(Error::new(Code::AuthFailed, "wrong name or password"));
                 };
                 self.throttle.succeeded(client, role, &username);
+                self.queue.succeeded(now, client);
                 Ok(Done::Login { role, user_id })
             }
             _ => unreachable!("what a slot has done is what it was given"),

@@ -1,9 +1,14 @@
 //! [`FairQueue`]: what waits for something scarce, such as hashes of passwords, and whose turn it is.
 //!
 //! Clients take turns, by their networks, and what a client asks for takes turns by the account that it is about. So
-//! whoever asks for much waits behind their own requests and not before those of others. What cannot be done before its
-//! deadline is refused when it comes, as is what exceeds a share of the queue; what has waited beyond its deadline is
-//! handed back to be refused, and never begun. The queue knows neither what waits nor who does it, and has no clock.
+//! whoever asks for much waits behind their own requests and not before those of others. Networks from which a login has
+//! succeeded come first, then those of which nothing is known, and then those from which one has failed lately; each kind
+//! has a turn for three of the one before it. So a flood of wrong passwords waits behind itself, from however many networks
+//! it comes, and whoever is new or was only mistaken still gets through.
+//!
+//! What cannot be done before its deadline is refused when it comes. In a full queue, whoever holds most of it gives way,
+//! those first who come last. What has waited beyond its deadline is handed back to be refused, and never begun. The
+//! queue knows neither what waits nor who does it, and has no clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,15 +17,14 @@ use std::time::Duration;
 use net::{Counter, Exposition, Gauge, Metrics, Time};
 
 use super::caller::{Caller, ClientNetwork};
+use super::pace::Pace;
+use super::standings::{Standing, Standings};
 use crate::api::error::{Code, Error};
 
-/// How much may wait. One client may hold what this is divided by their number and one, so others find room.
+/// How much may wait.
 const WAITING_MAX: usize = 512;
-/// The pace is that of so many last completions, about.
-const PACE_SAMPLES_MAX: u32 = 64;
-
-/// What the pace is taken for before anything was completed.
-const PACE_GUESS: Duration = Duration::from_millis(15);
+/// What a turn costs, by the standing of who takes it: a turn is theirs of whom turns have cost least.
+const TURN_COSTS: [u64; 3] = [1, 3, 9];
 /// So much may be under way however slow it goes.
 const UNDER_WAY_MIN: usize = 2;
 
@@ -29,6 +33,11 @@ pub(crate) struct FairQueue<T> {
     /// Whose turn it is next is in front. Nobody is here without anything that waits.
     clients: VecDeque<Client<T>>,
     waiting: usize,
+    standings: Standings,
+    /// What the turns of each standing have cost, but for the time when it had nothing to take.
+    costs: [u64; 3],
+    /// The same of the standing that had the last turn, before it.
+    cost: u64,
     under_way: usize,
     under_way_max: usize,
     under_way_for: Duration,
@@ -38,6 +47,8 @@ pub(crate) struct FairQueue<T> {
 
 struct Client<T> {
     network: ClientNetwork,
+    /// As it was when it last asked for something, or has become since.
+    standing: Standing,
     /// Whose turn it is next is in front. None is empty.
     accounts: VecDeque<Account<T>>,
 }
@@ -58,15 +69,6 @@ pub(crate) enum Popped<T> {
     Next(T),
     /// Its deadline has passed.
     Stale(T),
-}
-
-/// The time from one completion to the next while there is always something to do.
-#[derive(Default)]
-struct Pace {
-    busy: Duration,
-    completions: u32,
-    /// When something was completed last, or begun after there was nothing.
-    busy_since: Time,
 }
 
 /// Why something is refused; the numbers are places in [`FairMetrics::CAUSES`].
@@ -91,6 +93,9 @@ impl<T> FairQueue<T> {
         Self {
             clients: VecDeque::new(),
             waiting: 0,
+            standings: Standings::default(),
+            costs: [0; 3],
+            cost: 0,
             under_way: 0,
             under_way_max,
             under_way_for,
@@ -111,46 +116,33 @@ impl<T> FairQueue<T> {
         next <= self.under_way_max && is_soon
     }
 
-    /// Lets something wait for its turn.
+    /// Lets something wait for its turn. Returns what is refused, if anything is: this, or what gives way to it.
     ///
-    /// # Errors
-    /// `RESOURCE_EXHAUSTED`, with when to come back: the client holds its share of the queue, or it would be too late
-    /// when its turn came. `UNAVAILABLE`: it is too late already. The item is handed back.
-    pub(crate) fn push(
-        &mut self,
-        now: Time,
-        caller: Caller,
-        account: &str,
-        item: T,
-    ) -> Result<(), (T, Error)> {
+    /// It is refused with `RESOURCE_EXHAUSTED` and when to come back if the queue is full, or it would be too late when its
+    /// turn came, and with `UNAVAILABLE` if it is too late already.
+    #[must_use]
+    pub(crate) fn push(&mut self, now: Time, caller: Caller, account: &str, item: T) -> Option<(T, Error)> {
         let Caller { client: network, deadline } = caller;
         if deadline <= now {
-            return Err((item, self.stale()));
+            return Some((item, self.stale()));
         }
+        let standing = self.standings.of(now, network);
         let place = self.clients.iter().position(|client| client.network == network);
         let own = place.map_or(0, |place| self.clients[place].len());
-        let ahead: usize = self.clients.iter().map(|client| client.len().min(own + 1)).sum();
-        let wait = if self.has_room() && self.is_empty() {
-            Duration::ZERO
-        } else {
-            self.pace.duration(ahead + self.under_way + 1)
-        };
-        let others = self.clients.len() - usize::from(place.is_some());
-        if self.waiting >= WAITING_MAX || own >= (WAITING_MAX / (others + 2)).max(1) {
-            let message = format!("{own} passwords of your address wait to be checked: {}", try_again(wait));
-            return Err((item, self.refuse(Cause::Share, message)));
-        }
+        let wait = self.wait(own, standing);
         if now + wait > deadline {
             let message = format!("too many passwords wait to be checked: {}", try_again(wait));
-            return Err((item, self.refuse(Cause::Deadline, message)));
+            return Some((item, self.refuse(Cause::Deadline, message)));
         }
-        let place = place.unwrap_or_else(|| {
-            self.clients.push_back(Client { network, accounts: VecDeque::new() });
-            self.clients.len() - 1
-        });
-        self.clients[place].push(account, Waiting { deadline, item });
-        self.count(self.waiting + 1);
-        Ok(())
+        let refused = if self.waiting < WAITING_MAX {
+            None
+        } else if let Some((item, held)) = self.give_way((standing, own + 1)) {
+            Some((item, self.refuse_share(held, self.pace.duration(self.waiting))))
+        } else {
+            return Some((item, self.refuse_share(own, wait)));
+        };
+        self.insert(network, standing, account, Waiting { deadline, item });
+        refused
     }
 
     /// Takes what is to be done next: what is stale at once, and something else if its turn has come, which it has not
@@ -163,13 +155,11 @@ impl<T> FairQueue<T> {
         if !self.has_room() {
             return None;
         }
-        let place = |client: &Client<T>| {
-            client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
-        };
-        let mut clients = self.clients.iter().enumerate();
-        let (client, account) = clients.find_map(|(index, client)| Some((index, place(client)?)))?;
+        let (client, account) = self.next_turn(is_busy)?;
         let mut served = self.clients.remove(client).expect("it was found there");
         let waiting = served.pop(account);
+        self.cost = self.cost_of(served.standing);
+        self.costs[served.standing as usize] = self.cost + TURN_COSTS[served.standing as usize];
         if !served.accounts.is_empty() {
             self.clients.push_back(served);
         }
@@ -181,9 +171,72 @@ impl<T> FairQueue<T> {
         Some(Popped::Next(waiting.item))
     }
 
+    /// The places of a client and of its account whose turn it is.
+    fn next_turn(&self, is_busy: impl Fn(ClientNetwork, &str) -> bool) -> Option<(usize, usize)> {
+        let account = |client: &Client<T>| {
+            client.accounts.iter().position(|account| !is_busy(client.network, &account.name))
+        };
+        let clients = self.clients.iter().enumerate();
+        let idle = clients.filter_map(|(place, client)| Some((place, account(client)?, client.standing)));
+        // Of those alike, the first one.
+        let next = idle.min_by_key(|&(_, _, standing)| (self.cost_of(standing), standing));
+        next.map(|(place, account, _)| (place, account))
+    }
+
+    /// What the turns of those have cost. Who had nothing to take has saved nothing.
+    fn cost_of(&self, standing: Standing) -> u64 {
+        self.costs[standing as usize].max(self.cost)
+    }
+
+    /// How long it takes until something new is done, of a client of which so much waits.
+    fn wait(&self, own: usize, standing: Standing) -> Duration {
+        if self.has_room() && self.is_empty() {
+            return Duration::ZERO;
+        }
+        let (mut ahead, mut others) = (0, [0; 3]);
+        for client in &self.clients {
+            if client.standing == standing {
+                ahead += client.len().min(own + 1);
+            } else {
+                others[client.standing as usize] += client.len();
+            }
+        }
+        let cost = (ahead as u64 + 1) * TURN_COSTS[standing as usize];
+        let turns = TURN_COSTS.map(|of_others| usize::try_from(cost / of_others + 1).unwrap_or(usize::MAX));
+        let others: usize = others.iter().zip(turns).map(|(&waiting, turns)| turns.min(waiting)).sum();
+        self.pace.duration(ahead + others + self.under_way + 1)
+    }
+
+    fn insert(&mut self, network: ClientNetwork, standing: Standing, account: &str, waiting: Waiting<T>) {
+        if self.clients.iter().all(|client| client.network != network) {
+            self.clients.push_back(Client { network, standing, accounts: VecDeque::new() });
+        }
+        let client = self.clients.iter_mut().find(|client| client.network == network);
+        let client = client.expect("it is there by now");
+        client.standing = standing;
+        client.push(account, waiting);
+        self.count(self.waiting + 1);
+    }
+
+    /// Takes out the newest item of the client that holds most, if that is more than this claim, and how much it held.
+    fn give_way(&mut self, claim: (Standing, usize)) -> Option<(T, usize)> {
+        let place = (0..self.clients.len()).max_by_key(|&place| self.clients[place].claim())?;
+        let client = &mut self.clients[place];
+        let held = client.len();
+        if client.claim() <= claim {
+            return None;
+        }
+        let item = client.pop_newest().item;
+        if client.accounts.is_empty() {
+            self.clients.remove(place);
+        }
+        self.count(self.waiting - 1);
+        Some((item, held))
+    }
+
     fn begin(&mut self, now: Time) {
         if self.under_way == 0 {
-            self.pace.busy_since = now;
+            self.pace.resumed(now);
         }
         self.under_way += 1;
     }
@@ -194,10 +247,28 @@ impl<T> FairQueue<T> {
         self.pace.completed(now);
     }
 
+    /// A login from this network has failed.
+    pub(crate) fn failed(&mut self, now: Time, network: ClientNetwork) {
+        self.standings.failed(now, network);
+        self.update(now, network);
+    }
+
+    /// A login from this network has succeeded.
+    pub(crate) fn succeeded(&mut self, now: Time, network: ClientNetwork) {
+        self.standings.succeeded(now, network);
+        self.update(now, network);
+    }
+
+    fn update(&mut self, now: Time, network: ClientNetwork) {
+        if let Some(client) = self.clients.iter_mut().find(|client| client.network == network) {
+            client.standing = self.standings.of(now, network);
+        }
+    }
+
     /// Something that was under way is not any more, and nobody knows how long it would have taken.
     pub(crate) fn lost(&mut self, now: Time) {
         self.under_way -= 1;
-        self.pace.busy_since = now;
+        self.pace.resumed(now);
     }
 
     /// Takes out everything of which this is true, by its deadline and itself.
@@ -234,6 +305,11 @@ impl<T> FairQueue<T> {
         Error::new(Code::Unavailable, message)
     }
 
+    fn refuse_share(&self, held: usize, wait: Duration) -> Error {
+        let message = format!("{held} passwords of your address wait to be checked: {}", try_again(wait));
+        self.refuse(Cause::Share, message)
+    }
+
     fn refuse(&self, cause: Cause, message: String) -> Error {
         self.metrics.count(cause);
         Error::new(Code::ResourceExhausted, message)
@@ -261,6 +337,11 @@ impl<T> Client<T> {
         self.accounts.iter().map(|account| account.items.len()).sum()
     }
 
+    /// What is compared where somebody has to give way: the greatest does.
+    fn claim(&self) -> (Standing, usize) {
+        (self.standing, self.len())
+    }
+
     fn push(&mut self, account: &str, waiting: Waiting<T>) {
         match self.accounts.iter_mut().find(|other| &*other.name == account) {
             Some(account) => account.items.push_back(waiting),
@@ -277,25 +358,16 @@ impl<T> Client<T> {
         }
         waiting
     }
-}
 
-impl Pace {
-    fn completed(&mut self, now: Time) {
-        self.busy += now.since(self.busy_since);
-        self.busy_since = now;
-        self.completions += 1;
-        if self.completions >= PACE_SAMPLES_MAX {
-            (self.busy, self.completions) = (self.busy / 2, self.completions / 2);
+    /// Takes what waits last at the account that holds most.
+    fn pop_newest(&mut self) -> Waiting<T> {
+        let most = (0..self.accounts.len()).max_by_key(|&place| self.accounts[place].items.len());
+        let most = most.expect("no client is without accounts");
+        let waiting = self.accounts[most].items.pop_back().expect("no account is empty");
+        if self.accounts[most].items.is_empty() {
+            self.accounts.remove(most);
         }
-    }
-
-    /// How long so many completions take.
-    fn duration(&self, count: usize) -> Duration {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        match self.completions {
-            0 => PACE_GUESS.saturating_mul(count),
-            completions => self.busy.saturating_mul(count) / completions,
-        }
+        waiting
     }
 }
 
@@ -313,7 +385,7 @@ impl Metrics for FairMetrics {
         let help = "Passwords that wait to be checked.";
         out.gauge("marketplace_passwords_waiting", help, &[], self.waiting.get());
         for (cause, count) in Self::CAUSES.iter().zip(&self.refused) {
-            let help = "Passwords that were not checked: the share of an address was full, or it would be or was too late.";
+            let help = "Passwords that were not checked: the queue was full, or it would be or was too late.";
             out.counter("marketplace_passwords_refused_total", help, &[("cause", cause)], count.get());
         }
     }

@@ -6,6 +6,7 @@
 //! It keeps nothing between requests, and does not know what the APIs do.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
@@ -24,7 +25,7 @@ use super::parked::{Client, Origin, Parked};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
 use crate::api::envelope::{self, OnBehalf, Reply, Request};
-use crate::api::error::Error;
+use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::{Database, Effect};
 
@@ -114,10 +115,13 @@ impl<F: Flow> Frontend<F> {
         }
         let reply = match result {
             Ok(line) => {
+                let reply =
+                    Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
                     self.passwords.done(now);
+                    self.note_outcome(now, parked.client_address, reply.error_code());
                 }
-                Ok(Reply::to_call(line, parked.number).expect("the node has asked whether it is one"))
+                Ok(reply)
             }
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
@@ -215,9 +219,20 @@ impl<F: Flow> Frontend<F> {
         parked.client_address = Some(address);
         let caller = Caller::new(address, now, Some(patience));
         let account = parked.call.account.clone();
-        match self.passwords.push(now, caller, &account, parked) {
-            Ok(()) => self.call_in_turn(now, out),
-            Err((parked, error)) => self.take(parked.origin, Err(error), None, out),
+        if let Some((refused, error)) = self.passwords.push(now, caller, &account, parked) {
+            self.take(refused.origin, Err(error), None, out);
+        }
+        self.call_in_turn(now, out);
+    }
+
+    /// Takes note of what came of a password, which decides whose turn is next.
+    fn note_outcome(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
+        let network = client_address.expect("calls with passwords are on behalf of a client").into();
+        match error {
+            None => self.passwords.succeeded(now, network),
+            Some(Code::AuthFailed) => self.passwords.failed(now, network),
+            // The password was not looked at.
+            Some(_) => {}
         }
     }
 

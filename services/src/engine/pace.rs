@@ -1,0 +1,46 @@
+//! [`Pace`]: how fast something goes, measured while it is busy. It has no clock.
+
+use std::time::Duration;
+
+use net::Time;
+
+/// The pace is that of so many last completions, about.
+const PACE_SAMPLES_MAX: u32 = 64;
+
+/// What the pace is taken for before anything was completed.
+const PACE_GUESS: Duration = Duration::from_millis(15);
+
+/// The time from one completion to the next while there is always something to do.
+#[derive(Default)]
+pub(super) struct Pace {
+    busy: Duration,
+    completions: u32,
+    /// When something was completed last, or begun after there was nothing.
+    busy_since: Time,
+}
+
+impl Pace {
+    /// Something was completed.
+    pub(super) fn completed(&mut self, now: Time) {
+        self.busy += now.since(self.busy_since);
+        self.busy_since = now;
+        self.completions += 1;
+        if self.completions >= PACE_SAMPLES_MAX {
+            (self.busy, self.completions) = (self.busy / 2, self.completions / 2);
+        }
+    }
+
+    /// Something begins after there was nothing, or nobody knows how long what was under way would have taken.
+    pub(super) fn resumed(&mut self, now: Time) {
+        self.busy_since = now;
+    }
+
+    /// How long so many completions take.
+    pub(super) fn duration(&self, count: usize) -> Duration {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.completions {
+            0 => PACE_GUESS.saturating_mul(count),
+            completions => self.busy.saturating_mul(count) / completions,
+        }
+    }
+}
