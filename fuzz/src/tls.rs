@@ -65,7 +65,9 @@ fn of_client(choice: u8, script: &[u8]) {
     });
     node.finish();
     assert!(!node.is_connected(), "who has ended is let go");
-    wire.extend(node.take_received());
+    let last = node.take_received();
+    rogue.hear(&last);
+    wire.extend(last);
     assert!(wire == NOT_TLS || are_records(&wire), "nothing else leaves than records");
 
     // A stream that is cut off has no last line.
