@@ -70,15 +70,17 @@ fn of_client(choice: u8, script: &[u8]) {
     wire.extend(last);
     assert!(wire == NOT_TLS || are_records(&wire), "nothing else leaves than records");
 
-    // A stream that is cut off has no last line.
-    let said = if choice & CUT_OFF == 0 { &rogue.said } else { whole_lines(&rogue.said) };
     let heard: Vec<&[u8]> = lines(&rogue.heard).collect();
     if heard == [b"another protocol"] {
         return;
     }
-    let expected = expected(said);
-    assert!(heard.len() <= expected.len() && heard.iter().zip(&expected).all(|(heard, line)| heard == line));
-    assert!(!rogue.is_honest || heard.len() == expected.len(), "all that is said is answered");
+    // A stream that is cut off has no last line, but one that is too long is that without its end.
+    let (all, whole) = (expected(&rogue.said), expected(whole_lines(&rogue.said)).len());
+    let is_too_long = all.last().is_some_and(|last| last == b"too long");
+    let most = if choice & CUT_OFF == 0 || is_too_long { all.len() } else { whole };
+    assert!(heard.len() <= most && heard.iter().zip(&all).all(|(heard, line)| heard == line));
+    let least = if choice & CUT_OFF == 0 { most } else { whole };
+    assert!(!rogue.is_honest || heard.len() >= least, "all that is said is answered");
 }
 
 fn of_backend(choice: u8, script: &[u8]) {
