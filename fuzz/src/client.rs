@@ -42,6 +42,7 @@ pub(crate) fn check(stream: &[u8], heard: &[u8]) {
     }
 }
 
-fn is_empty(line: &[u8]) -> bool {
+/// Whether a line is none.
+pub(crate) fn is_empty(line: &[u8]) -> bool {
     matches!(line, b"" | b"\r")
 }

@@ -6,10 +6,10 @@ use crate::cuts::pieces;
 use crate::peer::Attached;
 
 /// The longest line: short, so that inputs reach it.
-const LINE_BYTES_MAX: usize = 40;
+pub(crate) const LINE_BYTES_MAX: usize = 40;
 
 /// A service that answers each line with itself, and a rejection with its name.
-struct Echo;
+pub(crate) struct Echo;
 
 impl Service for Echo {
     fn handle(&mut self, _now: Time, event: Event<'_>, out: &mut Out<'_>) {
@@ -52,7 +52,7 @@ pub fn framing(input: &[u8]) {
 }
 
 /// What the client must hear.
-fn expected(stream: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn expected(stream: &[u8]) -> Vec<Vec<u8>> {
     let mut heard = Vec::new();
     let lines = stream.split(|byte| *byte == b'\n');
     for line in lines {

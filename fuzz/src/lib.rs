@@ -8,22 +8,37 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod backend;
 mod client;
 mod cuts;
 mod database;
 mod disk;
 mod framing;
+mod linked;
 mod marketplace;
 mod peer;
+mod script;
+mod secret;
+mod tls;
 
 pub use self::admin::admin;
+pub use self::backend::backend;
 pub use self::client::client;
 pub use self::database::database;
 pub use self::framing::framing;
+pub use self::secret::secret;
+pub use self::tls::tls;
 
 /// A target: it panics where an input does harm.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 4] =
-    [("framing", framing), ("client", client), ("database", database), ("admin", admin)];
+pub const TARGETS: [(&str, Target); 7] = [
+    ("framing", framing),
+    ("client", client),
+    ("database", database),
+    ("admin", admin),
+    ("tls", tls),
+    ("secret", secret),
+    ("backend", backend),
+];

@@ -2,7 +2,7 @@
 
 use net::sim::SimWorkers;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Service, Time, Waker};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room};
+use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets};
 
 use crate::disk::Disk;
 use crate::peer::{Attached, CLIENT, NOW, QUIET_TURNS};
@@ -41,6 +41,12 @@ pub(crate) fn db_customer(disk: Disk<CustomerRow>) -> impl Service {
 /// A `db_product` on what a disk holds.
 pub(crate) fn db_product(disk: Disk<ProductRow>) -> impl Service {
     services::db_product(disk, Room::default(), None).expect("it loads what was stored")
+}
+
+/// The same, which serves who shows this secret.
+pub(crate) fn guarded_product(disk: Disk<ProductRow>, secret: &str) -> impl Service + use<> {
+    let secrets = Secrets::parse(secret).expect("it may be one");
+    services::db_product(disk, Room::default(), Some(secrets)).expect("it loads what was stored")
 }
 
 /// Brings a database into the state before an input.

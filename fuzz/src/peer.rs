@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use net::{Conn, Input, Limits, Node, Output, Peer, Service, Time};
+use net::{Conn, Encryption, Input, Limits, Node, Output, Peer, ServerTls, Service, Time};
 
 /// The time at which everything happens.
 pub(crate) const NOW: Time = Time::from_millis(1_800_000_000_000);
@@ -23,7 +23,16 @@ pub(crate) struct Attached<S> {
 
 impl<S: Service> Attached<S> {
     pub(crate) fn new(service: S, limits: Limits) -> Self {
-        let mut node = Node::new(service, limits, 0);
+        Self::with(Node::new(service, limits, 0))
+    }
+
+    /// The same over TLS: the bytes that it takes and gives are records.
+    pub(crate) fn encrypted(service: S, limits: Limits, server: ServerTls) -> Self {
+        let encryption = Encryption { server: Some(server), ..Encryption::default() };
+        Self::with(Node::new(service, limits, 0).with_encryption(encryption, Vec::new()))
+    }
+
+    fn with(mut node: Node<S>) -> Self {
         let client = node.accept(NOW, CLIENT);
         Self { node, client, received: Vec::new() }
     }

@@ -17,6 +17,8 @@ mod outages;
 mod places;
 mod purchases;
 mod races;
+mod rogue_databases;
+mod rogue_frontends;
 mod secrets;
 mod signals;
 mod tls;

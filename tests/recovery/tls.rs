@@ -19,12 +19,12 @@ fn certificate(name: &str) -> PathBuf {
 }
 
 /// The options of a service that shows this certificate.
-fn identity(name: &str) -> Vec<String> {
+pub(super) fn identity(name: &str) -> Vec<String> {
     let file = |ending: &str| certificate(&format!("{name}.{ending}")).display().to_string();
     vec![format!("--tls-cert={}", file("pem")), format!("--tls-key={}", file("key"))]
 }
 
-fn option(option: &str, authority: &str) -> String {
+pub(super) fn option(option: &str, authority: &str) -> String {
     format!("--{option}={}", certificate(authority).display())
 }
 
