@@ -1,7 +1,7 @@
 //! [`Bits`]: which places of one block, a bit each.
 
 /// The places of a block. At more, dividing a block takes long; at fewer, there are more blocks to search.
-pub(super) const PLACES: usize = 1024;
+pub(super) const PLACES: usize = 512;
 
 const WORDS: usize = PLACES / 64;
 
