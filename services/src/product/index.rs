@@ -26,7 +26,7 @@ use crate::api::items::Position;
 use crate::api::values::{ItemId, folded, is_punctuation};
 use crate::engine::map::Map;
 
-/// The set that stays empty. It stands for a set that no item has needed so far.
+/// The set that stays empty. It stands for a set that no item has needed so far, as the default of [`TermSets`] does.
 const NO_SET: u32 = 0;
 
 /// What a search looks for.
@@ -240,6 +240,9 @@ impl Index {
         let (first, last) = (*ranks.start(), *ranks.end());
         let outside = |rank| {
             let block = self.order.block(rank);
+            if self.order.has_only(block, ids) {
+                return 0;
+            }
             let members = set.read_from(&self.order, rank).read(block);
             members.len() - self.inside(block, members, ids).len()
         };
@@ -265,7 +268,7 @@ impl Index {
             for (bit, set) in &mut sets {
                 scores.add(*bit, set.read(block));
             }
-            if rank == first || rank == last {
+            if !self.order.has_only(block, ids) {
                 scores.retain(&self.inside(block, Members::Bits(&scores.scored()), ids));
             }
             total += scores.scored().len();

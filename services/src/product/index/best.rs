@@ -96,14 +96,14 @@ impl<'a> Best<'a> {
 
     /// Appends the page, and returns the position of its last hit if more follow.
     pub(super) fn append_to(self, hits: &mut Vec<ItemId>) -> Option<Position> {
-        let by_score = (0..=u8::MAX).zip(&self.by_score).rev();
-        let mut positions =
-            by_score.flat_map(|(score, ids)| ids.iter().map(move |&id| Position { score, id: unpack(id) }));
-        let mut last = None;
-        for position in positions.by_ref().take(self.limit) {
-            hits.push(position.id);
-            last = Some(position);
+        let (mut left, mut last, mut more) = (self.limit, None, false);
+        for (score, ids) in (0..=u8::MAX).zip(&self.by_score).rev() {
+            let page = &ids[..ids.len().min(left)];
+            hits.extend(page.iter().map(|&id| unpack(id)));
+            last = page.last().map(|&id| Position { score, id: unpack(id) }).or(last);
+            more |= page.len() < ids.len();
+            left -= page.len();
         }
-        last.filter(|_| positions.next().is_some())
+        last.filter(|_| more)
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Order {
 #[derive(Debug)]
 struct Block {
     rank: u32,
+    /// No item has an ID below the first of these, or above the second.
+    bounds: (u64, u64),
     /// What lies in each place.
     ids: Box<[u64; PLACES]>,
 }
@@ -80,7 +82,7 @@ impl Order {
     /// [`Order::divide`] must come first.
     pub(super) fn add(&mut self, id: u64) -> Option<Slot> {
         let slot = self.find_in(self.block_for(id), FREE)?;
-        *self.id_mut(slot) = id;
+        self.put(slot, id);
         Some(slot)
     }
 
@@ -100,8 +102,10 @@ impl Order {
         let to = self.add_block(self.rank(from) + 1, median);
         for place in moved.places() {
             let slot = Slot::new(from, place);
-            *self.id_mut(slot.in_block(to)) = std::mem::replace(self.id_mut(slot), FREE);
+            let id = std::mem::replace(self.id_mut(slot), FREE);
+            self.put(slot.in_block(to), id);
         }
+        self.blocks[from as usize].bounds.1 = median - 1;
         Division { from, to, moved }
     }
 
@@ -115,7 +119,7 @@ impl Order {
                 len = 0;
             }
             let slot = Slot::new(self.len() - 1, len as u16);
-            *self.id_mut(slot) = id;
+            self.put(slot, id);
             len += 1;
             slot
         })
@@ -152,6 +156,12 @@ impl Order {
         self.ranked[rank as usize].1
     }
 
+    /// Whether all items of a block are known to have such IDs. It is asked instead of each of them.
+    pub(super) fn has_only(&self, block: u32, ids: &RangeInclusive<u64>) -> bool {
+        let (low, high) = self.blocks[block as usize].bounds;
+        *ids.start() <= low && high <= *ids.end()
+    }
+
     /// What lies in the places of a block. It means something only for places that are known to be taken.
     pub(super) fn ids(&self, block: u32) -> &[u64; PLACES] {
         &self.blocks[block as usize].ids
@@ -170,12 +180,18 @@ impl Order {
     fn add_block(&mut self, rank: u32, first: u64) -> u32 {
         let block = self.len();
         assert!(block < u32::MAX / PLACES as u32, "memory ends before 2^32 slots");
-        self.blocks.push(Block { rank, ids: Box::new([FREE; PLACES]) });
+        self.blocks.push(Block { rank, bounds: (u64::MAX, 0), ids: Box::new([FREE; PLACES]) });
         self.ranked.insert(rank as usize, (first, block));
         for &(_, later) in &self.ranked[rank as usize + 1..] {
             self.blocks[later as usize].rank += 1;
         }
         block
+    }
+
+    fn put(&mut self, slot: Slot, id: u64) {
+        let (low, high) = &mut self.blocks[slot.block() as usize].bounds;
+        (*low, *high) = (id.min(*low), id.max(*high));
+        *self.id_mut(slot) = id;
     }
 
     fn id_mut(&mut self, slot: Slot) -> &mut u64 {
