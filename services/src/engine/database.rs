@@ -22,8 +22,7 @@ use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
-/// The rows that readers are shown in one turn. A purchase has a thousand, and many purchases may come to disk at once;
-/// of an item that is sold out, it takes a few microseconds.
+/// The rows that readers are shown in one turn. A purchase has a thousand, and many may come to disk at once.
 const PUBLISHED_PER_TURN_MAX: usize = 256;
 
 /// A database as a service.
@@ -262,21 +261,14 @@ impl<D: Domain> Database<D> {
 
     /// Shows readers what is on disk, as far as one turn may.
     fn publish(&mut self) {
-        if self.is_published() {
-            return;
-        }
         let mut rows_left = PUBLISHED_PER_TURN_MAX;
-        while !self.is_published()
+        while self.durable < self.committed
             && let Some(rows) = self.domain.publish(rows_left)
         {
             rows_left -= rows;
             self.durable += 1;
         }
         self.metrics.hold(self.domain.holdings(), self.domain.counts());
-    }
-
-    fn is_published(&self) -> bool {
-        self.durable == self.committed
     }
 
     /// Takes note that the groups up to this commit sequence are on disk, by one commit. It began when the first of them
@@ -397,7 +389,7 @@ impl<D: Domain> Service for Database<D> {
     /// committed the groups before.
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         let wake_at = self.domain.end_turn(now);
-        out.wake_at(if self.is_published() { wake_at } else { Some(now) });
+        out.wake_at(if self.durable < self.committed { Some(now) } else { wake_at });
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));
