@@ -341,12 +341,13 @@ impl Domain for Customer {
         rows
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, _: usize) -> Option<usize> {
         self.accounts.sellers.publish();
         self.accounts.buyers.publish();
         self.accounts.votes.publish();
         self.sessions.rows.publish();
         self.purchases.publish();
+        Some(0)
     }
 
     fn holdings(&self) -> impl Iterator<Item = usize> {

@@ -13,6 +13,7 @@ pub(crate) mod flows;
 pub(crate) mod greeting;
 pub(crate) mod intake;
 pub(crate) mod lane;
+pub(crate) mod map;
 pub(crate) mod metrics;
 mod pace;
 mod parked;

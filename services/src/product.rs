@@ -11,8 +11,6 @@ mod postings;
 pub(crate) mod rows;
 mod stock;
 
-use std::collections::HashMap;
-
 use net::Time;
 
 use self::decisions::{Decided, Decisions};
@@ -39,6 +37,7 @@ use crate::api::values::{
 use crate::api::votes::{ProvideFeedback, Voted};
 use crate::engine::domain::{Answer, Domain, Handler, Job, answered};
 use crate::engine::intake::Entry;
+use crate::engine::map::Map;
 use crate::engine::metrics::Holding;
 use crate::engine::room::Room;
 use crate::engine::table::Table;
@@ -57,7 +56,7 @@ pub(crate) struct Product {
     described: Vec<Description>,
     /// What is on disk and in stock. Like `shelves`, it follows the items on disk.
     index: Index,
-    shelves: HashMap<u32, Shelf>,
+    shelves: Map<u32, Shelf>,
     /// The hits of a search; kept for its memory.
     hits: Vec<ItemId>,
 }
@@ -81,7 +80,7 @@ impl Product {
             decisions: Decisions::new(),
             described: Vec::new(),
             index: Index::new(),
-            shelves: HashMap::new(),
+            shelves: Map::new(),
             hits: Vec::new(),
         }
     }
@@ -133,7 +132,7 @@ impl Product {
         let in_stock = items.clone().filter(|(_, item)| item.listing.quantity > 0);
         self.index.fill(in_stock.map(|(id, item)| (id, &item.terms)));
         for (id, item) in items {
-            let shelf = self.shelves.entry(item.seller_id).or_default();
+            let shelf = self.shelves.get_or_default(item.seller_id);
             shelf.registered += 1;
             shelf.all.append(id);
             if item.listing.quantity > 0 {
@@ -162,7 +161,7 @@ impl Product {
         let Self { items, index, shelves, .. } = self;
         let find = |id| items.get(id).expect("what is published is on disk");
         let item = find(id);
-        let shelf = shelves.entry(item.seller_id).or_default();
+        let shelf = shelves.get_or_default(item.seller_id);
         shelf.all.insert(id);
         if item.listing.quantity > 0 {
             index.insert(id, |id| &find(id).terms);
@@ -204,7 +203,7 @@ impl Answer<RegisterItem<SellerId>> for Product {
         let terms = self.index.intern(&description.name, &description.keywords);
         let listing = Listing { price: new.price, quantity: new.quantity.0, feedback: Feedback::default() };
         self.items.add(category, Item::new(&description, terms, listing));
-        self.shelves.entry(seller_id).or_default().registered += 1;
+        self.shelves.get_or_default(seller_id).registered += 1;
         self.described.push(description);
         Ok(Registered { item_id: id })
     }
@@ -375,17 +374,21 @@ impl Domain for Product {
         self.decisions.forget(now)
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, rows_max: usize) -> Option<usize> {
         let mut moved = Vec::new();
-        self.items.publish(|id, before, item| {
+        let published = self.items.publish(rows_max, |id, before, item| {
             let was_in_stock = before.map(|listing| listing.quantity > 0);
             if was_in_stock != Some(item.listing.quantity > 0) {
                 moved.push(id);
             }
         });
         moved.into_iter().for_each(|id| self.follow(id));
-        self.votes.publish();
-        self.decisions.publish();
+        // The others are a row for each request.
+        if published.is_some() {
+            self.votes.publish();
+            self.decisions.publish();
+        }
+        published
     }
 }
 

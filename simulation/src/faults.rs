@@ -249,11 +249,11 @@ pub(crate) const FAULTS: &[Fault] = &[
         "glimpses",
         "readers see what is not on disk",
         &[
-            edit(DATABASE, "                self.domain.publish();\n", ""),
+            edit(DATABASE, "self.domain.publish(rows_left)", "Some(0)"),
             edit(
                 DATABASE,
                 "            self.filling += 1;",
-                "            self.filling += 1;\n            self.domain.publish();",
+                "            self.filling += 1;\n            self.domain.publish(usize::MAX);",
             ),
         ],
     ),

@@ -229,7 +229,7 @@ impl Purchases {
 
     /// Makes the changes of the oldest sealed group durable.
     pub(crate) fn publish(&mut self) {
-        for (id, record) in self.changes.publish() {
+        while let Some((id, record)) = self.changes.publish_next() {
             let Some(record) = record else {
                 self.durable.remove(&id);
                 self.unfinished.remove(&id);

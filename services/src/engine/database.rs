@@ -22,6 +22,9 @@ use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
+/// The rows that readers are shown in one turn. A purchase has a thousand, and many may come to disk at once.
+const PUBLISHED_PER_TURN_MAX: usize = 256;
+
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
     domain: D,
@@ -29,6 +32,8 @@ pub(crate) struct Database<D: Domain> {
     /// The commit sequence of the group that open changes will go into. Those before it are on disk or under way.
     filling: u64,
     /// The last group that is on disk.
+    committed: u64,
+    /// The last group that readers see, too.
     durable: u64,
     /// Commits since the start, each of one group or of several.
     commits: u64,
@@ -85,6 +90,7 @@ impl<D: Domain> Database<D> {
             domain,
             storage,
             filling: 1,
+            committed: 0,
             durable: 0,
             commits: 0,
             queues: BTreeMap::new(),
@@ -239,15 +245,11 @@ impl<D: Domain> Database<D> {
                 Ok(None) => break,
                 Err(error) => return out.fail(error),
             };
-            assert!((self.durable + 1..self.filling).contains(&sequence), "groups are committed in order");
+            assert!((self.committed + 1..self.filling).contains(&sequence), "groups are committed in order");
             self.count_commit(now, sequence);
-            // Groups that were under way together may have been committed as one.
-            while self.durable < sequence {
-                self.durable += 1;
-                self.domain.publish();
-            }
-            self.metrics.hold(self.domain.holdings(), self.domain.counts());
+            self.committed = sequence;
         }
+        self.publish();
         while let Some((job, result)) = self.domain.poll(now) {
             self.finish_job(job, result);
         }
@@ -257,10 +259,22 @@ impl<D: Domain> Database<D> {
         }
     }
 
+    /// Shows readers what is on disk, as far as one turn may.
+    fn publish(&mut self) {
+        let mut rows_left = PUBLISHED_PER_TURN_MAX;
+        while self.durable < self.committed
+            && let Some(rows) = self.domain.publish(rows_left)
+        {
+            rows_left -= rows;
+            self.durable += 1;
+        }
+        self.metrics.hold(self.domain.holdings(), self.domain.counts());
+    }
+
     /// Takes note that the groups up to this commit sequence are on disk, by one commit. It began when the first of them
     /// was there and the commit before had ended.
     fn count_commit(&mut self, now: Time, sequence: u64) {
-        let groups = usize::try_from(sequence - self.durable).expect("they are few");
+        let groups = usize::try_from(sequence - self.committed).expect("they are few");
         let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");
         let rows = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
         self.metrics.commit_rows.observe(rows);
@@ -309,7 +323,7 @@ impl<D: Domain> Database<D> {
     /// counted; a connection that waits for nothing has no queue, and each piece of work elsewhere has its request.
     fn invariants(&self) {
         assert_eq!(
-            self.filling - 1 - self.durable,
+            self.filling - 1 - self.committed,
             self.submitted.len() as u64,
             "each group is under way once"
         );
@@ -362,10 +376,9 @@ impl<D: Domain> Service for Database<D> {
                 self.reply(conn, &mut queue, self.durable, None, out);
                 self.keep(conn, queue);
             }
-            Event::Wake => self.poll_workers(now, out),
+            // A timer also goes on with what one turn could not show.
+            Event::Wake | Event::Timer => self.poll_workers(now, out),
             Event::Closed(conn) => self.forget(conn),
-            // What it was asked for is done at the end of the turn, as in any other.
-            Event::Timer => {}
             Event::Drain => self.domain.drain(now),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
@@ -376,7 +389,7 @@ impl<D: Domain> Service for Database<D> {
     /// committed the groups before.
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
         let wake_at = self.domain.end_turn(now);
-        out.wake_at(wake_at);
+        out.wake_at(if self.durable < self.committed { Some(now) } else { wake_at });
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
             self.submitted.push_back((out.read_clock(), rows.len() as u64));

@@ -41,8 +41,9 @@ pub(crate) trait Domain: Sized + 'static {
     /// Seals the changes into a group of rows.
     fn seal(&mut self) -> Vec<Self::Row>;
 
-    /// The oldest sealed group is on disk: readers may see it.
-    fn publish(&mut self);
+    /// The oldest sealed group is on disk: shows it to readers, as far as that takes work for no more than `rows_max` rows.
+    /// Returns for how many it did, or `None` if there is more to show of the group.
+    fn publish(&mut self, rows_max: usize) -> Option<usize>;
 
     /// How much it holds of each of [`Domain::HOLDINGS`], as far as it is on disk. Called after each commit, so nothing
     /// is counted anew for it.

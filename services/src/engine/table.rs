@@ -3,9 +3,11 @@
 //! Writers build on the latest state; readers see what is durable, so that no reply shows a change that a
 //! power cut could undo, and no reader waits for a flush. It does not know how rows are stored.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hash;
 use std::mem;
+
+use super::map::Map;
 
 /// Changes on their way to disk, by key. A change is first open; the group of all open changes is sealed when it
 /// goes to disk, and published when it has arrived there. Groups are published in the order in which they were sealed.
@@ -20,7 +22,7 @@ pub(crate) struct Changes<K, V> {
 /// Rows by key.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
-    durable: HashMap<K, V>,
+    durable: Map<K, V>,
     /// What is not on disk yet; `None` is a removal.
     changes: Changes<K, Option<V>>,
 }
@@ -51,15 +53,21 @@ impl<K: Copy + Ord, V> Changes<K, V> {
         self.sealed.back().into_iter().flatten().map(|(key, change)| (*key, change))
     }
 
-    /// Hands over the changes of the oldest sealed group, which are on disk now.
-    pub(crate) fn publish(&mut self) -> impl Iterator<Item = (K, V)> + use<K, V> {
-        self.sealed.pop_front().expect("a group is sealed before it is published").into_iter()
+    /// Hands over the next change of the oldest sealed group, which is on disk now. `None` ends the group; after that
+    /// comes the next one.
+    pub(crate) fn publish_next(&mut self) -> Option<(K, V)> {
+        let group = self.sealed.front_mut().expect("a group is sealed before it is published");
+        let change = group.pop_first();
+        if change.is_none() {
+            self.sealed.pop_front();
+        }
+        change
     }
 }
 
 impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
     pub(crate) fn new() -> Self {
-        Self { durable: HashMap::new(), changes: Changes::new() }
+        Self { durable: Map::new(), changes: Changes::new() }
     }
 
     /// Takes a row from disk, at start.
@@ -107,7 +115,7 @@ impl<K: Copy + Eq + Hash + Ord, V> Table<K, V> {
 
     /// Makes the changes of the oldest sealed group durable.
     pub(crate) fn publish(&mut self) {
-        for (key, row) in self.changes.publish() {
+        while let Some((key, row)) = self.changes.publish_next() {
             match row {
                 Some(row) => self.durable.insert(key, row),
                 None => self.durable.remove(&key),

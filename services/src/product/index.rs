@@ -1,7 +1,7 @@
 //! The search index: which items in stock have which terms, ranked and read page by page.
 //!
 //! A term is a keyword of an item or a word of its name, folded (see [`folded`]). It has one set of the items that have
-//! it as a keyword, and one of those that have it in their name only. Sets are kept by blocks of about a thousand items
+//! it as a keyword, and one of those that have it in their name only. Sets are kept by blocks of some hundred items
 //! that follow one another in the order of hits, whatever their categories, so a search takes a step for each block and
 //! not for each category. With one keyword, or with a category alone, it goes on only until its page is full; with
 //! several, it adds up scores in all blocks, and looks at single items only for its page. The index can't tell an
@@ -13,7 +13,6 @@ mod order;
 mod scores;
 mod slots;
 
-use std::collections::HashMap;
 use std::iter;
 use std::ops::RangeInclusive;
 
@@ -25,8 +24,9 @@ use self::slots::{Members, Slots};
 use super::packed::{all_of, pack, unpack};
 use crate::api::items::Position;
 use crate::api::values::{ItemId, folded, is_punctuation};
+use crate::engine::map::Map;
 
-/// The set that stays empty. It stands for a set that no item has needed so far.
+/// The set that stays empty. It stands for a set that no item has needed so far, as the default of [`TermSets`] does.
 const NO_SET: u32 = 0;
 
 /// What a search looks for.
@@ -56,7 +56,7 @@ pub(crate) struct Terms(Box<[u32]>);
 #[derive(Debug)]
 pub(crate) struct Index {
     /// Every term ever interned. Items are sold out but never deleted, so their terms stay, too.
-    vocabulary: HashMap<Box<str>, TermSets>,
+    vocabulary: Map<Box<str>, TermSets>,
     /// Where each item in stock lies.
     order: Order,
     /// The items of each term and role; `NO_SET` is the first.
@@ -79,7 +79,7 @@ impl Index {
     /// An index of no items.
     pub(crate) fn new() -> Self {
         let sets = vec![Slots::default()];
-        Self { vocabulary: HashMap::new(), order: Order::new(), sets, in_stock: Slots::default() }
+        Self { vocabulary: Map::new(), order: Order::new(), sets, in_stock: Slots::default() }
     }
 
     /// Finds the terms of an item, and makes sets for those that are new. It does not bring the item into stock.
@@ -122,20 +122,19 @@ impl Index {
     /// Brings many items, in order, into a stock that is empty. It is less work than `insert`, and each set takes its
     /// memory once.
     pub(crate) fn fill<'a>(&mut self, items: impl Iterator<Item = (ItemId, &'a Terms)> + Clone) {
+        let slots: Vec<_> = self.order.fill(items.clone().map(|(id, _)| pack(id))).collect();
         let mut lens = vec![0; self.sets.len()];
         for (_, terms) in items.clone() {
             terms.0.iter().for_each(|&set| lens[set as usize] += 1);
         }
         for (set, len) in self.sets.iter_mut().zip(lens) {
-            set.reserve(len);
+            set.reserve(&self.order, len);
         }
-        let slots: Vec<_> = self.order.fill(items.clone().map(|(id, _)| pack(id))).collect();
+        self.in_stock.reserve(&self.order, slots.len());
         for (slot, (_, terms)) in slots.into_iter().zip(items) {
             self.in_stock.append(&self.order, slot);
             terms.0.iter().for_each(|&set| self.sets[set as usize].append(&self.order, slot));
         }
-        self.in_stock.settle(&self.order);
-        self.sets.iter_mut().for_each(|set| set.settle(&self.order));
     }
 
     /// Takes an item out of stock; changes nothing if it is not there. `terms` must be those it was inserted with.
@@ -177,7 +176,7 @@ impl Index {
     fn set(&mut self, term: &str, role: Role) -> u32 {
         let term_sets = match self.vocabulary.get_mut(term) {
             Some(term_sets) => term_sets,
-            None => self.vocabulary.entry(term.into()).or_insert([NO_SET; 2]),
+            None => self.vocabulary.get_or_default(term.into()),
         };
         let set = &mut term_sets[role as usize];
         if *set == NO_SET {
@@ -215,72 +214,80 @@ impl Index {
     }
 
     /// Offers a whole set at one score, higher scores first. Returns how many of its items have such IDs.
-    fn offer_set(&self, score: usize, set: &Slots, ids: &RangeInclusive<u64>, best: &mut Best) -> usize {
+    fn offer_set(&self, score: usize, set: &Slots, ids: &RangeInclusive<u64>, best: &mut Best<'_>) -> usize {
         let from_first = best.first_id(score)..=*ids.end();
         if best.room(score) > 0 && !from_first.is_empty() {
-            for (first, members) in set.by_block(&self.order, self.order.blocks_for(&from_first)) {
-                best.offer(&self.order, first, score, members.places());
+            let ranks = self.order.ranks(&from_first);
+            let mut reader = set.read_from(&self.order, *ranks.start());
+            let mut next = *ranks.start();
+            while let Some(rank) = reader.next_rank(&self.order, next).filter(|rank| ranks.contains(rank)) {
+                best.offer(rank, score, reader.read(self.order.block(rank)));
                 if best.room(score) == 0 {
                     break;
                 }
+                next = rank + 1;
             }
         }
-        if *ids == (0..=u64::MAX) { set.len() } else { self.count(set, ids) }
+        self.count(set, ids)
     }
 
-    /// How many items of a set have such IDs. It costs a step for each block of these.
+    /// How many items of a set have such IDs.
     fn count(&self, set: &Slots, ids: &RangeInclusive<u64>) -> usize {
-        let firsts = self.order.blocks_for(ids);
-        let parts = set.by_block(&self.order, firsts.clone());
-        let len_of = |(first, members): (u64, Members<'_>)| {
-            if first == *firsts.start() || first == *firsts.end() {
-                self.places_in(first, members.places(), ids).count()
-            } else {
-                members.len()
+        if *ids == (0..=u64::MAX) {
+            return set.len();
+        }
+        let ranks = self.order.ranks(ids);
+        let (first, last) = (*ranks.start(), *ranks.end());
+        let outside = |rank| {
+            let block = self.order.block(rank);
+            if self.order.has_only(block, ids) {
+                return 0;
             }
+            let members = set.read_from(&self.order, rank).read(block);
+            members.len() - self.inside(block, members, ids).len()
         };
-        parts.map(len_of).sum()
+        let others = outside(first) + if last == first { 0 } else { outside(last) };
+        set.len_in(&self.order, ranks) - others
     }
 
-    /// Offers the hits of several terms, and counts them. It walks all sets of the terms in step, block by block.
-    fn combine(&self, terms: &[TermSets], ids: &RangeInclusive<u64>, best: &mut Best) -> usize {
-        let firsts = self.order.blocks_for(ids);
-        let mut sets = Vec::new();
+    /// Offers the hits of several terms, and counts them. It reads all sets of the terms in step, block by block.
+    fn combine(&self, terms: &[TermSets], ids: &RangeInclusive<u64>, best: &mut Best<'_>) -> usize {
+        let ranks = self.order.ranks(ids);
+        let (first, last) = (*ranks.start(), *ranks.end());
+        let mut sets = Vec::with_capacity(2 * terms.len());
         for role in [Role::Name, Role::Keyword] {
-            for &term in terms {
-                let parts = self.items(term, role).by_block(&self.order, firsts.clone());
-                sets.push((role, parts.peekable()));
-            }
+            let read = |&term| (role as usize, self.items(term, role).read_from(&self.order, first));
+            sets.extend(terms.iter().map(read));
         }
-        let mut total = 0;
-        while let Some(first) = sets.iter_mut().filter_map(|(_, set)| set.peek()).map(|part| part.0).min() {
+        let (mut total, mut next) = (0, first);
+        while let Some(rank) = sets.iter().filter_map(|(_, set)| set.next_rank(&self.order, next)).min()
+            && rank <= last
+        {
+            let block = self.order.block(rank);
             let mut scores = Scores::new();
-            for (role, set) in &mut sets {
-                if let Some((_, members)) = set.next_if(|part| part.0 == first) {
-                    scores.add(*role as usize, members);
-                }
+            for (bit, set) in &mut sets {
+                scores.add(*bit, set.read(block));
             }
-            if first == *firsts.start() || first == *firsts.end() {
-                let mut inside = Bits::EMPTY;
-                let places = scores.scored();
-                self.places_in(first, places.places(), ids).for_each(|place| _ = inside.insert(place));
-                scores.retain(&inside);
+            if !self.order.has_only(block, ids) {
+                scores.retain(&self.inside(block, Members::Bits(&scores.scored()), ids));
             }
             total += scores.scored().len();
-            best.offer_scores(&self.order, first, &scores);
+            best.offer_scores(rank, &scores);
+            next = rank + 1;
         }
         total
     }
 
-    /// Those of some places of a block whose items have such IDs.
-    fn places_in(
-        &self,
-        first: u64,
-        places: impl Iterator<Item = u16>,
-        ids: &RangeInclusive<u64>,
-    ) -> impl Iterator<Item = u16> {
-        let in_block = self.order.ids(self.order.block_from(first));
-        places.filter(|place| ids.contains(&in_block[usize::from(*place)]))
+    /// Those of some members of a block whose items have such IDs.
+    fn inside(&self, block: u32, members: Members<'_>, ids: &RangeInclusive<u64>) -> Bits {
+        let in_block = self.order.ids(block);
+        let mut inside = Bits::EMPTY;
+        members.for_each(|place| {
+            if ids.contains(&in_block[usize::from(place)]) {
+                inside.insert(place);
+            }
+        });
+        inside
     }
 }
 

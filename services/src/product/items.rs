@@ -3,17 +3,15 @@
 //! It is to items what a `Table` is to other rows, in less memory: items are numbered in each category and never
 //! removed, so they lie in vectors, and only listings change. It knows neither the search index nor the rules.
 
-use std::collections::HashMap;
-
 use super::item::Item;
 use crate::api::encoded::Listing;
 use crate::api::values::ItemId;
+use crate::engine::map::Map;
 use crate::engine::table::Changes;
 
 /// The items by category and number.
 pub(crate) struct Items {
-    /// The key is chosen by clients, so it is not for a hash that they could foresee.
-    categories: HashMap<u32, Category>,
+    categories: Map<u32, Category>,
     /// The listings that are not on disk yet; among them are those of all items that are not.
     listings: Changes<ItemId, Listing>,
     /// How many items are on disk.
@@ -31,12 +29,12 @@ struct Category {
 
 impl Items {
     pub(crate) fn new() -> Self {
-        Self { categories: HashMap::new(), listings: Changes::new(), durable_len: 0 }
+        Self { categories: Map::new(), listings: Changes::new(), durable_len: 0 }
     }
 
     /// Takes an item from disk, at start; false if it is not the next of its category. [`Items::loaded`] must follow.
     pub(crate) fn load(&mut self, category: u32, item: Item) -> bool {
-        let category = self.categories.entry(category).or_default();
+        let category = self.categories.get_or_default(category);
         if category.last_n().checked_add(1) != Some(item.n) {
             return false;
         }
@@ -102,7 +100,7 @@ impl Items {
     /// Adds a new item, which readers do not see before it is published.
     pub(crate) fn add(&mut self, category: u32, item: Item) {
         self.listings.put(ItemId { category, n: item.n }, item.listing);
-        let category = self.categories.entry(category).or_default();
+        let category = self.categories.get_or_default(category);
         assert_eq!(category.last_n().checked_add(1), Some(item.n), "numbers are given in order");
         category.items.push(item);
     }
@@ -122,10 +120,15 @@ impl Items {
         self.listings.seal().map(|(id, listing)| (id, *listing))
     }
 
-    /// Makes the sealed changes durable, and shows each item, with its listing before unless it is new, to
-    /// `observe`.
-    pub(crate) fn publish(&mut self, mut observe: impl FnMut(ItemId, Option<Listing>, &Item)) {
-        for (id, listing) in self.listings.publish() {
+    /// Makes the changes of the oldest sealed group durable, or the next `len_max` of them, and shows each item, with its
+    /// listing before unless it is new, to `observe`. Returns how many there were, or `None` if there are more to come.
+    pub(crate) fn publish(
+        &mut self,
+        len_max: usize,
+        mut observe: impl FnMut(ItemId, Option<Listing>, &Item),
+    ) -> Option<usize> {
+        for len in 0..len_max {
+            let Some((id, listing)) = self.listings.publish_next() else { return Some(len) };
             let category = self.categories.get_mut(&id.category).expect("items are never removed");
             let place = category.place(id.n).expect("items are never removed");
             let item = &mut category.items[place];
@@ -138,6 +141,7 @@ impl Items {
             item.relist(listing);
             observe(id, before, item);
         }
+        None
     }
 }
 

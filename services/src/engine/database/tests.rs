@@ -6,6 +6,7 @@ mod harness;
 use std::time::Duration;
 
 use self::harness::Harness;
+use super::PUBLISHED_PER_TURN_MAX;
 
 #[test]
 fn the_reply_to_a_write_leaves_only_when_its_group_is_on_disk() {
@@ -103,6 +104,30 @@ fn a_group_is_what_a_turn_changed_and_may_be_under_way_with_others() {
     db.flush();
     assert_eq!(db.replies(clients[2]), ["2 3"]);
     assert_eq!(db.submitted().len(), 0, "nothing was changed, so nothing is stored");
+}
+
+#[test]
+fn one_turn_shows_a_bounded_part_of_what_is_on_disk() {
+    let mut db = Harness::new();
+    let clients = [db.connect(), db.connect(), db.connect()];
+    let group = |words: &str, db: &mut Harness, client| {
+        db.request(client, words);
+        db.end_turn();
+    };
+    (1..PUBLISHED_PER_TURN_MAX).for_each(|n| group(&format!("{n} Set x {n}"), &mut db, clients[n % 2]));
+    group("1 Set y 1", &mut db, clients[2]);
+    group("2 Set z 1", &mut db, clients[2]);
+    db.flush_as_one();
+    assert_eq!(db.replies(clients[0]).len() + db.replies(clients[1]).len(), PUBLISHED_PER_TURN_MAX - 1);
+    assert_eq!(db.replies(clients[2]), ["1 1"], "what readers do not see yet is not said to be done");
+    db.requests(clients[0], &["1 Get y", "2 Get z"]);
+    db.end_turn();
+    assert_eq!(db.replies(clients[0]), ["1 1", "2 null"]);
+    db.drain();
+    assert!(!db.is_drained());
+    db.time_out();
+    assert_eq!(db.replies(clients[2]), ["2 1"]);
+    assert!(db.is_drained());
 }
 
 #[test]

@@ -3,13 +3,15 @@
 use std::ops::RangeInclusive;
 
 use super::order::Order;
-use super::scores::Scores;
+use super::scores::{SCORE_MAX, Scores};
+use super::slots::Members;
 use crate::api::items::Position;
 use crate::api::values::ItemId;
 use crate::product::packed::{pack, unpack};
 
 /// The best hits after a position, gathered from blocks that come in order within each score.
-pub(super) struct Best {
+pub(super) struct Best<'a> {
+    order: &'a Order,
     after: Option<Position>,
     limit: usize,
     /// What a hit's ID may be.
@@ -19,25 +21,22 @@ pub(super) struct Best {
     /// No item of a higher score is of use.
     score_max: usize,
     /// Of the highest score, no item of a block before this one is of use.
-    first_block: u64,
-    by_score: Vec<Vec<u64>>,
-    /// The items of a block, to be sorted; kept for its memory.
-    offered: Vec<u64>,
+    first_rank: u32,
+    by_score: [Vec<u64>; SCORE_MAX + 1],
 }
 
-impl Best {
+impl<'a> Best<'a> {
     pub(super) fn new(
-        order: &Order,
+        order: &'a Order,
         after: Option<Position>,
         limit: usize,
         ids: RangeInclusive<u64>,
         score_max: usize,
     ) -> Self {
         let score_max = after.map_or(score_max, |after| score_max.min(usize::from(after.score)));
-        let by_score = vec![Vec::new(); score_max + 1];
-        let offered = Vec::new();
-        let mut best = Self { after, limit, ids, score_min: 1, score_max, first_block: 0, by_score, offered };
-        best.first_block = *order.blocks_for(&(best.first_id(score_max)..=u64::MAX)).start();
+        let by_score = [const { Vec::new() }; SCORE_MAX + 1];
+        let mut best = Self { order, after, limit, ids, score_min: 1, score_max, first_rank: 0, by_score };
+        best.first_rank = order.rank_for(best.first_id(score_max));
         best
     }
 
@@ -58,8 +57,8 @@ impl Best {
     }
 
     /// Offers all items of a block that have scores.
-    pub(super) fn offer_scores(&mut self, order: &Order, first: u64, scores: &Scores) {
-        let score_max = self.score_max(first);
+    pub(super) fn offer_scores(&mut self, rank: u32, scores: &Scores) {
+        let score_max = self.score_max.saturating_sub(usize::from(rank < self.first_rank));
         if self.score_min > score_max {
             return;
         }
@@ -70,7 +69,7 @@ impl Best {
         for score in (self.score_min..=score_max).rev() {
             let places = scores.equal_to(score);
             if self.room(score) > 0 && !places.is_empty() {
-                self.offer(order, first, score, places.places());
+                self.offer(rank, score, Members::Bits(&places));
             }
         }
         while self.score_min <= self.score_max && self.room(self.score_min) == 0 {
@@ -79,36 +78,32 @@ impl Best {
     }
 
     /// Offers these items of a block at one score.
-    pub(super) fn offer(
-        &mut self,
-        order: &Order,
-        first: u64,
-        score: usize,
-        places: impl Iterator<Item = u16>,
-    ) {
+    pub(super) fn offer(&mut self, rank: u32, score: usize, members: Members<'_>) {
         let (room, ids) = (self.room(score), self.first_id(score)..=*self.ids.end());
-        let in_block = order.ids(order.block_from(first));
-        self.offered.clear();
-        self.offered.extend(places.map(|place| in_block[usize::from(place)]).filter(|id| ids.contains(id)));
-        self.offered.sort_unstable();
-        self.by_score[score].extend(self.offered.iter().take(room));
+        let in_block = self.order.ids(self.order.block(rank));
+        let found = &mut self.by_score[score];
+        let before = found.len();
+        found.reserve(members.len());
+        members.for_each(|place| {
+            let id = in_block[usize::from(place)];
+            if ids.contains(&id) {
+                found.push(id);
+            }
+        });
+        found[before..].sort_unstable();
+        found.truncate(before + room);
     }
 
     /// Appends the page, and returns the position of its last hit if more follow.
     pub(super) fn append_to(self, hits: &mut Vec<ItemId>) -> Option<Position> {
-        let by_score = (0..=u8::MAX).zip(&self.by_score).rev();
-        let mut positions =
-            by_score.flat_map(|(score, ids)| ids.iter().map(move |&id| Position { score, id: unpack(id) }));
-        let mut last = None;
-        for position in positions.by_ref().take(self.limit) {
-            hits.push(position.id);
-            last = Some(position);
+        let (mut left, mut last, mut more) = (self.limit, None, false);
+        for (score, ids) in (0..=u8::MAX).zip(&self.by_score).rev() {
+            let page = &ids[..ids.len().min(left)];
+            hits.extend(page.iter().map(|&id| unpack(id)));
+            last = page.last().map(|&id| Position { score, id: unpack(id) }).or(last);
+            more |= page.len() < ids.len();
+            left -= page.len();
         }
-        last.filter(|_| positions.next().is_some())
-    }
-
-    /// The highest score of which items of a block may be of use.
-    fn score_max(&self, first: u64) -> usize {
-        self.score_max.saturating_sub(usize::from(first < self.first_block))
+        last.filter(|_| more)
     }
 }

@@ -1,7 +1,9 @@
 //! [`Bits`]: which places of one block, a bit each.
 
+use std::array;
+
 /// The places of a block. At more, dividing a block takes long; at fewer, there are more blocks to search.
-pub(super) const PLACES: usize = 1024;
+pub(super) const PLACES: usize = 512;
 
 const WORDS: usize = PLACES / 64;
 
@@ -61,11 +63,9 @@ impl Bits {
     }
 
     /// Combines two sets word by word.
-    pub(super) fn zip(mut self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-        for (word, &other) in self.0.iter_mut().zip(&other.0) {
-            *word = combine(*word, other);
-        }
-        self
+    #[inline]
+    pub(super) fn zip(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+        Self(array::from_fn(|word| combine(self.0[word], other.0[word])))
     }
 }
 

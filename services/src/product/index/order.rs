@@ -1,11 +1,11 @@
 //! [`Order`]: the slots in which the items in stock lie, in the order of their IDs.
 //!
-//! A block has so many places, and the items of a range of IDs, whatever their categories. Blocks are in the order of
-//! their ranges; within a block, items lie in any place, so none ever moves because of another. A full block is divided
-//! at its median. So a block came to be with half of its places taken, and there are at most as many blocks as that makes
-//! of all items that ever were in stock. It knows no terms: whoever keeps sets of slots is told of each division.
+//! A block has so many places, and the items of a range of IDs, whatever their categories. Blocks are numbered as they
+//! come to be, and ranked in the order of their ranges; within a block, items lie in any place, so none ever moves because
+//! of another. A full block is divided at its median. So a block came to be with half of its places taken, and there are at
+//! most as many blocks as that makes of all items that ever were in stock. It knows no terms: whoever keeps sets of slots
+//! is told of each division.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::bits::{Bits, PLACES};
@@ -23,15 +23,16 @@ pub(super) struct Slot(u32);
 /// The blocks and what lies in them.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The numbers of the blocks, by the first ID that each is for. The first of all is for all IDs from 0 on.
-    by_first: BTreeMap<u64, u32>,
+    /// By rank: the first ID that each block is for, and its number. The first of all is for all IDs from 0 on.
+    ranked: Vec<(u64, u32)>,
     blocks: Vec<Block>,
 }
 
 #[derive(Debug)]
 struct Block {
-    /// It never changes.
-    first: u64,
+    rank: u32,
+    /// No item has an ID below the first of these, or above the second.
+    bounds: (u64, u64),
     /// What lies in each place.
     ids: Box<[u64; PLACES]>,
 }
@@ -66,8 +67,8 @@ impl Slot {
 impl Order {
     /// The order of no items.
     pub(super) fn new() -> Self {
-        let mut order = Self { by_first: BTreeMap::new(), blocks: Vec::new() };
-        order.add_block(0);
+        let mut order = Self { ranked: Vec::new(), blocks: Vec::new() };
+        order.add_block(0, 0);
         order
     }
 
@@ -81,7 +82,7 @@ impl Order {
     /// [`Order::divide`] must come first.
     pub(super) fn add(&mut self, id: u64) -> Option<Slot> {
         let slot = self.find_in(self.block_for(id), FREE)?;
-        *self.id_mut(slot) = id;
+        self.put(slot, id);
         Some(slot)
     }
 
@@ -98,11 +99,13 @@ impl Order {
         let (_, &mut median, _) = sorted.select_nth_unstable(PLACES / 2);
         let mut moved = Bits::EMPTY;
         (0..).zip(ids).filter(|&(_, &id)| id >= median).for_each(|(place, _)| _ = moved.insert(place));
-        let to = self.add_block(median);
+        let to = self.add_block(self.rank(from) + 1, median);
         for place in moved.places() {
             let slot = Slot::new(from, place);
-            *self.id_mut(slot.in_block(to)) = std::mem::replace(self.id_mut(slot), FREE);
+            let id = std::mem::replace(self.id_mut(slot), FREE);
+            self.put(slot.in_block(to), id);
         }
+        self.blocks[from as usize].bounds.1 = median - 1;
         Division { from, to, moved }
     }
 
@@ -112,36 +115,51 @@ impl Order {
         let mut len = 0;
         ids.map(move |id| {
             if len == FILLED {
-                self.add_block(id);
+                self.add_block(self.len(), id);
                 len = 0;
             }
-            let block = self.blocks.len() as u32 - 1;
-            let slot = Slot::new(block, len as u16);
-            *self.id_mut(slot) = id;
+            let slot = Slot::new(self.len() - 1, len as u16);
+            self.put(slot, id);
             len += 1;
             slot
         })
     }
 
+    /// The number of blocks.
+    pub(super) fn len(&self) -> u32 {
+        self.blocks.len() as u32
+    }
+
     /// What a slot sorts by.
-    pub(super) fn key(&self, slot: Slot) -> (u64, u16) {
-        (self.first_of(slot.block()), slot.place())
+    pub(super) fn key(&self, slot: Slot) -> (u32, u16) {
+        (self.rank(slot.block()), slot.place())
     }
 
-    /// The first ID that a block is for, by which blocks sort.
-    pub(super) fn first_of(&self, block: u32) -> u64 {
-        self.blocks[block as usize].first
+    /// The ranks of the blocks for these IDs.
+    pub(super) fn ranks(&self, ids: &RangeInclusive<u64>) -> RangeInclusive<u32> {
+        self.rank_for(*ids.start())..=self.rank_for(*ids.end())
     }
 
-    /// The blocks for these IDs, by the first ID of each.
-    pub(super) fn blocks_for(&self, ids: &RangeInclusive<u64>) -> RangeInclusive<u64> {
-        let first = |id| self.first_of(self.block_for(id));
-        first(*ids.start())..=first(*ids.end())
+    /// The rank of the block for this ID.
+    pub(super) fn rank_for(&self, id: u64) -> u32 {
+        // The first block begins at 0.
+        self.ranked.partition_point(|(first, _)| *first <= id) as u32 - 1
     }
 
-    /// The block that is for IDs from this one on.
-    pub(super) fn block_from(&self, first: u64) -> u32 {
-        self.by_first[&first]
+    /// The rank of a block.
+    pub(super) fn rank(&self, block: u32) -> u32 {
+        self.blocks[block as usize].rank
+    }
+
+    /// The block that has a rank.
+    pub(super) fn block(&self, rank: u32) -> u32 {
+        self.ranked[rank as usize].1
+    }
+
+    /// Whether all items of a block are known to have such IDs. It is asked instead of each of them.
+    pub(super) fn has_only(&self, block: u32, ids: &RangeInclusive<u64>) -> bool {
+        let (low, high) = self.blocks[block as usize].bounds;
+        *ids.start() <= low && high <= *ids.end()
     }
 
     /// What lies in the places of a block. It means something only for places that are known to be taken.
@@ -150,8 +168,7 @@ impl Order {
     }
 
     fn block_for(&self, id: u64) -> u32 {
-        let (_, &block) = self.by_first.range(..=id).next_back().expect("the first block begins at 0");
-        block
+        self.block(self.rank_for(id))
     }
 
     fn find_in(&self, block: u32, id: u64) -> Option<Slot> {
@@ -159,12 +176,22 @@ impl Order {
         Some(Slot::new(block, place as u16))
     }
 
-    fn add_block(&mut self, first: u64) -> u32 {
-        let block = self.blocks.len() as u32;
+    /// Adds a block. It costs a step for each that comes after it in order.
+    fn add_block(&mut self, rank: u32, first: u64) -> u32 {
+        let block = self.len();
         assert!(block < u32::MAX / PLACES as u32, "memory ends before 2^32 slots");
-        self.blocks.push(Block { first, ids: Box::new([FREE; PLACES]) });
-        self.by_first.insert(first, block);
+        self.blocks.push(Block { rank, bounds: (u64::MAX, 0), ids: Box::new([FREE; PLACES]) });
+        self.ranked.insert(rank as usize, (first, block));
+        for &(_, later) in &self.ranked[rank as usize + 1..] {
+            self.blocks[later as usize].rank += 1;
+        }
         block
+    }
+
+    fn put(&mut self, slot: Slot, id: u64) {
+        let (low, high) = &mut self.blocks[slot.block() as usize].bounds;
+        (*low, *high) = (id.min(*low), id.max(*high));
+        *self.id_mut(slot) = id;
     }
 
     fn id_mut(&mut self, slot: Slot) -> &mut u64 {

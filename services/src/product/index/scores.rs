@@ -3,7 +3,10 @@
 use super::bits::Bits;
 use super::slots::Members;
 
-/// The bits of a score, which is 10 at most: 2 for each of 5 keywords.
+/// The highest score: 2 for each of 5 keywords.
+pub(super) const SCORE_MAX: usize = 10;
+
+/// The bits of a score.
 const PLANES: usize = 4;
 
 /// Bit-sliced scores: the places in plane b are those whose score has bit b.
@@ -19,20 +22,21 @@ impl Scores {
     /// Adds 2^bit to the score of each of some places, as a binary adder does: what a plane has already is carried.
     pub(super) fn add(&mut self, bit: usize, members: Members<'_>) {
         let planes = &mut self.planes[bit..];
-        if let Members::Bits { bits, .. } = members {
-            let mut carry = *bits;
-            for plane in planes {
-                let both = plane.zip(&carry, |plane, carry| plane & carry);
-                *plane = plane.zip(&carry, |plane, carry| plane ^ carry);
-                carry = both;
+        match members {
+            Members::Bits(bits) => {
+                let mut carry = *bits;
+                for plane in planes {
+                    let both = plane.zip(&carry, |plane, carry| plane & carry);
+                    *plane = plane.zip(&carry, |plane, carry| plane ^ carry);
+                    carry = both;
+                }
+                debug_assert!(carry.is_empty(), "no score is above what its bits can hold");
             }
-            debug_assert!(carry.is_empty(), "no score is above what its bits can hold");
-        } else {
-            for place in members.places() {
+            Members::List(_) => members.for_each(|place| {
                 // The lowest plane that has not got the place gets it, and those below it lose it.
                 let carried = planes.iter_mut().find_map(|plane| plane.toggle(place).then_some(()));
                 debug_assert!(carried.is_some(), "no score is above what its bits can hold");
-            }
+            }),
         }
     }
 

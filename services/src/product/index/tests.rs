@@ -78,7 +78,7 @@ fn a_word_ends_at_any_white_space_and_keeps_its_marks() {
 #[test]
 fn nothing_is_no_term() {
     let index = index_of(&[("a \u{200b}\u{fe0f} ! b", &[])]);
-    let mut terms: Vec<_> = index.vocabulary.keys().map(|term| &**term).collect();
+    let mut terms: Vec<_> = index.vocabulary.iter().map(|(term, _)| &**term).collect();
     terms.sort_unstable();
     assert_eq!(terms, ["!", "a", "b"]);
 }

@@ -40,7 +40,7 @@ fn seal(items: &mut Items) -> Vec<(ItemId, u64)> {
 fn publish(items: &mut Items) -> Vec<(ItemId, Option<u64>, u64)> {
     let mut seen = Vec::new();
     let cents = |listing: Listing| listing.price.0;
-    items.publish(|id, before, item| seen.push((id, before.map(cents), cents(item.listing))));
+    items.publish(usize::MAX, |id, before, item| seen.push((id, before.map(cents), cents(item.listing))));
     seen
 }
 
@@ -53,6 +53,24 @@ fn prices(items: &Items, id: ItemId) -> (Option<u64>, Option<u64>) {
         item.listing.price.0
     });
     (durable, items.latest(id).map(|(_, listing)| listing.price.0))
+}
+
+#[test]
+fn a_group_may_be_published_in_parts() {
+    let (a, b, c) = (id(1, 1), id(1, 2), id(1, 3));
+    let mut items = loaded(&[a, b, c]);
+    for id in [a, b, c] {
+        items.relist(id, at(200));
+    }
+    assert_eq!(seal(&mut items), [(a, 200), (b, 200), (c, 200)]);
+    items.relist(a, at(300));
+    assert_eq!(seal(&mut items), [(a, 300)]);
+    assert_eq!(items.publish(2, |_, _, _| ()), None, "there is more of it");
+    assert_eq!((prices(&items, a), prices(&items, b)), ((Some(200), Some(300)), (Some(200), Some(200))));
+    assert_ne!(prices(&items, c).0, Some(200));
+    assert_eq!(items.publish(2, |_, _, _| ()), Some(1), "the second group is not begun with it");
+    assert_eq!((prices(&items, a), prices(&items, c)), ((Some(200), Some(300)), (Some(200), Some(200))));
+    assert_eq!(publish(&mut items), [(a, Some(200), 300)]);
 }
 
 #[test]

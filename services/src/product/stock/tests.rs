@@ -51,7 +51,7 @@ impl Shop {
                 self.disk.insert(row.key(), row);
             }
         }
-        self.product.publish();
+        self.product.publish(usize::MAX);
     }
 
     /// What was not on disk is lost.

@@ -17,7 +17,8 @@ use crate::engine::storage::Row;
 
 const NOW: Time = Time::from_millis(1_000_000);
 const ITEMS: u32 = 1_000_000;
-const SELLER: SellerId = SellerId { seller_id: UserId(1) };
+/// As many as have so many items among them as a seller may have.
+const ITEMS_OF_SELLER: u32 = 50_000;
 const CALLS: usize = 30;
 
 #[test]
@@ -31,7 +32,7 @@ fn figures() {
         let growth = allocation_counter::measure(|| {
             for i in 0..ITEMS {
                 // Categories come in no order, so that items come between others.
-                let item = item(&mut rng, i.wrapping_mul(2_654_435_761) % categories);
+                let item = item(&mut rng, seller(i), i.wrapping_mul(2_654_435_761) % categories);
                 let start = Instant::now();
                 product.answer(NOW, item).expect("registered");
                 commit(&mut product, &mut rows);
@@ -51,8 +52,12 @@ fn figures() {
     }
 }
 
+fn seller(item: u32) -> SellerId {
+    SellerId { seller_id: UserId(1 + item / ITEMS_OF_SELLER) }
+}
+
 /// An item that has each of `q0` to `q4` as a keyword or in its name, half of `r0` to `r4`, and a few of `f0` to `f4`.
-fn item(rng: &mut fastrand::Rng, category: u32) -> RegisterItem<SellerId> {
+fn item(rng: &mut fastrand::Rng, by: SellerId, category: u32) -> RegisterItem<SellerId> {
     let (mut words, mut keywords) = (vec![format!("{}", rng.u32(..))], Vec::new());
     for i in 0..5 {
         if rng.bool() { &mut words } else { &mut keywords }.push(format!("q{i}"));
@@ -66,19 +71,20 @@ fn item(rng: &mut fastrand::Rng, category: u32) -> RegisterItem<SellerId> {
         condition: Condition::New,
         price: Price(1999),
         quantity: Quantity(1),
-        by: SELLER,
+        by,
     }
 }
 
 fn commit(product: &mut Product, rows: &mut BTreeMap<<ProductRow as Row>::Key, ProductRow>) {
     product.end_turn(NOW);
     rows.extend(product.seal().into_iter().map(|row| (row.key(), row)));
-    product.publish();
+    product.publish(usize::MAX);
 }
 
 fn requests(product: &mut Product, how: &str) {
     println!("  {how}");
-    let middle = ItemId { category: u32::MAX / 2, n: 0 };
+    let ids: Vec<_> = product.items.iter().map(|(id, _)| id).collect();
+    let id = ids[ids.len() / 4 * 3];
     for (what, category, keywords) in [
         ("one of all", None, "q0"),
         ("all", None, "q0 q1 q2 q3 q4"),
@@ -92,7 +98,6 @@ fn requests(product: &mut Product, how: &str) {
     ] {
         for limit in [100, 1000] {
             for (cursor, score) in [("first", None), ("score 6", Some(6)), ("score 1", Some(1))] {
-                let id = product.items.iter().map(|(id, _)| id).nth(ITEMS as usize / 4 * 3).unwrap_or(middle);
                 let after = score.map(|score| Cursor(Position { score, id }));
                 let search = || SearchItems {
                     category: category.map(Category),
@@ -104,7 +109,11 @@ fn requests(product: &mut Product, how: &str) {
         }
     }
     let page = || Page { limit: Limit(1000), after: None };
-    measure(product, "display, 1000", || DisplayItemsForSale { sold_out: false, page: page(), by: SELLER });
+    measure(product, "display, 1000", || DisplayItemsForSale {
+        sold_out: false,
+        page: page(),
+        by: seller(0),
+    });
     take(product);
 }
 
@@ -126,10 +135,10 @@ where
     print(what, &mut times);
 }
 
-/// Purchases of a thousand items each, which are sold out by that.
+/// Purchases of a thousand items each, which are sold out by that: their turn, and each of the later turns that show it.
 fn take(product: &mut Product) {
     let ids: Vec<_> = product.items.iter().map(|(id, _)| id).collect();
-    let mut times = Vec::new();
+    let (mut taken, mut published) = (Vec::new(), Vec::new());
     for purchase in 0..CALLS {
         let lines = ids.iter().skip(purchase * 7).step_by(ids.len() / 1000).take(1000).map(|id| (*id, 1));
         let purchase_id = PurchaseId(purchase as u64 + 1);
@@ -138,11 +147,19 @@ fn take(product: &mut Product) {
         let (mut json, start) = (Vec::new(), Instant::now());
         product.answer(NOW, TakeStock(unfinished)).expect("taken").encode(&mut json);
         let rows = product.seal();
-        product.publish();
-        times.push(start.elapsed());
+        taken.push(start.elapsed());
         drop(rows);
+        loop {
+            let start = Instant::now();
+            let rows = product.publish(256);
+            published.push(start.elapsed());
+            if rows.is_some() {
+                break;
+            }
+        }
     }
-    print("purchase, 1000", &mut times);
+    print("purchase, 1000", &mut taken);
+    print("256 of it published", &mut published);
 }
 
 fn print(what: &str, times: &mut [Duration]) {

@@ -227,7 +227,7 @@ impl Shop {
         self.disk.pass();
         let storage = self.storage.as_mut().expect("it is open");
         if let Some(number) = poll(&mut **storage) {
-            (self.reported..number).for_each(|_| self.product.publish());
+            (self.reported..number).for_each(|_| _ = self.product.publish(usize::MAX));
             self.reported = number;
         }
     }

@@ -76,7 +76,7 @@ impl Shop {
                 false => self.stored.insert(row.key(), row),
             };
         }
-        self.customer.publish();
+        self.customer.publish(usize::MAX);
     }
 
     /// Starts anew with what is on disk, at this time by the wall clock.

@@ -171,8 +171,9 @@ impl Domain for Numbers {
         rows.map(|(key, number)| (key.to_string(), *number.expect("nothing is removed"))).collect()
     }
 
-    fn publish(&mut self) {
-        self.rows.publish();
+    fn publish(&mut self, rows_max: usize) -> Option<usize> {
+        (rows_max > 0).then(|| self.rows.publish())?;
+        Some(1)
     }
 }
 
@@ -267,6 +268,12 @@ impl Harness {
     /// A turn in which nothing happens but a wake.
     pub(super) fn wake(&mut self) {
         self.node.handle_input(self.now.get(), Input::Wake);
+        self.end_turn();
+    }
+
+    /// A turn in which nothing happens but what was to happen by now.
+    pub(super) fn time_out(&mut self) {
+        self.node.handle_timeout(self.now.get());
         self.end_turn();
     }
 

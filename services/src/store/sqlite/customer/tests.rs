@@ -47,7 +47,7 @@ fn ask(customer: &mut Customer, api: &str, data: Json) -> Result<Json, Error> {
 fn flush(customer: &mut Customer, store: &mut Store<CustomerSchema>) {
     let rows = customer.seal();
     store.commit(&Group { sequence: 1, rows }).expect("committed");
-    customer.publish();
+    customer.publish(usize::MAX);
 }
 
 fn load_from(root: &TempDir) -> Result<(Customer, Store<CustomerSchema>), StoreError> {

@@ -27,7 +27,7 @@ fn ask(product: &mut Product, api: &str, data: &str) -> Result<String, Error> {
 fn flush(product: &mut Product, store: &mut Store<ProductSchema>) {
     let rows = product.seal();
     store.commit(&Group { sequence: 1, rows }).expect("committed");
-    product.publish();
+    product.publish(usize::MAX);
 }
 
 fn load_from(root: &TempDir) -> Result<(Product, Store<ProductSchema>), StoreError> {
