@@ -150,5 +150,5 @@ fn a_recovery_is_never_refused() {
     let taken = r#"[{"item_id":"1:42","seller_id":3,"name":"pen","quantity":2,"price":1.0}]"#;
     buyer.reply(Lane::ProductWrites, &ok(&format!(r#"{{"taken":{taken}}}"#)));
     let calls = buyer.calls();
-    assert!(calls.last().is_some_and(|(_, call)| call.contains("FinishPurchase")), "{calls:?}");
+    assert!(calls.iter().any(|(_, call)| call.contains("FinishPurchase")), "{calls:?}");
 }
