@@ -213,6 +213,8 @@ fn a_log_that_nobody_reads_holds_nothing_up_and_is_there_once_somebody_does() {
 
     let frontend = start();
     wait_until("it listens", || TcpStream::connect(address).is_ok());
+    // Whoever is answered was preceded by the line.
+    Client::new(address).ok("Ping", json!({}));
     thread::sleep(Duration::from_millis(200));
     drop(filler);
     let mut text = String::new();
