@@ -1,0 +1,109 @@
+//! [`Row`] and [`Value`]: what comes out of a statement and what goes into it, in the binary format of the three types that
+//! all engines have: `bigint`, `text` and `bytea`.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::Oid;
+use postgres_protocol::message::backend::DataRowBody;
+use postgres_protocol::types::{bytea_to_sql, int8_to_sql, text_to_sql};
+
+use super::error::Failure;
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A `bigint`.
+    Int(i64),
+    /// A `text`.
+    Text(String),
+    /// A `bytea`.
+    Bytes(Vec<u8>),
+}
+
+/// A row of a result. Its statement says what its columns are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    bytes: Bytes,
+    /// Where each column lies in them; `None` is NULL.
+    columns: Box<[Option<Range<usize>>]>,
+}
+
+/// A column is not what its statement says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadRow {
+    column: usize,
+    expected: &'static str,
+}
+
+impl Value {
+    /// The type, as the server numbers it.
+    pub(super) fn oid(&self) -> Oid {
+        match self {
+            Self::Int(_) => 20,
+            Self::Text(_) => 25,
+            Self::Bytes(_) => 17,
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Int(value) => int8_to_sql(*value, out),
+            Self::Text(value) => text_to_sql(value, out),
+            Self::Bytes(value) => bytea_to_sql(value, out),
+        }
+    }
+}
+
+impl Row {
+    /// What is in a message.
+    pub(super) fn read(body: &DataRowBody) -> Result<Self, Failure> {
+        let columns: Vec<_> =
+            body.ranges().collect().map_err(|_| Failure::Malformed("a row is not as long as it says"))?;
+        Ok(Self { bytes: body.buffer_bytes().clone(), columns: columns.into() })
+    }
+
+    /// How much of it is kept, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + self.columns.len() * size_of::<Option<Range<usize>>>()
+    }
+
+    /// The `bigint` of a column, which are counted from 0.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn int(&self, column: usize) -> Result<i64, BadRow> {
+        let value = self.column(column).and_then(|bytes| bytes.try_into().ok());
+        value.map(i64::from_be_bytes).ok_or(BadRow { column, expected: "bigint" })
+    }
+
+    /// The `text` of a column.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn text(&self, column: usize) -> Result<&str, BadRow> {
+        let value = self.column(column).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        value.ok_or(BadRow { column, expected: "text" })
+    }
+
+    /// The `bytea` of a column.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], BadRow> {
+        self.column(column).ok_or(BadRow { column, expected: "bytea" })
+    }
+
+    fn column(&self, column: usize) -> Option<&[u8]> {
+        let range = self.columns.get(column)?.clone()?;
+        self.bytes.get(range)
+    }
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {} of a row is no {}", self.column, self.expected)
+    }
+}
