@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::postgres::Row;
 
 fn done() -> Outcome {
     Outcome::Done(vec![Reply::default()])
@@ -59,4 +60,25 @@ fn what_else_goes_wrong_ends_it() {
     for outcome in [Outcome::Lost, Outcome::Unknown] {
         assert_eq!(Migration::new().answered(outcome), Err(MigrationError::Interrupted));
     }
+}
+
+#[test]
+fn nothing_is_changed_where_tables_are_newer_and_what_is_up_to_date_is_left() {
+    let version = |version| Outcome::Done(vec![Reply { rows: vec![Row::of_int(version)] }]);
+    let mut migration = Migration::new();
+    migration.answered(done()).unwrap();
+    migration.answered(version(1)).unwrap();
+    let newer = MigrationError::Newer { service: "product", found: 2, known: 1 };
+    assert_eq!(migration.answered(version(2)), Err(newer));
+
+    let mut migration = Migration::new();
+    for outcome in [done(), version(1), version(1)] {
+        migration.answered(outcome).unwrap();
+    }
+    assert!(migration.flight().is_none());
+    assert_eq!(migration.migrated()[0].to_string(), "customer: up to date, version 1");
+
+    let mut migration = Migration::new();
+    migration.answered(done()).unwrap();
+    assert_eq!(migration.answered(version(-1)), Err(MigrationError::BadTable));
 }

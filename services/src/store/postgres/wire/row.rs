@@ -102,6 +102,14 @@ impl Row {
     }
 }
 
+#[cfg(test)]
+impl Row {
+    /// A row with one `bigint`.
+    pub(in super::super) fn of_int(value: i64) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&value.to_be_bytes()), columns: Box::new([Some(0..8)]) }
+    }
+}
+
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "column {} of a row is no {}", self.column, self.expected)

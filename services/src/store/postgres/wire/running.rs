@@ -150,11 +150,8 @@ impl Running {
     pub(super) fn outcome(mut self) -> Outcome {
         let has_ended = self.has_ended();
         let is_commit_sent = self.written == self.calls.len();
-        // What ends a session can do so right behind the commit.
-        let is_at_commit = self.answered + 1 >= self.calls.len();
         match self.error.take() {
-            Some((_, error)) if error.class() == Class::Unknown => Outcome::Unknown,
-            Some((_, error)) if error.is_fatal && is_at_commit => Outcome::Unknown,
+            Some((call, error)) if self.leaves_open(call, &error) => Outcome::Unknown,
             Some((call, error)) => {
                 let begin = usize::from(self.is_transaction);
                 Outcome::Failed { call: call.saturating_sub(begin), error }
@@ -162,6 +159,19 @@ impl Running {
             None if has_ended && !self.is_doubtful => Outcome::Done(self.into_replies()),
             None if has_ended || is_commit_sent => Outcome::Unknown,
             None => Outcome::Lost,
+        }
+    }
+
+    /// Whether an error does not tell if the commit took place. One of a statement before it does, because a transaction
+    /// with an error in it is none; one of the commit itself does if that is what it means. A single statement is its own
+    /// commit.
+    fn leaves_open(&self, call: usize, error: &ServerError) -> bool {
+        let last = self.calls.len() - 1;
+        let is_of_commit = if self.is_transaction { call == last } else { call > last };
+        match error.class() {
+            Class::Unknown => true,
+            Class::Replay | Class::Refusal => false,
+            Class::Leave | Class::Defect => is_of_commit || (error.is_fatal && call == last),
         }
     }
 

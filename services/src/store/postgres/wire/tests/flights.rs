@@ -93,7 +93,11 @@ fn a_commit_may_be_refused_undone_or_left_open() {
     let commit = |answer: Vec<u8>| outcome(&[&statements[..], &answer, &server::ready(b'I')].concat());
     assert_eq!(failed_at(&commit(error("ERROR", "40001"))), (2, Class::Replay));
     assert_eq!(failed_at(&commit(parsed(&[], "ROLLBACK"))), (2, Class::Replay));
-    assert_eq!(commit(error("ERROR", "40003")), Outcome::Unknown);
+    assert_eq!(failed_at(&commit(error("ERROR", "23505"))), (2, Class::Refusal));
+    // The server does not say that nothing was committed, only that something went wrong meanwhile.
+    for code in ["40003", "57014", "XX000", "08006"] {
+        assert_eq!(commit(error("ERROR", code)), Outcome::Unknown, "{code}");
+    }
     assert_eq!(commit([notice("SyncRepWaitForLSN"), parsed(&[], "COMMIT")].concat()), Outcome::Unknown);
     assert!(matches!(commit([notice("other"), parsed(&[], "COMMIT")].concat()), Outcome::Done(_)));
     assert_eq!(commit(error("FATAL", "57P01")), Outcome::Unknown);
@@ -103,6 +107,21 @@ fn a_commit_may_be_refused_undone_or_left_open() {
 fn a_begin_that_fails_is_no_success_though_the_commit_of_nothing_is_one() {
     let nothing = [error("ERROR", "53000"), server::ready(b'I'), parsed(&[], "COMMIT"), server::ready(b'I')];
     assert_eq!(failed_at(&outcome(&nothing.concat())), (0, Class::Defect));
+}
+
+#[test]
+fn a_single_statement_is_committed_at_its_sync() {
+    let single = |answer: &[u8]| {
+        let mut connection = ready("");
+        connection.submit(read());
+        connection.received(&[answer, &server::ready(b'I')].concat());
+        outcomes(&mut connection).remove(0)
+    };
+    assert_eq!(failed_at(&single(&error("ERROR", "42501"))), (0, Class::Defect));
+    let answered = parsed(&[&NUMBER], "SELECT 1");
+    let then = |code| single(&[&answered[..], &error("ERROR", code)].concat());
+    assert_eq!(failed_at(&then("40001")), (1, Class::Replay));
+    assert_eq!(then("XX000"), Outcome::Unknown);
 }
 
 #[test]
@@ -186,10 +205,10 @@ fn a_transaction_that_is_left_open_ends_the_connection() {
     let [statements, _] = success();
     connection.received(&[&statements[..], &error("ERROR", "57014"), &server::ready(b'E')].concat());
     let events = events(&mut connection);
-    let [Event::Ended(_, failed), Event::Ended(_, Outcome::Unknown), Event::Failed(_)] = &events[..] else {
+    let [Event::Ended(_, first), Event::Ended(_, Outcome::Unknown), Event::Failed(_)] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!(failed_at(failed), (2, Class::Defect));
+    assert_eq!(*first, Outcome::Unknown);
     assert!(!connection.has_room());
 }
 
