@@ -12,6 +12,7 @@ mod client;
 mod cuts;
 mod database;
 mod disk;
+mod engine;
 mod framing;
 mod marketplace;
 mod peer;
@@ -19,11 +20,12 @@ mod peer;
 pub use self::admin::admin;
 pub use self::client::client;
 pub use self::database::database;
+pub use self::engine::engine;
 pub use self::framing::framing;
 
 /// A target: it panics where an input does harm.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 4] =
-    [("framing", framing), ("client", client), ("database", database), ("admin", admin)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("framing", framing), ("client", client), ("database", database), ("admin", admin), ("engine", engine)];
