@@ -12,8 +12,9 @@ use super::wire::{Call, Class, Flight, Outcome, Reply, ServerError, Statement, V
 
 /// How often a statement is tried that another program's stands in the way of.
 const ATTEMPTS_MAX: u32 = 10;
-/// What PostgreSQL says where two programs change the same table at a time ("tuple concurrently updated").
-const INTERNAL_ERROR: &str = "XX000";
+/// What PostgreSQL says where two programs make or change the same table at a time: it is there already, though it was not
+/// when that was looked at, or "tuple concurrently updated". A failed check of a key (23505) is another of these.
+const OF_TWO_AT_A_TIME: [&str; 3] = ["42710", "42P07", "XX000"];
 
 const READ_VERSION: Statement =
     Statement::kept("schema_version", "SELECT version FROM market_schema WHERE service = $1");
@@ -121,8 +122,8 @@ impl Migration {
     /// Tries again what another program may have stood in the way of.
     fn refused(&mut self, error: ServerError) -> Result<(), MigrationError> {
         self.attempts += 1;
-        let is_passing =
-            matches!(error.class(), Class::Replay | Class::Refusal) || error.code == INTERNAL_ERROR;
+        let is_passing = matches!(error.class(), Class::Replay | Class::Refusal)
+            || OF_TWO_AT_A_TIME.contains(&error.code.as_str());
         match is_passing && self.attempts < ATTEMPTS_MAX {
             true => Ok(()),
             false => Err(MigrationError::Refused(error)),

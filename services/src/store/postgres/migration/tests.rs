@@ -40,7 +40,7 @@ fn both_versions_are_read_before_anything_is_made_and_written_when_all_of_it_is(
 
 #[test]
 fn what_another_migration_stands_in_the_way_of_is_tried_again_for_a_while() {
-    for code in ["40001", "40P01", "23505", "XX000"] {
+    for code in ["40001", "40P01", "23505", "42710", "42P07", "XX000"] {
         let mut migration = Migration::new();
         for _ in 1..ATTEMPTS_MAX {
             migration.answered(failed(code)).unwrap();
