@@ -3,15 +3,16 @@
 //!
 //! ```text
 //!  driver                Connection
-//!  bytes in  ──► received ─► messages ─┬─► handshake   TLS?, who we are, and what the server is like
-//!                                      └─► pipeline ─► running (one for each flight) ─► Outcome
-//!  bytes out ◄── take_output                └─► prepared   which statements the server knows
-//!  what to do ◄── next_event
+//!  bytes in  ──► received ─► messages ─┬─► handshake   who we are
+//!                                      └─► pipeline ─► running    one for each flight, up to its Outcome
+//!  bytes out ◄── take_output                ├─► prepared   which statements the server knows
+//!  what to do ◄── next_event                └─► checks     its first flights: what it is like
 //! ```
 //!
 //! The codec and SCRAM are those of `postgres-protocol`, which only this folder knows. There is no CancelRequest: one that
 //! comes while a commit waits for its replica makes the server report success.
 
+mod checks;
 mod connection;
 mod error;
 mod flight;

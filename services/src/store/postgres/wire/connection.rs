@@ -8,8 +8,9 @@ use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 
 use super::super::config::{Config, Encryption, Host};
-use super::error::{self, Class, Failure, ServerError};
-use super::flight::{Flight, Outcome, Statement, Ticket};
+use super::checks::Checks;
+use super::error::{self, Failure, ServerError};
+use super::flight::{Flight, Outcome, Ticket};
 use super::handshake::Handshake;
 use super::messages;
 use super::pipeline::Pipeline;
@@ -25,8 +26,8 @@ use super::pipeline::Pipeline;
 /// After [`Event::Failed`] the driver closes the connection of bytes; nothing is sent or done any more.
 pub struct Connection {
     config: Config,
-    encryption: Encryption,
-    is_loopback: bool,
+    /// Whether nobody else reads what is sent, once it is encrypted if it is to be.
+    is_private: bool,
     phase: Phase,
     pipeline: Pipeline,
     input: BytesMut,
@@ -55,42 +56,18 @@ enum Phase {
     Encrypting,
     Handshake(Handshake),
     /// Whether the server is one that changes can be entrusted to.
-    Checking(VecDeque<(Ticket, Check)>),
+    Checking(Checks),
     Ready,
     /// Failed, lost or finished.
     Over,
 }
-
-/// A setting that must have a value, where there is such a setting.
-#[derive(Clone, Copy)]
-struct Check {
-    setting: &'static str,
-    statement: Statement,
-    /// The value that makes the server one of no use.
-    unwanted: &'static str,
-}
-
-const READ_ONLY: Check = Check {
-    setting: "transaction_read_only",
-    statement: Statement::once("SHOW transaction_read_only"),
-    unwanted: "on",
-};
-const FLUSHING: [Check; 2] = [
-    Check { setting: "fsync", statement: Statement::once("SHOW fsync"), unwanted: "off" },
-    Check {
-        setting: "synchronous_commit",
-        statement: Statement::once("SHOW synchronous_commit"),
-        unwanted: "off",
-    },
-];
 
 impl Connection {
     /// A new connection to this host, which begins to speak.
     pub fn new(config: &Config, host: &Host) -> Self {
         let mut connection = Self {
             config: config.clone(),
-            encryption: host.encryption,
-            is_loopback: host.is_loopback(),
+            is_private: host.is_loopback() || host.encryption != Encryption::None,
             phase: Phase::AskingForTls,
             pipeline: Pipeline::new(config.is_named, config.is_pipelined),
             input: BytesMut::new(),
@@ -161,8 +138,7 @@ impl Connection {
 
     fn start(&mut self) {
         messages::start(&self.config.user, &self.config.database, &mut self.output);
-        let is_private = self.is_loopback || self.encryption != Encryption::None;
-        self.phase = Phase::Handshake(Handshake::new(self.config.password.clone(), is_private));
+        self.phase = Phase::Handshake(Handshake::new(self.config.password.clone(), self.is_private));
     }
 
     fn receive_all(&mut self) -> Result<(), Failure> {
@@ -229,30 +205,25 @@ impl Connection {
             return Err(Failure::Refused(error));
         }
         let Some((ticket, outcome)) = ended? else { return Ok(()) };
-        let Phase::Checking(checks) = &mut self.phase else {
-            self.events.push_back(Event::Ended(ticket, outcome));
-            return Ok(());
-        };
-        let (expected, check) = checks.pop_front().expect("checking lasts as long as there are checks");
-        assert_eq!(expected, ticket, "flights end in their order");
-        let is_last = checks.is_empty();
-        check.pass(outcome)?;
-        if is_last {
-            self.phase = Phase::Ready;
-            self.events.push_back(Event::Ready);
+        match &mut self.phase {
+            Phase::Checking(checks) => {
+                if checks.answered(outcome)? {
+                    self.phase = Phase::Ready;
+                    self.events.push_back(Event::Ready);
+                }
+            }
+            _ => self.events.push_back(Event::Ended(ticket, outcome)),
         }
         Ok(())
     }
 
     /// Asks the server what it is like.
     fn check(&mut self) {
-        let flushing = if self.config.may_be_unflushed { &[][..] } else { &FLUSHING };
-        let checks = [READ_ONLY].into_iter().chain(flushing.iter().copied());
-        let checks = checks.map(|check| {
-            let flight = Flight::single(check.statement.with([]));
-            (self.pipeline.submit(flight, &mut self.output), check)
-        });
-        self.phase = Phase::Checking(checks.collect());
+        let checks = Checks::new(self.config.may_be_unflushed);
+        for flight in checks.flights() {
+            self.pipeline.submit(flight, &mut self.output);
+        }
+        self.phase = Phase::Checking(checks);
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -267,25 +238,5 @@ impl Connection {
         }
         self.phase = Phase::Over;
         self.input.clear();
-    }
-}
-
-impl Check {
-    /// # Errors
-    /// The server is of no use. One that has no such setting is.
-    fn pass(self, outcome: Outcome) -> Result<(), Failure> {
-        let replies = match outcome {
-            Outcome::Done(replies) => replies,
-            Outcome::Failed { error, .. } if error.class() == Class::Defect => return Ok(()),
-            Outcome::Failed { error, .. } => return Err(Failure::Refused(error)),
-            Outcome::Lost | Outcome::Unknown => return Err(Failure::Malformed("a setting is not told")),
-        };
-        let row = replies.first().and_then(|reply| reply.rows.first());
-        let value = row.and_then(|row| row.text(0).ok()).ok_or(Failure::Malformed("a setting is no text"))?;
-        match value == self.unwanted {
-            false => Ok(()),
-            true if self.setting == READ_ONLY.setting => Err(Failure::ReadOnly),
-            true => Err(Failure::Unflushed(self.setting)),
-        }
     }
 }

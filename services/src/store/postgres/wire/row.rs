@@ -2,6 +2,7 @@
 //! all engines have: `bigint`, `text` and `bytea`.
 
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,11 @@ use postgres_protocol::message::backend::DataRowBody;
 use postgres_protocol::types::{bytea_to_sql, int8_to_sql, text_to_sql};
 
 use super::error::Failure;
+
+/// The most rows that a flight may return: more than ten of the longest pages.
+const ROWS_MAX: usize = 16_384;
+/// The most that these may take, in bytes.
+const ROWS_BYTES_MAX: usize = 32 << 20;
 
 /// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,15 @@ pub struct Row {
     bytes: Bytes,
     /// Where each column lies in them; `None` is NULL.
     columns: Box<[Option<Range<usize>>]>,
+}
+
+/// The rows of the statement that is answered, within what all those of its flight may be.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    /// Of the flight so far.
+    count: usize,
+    bytes: usize,
 }
 
 /// A column is not what its statement says.
@@ -66,7 +81,7 @@ impl Row {
     }
 
     /// How much of it is kept, in bytes.
-    pub(super) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.bytes.len() + self.columns.len() * size_of::<Option<Range<usize>>>()
     }
 
@@ -99,6 +114,27 @@ impl Row {
     fn column(&self, column: usize) -> Option<&[u8]> {
         let range = self.columns.get(column)?.clone()?;
         self.bytes.get(range)
+    }
+}
+
+impl Rows {
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// The flight has returned too many.
+    pub(super) fn keep(&mut self, row: Row) -> Result<(), Failure> {
+        self.count += 1;
+        self.bytes += row.size();
+        if self.count > ROWS_MAX || self.bytes > ROWS_BYTES_MAX {
+            return Err(Failure::Malformed("a result has more than 16384 rows or 32 MiB"));
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// The statement is answered: takes what it has returned.
+    pub(super) fn take(&mut self) -> Vec<Row> {
+        mem::take(&mut self.rows)
     }
 }
 

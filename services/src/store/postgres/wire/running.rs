@@ -6,7 +6,6 @@
 //! waits for the answer to the one before.
 
 use std::collections::VecDeque;
-use std::mem;
 
 use bytes::BytesMut;
 use postgres_protocol::message::backend::Message;
@@ -16,12 +15,7 @@ use super::error::{Class, Failure, ServerError};
 use super::flight::{Call, Flight, Outcome, Reply, Statement, Ticket};
 use super::messages;
 use super::prepared::Prepared;
-use super::row::Row;
-
-/// The most rows that a flight may return: more than ten of the longest pages.
-const ROWS_MAX: usize = 16_384;
-/// The most that these may take, in bytes.
-const ROWS_BYTES_MAX: usize = 32 << 20;
+use super::row::{Row, Rows};
 
 const BEGIN: Statement = Statement::once("BEGIN");
 const COMMIT: Statement = Statement::once("COMMIT");
@@ -42,9 +36,7 @@ pub(super) struct Running {
     answered: usize,
     replies: Vec<Reply>,
     /// What the call under way has returned so far.
-    rows: Vec<Row>,
-    rows_count: usize,
-    rows_bytes: usize,
+    rows: Rows,
     /// The first error, and the call that it is about.
     error: Option<(usize, ServerError)>,
     /// Whether the server skips what comes up to the next Sync.
@@ -74,9 +66,7 @@ impl Running {
             written: 0,
             answered: 0,
             replies: Vec::new(),
-            rows: Vec::new(),
-            rows_count: 0,
-            rows_bytes: 0,
+            rows: Rows::default(),
             error: None,
             is_skipping: false,
             is_doubtful: false,
@@ -112,7 +102,7 @@ impl Running {
                 prepared.parsed(self.ticket, self.calls[self.answered].statement);
             }
             Message::BindComplete if is_call_due => {}
-            Message::DataRow(body) if is_call_due => self.keep(Row::read(&body)?)?,
+            Message::DataRow(body) if is_call_due => self.rows.keep(Row::read(&body)?)?,
             Message::CommandComplete(body) if is_call_due => {
                 let tag = body.tag().map_err(|_| Failure::Malformed("a tag is no text"))?;
                 self.completed(tag);
@@ -175,22 +165,12 @@ impl Running {
         }
     }
 
-    fn keep(&mut self, row: Row) -> Result<(), Failure> {
-        self.rows_count += 1;
-        self.rows_bytes += row.size();
-        if self.rows_count > ROWS_MAX || self.rows_bytes > ROWS_BYTES_MAX {
-            return Err(Failure::Malformed("a result has more than 16384 rows or 32 MiB"));
-        }
-        self.rows.push(row);
-        Ok(())
-    }
-
     fn completed(&mut self, tag: &str) {
         let is_commit = self.is_transaction && self.answered + 1 == self.calls.len();
         if is_commit && tag != COMMIT.sql {
             self.error.get_or_insert((self.answered, ServerError::undone()));
         }
-        self.replies.push(Reply { rows: mem::take(&mut self.rows) });
+        self.replies.push(Reply { rows: self.rows.take() });
         self.answered += 1;
     }
 
