@@ -98,6 +98,30 @@ fn statements_that_a_server_has_forgotten_are_said_again() {
 }
 
 #[test]
+fn behind_a_pooler_statements_lose_their_names_and_nothing_else() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let Some((_pooler, port)) = server.pooler() else { return };
+    server.sql("shop", MAKE);
+    let url = format!("postgres://market@localhost:{port}/shop");
+    let [mut first, mut second] = [(); 2].map(|()| Driver::connect(&url));
+    assert_eq!(quantity(&mut first, 1), None);
+    // The connection that both share has a statement of this name.
+    let [outcome] = second.run([Flight::single(LOOK.with([Value::Int(1)]))]);
+    assert_eq!(class(&outcome), (0, Class::Replay));
+    for driver in [&mut second, &mut first] {
+        let flights = [
+            Flight::transaction(vec![put(1), take(1, 6)]),
+            Flight::transaction(vec![put(1), take(1, 5)]),
+            Flight::single(Statement::once("DELETE FROM shelf").with([])),
+        ];
+        let outcomes = driver.run(flights);
+        assert_eq!(class(&outcomes[0]), (1, Class::Refusal));
+        assert!(outcomes[1..].iter().all(|outcome| matches!(outcome, Outcome::Done(_))), "{outcomes:?}");
+        assert_eq!(quantity(driver, 1), None);
+    }
+}
+
+#[test]
 fn a_server_that_ends_a_connection_says_so() {
     let Some(server) = Postgres::start("trust", &[]) else { return };
     let mut driver = Driver::connect(&server.url("localhost", ""));

@@ -1,6 +1,7 @@
 //! A real PostgreSQL beside the program, and beside the connection that the program has to it.
 //!
-//! Where no PostgreSQL is installed, what needs one is skipped and says so, unless `MARKETPLACE_TEST_POSTGRES=required`.
+//! Where no PostgreSQL or PgBouncer is installed, what needs one is skipped and says so, unless
+//! `MARKETPLACE_TEST_POSTGRES=required`.
 
 mod driver;
 mod flights;

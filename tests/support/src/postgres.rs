@@ -17,6 +17,8 @@ use crate::wait::wait_until;
 
 /// Where Debian has the programs of the server, which are in nobody's path.
 const DEBIAN: &str = "/usr/lib/postgresql";
+/// Where Debian has the pooler.
+const POOLER: &str = "/usr/sbin/pgbouncer";
 /// What Debian calls the user of the server, which must not be root.
 const USER: &str = "postgres";
 /// If it is `required`, a test fails where no PostgreSQL is installed.
@@ -39,9 +41,7 @@ impl Postgres {
     /// none is installed, which is said.
     pub fn start(method: &str, settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
-            assert_ne!(env::var(REQUIRED).as_deref(), Ok("required"), "no PostgreSQL is installed");
-            // Not by `eprintln`, which a test that passes is not heard through.
-            let _ = writeln!(io::stderr(), "skipped: no PostgreSQL is installed");
+            skipped("PostgreSQL");
             return None;
         };
         let folder = TempDir::new().expect("there is space");
@@ -51,6 +51,28 @@ impl Postgres {
         let server = Self { process, programs, folder, port };
         ask(server.client("createdb").arg("shop"));
         Some(server)
+    }
+
+    /// A PgBouncer before it, which lends its only connection to each transaction in turn, and where it listens on
+    /// 127.0.0.1. `None` where there is none, as for the server.
+    pub fn pooler(&self) -> Option<(Process, u16)> {
+        if !Path::new(POOLER).exists() {
+            skipped("PgBouncer");
+            return None;
+        }
+        let port = free_port();
+        let file = self.folder.path().join("pgbouncer.ini");
+        let settings = format!(
+            "[databases]\nshop = host=127.0.0.1 port={} user=market\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
+             default_pool_size = 1\n",
+            self.port
+        );
+        fs::write(&file, settings).expect("there is space");
+        let folder = fs::metadata(self.folder.path()).expect("it is there");
+        let mut process = Process::start(command(POOLER.as_ref(), (folder.uid(), folder.gid())).arg(&file));
+        process.wait_for("process up");
+        Some((process, port))
     }
 
     /// The URL of its database, at this host.
@@ -83,6 +105,18 @@ impl Drop for Postgres {
             wait_until("the end of PostgreSQL", || !self.process.is_running());
         }
     }
+}
+
+/// Tells what a test is skipped for, unless it must not be.
+fn skipped(missing: &str) {
+    assert_ne!(env::var(REQUIRED).as_deref(), Ok("required"), "no {missing} is installed");
+    // Not by `eprintln`, which a test that passes is not heard through.
+    let _ = writeln!(io::stderr(), "skipped: no {missing} is installed");
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("a port is free").port()
 }
 
 /// What a command writes, which must succeed.
@@ -154,8 +188,7 @@ fn make(programs: &Path, folder: &Path, owner: (u32, u32), method: &str) {
 
 /// Runs the server, on a port that is free.
 fn run(programs: &Path, folder: &Path, owner: (u32, u32), settings: &[&str]) -> (Process, u16) {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = free.expect("a port is free").port();
+    let port = free_port();
     let mut postgres = command(&programs.join("postgres"), owner);
     postgres.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
     let own = ["listen_addresses=127.0.0.1,127.0.0.2", "shared_buffers=8MB", "log_min_messages=warning"];
