@@ -1,10 +1,12 @@
 //! `marketplace migrate`.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
+use std::thread;
 
 use support::{Postgres, assert_code, stderr, stdout};
 use tempfile::TempDir;
@@ -77,12 +79,16 @@ fn tables_are_made_once_and_then_left_as_they_are() {
 fn several_migrations_at_a_time_do_no_harm() {
     let Some(server) = Postgres::start("trust", &[]) else { return };
     let url = server.url("localhost", "");
-    std::thread::scope(|scope| {
-        for migration in [0; 6].map(|_| scope.spawn(|| migrate(&url, &[], &[]))) {
-            assert_code(&migration.join().unwrap(), 0);
-        }
-    });
-    assert_done(&url, UP_TO_DATE);
+    for level in ["read committed", "repeatable read", "serializable"] {
+        server.sql("postgres", &format!("ALTER DATABASE shop SET default_transaction_isolation = '{level}'"));
+        server.sql("shop", "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        thread::scope(|scope| {
+            for migration in [0; 6].map(|_| scope.spawn(|| migrate(&url, &[], &[]))) {
+                assert_code(&migration.join().unwrap(), 0);
+            }
+        });
+        assert_done(&url, UP_TO_DATE);
+    }
 }
 
 #[test]
@@ -169,6 +175,27 @@ fn a_store_that_cannot_be_reached_is_named() {
     assert!(error.starts_with(&format!("{closed}: cannot connect: Connection refused")), "{error}");
     let error = refused(3, "postgres://u@nowhere.invalid/d?sslmode=disable", &[]);
     assert!(error.starts_with("nowhere.invalid:5432: cannot connect: failed to lookup address"), "{error}");
+}
+
+#[test]
+fn what_is_no_engine_is_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u@{}/d", listener.local_addr().unwrap());
+    for (answer, code, said) in [
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", 1, "the server does not keep to PostgreSQL's protocol"),
+        ("", 3, "the server has closed the connection"),
+    ] {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                // All of what it says is read, so that closing does not look like a reset.
+                let _ = stream.read(&mut [0; 1024]).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            let error = refused(code, &url, &[]);
+            assert!(error.contains(said), "{error}");
+        });
+    }
 }
 
 #[test]
