@@ -11,12 +11,14 @@ mod children;
 mod client;
 mod combined_log;
 mod command_line;
+mod migrate;
 mod ping;
 mod process;
 mod secret_file;
 mod serve;
 mod service;
 mod shell;
+mod store_option;
 mod text;
 mod tls;
 mod up;
@@ -44,6 +46,7 @@ Use it:
 Look after its data:
   backup         copy the databases, also while they run
   restore        put a backup in their place
+  migrate        make or update the tables of a store that is no file
 
 Measure it:
   bench          the load generator
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         "up" => up::run(rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
+        "migrate" => migrate::run(rest),
         "ping" => ping::run(rest),
         "restore" => backup::restore(rest),
         "-h" | "--help" | "help" => print(&usage()),

@@ -66,9 +66,11 @@ impl SecretFile {
     }
 }
 
+/// What is in a file that not everybody may read, such as a password's.
+///
 /// # Errors
 /// What is wrong with the file, which is named, for people. Nothing of what is in it.
-fn read(path: &Path) -> Result<Secrets, String> {
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     let name = path.display();
     let failed = |error| format!("cannot read {name}: {error}");
     let file = File::open(path).map_err(failed)?;
@@ -78,7 +80,11 @@ fn read(path: &Path) -> Result<Secrets, String> {
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("{name} has more than {FILE_BYTES_MAX} bytes"));
     }
-    Secrets::parse(&text).map_err(|error| format!("{name}: {error}"))
+    Ok(text)
+}
+
+fn read(path: &Path) -> Result<Secrets, String> {
+    Secrets::parse(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// # Errors

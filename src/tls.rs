@@ -152,6 +152,14 @@ impl IdentityFiles {
     }
 }
 
+/// What connects to servers with a certificate of the authority in this file.
+///
+/// # Errors
+/// It cannot be read, or is of no use.
+pub(crate) fn trusting(ca: &Path) -> Result<ClientTls, String> {
+    client_tls(ca, None)
+}
+
 fn server_tls(identity: &IdentityFiles, client_ca: Option<&Path>) -> Result<ServerTls, String> {
     let [certificates, key] = identity.read()?;
     let authority = client_ca.map(read).transpose()?;

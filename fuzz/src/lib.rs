@@ -13,6 +13,7 @@ mod client;
 mod cuts;
 mod database;
 mod disk;
+mod engine;
 mod framing;
 mod linked;
 mod marketplace;
@@ -25,6 +26,7 @@ pub use self::admin::admin;
 pub use self::backend::backend;
 pub use self::client::client;
 pub use self::database::database;
+pub use self::engine::engine;
 pub use self::framing::framing;
 pub use self::secret::secret;
 pub use self::tls::tls;
@@ -33,7 +35,7 @@ pub use self::tls::tls;
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("framing", framing),
     ("client", client),
     ("database", database),
@@ -41,4 +43,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("tls", tls),
     ("secret", secret),
     ("backend", backend),
+    ("engine", engine),
 ];

@@ -40,7 +40,7 @@ pub use self::engine::secrets::{BadSecrets, Secrets};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
 pub use self::product::rows::ProductRow;
 pub use self::store::memory::{CrashPoints, DiskFaults, MemoryDisk};
-pub use self::store::sqlite;
+pub use self::store::{postgres, sqlite};
 
 /// What can be set about `db_customer`.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ fn help_works_everywhere() {
         &["ping", "--help"],
         &["backup", "-h"],
         &["restore", "-h"],
+        &["migrate", "-h"],
         &["buyer", "-h"],
         &["seller", "-h"],
         &["seller", "price", "-h"],

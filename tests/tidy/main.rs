@@ -8,4 +8,5 @@ mod functions;
 mod imports;
 mod layers;
 mod names;
+mod portable;
 mod source;

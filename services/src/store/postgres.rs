@@ -1,0 +1,17 @@
+//! PostgreSQL, and what speaks its wire protocol, as the place of the databases: how it is reached, what is asked of it in
+//! which words, and what tables it has.
+//!
+//! All of it is state machines: nothing here has a socket, a clock or a thread, and encryption is its driver's. The one
+//! exception is chance: a SCRAM nonce is drawn by the library that knows that method, when a connection is made.
+
+mod config;
+mod migration;
+mod schema;
+mod wire;
+
+pub use self::config::{BadConfig, Config, Encryption, Host, Password};
+pub use self::migration::{Migrated, Migration, MigrationError};
+pub use self::wire::{
+    BadRow, Call, Class, Connection, Event, Failure, Flight, Outcome, Reply, Row, ServerError, Statement,
+    Ticket, Value,
+};

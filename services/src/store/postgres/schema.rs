@@ -1,0 +1,167 @@
+//! [`Schema`]: the tables of each database, and how those of an older version become those of the newest.
+//!
+//! Engines differ, so the tables keep to what all of them have. There are three types: `bigint`, `text` and `bytea`; times
+//! are milliseconds that the services give, and JSON is text. Each table has a primary key, whose first column spreads
+//! rows over the machines of an engine that has several, and no default, sequence, foreign key or trigger. What must never
+//! be is a constraint (`CHECK`, a key, a unique index): a statement that would bring it about fails, and with it all of its
+//! transaction. Both databases may lie in one database of the engine, so the names of tables tell whose they are.
+
+/// The tables of a database of ours.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// The service's name without its `db_`.
+    pub(super) service: &'static str,
+    /// What brings the tables from each version to the next. They are appended, never changed. Each is a list of
+    /// statements that are carried out one by one, and may be carried out again, also by two programs at a time.
+    pub(super) migrations: &'static [&'static [&'static str]],
+}
+
+/// The table of versions, which both have in common.
+pub(super) const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS market_schema (
+    service text NOT NULL,
+    version bigint NOT NULL,
+    PRIMARY KEY (service))";
+
+pub(super) const SCHEMAS: [Schema; 2] = [
+    Schema { service: "customer", migrations: &[CUSTOMER_FIRST] },
+    Schema { service: "product", migrations: &[PRODUCT_FIRST] },
+];
+
+const CUSTOMER_FIRST: &[&str] = &[
+    // The last number that was given to an account of each role.
+    "CREATE TABLE IF NOT EXISTS account_numbers (
+        role text NOT NULL,
+        last bigint NOT NULL,
+        PRIMARY KEY (role))",
+    "INSERT INTO account_numbers (role, last) VALUES ('seller', 0) ON CONFLICT (role) DO NOTHING",
+    "INSERT INTO account_numbers (role, last) VALUES ('buyer', 0) ON CONFLICT (role) DO NOTHING",
+    "CREATE TABLE IF NOT EXISTS sellers (
+        seller_id bigint NOT NULL,
+        username text NOT NULL,
+        name text NOT NULL,
+        password_hash text NOT NULL,
+        up bigint NOT NULL,
+        down bigint NOT NULL,
+        items_sold bigint NOT NULL,
+        PRIMARY KEY (seller_id))",
+    "CREATE UNIQUE INDEX IF NOT EXISTS sellers_by_username ON sellers (username)",
+    "CREATE TABLE IF NOT EXISTS buyers (
+        buyer_id bigint NOT NULL,
+        username text NOT NULL,
+        name text NOT NULL,
+        password_hash text NOT NULL,
+        PRIMARY KEY (buyer_id))",
+    "CREATE UNIQUE INDEX IF NOT EXISTS buyers_by_username ON buyers (username)",
+    // Only a digest of the session ID is stored. No index has the time, so that touching a session moves nothing.
+    "CREATE TABLE IF NOT EXISTS sessions (
+        digest bytea NOT NULL,
+        role text NOT NULL,
+        user_id bigint NOT NULL,
+        active_at_ms bigint NOT NULL,
+        PRIMARY KEY (digest))",
+    // A cart is that of a session, by its digest, or the saved one of a buyer: 'b' and the buyer's number.
+    "CREATE TABLE IF NOT EXISTS cart_lines (
+        cart bytea NOT NULL,
+        item_id bigint NOT NULL,
+        quantity bigint NOT NULL,
+        CONSTRAINT cart_quantity CHECK (quantity >= 0 AND quantity <= 1000000000),
+        PRIMARY KEY (cart, item_id))",
+    // A vote as it was counted for the seller, with the one before, whose place it takes there.
+    "CREATE TABLE IF NOT EXISTS seller_votes (
+        buyer_id bigint NOT NULL,
+        item_id bigint NOT NULL,
+        vote text NOT NULL,
+        vote_before text NOT NULL,
+        revision bigint NOT NULL,
+        is_counted bigint NOT NULL,
+        PRIMARY KEY (buyer_id, item_id))",
+    // What was bought. A purchase that was refused has no row.
+    "CREATE TABLE IF NOT EXISTS purchases (
+        buyer_id bigint NOT NULL,
+        purchase_id bigint NOT NULL,
+        at_ms bigint NOT NULL,
+        items text NOT NULL,
+        PRIMARY KEY (buyer_id, purchase_id))",
+    // The key of a purchase is its name for as long as there is the purchase, begun or made.
+    "CREATE TABLE IF NOT EXISTS purchase_keys (
+        buyer_id bigint NOT NULL,
+        idempotency_key text NOT NULL,
+        purchase_id bigint NOT NULL,
+        PRIMARY KEY (buyer_id, idempotency_key))",
+    // Purchases whose end somebody has to bring about, and from when on. There are few, so recovery reads them all.
+    "CREATE TABLE IF NOT EXISTS purchases_begun (
+        purchase_id bigint NOT NULL,
+        buyer_id bigint NOT NULL,
+        session_digest bytea NOT NULL,
+        at_ms bigint NOT NULL,
+        claimable_at_ms bigint NOT NULL,
+        items text NOT NULL,
+        PRIMARY KEY (purchase_id))",
+    "CREATE UNIQUE INDEX IF NOT EXISTS purchases_begun_by_session ON purchases_begun (session_digest)",
+];
+
+const PRODUCT_FIRST: &[&str] = &[
+    // The last number that was given to an item of each category.
+    "CREATE TABLE IF NOT EXISTS categories (
+        category bigint NOT NULL,
+        last_n bigint NOT NULL,
+        PRIMARY KEY (category))",
+    // An item's ID is category * 2^32 + n. The check is what keeps a unit from being sold twice.
+    "CREATE TABLE IF NOT EXISTS items (
+        item_id bigint NOT NULL,
+        seller_id bigint NOT NULL,
+        name text NOT NULL,
+        keywords text NOT NULL,
+        condition text NOT NULL,
+        price_cents bigint NOT NULL,
+        quantity bigint NOT NULL,
+        up bigint NOT NULL,
+        down bigint NOT NULL,
+        CONSTRAINT item_quantity CHECK (quantity >= 0 AND quantity <= 1000000000),
+        PRIMARY KEY (item_id))",
+    "CREATE INDEX IF NOT EXISTS items_by_seller ON items (seller_id, item_id)",
+    // The terms of the items in stock, in the order of hits: 2 for a keyword, 1 for a word of the name.
+    "CREATE TABLE IF NOT EXISTS item_terms (
+        term text NOT NULL,
+        score bigint NOT NULL,
+        item_id bigint NOT NULL,
+        PRIMARY KEY (term, score, item_id))",
+    // A vote, with the one before, whose place it takes in the item's feedback.
+    "CREATE TABLE IF NOT EXISTS item_votes (
+        item_id bigint NOT NULL,
+        buyer_id bigint NOT NULL,
+        vote text NOT NULL,
+        vote_before text NOT NULL,
+        revision bigint NOT NULL,
+        PRIMARY KEY (item_id, buyer_id))",
+    // What was decided about the stock of a purchase. Of a decision to take, as many lines are found as are wanted.
+    "CREATE TABLE IF NOT EXISTS decisions (
+        purchase_id bigint NOT NULL,
+        decision text NOT NULL,
+        lines_wanted bigint NOT NULL,
+        lines_found bigint NOT NULL,
+        shortages text NOT NULL,
+        CONSTRAINT decision_lines CHECK (lines_found = lines_wanted),
+        PRIMARY KEY (purchase_id))",
+    "CREATE TABLE IF NOT EXISTS decision_lines (
+        purchase_id bigint NOT NULL,
+        item_id bigint NOT NULL,
+        quantity bigint NOT NULL,
+        price_cents bigint NOT NULL,
+        name text NOT NULL,
+        seller_id bigint NOT NULL,
+        PRIMARY KEY (purchase_id, item_id))",
+    // One row: below this purchase nothing is decided any more, and decisions may have been forgotten.
+    "CREATE TABLE IF NOT EXISTS decision_floor (
+        id bigint NOT NULL,
+        purchase_id bigint NOT NULL,
+        PRIMARY KEY (id))",
+    "INSERT INTO decision_floor (id, purchase_id) VALUES (1, 0) ON CONFLICT (id) DO NOTHING",
+];
+
+impl Schema {
+    /// The newest version: how many migrations there are.
+    pub(super) fn version(&self) -> usize {
+        self.migrations.len()
+    }
+}

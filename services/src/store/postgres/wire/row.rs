@@ -1,0 +1,153 @@
+//! [`Row`] and [`Value`]: what comes out of a statement and what goes into it, in the binary format of the three types that
+//! all engines have: `bigint`, `text` and `bytea`.
+
+use std::fmt;
+use std::mem;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::Oid;
+use postgres_protocol::message::backend::DataRowBody;
+use postgres_protocol::types::{bytea_to_sql, int8_to_sql, text_to_sql};
+
+use super::error::Failure;
+
+/// The most rows that a flight may return: more than ten of the longest pages.
+const ROWS_MAX: usize = 16_384;
+/// The most that these may take, in bytes.
+const ROWS_BYTES_MAX: usize = 32 << 20;
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A `bigint`.
+    Int(i64),
+    /// A `text`.
+    Text(String),
+    /// A `bytea`.
+    Bytes(Vec<u8>),
+}
+
+/// A row of a result. Its statement says what its columns are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    bytes: Bytes,
+    /// Where each column lies in them; `None` is NULL.
+    columns: Box<[Option<Range<usize>>]>,
+}
+
+/// The rows of the statement that is answered, within what all those of its flight may be.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    /// Of the flight so far.
+    count: usize,
+    bytes: usize,
+}
+
+/// A column is not what its statement says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadRow {
+    column: usize,
+    expected: &'static str,
+}
+
+impl Value {
+    /// The type, as the server numbers it.
+    pub(super) fn oid(&self) -> Oid {
+        match self {
+            Self::Int(_) => 20,
+            Self::Text(_) => 25,
+            Self::Bytes(_) => 17,
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Int(value) => int8_to_sql(*value, out),
+            Self::Text(value) => text_to_sql(value, out),
+            Self::Bytes(value) => bytea_to_sql(value, out),
+        }
+    }
+}
+
+impl Row {
+    /// What is in a message.
+    pub(super) fn read(body: &DataRowBody) -> Result<Self, Failure> {
+        let columns: Vec<_> =
+            body.ranges().collect().map_err(|_| Failure::Malformed("a row is not as long as it says"))?;
+        Ok(Self { bytes: body.buffer_bytes().clone(), columns: columns.into() })
+    }
+
+    /// How much of it is kept, in bytes.
+    fn size(&self) -> usize {
+        self.bytes.len() + self.columns.len() * size_of::<Option<Range<usize>>>()
+    }
+
+    /// The `bigint` of a column, which are counted from 0.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn int(&self, column: usize) -> Result<i64, BadRow> {
+        let value = self.column(column).and_then(|bytes| bytes.try_into().ok());
+        value.map(i64::from_be_bytes).ok_or(BadRow { column, expected: "bigint" })
+    }
+
+    /// The `text` of a column.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn text(&self, column: usize) -> Result<&str, BadRow> {
+        let value = self.column(column).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        value.ok_or(BadRow { column, expected: "text" })
+    }
+
+    /// The `bytea` of a column.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], BadRow> {
+        self.column(column).ok_or(BadRow { column, expected: "bytea" })
+    }
+
+    fn column(&self, column: usize) -> Option<&[u8]> {
+        let range = self.columns.get(column)?.clone()?;
+        self.bytes.get(range)
+    }
+}
+
+impl Rows {
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// The flight has returned too many.
+    pub(super) fn keep(&mut self, row: Row) -> Result<(), Failure> {
+        self.count += 1;
+        self.bytes += row.size();
+        if self.count > ROWS_MAX || self.bytes > ROWS_BYTES_MAX {
+            return Err(Failure::Malformed("a result has more than 16384 rows or 32 MiB"));
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// The statement is answered: takes what it has returned.
+    pub(super) fn take(&mut self) -> Vec<Row> {
+        mem::take(&mut self.rows)
+    }
+}
+
+#[cfg(test)]
+impl Row {
+    /// A row with one `bigint`.
+    pub(in super::super) fn of_int(value: i64) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&value.to_be_bytes()), columns: Box::new([Some(0..8)]) }
+    }
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {} of a row is no {}", self.column, self.expected)
+    }
+}

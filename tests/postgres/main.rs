@@ -1,0 +1,13 @@
+//! A real PostgreSQL beside the program, and beside the connection that the program has to it.
+//!
+//! Where no PostgreSQL or PgBouncer is installed, what needs one is skipped and says so, unless
+//! `MARKETPLACE_TEST_POSTGRES=required`.
+
+mod driver;
+mod flights;
+mod migrate;
+
+use support::Program;
+
+/// What is tested.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));

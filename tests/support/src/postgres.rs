@@ -1,0 +1,204 @@
+//! [`Postgres`]: a PostgreSQL server of a test's own, where one is installed.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Signal, geteuid};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::wait_until;
+
+/// Where Debian has the programs of the server, which are in nobody's path.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// Where Debian has the pooler.
+const POOLER: &str = "/usr/sbin/pgbouncer";
+/// What Debian calls the user of the server, which must not be root.
+const USER: &str = "postgres";
+/// If it is `required`, a test fails where no PostgreSQL is installed.
+const REQUIRED: &str = "MARKETPLACE_TEST_POSTGRES";
+
+/// A server, with a superuser `market` whose password is [`Postgres::PASSWORD`], and a database `shop`. Dropped, it ends.
+pub struct Postgres {
+    process: Process,
+    programs: PathBuf,
+    folder: TempDir,
+    /// Where it listens, on 127.0.0.1 and 127.0.0.2.
+    pub port: u16,
+}
+
+impl Postgres {
+    /// The password of `market`.
+    pub const PASSWORD: &str = "correct horse";
+
+    /// A server with these settings (`NAME=VALUE`), which lets in over TCP who has proved it by this method. `None` where
+    /// none is installed, which is said.
+    pub fn start(method: &str, settings: &[&str]) -> Option<Self> {
+        let Some(programs) = programs() else {
+            skipped("PostgreSQL");
+            return None;
+        };
+        let folder = TempDir::new().expect("there is space");
+        let owner = owner(folder.path());
+        make(&programs, folder.path(), owner, method);
+        let (process, port) = run(&programs, folder.path(), owner, settings);
+        let server = Self { process, programs, folder, port };
+        ask(server.client("createdb").arg("shop"));
+        Some(server)
+    }
+
+    /// A PgBouncer before it, which lends its only connection to each transaction in turn, and where it listens on
+    /// 127.0.0.1. `None` where there is none, as for the server.
+    pub fn pooler(&self) -> Option<(Process, u16)> {
+        if !Path::new(POOLER).exists() {
+            skipped("PgBouncer");
+            return None;
+        }
+        let port = free_port();
+        let file = self.folder.path().join("pgbouncer.ini");
+        let settings = format!(
+            "[databases]\nshop = host=127.0.0.1 port={} user=market\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
+             default_pool_size = 1\n",
+            self.port
+        );
+        fs::write(&file, settings).expect("there is space");
+        let folder = fs::metadata(self.folder.path()).expect("it is there");
+        let mut process = Process::start(command(POOLER.as_ref(), (folder.uid(), folder.gid())).arg(&file));
+        process.wait_for("process up");
+        Some((process, port))
+    }
+
+    /// The URL of its database, at this host.
+    pub fn url(&self, host: &str, parameters: &str) -> String {
+        format!("postgres://market@{host}:{}/shop?{parameters}", self.port)
+    }
+
+    /// What `psql` says to these statements.
+    #[track_caller]
+    pub fn sql(&self, database: &str, statements: &str) -> String {
+        let mut psql = self.client("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+        ask(psql.args(["--dbname", database, "--command", statements]))
+    }
+
+    /// One of the programs that come with the server.
+    fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.arg("--host").arg(self.folder.path());
+        command.args(["--port", &self.port.to_string(), "--username=market"]);
+        command
+    }
+}
+
+impl Drop for Postgres {
+    /// Not by SIGKILL, which would leave its children and its shared memory behind for a while.
+    fn drop(&mut self) {
+        if self.process.is_running() {
+            self.process.signal(Signal::QUIT);
+            wait_until("the end of PostgreSQL", || !self.process.is_running());
+        }
+    }
+}
+
+/// Tells what a test is skipped for, unless it must not be.
+fn skipped(missing: &str) {
+    assert_ne!(env::var(REQUIRED).as_deref(), Ok("required"), "no {missing} is installed");
+    // Not by `eprintln`, which a test that passes is not heard through.
+    let _ = writeln!(io::stderr(), "skipped: no {missing} is installed");
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("a port is free").port()
+}
+
+/// What a command writes, which must succeed.
+#[track_caller]
+fn ask(command: &mut Command) -> String {
+    let output = command.output().expect("it is installed beside the server");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it writes text").trim().to_owned()
+}
+
+/// The folder of the server's programs and of its clients. Some have links to a few of them elsewhere.
+fn programs() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let versions = fs::read_dir(DEBIAN).into_iter().flatten().map_while(Result::ok);
+    let mut versions: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    versions.sort();
+    let folders = env::split_paths(&path).chain(versions.into_iter().rev());
+    let is_whole = |folder: &PathBuf| {
+        ["initdb", "postgres", "createdb", "psql"].iter().all(|name| folder.join(name).exists())
+    };
+    folders.into_iter().find(is_whole)
+}
+
+/// Whose the server is to be: nobody's but ours, unless we are root. The folder becomes theirs.
+fn owner(folder: &Path) -> (u32, u32) {
+    if !geteuid().is_root() {
+        let ours = fs::metadata(folder).expect("it was just made");
+        return (ours.uid(), ours.gid());
+    }
+    let users = fs::read_to_string("/etc/passwd").expect("there are users");
+    let line = users.lines().find(|line| line.split(':').next() == Some(USER));
+    let fields: Vec<&str> = line.expect("PostgreSQL came with a user").split(':').collect();
+    let [user, group] = [2, 3].map(|field| fields[field].parse().expect("users have numbers"));
+    chown(folder, Some(user), Some(group)).expect("root may");
+    (user, group)
+}
+
+fn command(program: &Path, (user, group): (u32, u32)) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().current_dir("/");
+    if geteuid().is_root() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Makes the files of the server, with certificates that it may use.
+fn make(programs: &Path, folder: &Path, owner: (u32, u32), method: &str) {
+    let own = |name: &str, text: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("there is space");
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+        if geteuid().is_root() {
+            chown(&path, Some(owner.0), Some(owner.1)).expect("root may");
+        }
+    };
+    let certificates = Path::new(env!("CARGO_MANIFEST_DIR")).join("certificates");
+    for file in ["server.pem", "server.key"] {
+        own(file, &fs::read(certificates.join(file)).expect("it is in the repository"));
+    }
+    own("password", Postgres::PASSWORD.as_bytes());
+    let mut initdb = command(&programs.join("initdb"), owner);
+    initdb.args(["--username=market", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+    initdb.arg("--pwfile").arg(folder.join("password")).arg("--pgdata").arg(folder.join("data"));
+    ask(&mut initdb);
+    let access = format!("local all all trust\nhost all all 127.0.0.0/8 {method}\n");
+    fs::write(folder.join("data/pg_hba.conf"), access).expect("it was just made");
+}
+
+/// Runs the server, on a port that is free.
+fn run(programs: &Path, folder: &Path, owner: (u32, u32), settings: &[&str]) -> (Process, u16) {
+    let port = free_port();
+    let mut postgres = command(&programs.join("postgres"), owner);
+    postgres.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
+    let own = ["listen_addresses=127.0.0.1,127.0.0.2", "shared_buffers=8MB", "log_min_messages=warning"];
+    for setting in own.iter().chain(settings) {
+        postgres.args(["-c", setting]);
+    }
+    for (setting, file) in [("ssl_cert_file", "server.pem"), ("ssl_key_file", "server.key")] {
+        postgres.args(["-c", &format!("{setting}={}", folder.join(file).display())]);
+    }
+    let mut process = Process::start(&mut postgres);
+    process.wait_for("ready to accept connections");
+    (process, port)
+}
