@@ -163,7 +163,7 @@ impl ClientTls {
 
     /// Trusts whoever answers: nobody on the way can read along, but somebody may stand in the way and pose as the server.
     pub fn unverified() -> Self {
-        Self(Arc::new(Mutex::new(Arc::new(unverified::config()))))
+        Self(Shared::new(unverified::config()))
     }
 
     /// Takes the identity and the authority of another in place of its own.
