@@ -22,8 +22,9 @@ use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
-/// The rows that readers are shown in one turn. A purchase has a thousand, and many may come to disk at once.
-const PUBLISHED_PER_TURN_MAX: usize = 256;
+/// The rows that readers are shown in one turn. A purchase has a thousand, and many may come to disk at once; where each is
+/// an item that is sold out, so many take a millisecond.
+pub(crate) const PUBLISHED_PER_TURN_MAX: usize = 128;
 
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {

@@ -13,6 +13,7 @@ use crate::api::Encode;
 use crate::api::page::Page;
 use crate::api::purchases::{Lines, Unfinished};
 use crate::api::values::{Condition, Keywords, Limit, Name, Price, PurchaseId};
+use crate::engine::database::PUBLISHED_PER_TURN_MAX;
 use crate::engine::storage::Row;
 
 const NOW: Time = Time::from_millis(1_000_000);
@@ -151,7 +152,7 @@ fn take(product: &mut Product) {
         drop(rows);
         loop {
             let start = Instant::now();
-            let rows = product.publish(256);
+            let rows = product.publish(PUBLISHED_PER_TURN_MAX);
             published.push(start.elapsed());
             if rows.is_some() {
                 break;
@@ -159,7 +160,7 @@ fn take(product: &mut Product) {
         }
     }
     print("purchase, 1000", &mut taken);
-    print("256 of it published", &mut published);
+    print(&format!("{PUBLISHED_PER_TURN_MAX} of it published"), &mut published);
 }
 
 fn print(what: &str, times: &mut [Duration]) {
