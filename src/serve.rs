@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
@@ -90,7 +90,10 @@ fn reloading(signals: StopSignals, settings: &Settings) -> io::Result<StopSignal
     }
     let files = Arc::new(WatchedFiles::new(settings.replaceable_files()));
     let seen = Arc::clone(&files);
+    // One at a time, so that what was read earlier does not replace what was read later.
+    let reloads = Mutex::new(reloads);
     let reload = Arc::new(move || {
+        let reloads = reloads.lock().unwrap_or_else(PoisonError::into_inner);
         seen.look();
         reloads.iter().for_each(|reload| reload());
     });

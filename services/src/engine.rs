@@ -17,6 +17,7 @@ pub(crate) mod map;
 pub(crate) mod metrics;
 mod pace;
 mod parked;
+mod pending;
 pub(crate) mod recoveries;
 pub(crate) mod room;
 pub(crate) mod secrets;

@@ -194,7 +194,7 @@ impl Settings {
     }
 
     /// What reads the files again that there are.
-    pub(super) fn reloads(&self) -> Vec<Box<dyn Fn() + Send + Sync>> {
+    pub(super) fn reloads(&self) -> Vec<Box<dyn Fn() + Send>> {
         let secret = self.secret_file.clone().map(|file| Box::new(move || file.reload()) as _);
         let server = self.server_files.clone().map(|files| Box::new(move || files.reload()) as _);
         let client = self.client_files.clone().map(|files| Box::new(move || files.reload()) as _);

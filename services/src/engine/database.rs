@@ -19,12 +19,15 @@ use crate::engine::caller::Caller;
 use crate::engine::domain::{Domain, Handler, Job};
 use crate::engine::intake::{Entry, Intake, decode};
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
+use crate::engine::pending::{Answered, Executed, Pending, Queue};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
 /// The rows that readers are shown in one turn. A purchase has a thousand, and many may come to disk at once; where each is
 /// an item that is sold out, so many take a millisecond.
 pub(crate) const PUBLISHED_PER_TURN_MAX: usize = 128;
+/// Where more has come to disk meanwhile, it is this part of it, lest more comes than is shown.
+const PUBLISHED_PART: usize = 8;
 
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
@@ -45,39 +48,13 @@ pub(crate) struct Database<D: Domain> {
     intake: Intake<Handler<D>>,
     metrics: Arc<DatabaseMetrics>,
     /// The groups that are under way: when each was handed to the store, and how many rows it has.
-    submitted: VecDeque<(Time, u64)>,
+    submitted: VecDeque<(Time, usize)>,
+    /// The rows on disk that readers do not see yet, or more.
+    unpublished_rows: usize,
     /// When the last commit was reported.
     reported_at: Time,
     /// The reply that is being written; kept for its memory.
     line: Vec<u8>,
-}
-
-/// What a connection waits for. It is never longer than `in_flight_max`, because the node then delivers no
-/// more lines.
-type Queue = VecDeque<Pending>;
-
-enum Pending {
-    /// A reply that may leave once this group is on disk.
-    Reply { group: u64, line: Box<[u8]>, answer: Option<Answered> },
-    /// A request, here by its ID, whose work goes on elsewhere.
-    Offloaded { job: Job, id: Box<str>, started: Started },
-    /// A request that was delivered at this time, and must see what those before it do.
-    Request { line: Box<[u8]>, at: Time },
-}
-
-/// What is to be counted when the reply to a request leaves.
-#[derive(Clone, Copy)]
-struct Answered {
-    started: Started,
-    error: Option<Code>,
-}
-
-/// What came of a request.
-enum Executed {
-    /// A reply, which may leave once this group is on disk.
-    Reply { group: u64, answer: Answered },
-    /// Its work goes on elsewhere.
-    Offloaded { job: Job, id: Box<str>, started: Started },
 }
 
 impl<D: Domain> Database<D> {
@@ -93,6 +70,7 @@ impl<D: Domain> Database<D> {
             filling: 1,
             committed: 0,
             durable: 0,
+            unpublished_rows: 0,
             commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -262,13 +240,19 @@ impl<D: Domain> Database<D> {
 
     /// Shows readers what is on disk, as far as one turn may.
     fn publish(&mut self) {
-        let mut rows_left = PUBLISHED_PER_TURN_MAX;
+        if self.durable == self.committed {
+            return;
+        }
+        let rows_max = PUBLISHED_PER_TURN_MAX.max(self.unpublished_rows / PUBLISHED_PART);
+        let mut rows_left = rows_max;
         while self.durable < self.committed
             && let Some(rows) = self.domain.publish(rows_left)
         {
             rows_left -= rows;
             self.durable += 1;
         }
+        let is_more = self.durable < self.committed;
+        self.unpublished_rows = if is_more { self.unpublished_rows.saturating_sub(rows_max) } else { 0 };
         self.metrics.hold(self.domain.holdings(), self.domain.counts());
     }
 
@@ -277,8 +261,9 @@ impl<D: Domain> Database<D> {
     fn count_commit(&mut self, now: Time, sequence: u64) {
         let groups = usize::try_from(sequence - self.committed).expect("they are few");
         let (first_at, _) = *self.submitted.front().expect("a group is submitted before it is on disk");
-        let rows = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
-        self.metrics.commit_rows.observe(rows);
+        let rows: usize = self.submitted.drain(..groups).map(|(_, rows)| rows).sum();
+        self.unpublished_rows += rows;
+        self.metrics.commit_rows.observe(rows as u64);
         self.metrics.flush_duration.observe_duration(now.since(first_at.max(self.reported_at)));
         self.reported_at = now;
         self.commits += 1;
@@ -393,7 +378,7 @@ impl<D: Domain> Service for Database<D> {
         out.wake_at(if self.durable < self.committed { Some(now) } else { wake_at });
         if self.domain.is_dirty() {
             let rows = self.domain.seal();
-            self.submitted.push_back((out.read_clock(), rows.len() as u64));
+            self.submitted.push_back((out.read_clock(), rows.len()));
             self.storage.commit(Group { sequence: self.filling, rows });
             self.filling += 1;
         }

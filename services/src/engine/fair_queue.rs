@@ -86,6 +86,10 @@ pub(crate) struct FairMetrics {
     refused: [Counter; FairMetrics::CAUSES.len()],
 }
 
+/// What is compared where somebody has to give way, as the greatest does: whether a client holds more than its share, so
+/// that no standing buys the whole queue, how its logins have ended, and how much it holds.
+type Claim = (bool, Standing, usize);
+
 impl<T> FairQueue<T> {
     /// An empty queue. At most `under_way_max` of what was in it are under way at a time, and no more than, at the present
     /// pace, are done within `under_way_for`, but for two.
@@ -134,9 +138,11 @@ impl<T> FairQueue<T> {
             let message = format!("too many passwords wait to be checked: {}", try_again(wait));
             return Some((item, self.refuse(Cause::Deadline, message)));
         }
+        let others = self.clients.len() - usize::from(place.is_some());
+        let share = (WAITING_MAX / (others + 1)).max(1);
         let refused = if self.waiting < WAITING_MAX {
             None
-        } else if let Some((item, held)) = self.give_way((standing, own + 1)) {
+        } else if let Some((item, held)) = self.give_way(share, (own >= share, standing, own + 1)) {
             Some((item, self.refuse_share(held, self.pace.duration(self.waiting))))
         } else {
             return Some((item, self.refuse_share(own, wait)));
@@ -218,12 +224,13 @@ impl<T> FairQueue<T> {
         self.count(self.waiting + 1);
     }
 
-    /// Takes out the newest item of the client that holds most, if that is more than this claim, and how much it held.
-    fn give_way(&mut self, claim: (Standing, usize)) -> Option<(T, usize)> {
-        let place = (0..self.clients.len()).max_by_key(|&place| self.clients[place].claim())?;
+    /// Takes out the newest item of the client with the greatest claim, if that is greater than this one, and how much it
+    /// held.
+    fn give_way(&mut self, share: usize, claim: Claim) -> Option<(T, usize)> {
+        let place = (0..self.clients.len()).max_by_key(|&place| self.clients[place].claim(share))?;
         let client = &mut self.clients[place];
         let held = client.len();
-        if client.claim() <= claim {
+        if client.claim(share) <= claim {
             return None;
         }
         let item = client.pop_newest().item;
@@ -337,9 +344,8 @@ impl<T> Client<T> {
         self.accounts.iter().map(|account| account.items.len()).sum()
     }
 
-    /// What is compared where somebody has to give way: the greatest does.
-    fn claim(&self) -> (Standing, usize) {
-        (self.standing, self.len())
+    fn claim(&self, share: usize) -> Claim {
+        (self.len() > share, self.standing, self.len())
     }
 
     fn push(&mut self, account: &str, waiting: Waiting<T>) {

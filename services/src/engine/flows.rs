@@ -27,7 +27,9 @@ use super::secrets::Secrets;
 use crate::api::envelope::{self, OnBehalf, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::{Database, Effect};
+use crate::api::sessions::Login;
+use crate::api::values::Role;
+use crate::api::{Api, Database, Effect};
 
 /// The fewest calls over a lane that make a queue. As many may always wait: they are answered within moments once their
 /// database goes on, and by them it is seen that it does.
@@ -119,7 +121,9 @@ impl<F: Flow> Frontend<F> {
                     Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
                     self.passwords.done(now);
-                    self.note_outcome(now, parked.client_address, reply.error_code());
+                    if parked.call.api == <Login<Role> as Api>::NAME {
+                        self.note_login(now, parked.client_address, reply.error_code());
+                    }
                 }
                 Ok(reply)
             }
@@ -225,8 +229,8 @@ impl<F: Flow> Frontend<F> {
         self.call_in_turn(now, out);
     }
 
-    /// Takes note of what came of a password, which decides whose turn is next.
-    fn note_outcome(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
+    /// Takes note of what came of a login, which decides whose turn is next.
+    fn note_login(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
         let network = client_address.expect("calls with passwords are on behalf of a client").into();
         match error {
             None => self.passwords.succeeded(now, network),

@@ -11,8 +11,9 @@ use super::caller::ClientNetwork;
 const FAILURES_FOR: Duration = Duration::from_secs(60);
 /// So long a success is remembered: most users come back on the same day, and from where they were.
 const SUCCESSES_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// So many of each are remembered, the latest: some 100 bytes each, ten megabytes in all.
-const EVENTS_MAX: usize = 50_000;
+/// So many networks of each are remembered, some 100 bytes each, ten megabytes in all. Of more, the one that came first is
+/// forgotten.
+const NETWORKS_MAX: usize = 50_000;
 
 /// How logins from a network have ended lately, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +39,8 @@ pub(super) struct Standings {
 struct Recent {
     remembered_for: Duration,
     last_at: HashMap<ClientNetwork, Time>,
-    /// All events of that time, the oldest in front; those of which the network has had a later one, too.
+    /// Each of these networks once, in the order in which they are looked at: with an event of theirs, of which there may
+    /// have been later ones.
     all: VecDeque<(Time, ClientNetwork)>,
 }
 
@@ -75,13 +77,21 @@ impl Recent {
     }
 
     fn add(&mut self, now: Time, network: ClientNetwork) {
-        self.last_at.insert(network, now);
-        self.all.push_back((now, network));
+        if self.last_at.insert(network, now).is_none() {
+            self.all.push_back((now, network));
+        }
+        if self.all.len() > NETWORKS_MAX
+            && let Some((_, oldest)) = self.all.pop_front()
+        {
+            self.last_at.remove(&oldest);
+        }
         while let Some(&(at, oldest)) = self.all.front()
-            && (self.all.len() > EVENTS_MAX || now.since(at) >= self.remembered_for)
+            && now.since(at) >= self.remembered_for
         {
             self.all.pop_front();
-            if self.last_at.get(&oldest) == Some(&at) {
+            if self.has(now, oldest) {
+                self.all.push_back((self.last_at[&oldest], oldest));
+            } else {
                 self.last_at.remove(&oldest);
             }
         }
@@ -117,15 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_event_goes_first() {
+    fn memory_is_bounded_and_who_came_first_goes_first() {
         let mut recent = Recent::new(FAILURES_FOR);
-        for host in [1, 2, 1].into_iter().chain(3..=EVENTS_MAX) {
+        for host in [1, 2, 1].into_iter().chain(3..=NETWORKS_MAX) {
             recent.add(START + Duration::from_millis(recent.all.len() as u64), network(host));
         }
         let now = START + Duration::from_secs(59);
         recent.add(now, network(0));
-        assert_eq!((recent.all.len(), recent.last_at.len()), (EVENTS_MAX, EVENTS_MAX));
-        assert_eq!([1, 2, 3].map(|host| recent.has(now, network(host))), [true, false, true]);
+        assert_eq!((recent.all.len(), recent.last_at.len()), (NETWORKS_MAX, NETWORKS_MAX));
+        assert_eq!([1, 2, 3].map(|host| recent.has(now, network(host))), [false, true, true]);
         recent.add(now + FAILURES_FOR, network(0));
         assert_eq!((recent.all.len(), recent.last_at.len()), (1, 1), "the rest is too old");
     }

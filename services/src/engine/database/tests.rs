@@ -6,7 +6,7 @@ mod harness;
 use std::time::Duration;
 
 use self::harness::Harness;
-use super::PUBLISHED_PER_TURN_MAX;
+use super::{PUBLISHED_PART, PUBLISHED_PER_TURN_MAX};
 
 #[test]
 fn the_reply_to_a_write_leaves_only_when_its_group_is_on_disk() {
@@ -128,6 +128,20 @@ fn one_turn_shows_a_bounded_part_of_what_is_on_disk() {
     db.time_out();
     assert_eq!(db.replies(clients[2]), ["2 1"]);
     assert!(db.is_drained());
+}
+
+#[test]
+fn what_piles_up_on_disk_is_shown_in_larger_parts() {
+    let mut db = Harness::new();
+    let clients = [(); 4].map(|()| db.connect());
+    let rows = 2 * PUBLISHED_PART * PUBLISHED_PER_TURN_MAX;
+    for n in 0..rows {
+        db.request(clients[n % 4], &format!("{n} Set x {n}"));
+        db.end_turn();
+    }
+    db.flush_as_one();
+    let shown: usize = clients.iter().map(|client| db.replies(*client).len()).sum();
+    assert_eq!(shown, 2 * PUBLISHED_PER_TURN_MAX);
 }
 
 #[test]

@@ -93,12 +93,25 @@ fn in_a_full_queue_those_who_have_failed_give_way_first() {
     let mut queue = busy();
     queue.failed(START, caller(1).client);
     wait(&mut queue, 1, "", "failed");
-    (1..WAITING_MAX).for_each(|_| wait(&mut queue, 2, "", ""));
-    let (item, _) = queue.push(START, caller(3), "", "").expect("somebody gives way");
+    (1..WAITING_MAX).for_each(|n| wait(&mut queue, n + 1, "", ""));
+    let (item, _) = queue.push(START, caller(WAITING_MAX + 1), "", "").expect("somebody gives way");
     assert_eq!(item, "failed");
     let (item, _) = queue.push(START, caller(1), "", "again").expect("all others come first");
     assert_eq!(item, "again");
     assert_eq!(queue.waiting, WAITING_MAX);
+}
+
+#[test]
+fn in_a_full_queue_no_standing_buys_more_than_a_share() {
+    let mut queue = busy();
+    queue.succeeded(START, caller(1).client);
+    queue.failed(START, caller(2).client);
+    (0..WAITING_MAX).for_each(|_| wait(&mut queue, 1, "", "greedy"));
+    for (place, host) in [3, 2].into_iter().enumerate() {
+        let (item, _) = queue.push(START, caller(host), "", "").expect("somebody gives way");
+        assert_eq!(item, "greedy", "{place}");
+    }
+    assert_eq!(queue.clients.iter().map(Client::len).collect::<Vec<_>>(), [WAITING_MAX - 2, 1, 1]);
 }
 
 #[test]

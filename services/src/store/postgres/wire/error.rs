@@ -76,7 +76,8 @@ impl ServerError {
             match field.type_() {
                 b'C' => error.code = text(),
                 b'M' => error.message = text(),
-                b'V' => error.is_fatal = matches!(field.value_bytes(), b"FATAL" | b"PANIC"),
+                // The second one is not translated and comes later; a pooler says the first alone.
+                b'S' | b'V' => error.is_fatal = matches!(field.value_bytes(), b"FATAL" | b"PANIC"),
                 _ => {}
             }
         }

@@ -77,7 +77,8 @@ impl Row {
     pub(super) fn read(body: &DataRowBody) -> Result<Self, Failure> {
         let columns: Vec<_> =
             body.ranges().collect().map_err(|_| Failure::Malformed("a row is not as long as it says"))?;
-        Ok(Self { bytes: body.buffer_bytes().clone(), columns: columns.into() })
+        // A part of what was received would keep all of it.
+        Ok(Self { bytes: Bytes::copy_from_slice(body.buffer_bytes()), columns: columns.into() })
     }
 
     /// How much of it is kept, in bytes.

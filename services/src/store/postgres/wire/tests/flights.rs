@@ -1,6 +1,6 @@
 //! What becomes of flights.
 
-use super::server::{complete, error, known, message, notice, parsed, row};
+use super::server::{complete, error, error_of_pooler, known, message, notice, parsed, row};
 use super::*;
 
 const NUMBER: [u8; 8] = 42_i64.to_be_bytes();
@@ -140,7 +140,10 @@ fn where_a_connection_is_lost_decides_what_is_known() {
     }
     // The server says why it leaves, and has not come to the commit.
     let begun = parsed(&[], "BEGIN");
-    assert_eq!(failed_at(&outcome(&[begun, error("FATAL", "57P01")].concat())), (0, Class::Leave));
+    assert_eq!(failed_at(&outcome(&[&begun[..], &error("FATAL", "57P01")].concat())), (0, Class::Leave));
+    // A pooler says that it has lost the server, which may have come to it.
+    assert_eq!(outcome(&error_of_pooler("08P01")), Outcome::Unknown);
+    assert_eq!(outcome(&[begun, error_of_pooler("08P01")].concat()), Outcome::Unknown);
 }
 
 #[test]

@@ -52,6 +52,11 @@ pub(super) fn error(severity: &str, code: &str) -> Vec<u8> {
     message(b'E', format!("S{severity}\0V{severity}\0C{code}\0Mit says no\0\0").as_bytes())
 }
 
+/// An error of a pooler, which says less of it.
+pub(super) fn error_of_pooler(code: &str) -> Vec<u8> {
+    message(b'E', format!("SFATAL\0C{code}\0Mserver conn crashed?\0\0").as_bytes())
+}
+
 /// A notice that comes from this function of the server's.
 pub(super) fn notice(routine: &str) -> Vec<u8> {
     message(b'N', format!("SWARNING\0VWARNING\0C01000\0Mbeware\0R{routine}\0\0").as_bytes())
