@@ -1,0 +1,84 @@
+//! [`Step`]: how a request is carried out on an engine: a transaction at a time, each of which goes on with what came of
+//! the one before.
+//!
+//! It sends nothing, and knows neither APIs nor statements.
+
+use net::Time;
+
+use super::wire::{Call, Reply};
+use crate::api::error::Error;
+use crate::api::{Effect, Encode};
+
+/// What a request does next. `S` is what its service keeps between requests, of which nothing is the truth.
+pub(super) enum Step<S> {
+    /// Have this carried out, and go on with what comes of it.
+    Ask(Transaction, Next<S>),
+    /// The JSON of the reply's `data`.
+    Reply(Vec<u8>),
+}
+
+/// How a request goes on.
+pub(super) type Next<S> = Box<dyn FnOnce(&mut S, Time, Answer) -> Result<Step<S>, Error>>;
+
+/// What came of a transaction: what each of its statements has led to.
+pub(super) type Answer = Result<Vec<Reply>, Refused>;
+
+/// A constraint refuses a transaction, so that nothing of it was done. What is in the way is to be read, because engines
+/// word that differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused;
+
+/// Statements of which all take place, or none.
+#[derive(Clone, Debug)]
+pub(super) struct Transaction {
+    /// What it is about. Those of the same key are carried out in the order in which they are asked for. `None`: it looks at
+    /// more than one thing, and must see what was done before it.
+    pub(super) key: Option<u64>,
+    /// What it changes, and so whether it may be carried out again if nobody knows whether it was.
+    pub(super) effect: Effect,
+    pub(super) calls: Vec<Call>,
+    /// Whether it never shares a transaction with others. Those whose refusals are errors do not, because one error undoes
+    /// all of it.
+    pub(super) is_alone: bool,
+}
+
+impl Transaction {
+    /// A statement that changes nothing.
+    pub(super) fn read(key: Option<u64>, call: Call) -> Self {
+        Self { key, effect: Effect::Read, calls: vec![call], is_alone: true }
+    }
+
+    /// Statements that change what has this key. They may be carried out in one transaction with others.
+    pub(super) fn write(key: u64, effect: Effect, calls: Vec<Call>) -> Self {
+        assert!(effect.is_write(), "what changes nothing is a read");
+        Self { key: Some(key), effect, calls, is_alone: false }
+    }
+
+    /// The same, in a transaction of its own.
+    pub(super) fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
+    }
+}
+
+impl<S> Step<S> {
+    /// Have this carried out, and go on with what comes of it.
+    ///
+    /// # Errors
+    /// None; it is a step as flows return it.
+    pub(super) fn ask(
+        transaction: Transaction,
+        next: impl FnOnce(&mut S, Time, Answer) -> Result<Self, Error> + 'static,
+    ) -> Result<Self, Error> {
+        Ok(Self::Ask(transaction, Box::new(next)))
+    }
+
+    /// The request is answered by this.
+    ///
+    /// # Errors
+    /// None; it is a step as flows return it.
+    pub(super) fn reply(reply: &impl Encode) -> Result<Self, Error> {
+        let mut data = Vec::new();
+        reply.encode(&mut data);
+        Ok(Self::Reply(data))
+    }
+}
