@@ -1,7 +1,7 @@
 //! What all services do alike, whatever their APIs: reading requests, grouping commits and releasing replies, and driving
 //! flows.
 
-pub(crate) mod authentication;
+mod authentication;
 pub(crate) mod call;
 pub(crate) mod caller;
 pub(crate) mod database;
@@ -18,6 +18,7 @@ pub(crate) mod metrics;
 mod pace;
 mod parked;
 mod pending;
+pub(crate) mod reception;
 pub(crate) mod recoveries;
 pub(crate) mod room;
 pub(crate) mod secrets;

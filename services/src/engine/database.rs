@@ -4,22 +4,19 @@
 //! It knows neither what the APIs do nor how rows are stored.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
 
+use crate::api::Encode;
 use crate::api::envelope::{self, Malformed, Request};
-use crate::api::error::{Code, Error};
+use crate::api::error::Error;
 use crate::api::fields::Fields;
-use crate::api::service::Authenticate;
-use crate::api::{Api, Encode};
-use crate::engine::authentication::{Authentication, read_first_line};
-use crate::engine::caller::Caller;
 use crate::engine::domain::{Domain, Handler, Job};
-use crate::engine::intake::{Entry, Intake, decode};
+use crate::engine::intake::Entry;
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::pending::{Answered, Executed, Pending, Queue};
+use crate::engine::reception::{Reception, caller, check_in_time, finish_reply};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
@@ -44,8 +41,7 @@ pub(crate) struct Database<D: Domain> {
     /// What each connection waits for, in the order of its requests. One that waits for nothing has no entry.
     queues: BTreeMap<Conn, Queue>,
     jobs: BTreeMap<Job, Conn>,
-    authentication: Authentication,
-    intake: Intake<Handler<D>>,
+    reception: Reception<Handler<D>>,
     metrics: Arc<DatabaseMetrics>,
     /// The groups that are under way: when each was handed to the store, and how many rows it has.
     submitted: VecDeque<(Time, usize)>,
@@ -74,8 +70,7 @@ impl<D: Domain> Database<D> {
             commits: 0,
             queues: BTreeMap::new(),
             jobs: BTreeMap::new(),
-            authentication: Authentication::new(secrets),
-            intake: Intake::new(D::SERVICE, D::APIS, Arc::clone(&metrics.requests)),
+            reception: Reception::new(D::SERVICE, D::APIS, secrets, &metrics.requests),
             metrics,
             submitted: VecDeque::new(),
             reported_at: Time::default(),
@@ -88,7 +83,7 @@ impl<D: Domain> Database<D> {
     fn accept(&mut self, now: Time, at: Time, conn: Conn, queue: &mut Queue, line: &[u8], out: &mut Out<'_>) {
         let request = Request::parse(line);
         let api = request.as_ref().map_or(UNKNOWN, |request| &*request.api);
-        let (entry, started) = self.intake.find(api, at);
+        let (entry, started) = self.reception.find(api, at);
         if !self.may_run(conn, queue, entry) {
             queue.push_back(Pending::Request { line: line.into(), at });
             return;
@@ -138,7 +133,7 @@ impl<D: Domain> Database<D> {
         };
         envelope::begin_ok(&mut self.line, request.id);
         let result = match entry.map(|entry| entry.handler) {
-            Some(Handler::Answer(answer)) => in_time(&request, now, started)
+            Some(Handler::Answer(answer)) => check_in_time(&request, now, started)
                 .and_then(|()| answer(&mut self.domain, now, Fields::parse(request.data)?, &mut self.line)),
             Some(Handler::Begin(begin)) => {
                 let begun = caller(&request, conn, started, out)
@@ -148,7 +143,7 @@ impl<D: Domain> Database<D> {
                     Err(error) => Err(error),
                 }
             }
-            None => self.answer_any(&request),
+            None => self.reception.answer_any(&request, Some(self.commits), &mut self.line),
         };
         let error = finish_reply(&mut self.line, request.id, result);
         let group = if entry.is_some_and(|entry| entry.effect.is_write()) {
@@ -157,34 +152,6 @@ impl<D: Domain> Database<D> {
             self.durable
         };
         Executed::Reply { group, answer: Answered { started, error } }
-    }
-
-    /// Answers the first line of a connection, where a secret is demanded, and closes the connection if it shows none.
-    fn authenticate(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out<'_>) {
-        let request = read_first_line(line);
-        let id = request.as_ref().map_or("null", |request| request.id);
-        let (_, started) = self.intake.find(UNKNOWN, now);
-        self.line.clear();
-        envelope::begin_ok(&mut self.line, id);
-        let result = self.authentication.first_line(now, conn, request.as_ref(), out);
-        let result = result.map(|reply| reply.encode(&mut self.line));
-        let error = finish_reply(&mut self.line, id, result);
-        out.send(conn, &self.line);
-        self.intake.answered(started, error, out);
-        if error.is_some() {
-            out.close(conn);
-        }
-    }
-
-    /// Answers a request for an API that is in no list.
-    fn answer_any(&mut self, request: &Request<'_>) -> Result<(), Error> {
-        let fields = Fields::parse(request.data)?;
-        if request.api == Authenticate::NAME {
-            self.authentication.check(&decode(fields)?)?.encode(&mut self.line);
-            return Ok(());
-        }
-        self.intake.answer_any(&request.api, fields, Some(self.commits))?.encode(&mut self.line);
-        Ok(())
     }
 
     /// Sends `self.line`, or queues it: behind the replies before it, and until its group is on disk.
@@ -207,7 +174,7 @@ impl<D: Domain> Database<D> {
     /// Takes note of a reply that has left.
     fn count(&mut self, answer: Option<Answered>, out: &mut Out<'_>) {
         if let Some(Answered { started, error }) = answer {
-            self.intake.answered(started, error, out);
+            self.reception.answered(started, error, out);
         }
     }
 
@@ -328,7 +295,7 @@ impl<D: Domain> Database<D> {
 
     /// Drops what a connection that is gone has waited for.
     fn forget(&mut self, conn: Conn) {
-        self.authentication.forget(conn);
+        self.reception.forget(conn);
         for pending in self.queues.remove(&conn).into_iter().flatten() {
             if let Pending::Offloaded { job, .. } = pending {
                 self.jobs.remove(&job);
@@ -347,8 +314,8 @@ impl<D: Domain> Database<D> {
 impl<D: Domain> Service for Database<D> {
     fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
-            Event::Line(conn, line) if !self.authentication.is_passed(conn) => {
-                self.authenticate(now, conn, line, out);
+            Event::Line(conn, line) if !self.reception.is_passed(conn) => {
+                self.reception.authenticate(now, conn, line, out);
             }
             Event::Line(conn, line) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
@@ -396,38 +363,6 @@ impl<D: Domain> Service for Database<D> {
     fn is_drained(&self) -> bool {
         let is_stored = !self.domain.is_dirty() && self.durable + 1 == self.filling;
         self.queues.is_empty() && is_stored && !self.storage.is_maintaining()
-    }
-}
-
-/// Ends the line of a reply, or writes that of an error, whose code it returns.
-fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Error>) -> Option<Code> {
-    match result {
-        Ok(()) => {
-            envelope::end_ok(line);
-            None
-        }
-        Err(error) => {
-            line.clear();
-            envelope::encode_error(line, id, &error);
-            Some(error.code)
-        }
-    }
-}
-
-/// For whom a request is carried out, and until when.
-fn caller(request: &Request<'_>, conn: Conn, started: Started, out: &Out<'_>) -> Result<Caller, Error> {
-    let peer = || out.peer_address(conn).map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
-    let client = request.client_address()?.unwrap_or_else(peer);
-    Ok(Caller::new(client, started.at, request.patience()?))
-}
-
-/// Refuses a request that nobody waits for any more.
-fn in_time(request: &Request<'_>, now: Time, started: Started) -> Result<(), Error> {
-    match request.patience()? {
-        Some(patience) if now > started.at + patience => {
-            Err(Error::new(Code::Unavailable, "the request's `deadline_ms` has passed: nothing was changed"))
-        }
-        _ => Ok(()),
     }
 }
 
