@@ -16,8 +16,6 @@ const ATTEMPTS_MAX: u32 = 10;
 /// when that was looked at, or "tuple concurrently updated". A failed check of a key (23505) is another of these.
 const OF_TWO_AT_A_TIME: [&str; 3] = ["42710", "42P07", "XX000"];
 
-const READ_VERSION: Statement =
-    Statement::kept("schema_version", "SELECT version FROM market_schema WHERE service = $1");
 const ADD_VERSION: Statement = Statement::kept(
     "schema_add_version",
     "INSERT INTO market_schema (service, version) VALUES ($1, 0) ON CONFLICT (service) DO NOTHING",
@@ -92,7 +90,7 @@ impl Migration {
         Some(match *self.steps.front()? {
             Step::Prepare => Flight::single(Statement::once(VERSIONS).with([])),
             Step::Apply(statement) => Flight::single(Statement::once(statement).with([])),
-            Step::Read(schema) => Flight::single(READ_VERSION.with([name(schema)])),
+            Step::Read(schema) => Flight::single(schema.ask_version()),
             Step::Record(schema, version) => Flight::transaction(record(schema, version)),
         })
     }
@@ -132,8 +130,7 @@ impl Migration {
 
     /// Plans what is missing in a version that was found.
     fn found(&mut self, schema: &'static Schema, replies: &[Reply]) -> Result<(), MigrationError> {
-        let row = replies.first().and_then(|reply| reply.rows.first());
-        let found = row.map_or(Ok(0), |row| row.int(0)).map_err(|_| MigrationError::BadTable)?;
+        let found = Schema::told_version(replies).map_err(|_| MigrationError::BadTable)?;
         let known = schema.version();
         let from = usize::try_from(found).map_err(|_| MigrationError::BadTable)?;
         if from > known {

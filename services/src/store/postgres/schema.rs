@@ -6,6 +6,9 @@
 //! be is a constraint (`CHECK`, a key, a unique index): a statement that would bring it about fails, and with it all of its
 //! transaction. Both databases may lie in one database of the engine, so the names of tables tell whose they are.
 
+use super::wire::{BadRow, Call, Reply, Statement, Value};
+use crate::api::Database;
+
 /// The tables of a database of ours.
 #[derive(Debug)]
 pub(super) struct Schema {
@@ -159,9 +162,73 @@ const PRODUCT_FIRST: &[&str] = &[
     "INSERT INTO decision_floor (id, purchase_id) VALUES (1, 0) ON CONFLICT (id) DO NOTHING",
 ];
 
+const READ_VERSION: Statement =
+    Statement::kept("schema_version", "SELECT version FROM market_schema WHERE service = $1");
+
 impl Schema {
+    /// The tables of a database.
+    pub(super) fn of(database: Database) -> &'static Self {
+        &SCHEMAS[database as usize]
+    }
+
     /// The newest version: how many migrations there are.
     pub(super) fn version(&self) -> usize {
         self.migrations.len()
+    }
+
+    /// What asks the engine for the version of the tables that it has. There is no such table where nothing was migrated.
+    pub(super) fn ask_version(&self) -> Call {
+        READ_VERSION.with([Value::Text(self.service.to_owned())])
+    }
+
+    /// The version that the engine has told, 0 if it knows of none.
+    ///
+    /// # Errors
+    /// What it has told is no version.
+    pub(super) fn told_version(replies: &[Reply]) -> Result<i64, BadRow> {
+        replies.first().and_then(|reply| reply.rows.first()).map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// Whether a service can use tables of this version. It can use those of the next one, which only add something, so
+    /// that services may be replaced one by one after a migration.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub(super) fn check_version(&self, found: i64) -> Result<(), String> {
+        let Self { service, .. } = self;
+        let known = i64::try_from(self.version()).expect("there are few");
+        match found {
+            0 => Err(format!("there are no tables of {service} yet: `marketplace migrate` makes them")),
+            found if found < known => Err(format!(
+                "the tables of {service} have version {found} and {known} is needed: run `marketplace migrate`"
+            )),
+            found if found > known + 1 => Err(format!(
+                "the tables of {service} have version {found}, and this program knows versions up to {known}: \
+                 use the newer program"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_the_same_version_or_the_next_one_can_be_used_and_no_others() {
+        let schema = Schema { service: "product", migrations: &[&[], &[]] };
+        let check = |found| schema.check_version(found).err().unwrap_or_default();
+        assert!(check(0).contains("no tables of product yet"));
+        assert!(check(1).contains("version 1 and 2 is needed"));
+        assert_eq!((check(2), check(3)), (String::new(), String::new()));
+        assert!(check(4).contains("versions up to 2"));
+    }
+
+    #[test]
+    fn each_database_has_its_own_tables() {
+        for database in Database::ALL {
+            assert!(database.name().ends_with(Schema::of(database).service));
+        }
     }
 }

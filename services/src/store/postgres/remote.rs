@@ -1,0 +1,301 @@
+//! [`Remote`]: the service around a [`RemoteDomain`]. It decodes requests, has the transactions that follow from them
+//! carried out by the [`Pool`], and releases replies in the order of the requests.
+//!
+//! It keeps nothing of what is stored, so any number of it may run. It knows neither what the APIs do nor how an engine is
+//! spoken to.
+
+mod queue;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Backend, Conn, Event, Exposition, Metrics, Out, Service, StreamEvent, Time};
+use slab::Slab;
+
+use self::queue::{Begun, Pending, Queue, Scope, State, Written};
+use super::domain::{RemoteDomain, Starter};
+use super::operation::{Answer, Next, Refused, Step, Transaction};
+use super::pool::{Action, Pool};
+use super::schema::Schema;
+use crate::api::envelope::{self, Malformed, Request};
+use crate::api::error::{Code, Error};
+use crate::api::fields::Fields;
+use crate::engine::metrics::{RequestMetrics, Started, UNKNOWN};
+use crate::engine::reception::{Reception, caller, check_in_time};
+use crate::engine::secrets::Secrets;
+
+/// What a reply has beside its data and the ID of its request, in bytes, or more.
+const ENVELOPE_BYTES: usize = 64;
+/// The number of the transaction that asks for the version of the tables; no place is as high.
+const VERSION: u64 = u64::MAX;
+/// It may take so long, for the engine may come much later than the service.
+const VERSION_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+/// A database whose truth lies in an engine, as a service.
+pub(crate) struct Remote<D: RemoteDomain> {
+    domain: D,
+    /// Its connections are the backends of the node.
+    pool: Pool,
+    /// What each connection waits for. One that waits for nothing has no entry.
+    queues: BTreeMap<Conn, Queue<D>>,
+    /// The transactions that are under way. Their places are the numbers that the pool knows them by.
+    asked: Slab<Asked<D>>,
+    /// The number of the last request.
+    last_number: u64,
+    /// Whether the version of the tables was asked for.
+    is_version_asked: bool,
+    reception: Reception<Starter<D>>,
+    metrics: Arc<RemoteMetrics>,
+}
+
+/// A request that has just come, and its first step.
+struct Arrived<'a, D> {
+    id: &'a str,
+    /// `None`: it is no request, and is not counted.
+    started: Option<Started>,
+    deadline: Time,
+    step: Result<Step<D>, Error>,
+}
+
+/// A transaction that is under way for a request.
+struct Asked<D> {
+    conn: Conn,
+    number: u64,
+    next: Next<D>,
+}
+
+/// What is counted.
+struct RemoteMetrics {
+    requests: Arc<RequestMetrics>,
+    pool: Arc<dyn Metrics>,
+    domain: Option<Arc<dyn Metrics>>,
+}
+
+impl<D: RemoteDomain> Remote<D> {
+    /// A database whose transactions are carried out by `pool`. It serves who shows one of the secrets, if there are any.
+    pub(crate) fn new(domain: D, pool: Pool, secrets: Option<Secrets>) -> Self {
+        let apis = D::APIS.iter().map(|entry| entry.name);
+        let requests = Arc::new(RequestMetrics::new(apis));
+        let reception = Reception::new(D::DATABASE.name(), D::APIS, secrets, &requests);
+        let metrics = RemoteMetrics { requests, pool: pool.metrics(), domain: domain.metrics() };
+        Self {
+            domain,
+            pool,
+            queues: BTreeMap::new(),
+            asked: Slab::new(),
+            last_number: 0,
+            is_version_asked: false,
+            reception,
+            metrics: Arc::new(metrics),
+        }
+    }
+
+    /// Begins to carry out the request of a line.
+    fn accept(&mut self, now: Time, conn: Conn, line: &[u8], out: &mut Out<'_>) {
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err(Malformed { id, error }) => {
+                let (_, started) = self.reception.find(UNKNOWN, now);
+                let arrived = Arrived { id, started: Some(started), deadline: now, step: Err(error) };
+                return self.enqueue(now, conn, arrived, out);
+            }
+        };
+        let (entry, started) = self.reception.find(&request.api, now);
+        let mut deadline = now;
+        let step = caller(&request, conn, started, out).and_then(|caller| {
+            deadline = caller.deadline;
+            let Some(entry) = entry else {
+                let mut data = Vec::new();
+                self.reception.answer_any(&request, None, &mut data)?;
+                return Ok(Step::Reply(data));
+            };
+            check_in_time(&request, now, started)?;
+            (entry.handler)(&mut self.domain, now, caller, Fields::parse(request.data)?)
+        });
+        let arrived = Arrived { id: request.id, started: Some(started), deadline, step };
+        self.enqueue(now, conn, arrived, out);
+    }
+
+    /// Puts a request behind those of its connection, and takes its first step unless that must wait for them.
+    fn enqueue(&mut self, now: Time, conn: Conn, arrived: Arrived<'_, D>, out: &mut Out<'_>) {
+        let Arrived { id, started, deadline, step } = arrived;
+        let mut queue = self.queues.remove(&conn).unwrap_or_else(Queue::new);
+        self.last_number += 1;
+        let number = self.last_number;
+        let state = match step {
+            Ok(Step::Ask(transaction, next)) => {
+                let scope = Scope::of(&transaction);
+                if queue.holds_back(scope) {
+                    State::Held(transaction, next)
+                } else {
+                    self.ask(now, conn, Begun { number, deadline, transaction, next });
+                    State::UnderWay(scope)
+                }
+            }
+            Ok(Step::Reply(data)) => State::Answered(Written::ok(id, &data)),
+            Err(error) => State::Answered(Written::error(id, &error)),
+        };
+        queue.push(Pending { number, id: id.into(), started, deadline, state });
+        self.release(conn, queue, out);
+    }
+
+    fn ask(&mut self, now: Time, conn: Conn, begun: Begun<D>) {
+        let Begun { number, deadline, transaction, next } = begun;
+        let place = self.asked.insert(Asked { conn, number, next });
+        self.pool.ask(now, place as u64, transaction, deadline);
+    }
+
+    /// A transaction has ended: its request goes on, and then those that have waited for it. If its client is gone, nobody
+    /// waits for what would follow.
+    fn resume(&mut self, now: Time, place: u64, ended: Result<Answer, Error>, out: &mut Out<'_>) {
+        let place = usize::try_from(place).expect("it is a place");
+        let Asked { conn, number, next } = self.asked.remove(place);
+        let Some(mut queue) = self.queues.remove(&conn) else { return };
+        let step = ended.and_then(|answer| next(&mut self.domain, now, answer));
+        let Pending { id, deadline, .. } = queue.find(number);
+        match step {
+            Ok(Step::Ask(transaction, next)) => {
+                let deadline = *deadline;
+                self.ask(now, conn, Begun { number, deadline, transaction, next });
+            }
+            Ok(Step::Reply(data)) => queue.answer(number, Written::ok(id, &data)),
+            Err(error) => queue.answer(number, Written::error(id, &error)),
+        }
+        while let Some(begun) = queue.begin_held() {
+            self.ask(now, conn, begun);
+        }
+        self.release(conn, queue, out);
+    }
+
+    /// Sends the replies that wait for no others.
+    fn release(&mut self, conn: Conn, mut queue: Queue<D>, out: &mut Out<'_>) {
+        while let Some((started, reply)) = queue.pop_answered() {
+            out.send(conn, &reply.line);
+            if let Some(started) = started {
+                self.reception.answered(started, reply.error, out);
+            }
+        }
+        if !queue.is_empty() {
+            self.queues.insert(conn, queue);
+        }
+    }
+
+    /// Something has happened to a connection of the pool.
+    fn hear(&mut self, now: Time, connection: usize, event: StreamEvent<'_>) {
+        match event {
+            StreamEvent::Up { address } => self.pool.up(now, connection, address),
+            StreamEvent::Encrypted => self.pool.encrypted(now, connection),
+            StreamEvent::Received(bytes) => self.pool.received(now, connection, bytes),
+            StreamEvent::Down(reason) => self.pool.down(now, connection, reason),
+        }
+    }
+
+    /// Asks for the version of the tables, however long it takes until the engine can be reached.
+    fn ask_version(&mut self, now: Time) {
+        let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version());
+        self.pool.ask(now, VERSION, transaction, now + VERSION_WITHIN);
+        self.is_version_asked = true;
+    }
+
+    /// Ends the service if the tables are not those that it knows.
+    fn check_version(&mut self, ended: Result<Answer, Error>, out: &mut Out<'_>) {
+        let checked = match ended {
+            Ok(Ok(replies)) => Schema::told_version(&replies)
+                .map_err(|error| error.to_string())
+                .and_then(|found| Schema::of(D::DATABASE).check_version(found)),
+            Ok(Err(Refused)) => unreachable!("no constraint refuses a read"),
+            // There was nobody to ask.
+            Err(Error { code: Code::Unavailable | Code::ResourceExhausted, .. }) => {
+                self.is_version_asked = false;
+                Ok(())
+            }
+            // Whoever is asked knows no such table.
+            Err(_) => Schema::of(D::DATABASE).check_version(0),
+        };
+        if let Err(reason) = checked {
+            out.fail(reason);
+        }
+    }
+
+    /// Does what the pool wants. What comes of that may have it want more.
+    fn drive(&mut self, now: Time, out: &mut Out<'_>) {
+        while let Some(action) = self.pool.next_action() {
+            match action {
+                Action::Ended(VERSION, ended) => self.check_version(ended, out),
+                Action::Ended(place, ended) => self.resume(now, place, ended, out),
+                Action::Write(connection, bytes) => out.write(Backend(connection), &bytes),
+                Action::Encrypt(connection) => out.encrypt(Backend(connection)),
+                Action::Reset(connection, reason) => out.reset(Backend(connection), &reason),
+                Action::Works(connection) => out.works(Backend(connection)),
+            }
+        }
+    }
+}
+
+impl<D: RemoteDomain> Service for Remote<D> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        match event {
+            Event::Line(conn, line) if !self.reception.is_passed(conn) => {
+                self.reception.authenticate(now, conn, line, out);
+            }
+            Event::Line(conn, line) => self.accept(now, conn, line, out),
+            Event::Reject(conn, reject) => {
+                let arrived = Arrived { id: "null", started: None, deadline: now, step: Err(reject.into()) };
+                self.enqueue(now, conn, arrived, out);
+            }
+            Event::Stream(Backend(connection), event) => self.hear(now, connection, event),
+            Event::Closed(conn) => {
+                self.reception.forget(conn);
+                self.queues.remove(&conn);
+            }
+            Event::Timer => self.pool.expire(now),
+            Event::Wake | Event::Drain => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
+        }
+    }
+
+    /// What has gathered in a turn leaves together.
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        if !self.is_version_asked {
+            self.ask_version(now);
+        }
+        self.drive(now, out);
+        out.wake_at(self.pool.next_at());
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
+    }
+
+    /// Every request is answered. What is under way for clients that are gone ends without us.
+    fn is_drained(&self) -> bool {
+        self.queues.is_empty()
+    }
+}
+
+impl Written {
+    fn ok(id: &str, data: &[u8]) -> Self {
+        let mut line = Vec::with_capacity(data.len() + id.len() + ENVELOPE_BYTES);
+        envelope::begin_ok(&mut line, id);
+        line.extend_from_slice(data);
+        envelope::end_ok(&mut line);
+        Self { line, error: None }
+    }
+
+    fn error(id: &str, error: &Error) -> Self {
+        let mut line = Vec::new();
+        envelope::encode_error(&mut line, id, error);
+        Self { line, error: Some(error.code) }
+    }
+}
+
+impl Metrics for RemoteMetrics {
+    fn expose(&self, out: &mut Exposition) {
+        self.requests.expose(out);
+        self.pool.expose(out);
+        if let Some(domain) = &self.domain {
+            domain.expose(out);
+        }
+    }
+}
