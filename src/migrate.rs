@@ -3,17 +3,14 @@
 mod session;
 
 use std::fmt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use getopts::Options;
-use net::ClientTls;
-use services::postgres::{Config, Encryption, Host, Migrated, Migration};
+use services::postgres::{Host, Migrated, Migration};
 
 use self::session::Session;
 use crate::command_line::{CANNOT_CONNECT, FAILED, parse, print, reject_arguments, report, usage_error};
-use crate::store_option;
-use crate::tls;
+use crate::store_option::{self, Store};
 
 const BRIEF: &str = "\
 Usage: marketplace migrate --store URL [OPTION]…
@@ -41,17 +38,12 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let config = reject_arguments(&matches).and_then(|()| store_option::config(&matches));
-    let mut config = match config.and_then(|config| config.ok_or_else(|| "--store is missing".to_owned())) {
-        Ok(config) => config,
+    let store = reject_arguments(&matches).and_then(|()| Store::given(&matches));
+    let store = match store.and_then(|store| store.ok_or_else(|| "--store is missing".to_owned())) {
+        Ok(store) => store,
         Err(message) => return usage_error(&message, BRIEF),
     };
-    config.may_be_unflushed = matches.opt_present("unsafe-no-flush");
-    let trusted = match config.root_certificate.as_deref().map(Path::new).map(tls::trusting).transpose() {
-        Ok(trusted) => trusted,
-        Err(message) => return usage_error(&format!("--store: sslrootcert: {message}"), BRIEF),
-    };
-    match migrate(&config, trusted) {
+    match migrate(&store) {
         Ok(migrated) => print(&migrated.iter().map(|one| format!("{one}\n")).collect::<String>()),
         Err(trouble) => {
             report(&format!("error: {trouble}"));
@@ -61,16 +53,10 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 }
 
 /// Asks the hosts in turn.
-fn migrate(config: &Config, trusted: Option<ClientTls>) -> Result<Vec<Migrated>, Trouble> {
-    let unverified = ClientTls::unverified();
+fn migrate(store: &Store) -> Result<Vec<Migrated>, Trouble> {
     let mut troubles = Vec::new();
-    for host in &config.hosts {
-        let tls = match host.encryption {
-            Encryption::None => None,
-            Encryption::Unverified => Some(&unverified),
-            Encryption::Verified => trusted.as_ref(),
-        };
-        match Session::open(config, host, tls) {
+    for host in &store.config.hosts {
+        match Session::open(&store.config, host, store.tls(host)) {
             Ok(session) => return migrate_over(session).map_err(|trouble| trouble.of(host)),
             Err(trouble) => troubles.push(trouble.of(host)),
         }

@@ -4,13 +4,21 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use getopts::{Matches, Options};
-use services::postgres::{Config, Password};
+use net::ClientTls;
+use services::postgres::{Config, Encryption, Host, Password};
 
 use crate::command_line::given;
-use crate::secret_file;
+use crate::{secret_file, tls};
 
 const PASSWORD: &str = "MARKETPLACE_STORE_PASSWORD";
 const PASSWORD_FILE: &str = "MARKETPLACE_STORE_PASSWORD_FILE";
+
+/// An engine, and how connections to its hosts are encrypted.
+pub(crate) struct Store {
+    pub(crate) config: Config,
+    unverified: ClientTls,
+    trusted: Option<ClientTls>,
+}
 
 /// Offers the option.
 pub(crate) fn add_option(options: &mut Options) {
@@ -19,14 +27,29 @@ pub(crate) fn add_option(options: &mut Options) {
     options.optopt("", "store", help, "URL");
 }
 
-/// What the command line says, if it has the option.
-///
-/// # Errors
-/// The URL or the password is of no use, and why; neither is quoted.
-pub(crate) fn config(matches: &Matches) -> Result<Option<Config>, String> {
-    let Some(url) = given(matches, "store") else { return Ok(None) };
-    let config = Config::parse(&url, password()?).map_err(|error| format!("--store: {error}"))?;
-    Ok(Some(config))
+impl Store {
+    /// What the command line says, if it has the option.
+    ///
+    /// # Errors
+    /// The URL, the password or the authority's certificate is of no use, and why; neither of the first two is quoted.
+    pub(crate) fn given(matches: &Matches) -> Result<Option<Self>, String> {
+        let Some(url) = given(matches, "store") else { return Ok(None) };
+        let mut config = Config::parse(&url, password()?).map_err(|error| format!("--store: {error}"))?;
+        config.may_be_unflushed = matches.opt_present("unsafe-no-flush");
+        let root = config.root_certificate.as_deref().map(Path::new);
+        let trusted = root.map(tls::trusting).transpose();
+        let trusted = trusted.map_err(|error| format!("--store: sslrootcert: {error}"))?;
+        Ok(Some(Self { config, unverified: ClientTls::unverified(), trusted }))
+    }
+
+    /// How connections to a host are encrypted, if they are.
+    pub(crate) fn tls(&self, host: &Host) -> Option<&ClientTls> {
+        match host.encryption {
+            Encryption::None => None,
+            Encryption::Unverified => Some(&self.unverified),
+            Encryption::Verified => self.trusted.as_ref(),
+        }
+    }
 }
 
 fn password() -> Result<Option<Password>, String> {

@@ -17,6 +17,7 @@ use crate::process::limits::Needs;
 use crate::process::memory;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
+use crate::store_option::{self, Store};
 use crate::tls::{self, ClientFiles, ServerFiles};
 
 /// The most reactors of a frontend.
@@ -49,7 +50,8 @@ pub(super) struct Settings {
     pub(super) admin: Option<String>,
     pub(super) limits: Limits,
     pub(super) log_level: LevelFilter,
-    /// Of a database.
+    /// Of a database: where its truth lies, an engine or a folder.
+    pub(super) store: Option<Store>,
     pub(super) data: PathBuf,
     pub(super) durability: Durability,
     pub(super) memory_max_mib: u64,
@@ -74,6 +76,7 @@ pub(super) fn options(service: Service) -> Options {
     match service.kind() {
         Kind::Database => {
             options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+            store_option::add_option(&mut options);
             let memory = format!("memory at which nothing new is kept ({})", memory::default_max_mib());
             options.optopt("", "memory-max-mib", &memory, "MIB");
             let help = "for measurement only: do not flush commits, so that a power cut may lose them";
@@ -164,6 +167,7 @@ impl Settings {
             admin,
             limits,
             log_level: log_level(matches)?,
+            store: store(matches)?,
             data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
             durability: durability(matches),
             memory_max_mib: number(matches, "memory-max-mib", memory::default_max_mib(), 1, MEMORY_MAX_MIB)?,
@@ -208,11 +212,22 @@ impl Settings {
 
     /// The descriptors that the service will need.
     pub(super) fn needs(&self) -> Needs {
-        let (backends, files) = match self.service.kind() {
-            Kind::Database => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
-            Kind::Frontend => (self.backends.len(), 0),
+        let (backends, files) = match (self.service.kind(), &self.store) {
+            (Kind::Database, Some(store)) => (store.config.connections, 0),
+            (Kind::Database, None) => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
+            (Kind::Frontend, _) => (self.backends.len(), 0),
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
+    }
+}
+
+/// The engine that a database is to use, if it is.
+fn store(matches: &Matches) -> Result<Option<Store>, String> {
+    let store = Store::given(matches)?;
+    let of_files = ["data", "memory-max-mib"].into_iter().find(|option| given(matches, option).is_some());
+    match (&store, of_files) {
+        (Some(_), Some(option)) => Err(format!("--store and --{option} exclude each other")),
+        _ => Ok(store),
     }
 }
 

@@ -1,5 +1,5 @@
-//! [`RemoteDomain`]: the rules of one database whose truth lies in an engine, as the service around it sees them. It is to
-//! an engine what the engine-less `Domain` is to memory: the same APIs, over the same types, in the same words.
+//! [`RemoteDomain`]: the rules of one database whose truth lies in an engine, as the service around it sees them. What is
+//! a `Domain` where the truth lies in memory is one of these here: the same APIs, over the same types, in the same words.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use crate::api::fields::Fields;
 use crate::api::error::Error;
 use crate::api::{Database, DatabaseApi};
 use crate::engine::caller::Caller;
+use crate::engine::domain::Job;
 use crate::engine::intake::{Entry, decode};
 
 /// The rules of one database, and what it keeps of what cannot change.
@@ -18,6 +19,27 @@ pub(super) trait RemoteDomain: Sized + 'static {
     const DATABASE: Database;
     /// Its APIs. `Ping` is answered for every domain.
     const APIS: &'static [Entry<Starter<Self>>];
+
+    /// Takes a job off the thread that has come to its end: the step of its request that follows.
+    fn poll(&mut self, _now: Time) -> Option<(Job, Result<Step<Self>, Error>)> {
+        None
+    }
+
+    /// Nobody waits any more for what follows from this job. It may be finished all the same.
+    fn abandon(&mut self, _job: Job) {}
+
+    /// What the database does of itself, if it is time for something. Its reply goes nowhere.
+    fn upkeep(&mut self, _now: Time) -> Option<Step<Self>> {
+        None
+    }
+
+    /// The upkeep that was begun has come to its end. There is one at a time.
+    fn upkeep_ended(&mut self, _now: Time, _result: Result<(), Error>) {}
+
+    /// When there is upkeep next.
+    fn upkeep_at(&self) -> Option<Time> {
+        None
+    }
 
     /// What else it counts, if anything. Asked once.
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {

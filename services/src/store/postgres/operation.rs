@@ -8,11 +8,14 @@ use net::Time;
 use super::wire::{Call, Reply};
 use crate::api::error::Error;
 use crate::api::{Effect, Encode};
+use crate::engine::domain::Job;
 
 /// What a request does next. `S` is what its service keeps between requests, of which nothing is the truth.
 pub(super) enum Step<S> {
     /// Have this carried out, and go on with what comes of it.
     Ask(Transaction, Next<S>),
+    /// Its work goes on off the thread, and it with what comes of that.
+    Work(Job),
     /// The JSON of the reply's `data`.
     Reply(Vec<u8>),
 }

@@ -21,16 +21,17 @@ use super::schema::Schema;
 use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
+use crate::engine::domain::Job;
 use crate::engine::metrics::{RequestMetrics, Started, UNKNOWN};
 use crate::engine::reception::{Reception, caller, check_in_time};
 use crate::engine::secrets::Secrets;
 
 /// What a reply has beside its data and the ID of its request, in bytes, or more.
 const ENVELOPE_BYTES: usize = 64;
-/// The number of the transaction that asks for the version of the tables; no place is as high.
-const VERSION: u64 = u64::MAX;
-/// It may take so long, for the engine may come much later than the service.
+/// How long the version of the tables is waited for: the engine may come much later than the service.
 const VERSION_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// How long a transaction may take that nobody waits for.
+const UPKEEP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A database whose truth lies in an engine, as a service.
 pub(crate) struct Remote<D: RemoteDomain> {
@@ -41,6 +42,9 @@ pub(crate) struct Remote<D: RemoteDomain> {
     queues: BTreeMap<Conn, Queue<D>>,
     /// The transactions that are under way. Their places are the numbers that the pool knows them by.
     asked: Slab<Asked<D>>,
+    /// The requests whose work goes on off the thread.
+    jobs: BTreeMap<Job, (Conn, u64)>,
+    is_in_upkeep: bool,
     /// The number of the last request.
     last_number: u64,
     /// Whether the version of the tables was asked for.
@@ -58,11 +62,12 @@ struct Arrived<'a, D> {
     step: Result<Step<D>, Error>,
 }
 
-/// A transaction that is under way for a request.
-struct Asked<D> {
-    conn: Conn,
-    number: u64,
-    next: Next<D>,
+/// For whom a transaction is under way.
+enum Asked<D> {
+    Request { conn: Conn, number: u64, next: Next<D> },
+    Upkeep(Next<D>),
+    /// For us, who want to know the version of the tables.
+    Version,
 }
 
 /// What is counted.
@@ -84,6 +89,8 @@ impl<D: RemoteDomain> Remote<D> {
             pool,
             queues: BTreeMap::new(),
             asked: Slab::new(),
+            jobs: BTreeMap::new(),
+            is_in_upkeep: false,
             last_number: 0,
             is_version_asked: false,
             reception,
@@ -133,6 +140,10 @@ impl<D: RemoteDomain> Remote<D> {
                     State::UnderWay(scope)
                 }
             }
+            Ok(Step::Work(job)) => {
+                self.jobs.insert(job, (conn, number));
+                State::UnderWay(Scope::Narrow)
+            }
             Ok(Step::Reply(data)) => State::Answered(Written::ok(id, &data)),
             Err(error) => State::Answered(Written::error(id, &error)),
         };
@@ -142,22 +153,43 @@ impl<D: RemoteDomain> Remote<D> {
 
     fn ask(&mut self, now: Time, conn: Conn, begun: Begun<D>) {
         let Begun { number, deadline, transaction, next } = begun;
-        let place = self.asked.insert(Asked { conn, number, next });
-        self.pool.ask(now, place as u64, transaction, deadline);
+        let place = self.asked.insert(Asked::Request { conn, number, next });
+        self.pool.ask(now, place, transaction, deadline);
     }
 
-    /// A transaction has ended: its request goes on, and then those that have waited for it. If its client is gone, nobody
-    /// waits for what would follow.
-    fn resume(&mut self, now: Time, place: u64, ended: Result<Answer, Error>, out: &mut Out<'_>) {
-        let place = usize::try_from(place).expect("it is a place");
-        let Asked { conn, number, next } = self.asked.remove(place);
+    /// A transaction has ended.
+    fn ended(&mut self, now: Time, place: usize, result: Result<Answer, Error>, out: &mut Out<'_>) {
+        match self.asked.remove(place) {
+            Asked::Request { conn, number, next } => {
+                let next = |domain: &mut D| result.and_then(|answer| next(domain, now, answer));
+                self.go_on(now, conn, number, next, out);
+            }
+            Asked::Upkeep(next) => {
+                let step = result.and_then(|answer| next(&mut self.domain, now, answer));
+                self.go_on_with_upkeep(now, step);
+            }
+            Asked::Version => self.check_version(result, out),
+        }
+    }
+
+    /// A request takes its next step, and then those go on that have waited for it. If its client is gone, nobody waits
+    /// for what would follow.
+    fn go_on(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        number: u64,
+        next: impl FnOnce(&mut D) -> Result<Step<D>, Error>,
+        out: &mut Out<'_>,
+    ) {
         let Some(mut queue) = self.queues.remove(&conn) else { return };
-        let step = ended.and_then(|answer| next(&mut self.domain, now, answer));
         let Pending { id, deadline, .. } = queue.find(number);
-        match step {
+        match next(&mut self.domain) {
             Ok(Step::Ask(transaction, next)) => {
-                let deadline = *deadline;
-                self.ask(now, conn, Begun { number, deadline, transaction, next });
+                self.ask(now, conn, Begun { number, deadline: *deadline, transaction, next });
+            }
+            Ok(Step::Work(job)) => {
+                self.jobs.insert(job, (conn, number));
             }
             Ok(Step::Reply(data)) => queue.answer(number, Written::ok(id, &data)),
             Err(error) => queue.answer(number, Written::error(id, &error)),
@@ -166,6 +198,49 @@ impl<D: RemoteDomain> Remote<D> {
             self.ask(now, conn, begun);
         }
         self.release(conn, queue, out);
+    }
+
+    /// Begins what the domain does of itself, if it is time for something.
+    fn begin_upkeep(&mut self, now: Time) {
+        if !self.is_in_upkeep
+            && let Some(step) = self.domain.upkeep(now)
+        {
+            self.is_in_upkeep = true;
+            self.go_on_with_upkeep(now, Ok(step));
+        }
+    }
+
+    fn go_on_with_upkeep(&mut self, now: Time, step: Result<Step<D>, Error>) {
+        let result = match step {
+            Ok(Step::Ask(transaction, next)) => {
+                let place = self.asked.insert(Asked::Upkeep(next));
+                return self.pool.ask(now, place, transaction, now + UPKEEP_WITHIN);
+            }
+            Ok(Step::Work(_)) => unreachable!("upkeep hashes no password"),
+            Ok(Step::Reply(_)) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.is_in_upkeep = false;
+        self.domain.upkeep_ended(now, result);
+    }
+
+    /// Takes what was done off the thread.
+    fn poll_workers(&mut self, now: Time, out: &mut Out<'_>) {
+        while let Some((job, step)) = self.domain.poll(now) {
+            // Nobody may wait for it any more.
+            if let Some((conn, number)) = self.jobs.remove(&job) {
+                self.go_on(now, conn, number, |_| step, out);
+            }
+        }
+    }
+
+    /// Drops what a connection that is gone has waited for.
+    fn forget(&mut self, conn: Conn) {
+        self.reception.forget(conn);
+        self.queues.remove(&conn);
+        for (job, _) in self.jobs.extract_if(.., |_, (of, _)| *of == conn) {
+            self.domain.abandon(job);
+        }
     }
 
     /// Sends the replies that wait for no others.
@@ -194,7 +269,8 @@ impl<D: RemoteDomain> Remote<D> {
     /// Asks for the version of the tables, however long it takes until the engine can be reached.
     fn ask_version(&mut self, now: Time) {
         let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version());
-        self.pool.ask(now, VERSION, transaction, now + VERSION_WITHIN);
+        let place = self.asked.insert(Asked::Version);
+        self.pool.ask(now, place, transaction, now + VERSION_WITHIN);
         self.is_version_asked = true;
     }
 
@@ -222,8 +298,7 @@ impl<D: RemoteDomain> Remote<D> {
     fn drive(&mut self, now: Time, out: &mut Out<'_>) {
         while let Some(action) = self.pool.next_action() {
             match action {
-                Action::Ended(VERSION, ended) => self.check_version(ended, out),
-                Action::Ended(place, ended) => self.resume(now, place, ended, out),
+                Action::Ended(place, result) => self.ended(now, place, result, out),
                 Action::Write(connection, bytes) => out.write(Backend(connection), &bytes),
                 Action::Encrypt(connection) => out.encrypt(Backend(connection)),
                 Action::Reset(connection, reason) => out.reset(Backend(connection), &reason),
@@ -245,12 +320,10 @@ impl<D: RemoteDomain> Service for Remote<D> {
                 self.enqueue(now, conn, arrived, out);
             }
             Event::Stream(Backend(connection), event) => self.hear(now, connection, event),
-            Event::Closed(conn) => {
-                self.reception.forget(conn);
-                self.queues.remove(&conn);
-            }
+            Event::Closed(conn) => self.forget(conn),
+            Event::Wake => self.poll_workers(now, out),
             Event::Timer => self.pool.expire(now),
-            Event::Wake | Event::Drain => {}
+            Event::Drain => {}
             Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
         }
     }
@@ -260,8 +333,10 @@ impl<D: RemoteDomain> Service for Remote<D> {
         if !self.is_version_asked {
             self.ask_version(now);
         }
+        self.begin_upkeep(now);
         self.drive(now, out);
-        out.wake_at(self.pool.next_at());
+        let upkeep_at = if self.is_in_upkeep { None } else { self.domain.upkeep_at() };
+        out.wake_at(self.pool.next_at().into_iter().chain(upkeep_at).min());
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {
