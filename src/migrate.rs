@@ -10,7 +10,7 @@ use services::postgres::{Host, Migrated, Migration};
 
 use self::session::Session;
 use crate::command_line::{CANNOT_CONNECT, FAILED, parse, print, reject_arguments, report, usage_error};
-use crate::store_option::{self, Store};
+use crate::store_option::{self, Engine};
 
 const BRIEF: &str = "\
 Usage: marketplace migrate --store URL [OPTION]…
@@ -38,12 +38,12 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let store = reject_arguments(&matches).and_then(|()| Store::given(&matches));
-    let store = match store.and_then(|store| store.ok_or_else(|| "--store is missing".to_owned())) {
-        Ok(store) => store,
+    let engine = reject_arguments(&matches).and_then(|()| Engine::given(&matches));
+    let engine = match engine.and_then(|engine| engine.ok_or_else(|| "--store is missing".to_owned())) {
+        Ok(engine) => engine,
         Err(message) => return usage_error(&message, BRIEF),
     };
-    match migrate(&store) {
+    match migrate(&engine) {
         Ok(migrated) => print(&migrated.iter().map(|one| format!("{one}\n")).collect::<String>()),
         Err(trouble) => {
             report(&format!("error: {trouble}"));
@@ -53,10 +53,10 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 }
 
 /// Asks the hosts in turn.
-fn migrate(store: &Store) -> Result<Vec<Migrated>, Trouble> {
+fn migrate(engine: &Engine) -> Result<Vec<Migrated>, Trouble> {
     let mut troubles = Vec::new();
-    for host in &store.config.hosts {
-        match Session::open(&store.config, host, store.tls(host)) {
+    for host in &engine.config.hosts {
+        match Session::open(&engine.config, host, engine.tls(host)) {
             Ok(session) => return migrate_over(session).map_err(|trouble| trouble.of(host)),
             Err(trouble) => troubles.push(trouble.of(host)),
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
-use net::{Threads, no_thread};
+use net::{Target, Threads, no_thread};
 use services::{Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
@@ -19,9 +19,9 @@ use crate::process::stop::{Stop, StopSignals};
 use crate::process::watched_files::WatchedFiles;
 use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
-use crate::service::Service;
+use crate::service::{Kind, Service};
 use crate::tls::ServerFiles;
-use settings::{Settings, options};
+use settings::{Settings, Store, options};
 
 pub(crate) use settings::REACTORS_MAX;
 
@@ -124,11 +124,20 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
     equip(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let Settings { data, durability, customer, memory_max_mib, .. } = settings;
-    let storage = sqlite::open_customer(data, *durability, &mut threads)?;
-    let (room, secrets) = (memory::room(*memory_max_mib), settings.secrets());
-    let service = services::db_customer(storage, *customer, room, secrets, random, &mut threads)?;
-    serve_database(settings, reactor, service, threads)
+    let (options, secrets) = (settings.customer, settings.secrets());
+    match &settings.store {
+        Store::Files(files) => {
+            let storage = sqlite::open_customer(&files.data, files.durability, &mut threads)?;
+            let room = memory::room(files.memory_max_mib);
+            let service = services::db_customer(storage, options, room, secrets, random, &mut threads)?;
+            serve_database(settings, reactor, service, Vec::new(), threads)
+        }
+        Store::Engine(engine) => {
+            let config = engine.config.clone();
+            let service = services::db_customer_on(config, options, secrets, random, &mut threads)?;
+            serve_database(settings, reactor, service, engine.targets(), threads)
+        }
+    }
 }
 
 fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dyn Error>> {
@@ -136,20 +145,29 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
     equip(settings, slice::from_mut(&mut reactor))?;
     drain_on_signal(signals, vec![reactor.handle()])?;
     let mut threads = Threads::new(reactor.handle().waker());
-    let storage = sqlite::open_product(&settings.data, settings.durability, &mut threads)?;
-    let room = memory::room(settings.memory_max_mib);
-    let service = services::db_product(storage, room, settings.secrets())?;
-    serve_database(settings, reactor, service, threads)
+    match &settings.store {
+        Store::Files(files) => {
+            let storage = sqlite::open_product(&files.data, files.durability, &mut threads)?;
+            let room = memory::room(files.memory_max_mib);
+            let service = services::db_product(storage, room, settings.secrets())?;
+            serve_database(settings, reactor, service, Vec::new(), threads)
+        }
+        Store::Engine(engine) => {
+            let service = services::db_product_on(engine.config.clone(), settings.secrets(), random);
+            serve_database(settings, reactor, service, engine.targets(), threads)
+        }
+    }
 }
 
 fn serve_database(
     settings: &Settings,
     reactor: Reactor,
     service: impl net::Service,
+    backends: Vec<Target>,
     threads: Threads,
 ) -> Result<(), Box<dyn Error>> {
     log_listening(settings.service.name(), reactor.local_addr()?);
-    reactor.run(service, settings.limits.clone(), Vec::new())?;
+    reactor.run(service, settings.limits.clone(), backends)?;
     // The last commit is on disk before the process ends.
     threads.join();
     Ok(())
@@ -193,7 +211,12 @@ fn serve_frontend<S: net::Service>(
 /// first one answer for them all.
 fn equip(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
     reactors.iter_mut().for_each(|reactor| reactor.encrypt(settings.encryption()));
-    let registry = status::registry(settings.service, &settings.data, settings.memory_max_mib);
+    let files = match &settings.store {
+        Store::Files(files) if settings.service.kind() == Kind::Database => Some(files),
+        _ => None,
+    };
+    let data = files.map(|files| &*files.data);
+    let registry = status::registry(settings.service, data, files.map(|files| files.memory_max_mib));
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
         let address = reactors[0].bind_admin(admin)?;

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use getopts::{Matches, Options};
-use net::ClientTls;
+use net::{ByteAddress, ClientTls, Target};
 use services::postgres::{Config, Encryption, Host, Password};
 
 use crate::command_line::given;
@@ -14,7 +14,7 @@ const PASSWORD: &str = "MARKETPLACE_STORE_PASSWORD";
 const PASSWORD_FILE: &str = "MARKETPLACE_STORE_PASSWORD_FILE";
 
 /// An engine, and how connections to its hosts are encrypted.
-pub(crate) struct Store {
+pub(crate) struct Engine {
     pub(crate) config: Config,
     unverified: ClientTls,
     trusted: Option<ClientTls>,
@@ -27,7 +27,7 @@ pub(crate) fn add_option(options: &mut Options) {
     options.optopt("", "store", help, "URL");
 }
 
-impl Store {
+impl Engine {
     /// What the command line says, if it has the option.
     ///
     /// # Errors
@@ -40,6 +40,17 @@ impl Store {
         let trusted = root.map(tls::trusting).transpose();
         let trusted = trusted.map_err(|error| format!("--store: sslrootcert: {error}"))?;
         Ok(Some(Self { config, unverified: ClientTls::unverified(), trusted }))
+    }
+
+    /// Its connections, as a node is told of them: each to whichever of the hosts serves.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let addresses: Vec<_> = self
+            .config
+            .hosts
+            .iter()
+            .map(|host| ByteAddress { address: host.address(), tls: self.tls(host).cloned() })
+            .collect();
+        vec![Target::Bytes(addresses); self.config.connections]
     }
 
     /// How connections to a host are encrypted, if they are.

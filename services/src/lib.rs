@@ -107,6 +107,16 @@ where
     Ok(Database::new(product, Box::new(storage), secrets))
 }
 
+/// A `db_product` whose truth lies in an engine, and which serves who shows one of the secrets, if there are any. The
+/// backends of its node are as many connections to the hosts of `config` as that says, and can be encrypted as it says.
+/// `random` is a source of unpredictable bits.
+pub fn db_product_on<R>(config: postgres::Config, secrets: Option<Secrets>, random: R) -> impl Service + use<R>
+where
+    R: FnMut() -> u128 + 'static,
+{
+    postgres::product(config, secrets, random)
+}
+
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.
 pub fn effect(service: &str, api: &str) -> Option<Effect> {
     fn of<H>(entries: &[Entry<H>], api: &str) -> Option<Effect> {

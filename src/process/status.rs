@@ -13,20 +13,20 @@ use sd_notify::NotifyState;
 use services::sqlite;
 
 use super::logging;
-use crate::service::{Kind, Service};
+use crate::service::Service;
 
 /// The label that tells the metrics of the four services apart. Whoever scrapes gives labels, too, and `service` is
 /// among those that are common.
 const SERVICE_LABEL: &str = "marketplace_service";
 
 /// A registry of the process's metrics, with those in it that all its reactors share. `data` is where a database keeps
-/// its files, and `memory_max_mib` the memory that it may fill.
-pub(crate) fn registry(service: Service, data: &Path, memory_max_mib: u64) -> Arc<Registry> {
+/// its files, if it has some, and `memory_max_mib` the memory that it may fill then.
+pub(crate) fn registry(service: Service, data: Option<&Path>, memory_max_mib: Option<u64>) -> Arc<Registry> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start_nanos = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
     let registry = Arc::new(Registry::labelled("marketplace", SERVICE_LABEL, service.name().to_owned()));
-    let memory_max_bytes = (service.kind() == Kind::Database).then_some(memory_max_mib << 20);
-    let files = sqlite::files(service.name(), data);
+    let memory_max_bytes = memory_max_mib.map(|mib| mib << 20);
+    let files = data.map(|data| sqlite::files(service.name(), data)).unwrap_or_default();
     registry.add(Arc::new(Process { start_nanos, memory_max_bytes, files }));
     registry
 }

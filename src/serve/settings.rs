@@ -17,7 +17,7 @@ use crate::process::limits::Needs;
 use crate::process::memory;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
-use crate::store_option::{self, Store};
+use crate::store_option::{self, Engine};
 use crate::tls::{self, ClientFiles, ServerFiles};
 
 /// The most reactors of a frontend.
@@ -50,11 +50,8 @@ pub(super) struct Settings {
     pub(super) admin: Option<String>,
     pub(super) limits: Limits,
     pub(super) log_level: LevelFilter,
-    /// Of a database: where its truth lies, an engine or a folder.
-    pub(super) store: Option<Store>,
-    pub(super) data: PathBuf,
-    pub(super) durability: Durability,
-    pub(super) memory_max_mib: u64,
+    /// Of a database.
+    pub(super) store: Store,
     /// Of `db_customer`.
     pub(super) customer: CustomerOptions,
     /// Of a frontend: the addresses of the databases.
@@ -66,6 +63,19 @@ pub(super) struct Settings {
     /// How connections of clients are encrypted, and those of a frontend to the databases.
     pub(super) server_files: Option<ServerFiles>,
     pub(super) client_files: Option<ClientFiles>,
+}
+
+/// Where a database keeps what it knows.
+pub(super) enum Store {
+    Files(Files),
+    Engine(Engine),
+}
+
+/// A file in a folder, and what of it is in memory.
+pub(super) struct Files {
+    pub(super) data: PathBuf,
+    pub(super) durability: Durability,
+    pub(super) memory_max_mib: u64,
 }
 
 /// The options of `service`.
@@ -168,9 +178,6 @@ impl Settings {
             limits,
             log_level: log_level(matches)?,
             store: store(matches)?,
-            data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
-            durability: durability(matches),
-            memory_max_mib: number(matches, "memory-max-mib", memory::default_max_mib(), 1, MEMORY_MAX_MIB)?,
             customer,
             backends: services::backends(&customer_address, &product_address),
             deadlines,
@@ -213,22 +220,28 @@ impl Settings {
     /// The descriptors that the service will need.
     pub(super) fn needs(&self) -> Needs {
         let (backends, files) = match (self.service.kind(), &self.store) {
-            (Kind::Database, Some(store)) => (store.config.connections, 0),
-            (Kind::Database, None) => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
+            (Kind::Database, Store::Engine(engine)) => (engine.config.connections, 0),
+            (Kind::Database, Store::Files(_)) => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
             (Kind::Frontend, _) => (self.backends.len(), 0),
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
     }
 }
 
-/// The engine that a database is to use, if it is.
-fn store(matches: &Matches) -> Result<Option<Store>, String> {
-    let store = Store::given(matches)?;
-    let of_files = ["data", "memory-max-mib"].into_iter().find(|option| given(matches, option).is_some());
-    match (&store, of_files) {
-        (Some(_), Some(option)) => Err(format!("--store and --{option} exclude each other")),
-        _ => Ok(store),
+/// Where a database is to keep what it knows.
+fn store(matches: &Matches) -> Result<Store, String> {
+    if let Some(engine) = Engine::given(matches)? {
+        let of_files = ["data", "memory-max-mib"].into_iter().find(|option| given(matches, option).is_some());
+        return match of_files {
+            Some(option) => Err(format!("--store and --{option} exclude each other")),
+            None => Ok(Store::Engine(engine)),
+        };
     }
+    Ok(Store::Files(Files {
+        data: given(matches, "data").unwrap_or_else(|| "./data".to_owned()).into(),
+        durability: durability(matches),
+        memory_max_mib: number(matches, "memory-max-mib", memory::default_max_mib(), 1, MEMORY_MAX_MIB)?,
+    }))
 }
 
 /// The limits of the service's node that do not follow from its other options.
