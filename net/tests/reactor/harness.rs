@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use net::reactor::{Handle, Reactor, RunError};
-use net::{Conn, Event, Limits, Out, Service, Time};
+use net::{Conn, Event, Limits, Out, Service, Target, Time};
 
 /// No test waits this long unless it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ impl Server {
     ) -> Self {
         let addr = reactor.local_addr().expect("it is bound");
         let handle = reactor.handle();
-        let backends = backends.iter().map(SocketAddr::to_string).collect();
+        let backends = backends.iter().map(|addr| Target::Lines(addr.to_string())).collect();
         let thread = thread::spawn(move || {
             let service = make(&reactor.handle());
             reactor.run(service, limits, backends).map(|_| ())

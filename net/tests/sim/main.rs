@@ -77,7 +77,7 @@ impl Service for Frontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Up(_) | Event::Down(..) | Event::Stream(..) | Event::Closed(_) => {}
             Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
@@ -114,7 +114,7 @@ impl Service for Database {
                     out.send(conn, &line);
                 }
             }
-            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Stream(..) | Event::Closed(_) => {}
             Event::Timer | Event::Drain => {}
         }
     }
