@@ -93,6 +93,10 @@ impl Channel {
         let bad = self.tls.as_mut()?.bad.take();
         if bad == Some(BadStream::NotTls) {
             self.tls = None;
+            // Records that have not left are of no use any more.
+            if !self.has_to_write() {
+                self.transmit = Transmit::Idle;
+            }
         }
         bad
     }

@@ -1,8 +1,13 @@
 //! Streams: bytes to and from a backend, connecting again, at the next address, and encryption from the middle on.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
-use net::{Backend, ByteAddress, ClientTls, Input, Limits, Output, Peer, ServerTls, StreamEvent, Target};
+use net::{
+    Backend, ByteAddress, ClientTls, Encryption, Event, Input, Limits, Node, Out, Output, Peer, ServerTls,
+    Service, StreamEvent, Target, Time,
+};
 
 use crate::harness::{LINK, PATIENCE, Reaction, SECOND, World, line, reply};
 use crate::tls::{AUTHORITY, ELSEWHERE, EXPIRED, Pair, SERVER, UNKNOWN, client, server};
@@ -322,4 +327,103 @@ fn a_backend_whose_host_can_have_no_certificate_is_left() {
     connect(&mut world);
     world.does(|out| out.encrypt(BACKEND));
     assert_eq!(world.changes(), ["up at 0", "\"no host\" is no name of a host"]);
+}
+
+/// Ends its connection when the turn in which it came up ends.
+#[derive(Default)]
+struct Hasty {
+    is_up: bool,
+    downs: Vec<String>,
+}
+
+impl Service for Hasty {
+    fn handle(&mut self, _now: Time, event: Event<'_>, _out: &mut Out<'_>) {
+        match event {
+            Event::Stream(_, StreamEvent::Up { .. }) => self.is_up = true,
+            Event::Stream(_, StreamEvent::Down(reason)) => self.downs.push(reason.into()),
+            _ => {}
+        }
+    }
+
+    fn end_turn(&mut self, _now: Time, out: &mut Out<'_>) {
+        if mem::take(&mut self.is_up) {
+            out.reset(BACKEND, "enough");
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_reset_at_the_end_of_a_turn_is_reported_in_the_next_one_which_comes_at_once() {
+    let address = ByteAddress { address: "localhost:1".into(), tls: None };
+    let node = Node::new(Hasty::default(), limits(), 1);
+    let mut node = node.with_targets(Encryption::default(), vec![Target::Bytes(vec![address])]);
+    let now = Time::from_millis(1000);
+    node.handle_timeout(now);
+    node.end_turn(now).expect("the service goes on");
+    node.handle_input(now, Input::Connected(BACKEND));
+    node.end_turn(now).expect("the service goes on");
+    assert_eq!(node.poll_timeout(), Some(Time::default()), "work is left");
+    node.handle_timeout(now);
+    node.end_turn(now).expect("the service goes on");
+    assert_eq!(node.poll_timeout(), Some(now + limits().backoff_min));
+    assert_eq!(node.into_service().downs, ["enough"]);
+}
+
+#[test]
+fn whatever_happens_each_connection_is_told_of_from_up_to_down() {
+    let reaction: Reaction = |event, out| match event {
+        StreamEvent::Received([b'r', ..]) => out.reset(BACKEND, "asked for"),
+        StreamEvent::Received([b'w', ..]) => out.write(BACKEND, &[b'x'; 300]),
+        StreamEvent::Received([b'e', ..]) => out.encrypt(BACKEND),
+        StreamEvent::Received(_) => out.works(BACKEND),
+        _ => {}
+    };
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut world = connecting(3, Some(client(AUTHORITY, None)), Some(reaction));
+    let (mut is_connecting, mut is_up, mut is_encrypted) = (true, false, false);
+    let mut counts = BTreeMap::<String, usize>::new();
+    for _ in 0..20_000 {
+        match random.u8(0..8) {
+            0 if is_connecting => world.input(Input::Connected(BACKEND)),
+            1 if is_connecting => world.input(Input::NotConnected(BACKEND, "refused")),
+            2..5 if world.node.wants_read(LINK) => {
+                let letters: &[u8] = if is_encrypted { b"abc" } else { b"rweabcdefghijklwww" };
+                let first = *random.choice(letters).expect("letters");
+                is_encrypted |= first == b'e';
+                world.input(Input::Received(LINK, &[first, b'x']));
+            }
+            5 if world.node.wants_read(LINK) && random.u8(0..20) == 0 => world.input(Input::Failed(LINK)),
+            6 => {
+                world.set_room(LINK, random.usize(0..400));
+                world.input(Input::Writable(LINK));
+            }
+            _ => world.now = world.now + SECOND / 100,
+        }
+        for output in world.turn() {
+            match output {
+                CONNECT => is_connecting = true,
+                CLOSE => (is_connecting, is_encrypted) = (false, false),
+                _ => {}
+            }
+        }
+        is_connecting &= !world.node.wants_read(LINK);
+        for change in world.changes() {
+            let is_of_connection = change.starts_with("received");
+            assert!(!is_of_connection || is_up, "{change} without a connection");
+            assert!(!is_up || !change.starts_with("up"), "up twice");
+            is_up = change.starts_with("up") || (is_up && is_of_connection);
+            *counts.entry(change).or_default() += 1;
+        }
+        assert_eq!(is_up, world.node.wants_read(LINK));
+    }
+    let met = ["up at 0", "up at 1", "up at 2", "refused", "the connection broke", "asked for"];
+    let met_too = ["it does not speak TLS", "more than 1000 bytes wait to be sent to it"];
+    assert!(
+        met.iter().chain(&met_too).all(|it| counts.get(*it).is_some_and(|count| *count > 5)),
+        "{counts:?}"
+    );
 }

@@ -177,6 +177,18 @@ fn who_speaks_no_tls_is_told_in_plain_text() {
 }
 
 #[test]
+fn a_backend_that_speaks_no_tls_may_say_so_before_it_is_spoken_to() {
+    let mut world = World::new(Limits::default(), 1);
+    let encryption = Encryption { client: Some(client(AUTHORITY, None)), ..Encryption::default() };
+    world.encrypt(encryption, "localhost:1");
+    world.turn();
+    world.input(Input::Connected(Backend(0)));
+    assert_eq!(world.answer("220 hello\n").last(), Some(&Output::Close(LINK)));
+    assert_eq!(world.changes(), ["up", "it does not speak TLS"]);
+    assert_eq!(world.taken(LINK), "");
+}
+
+#[test]
 fn a_stream_that_is_cut_off_has_no_last_line() {
     let mut pair = Pair::new(client(AUTHORITY, None), server(SERVER, None));
     pair.talk();

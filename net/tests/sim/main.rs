@@ -2,6 +2,7 @@
 //! so that a reply that came to the wrong call is seen.
 
 mod hosts;
+mod streams;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
