@@ -22,6 +22,8 @@ mod pipeline;
 mod prepared;
 mod row;
 mod running;
+#[cfg(test)]
+pub(super) mod server;
 
 pub use self::connection::{Connection, Event};
 pub use self::error::{Class, Failure, ServerError};

@@ -3,9 +3,6 @@
 use super::error::ServerError;
 use super::row::{Row, Value};
 
-/// The most statements of a flight: a purchase of a thousand lines, with four for each.
-const CALLS_MAX: usize = 4096;
-
 /// A statement of SQL, which is fixed when the program is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -78,6 +75,9 @@ impl Statement {
 }
 
 impl Flight {
+    /// The most statements of a flight: a purchase of a thousand lines, with four for each.
+    pub const CALLS_MAX: usize = 4096;
+
     /// One statement, which is a transaction of its own.
     pub fn single(call: Call) -> Self {
         Self { calls: vec![call], is_transaction: false }
@@ -85,7 +85,7 @@ impl Flight {
 
     /// Statements of which all take place, or none; 1 to 4096.
     pub fn transaction(calls: Vec<Call>) -> Self {
-        assert!((1..=CALLS_MAX).contains(&calls.len()), "a transaction has 1 to {CALLS_MAX} statements");
+        assert!((1..=Self::CALLS_MAX).contains(&calls.len()), "a transaction has 1 to 4096 statements");
         Self { calls, is_transaction: true }
     }
 }

@@ -2,10 +2,9 @@
 
 mod flights;
 mod hostile;
-mod server;
 mod start;
 
-use self::server::{admission, settings};
+use super::server::{self, admission, settings};
 use super::*;
 use crate::store::postgres::{Config, Password};
 

@@ -1,0 +1,379 @@
+//! [`Pool`]: carries transactions out over the connections to an engine, and answers each of them once, by its deadline.
+//!
+//! ```text
+//!            Lane, by the key                Place, one for each connection
+//!  ask ───► waits its turn ───► leaves ───► under way ───► the engine
+//!                 ▲          alone or in a group │
+//!                 └────────── again ◄────────────┤ outcome
+//!  Ended ◄───────────────────────────────────────┘
+//! ```
+//!
+//! It makes no connection of bytes and encrypts nothing, which is its driver's; it knows neither APIs nor statements. What
+//! cannot be carried out in time is never cancelled: a CancelRequest that comes while a commit waits for its replica makes
+//! the server report success. It is answered, and its late outcome swallowed.
+
+mod asked;
+mod lane;
+mod metrics;
+mod outcomes;
+mod place;
+mod watch;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use net::Time;
+
+use self::asked::Asked;
+use self::lane::{Departed, Lane, Room};
+use self::metrics::PoolMetrics;
+use self::place::{Happened, Place};
+use self::watch::Watch;
+use super::config::Config;
+use super::operation::{Answer, Transaction};
+use super::wire::Flight;
+use crate::api::error::Error;
+
+/// The most transactions that wait in all: a second of them at the pace of a slow engine, and no client waits longer.
+const WAITING_MAX: usize = 4096;
+/// The most statements that these have, because a purchase of a thousand lines has thousands: some dozen megabytes.
+const WAITING_CALLS_MAX: usize = 65_536;
+/// The most writes that share a transaction. More gain little, and all of them have to be carried out singly if one fails.
+const GROUP_MAX: usize = 32;
+
+/// Carries transactions out over the connections to an engine.
+///
+/// Its driver keeps a connection of bytes for each place, tells what happens, and after any of that takes
+/// [`next_action`](Self::next_action) until there is none.
+pub(super) struct Pool {
+    config: Config,
+    /// The place of each connection.
+    places: Vec<Place>,
+    /// A lane that is at home at each of these, and one more for what has no key, which is at home nowhere.
+    lanes: Vec<Lane>,
+    /// How often a lane has sent something.
+    departures: u64,
+    /// Deadlines, with the number of the transaction, and the ends of pauses.
+    alarms: BTreeSet<(Time, u64)>,
+    /// How many transactions were asked for so far, and how many of them are not answered.
+    asked: u64,
+    unanswered: usize,
+    group_max: usize,
+    chance: Chance,
+    /// The time of what happened last.
+    now: Time,
+    /// Whether something may leave since it was looked for last.
+    is_stirred: bool,
+    actions: VecDeque<Action>,
+    watch: Watch,
+    metrics: Arc<PoolMetrics>,
+}
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Go on with what was asked for under this number. An error is worded for clients.
+    Ended(u64, Result<Answer, Error>),
+    /// Write these bytes to the connection of this place.
+    Write(usize, Bytes),
+    /// Shake hands over it, say [`encrypted`](Pool::encrypted), and encrypt all that comes and goes from then on.
+    Encrypt(usize),
+    /// Close it, for this reason, and connect again. What still comes of the old one is ignored.
+    Reset(usize, String),
+    /// It is ready, so the pause before it is made again may be short again.
+    Works(usize),
+}
+
+/// A source of numbers that need not surprise anybody (SplitMix64).
+struct Chance(u64);
+
+impl Pool {
+    /// A pool without connections. `seed` is what its pauses depend on; no two processes should have the same.
+    pub(super) fn new(config: Config, seed: u64) -> Self {
+        let count = config.connections;
+        Self {
+            places: (0..count).map(|_| Place::default()).collect(),
+            lanes: (0..=count).map(|_| Lane::default()).collect(),
+            departures: 0,
+            alarms: BTreeSet::new(),
+            asked: 0,
+            unanswered: 0,
+            group_max: GROUP_MAX,
+            chance: Chance(seed),
+            now: Time::default(),
+            is_stirred: false,
+            actions: VecDeque::new(),
+            watch: Watch::new(&config.hosts),
+            metrics: Arc::default(),
+            config,
+        }
+    }
+
+    /// What it counts.
+    pub(super) fn metrics(&self) -> Arc<PoolMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Have this carried out. An [`Action::Ended`] with this number follows, as soon as [`expire`](Self::expire) is called
+    /// after the deadline at the latest. No other that is unanswered has the number.
+    pub(super) fn ask(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
+        let count = transaction.calls.len();
+        assert!((1..=Flight::CALLS_MAX).contains(&count), "a transaction has 1 to 4096 statements");
+        self.happens(now);
+        let waiting: usize = self.lanes.iter().map(Lane::len).sum();
+        let calls: usize = self.lanes.iter().map(Lane::calls).sum();
+        if waiting >= WAITING_MAX || calls + count > WAITING_CALLS_MAX {
+            self.actions.push_back(Action::Ended(number, Err(asked::refused_early())));
+            return;
+        }
+        let asked = Asked::new(number, self.asked, transaction, deadline);
+        self.asked += 1;
+        self.unanswered += 1;
+        self.alarms.insert((deadline, number));
+        let lane = self.lane(asked.transaction.key);
+        self.lanes[lane].wait(asked);
+    }
+
+    /// The connection of bytes of this place stands, to this host of the configuration.
+    pub(super) fn up(&mut self, now: Time, connection: usize, host: usize) {
+        self.happens(now);
+        self.lose(connection, "it is replaced");
+        self.places[connection].up(now, &self.config, host);
+        self.settle(connection);
+    }
+
+    /// It is encrypted, as [`Action::Encrypt`] has demanded.
+    pub(super) fn encrypted(&mut self, now: Time, connection: usize) {
+        self.happens(now);
+        self.places[connection].encrypted();
+        self.settle(connection);
+    }
+
+    /// These bytes have come over it.
+    pub(super) fn received(&mut self, now: Time, connection: usize, bytes: &[u8]) {
+        self.happens(now);
+        match self.places[connection].received(now, bytes) {
+            Ok(()) => self.settle(connection),
+            Err(failure) => self.refused(connection, failure.to_string()),
+        }
+    }
+
+    /// It is lost, or could not be made, for this reason.
+    pub(super) fn down(&mut self, now: Time, connection: usize, reason: &str) {
+        self.happens(now);
+        self.lose(connection, reason);
+        if !self.places.iter().any(Place::is_ready) {
+            self.watch.is_away(now, reason);
+        }
+    }
+
+    /// Takes note of what has not happened in time.
+    pub(super) fn expire(&mut self, now: Time) {
+        self.happens(now);
+        for place in 0..self.places.len() {
+            if let Some((at, reason)) = self.places[place].give_up()
+                && at <= now
+            {
+                self.reset(place, reason.to_owned());
+            }
+        }
+        if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
+            self.alarms = self.alarms.split_off(&(now, u64::MAX));
+            self.answer_late();
+        }
+    }
+
+    /// When that is to be done.
+    pub(super) fn next_at(&self) -> Option<Time> {
+        let alarm = self.alarms.first().map(|(at, _)| *at);
+        self.places.iter().filter_map(|place| Some(place.give_up()?.0)).chain(alarm).min()
+    }
+
+    /// What is to be done next.
+    pub(super) fn next_action(&mut self) -> Option<Action> {
+        if std::mem::take(&mut self.is_stirred) {
+            self.dispatch();
+        }
+        self.actions.pop_front()
+    }
+
+    /// Whether all that was asked for is answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    fn happens(&mut self, now: Time) {
+        self.now = now;
+        self.is_stirred = true;
+    }
+
+    /// Answers those whose deadline has passed.
+    fn answer_late(&mut self) {
+        let is_reachable = self.places.iter().any(Place::is_ready);
+        let mut answers = Vec::new();
+        for asked in self.lanes.iter_mut().flat_map(|lane| lane.expire(self.now)) {
+            answers.push((asked.number, asked.deadline, asked.late(is_reachable)));
+        }
+        for asked in self.places.iter_mut().flat_map(Place::unanswered) {
+            if asked.deadline <= self.now {
+                asked.is_answered = true;
+                answers.push((asked.number, asked.deadline, asked.unanswered()));
+            }
+        }
+        for (number, deadline, error) in answers {
+            self.answer(number, deadline, Err(error));
+        }
+    }
+
+    fn answer(&mut self, number: u64, deadline: Time, answer: Result<Answer, Error>) {
+        self.alarms.remove(&(deadline, number));
+        self.unanswered -= 1;
+        self.actions.push_back(Action::Ended(number, answer));
+    }
+
+    /// Does what follows from what a connection has led to.
+    fn settle(&mut self, place: usize) {
+        // Why the connection is to be closed.
+        let mut reason = None;
+        while let Some(happened) = self.places[place].next() {
+            match happened {
+                Happened::Encrypt => self.actions.push_back(Action::Encrypt(place)),
+                Happened::Ready => self.works(place),
+                Happened::Ended(sent, outcome) => reason = self.ended(sent, outcome).or(reason),
+                Happened::Failed(failure) => return self.refused(place, failure.to_string()),
+            }
+        }
+        if let Some(reason) = reason {
+            return self.refused(place, reason);
+        }
+        let output = self.places[place].take_output();
+        if !output.is_empty() {
+            self.actions.push_back(Action::Write(place, output));
+        }
+    }
+
+    fn works(&mut self, place: usize) {
+        self.count_ready();
+        let host = self.places[place].host().expect("it leads somewhere");
+        self.watch.is_up(self.now, host);
+        self.actions.push_back(Action::Works(place));
+    }
+
+    /// The engine is not, or no longer, what it has to be.
+    fn refused(&mut self, place: usize, reason: String) {
+        if let Some(host) = self.places[place].host() {
+            self.watch.is_refused(self.now, host, &reason);
+        }
+        self.reset(place, reason);
+    }
+
+    fn reset(&mut self, place: usize, reason: String) {
+        self.lose(place, &reason);
+        if !self.places.iter().any(Place::is_ready) {
+            self.watch.is_away(self.now, &reason);
+        }
+        self.actions.push_back(Action::Reset(place, reason));
+    }
+
+    /// Gives a connection up, if there is one: what was under way over it has its outcome.
+    fn lose(&mut self, place: usize, reason: &str) {
+        if self.places[place].host().is_none() {
+            return;
+        }
+        log::debug!("event=store_connection_lost connection={place} reason=\"{reason}\"");
+        self.places[place].lose();
+        while let Some(happened) = self.places[place].next() {
+            if let Happened::Ended(sent, outcome) = happened {
+                self.ended(sent, outcome);
+            }
+        }
+        self.places[place].forget();
+        self.count_ready();
+    }
+
+    fn count_ready(&self) {
+        let ready = self.places.iter().filter(|place| place.is_ready()).count();
+        self.metrics.ready.set(ready as u64);
+    }
+
+    /// Sends what may leave. Several lanes share a connection while others are down, so the one comes first that has waited
+    /// longest for its turn.
+    fn dispatch(&mut self) {
+        let waits = |lane: &usize| self.lanes[*lane].len() > 0;
+        let mut lanes: Vec<usize> = (0..self.lanes.len()).filter(waits).collect();
+        lanes.sort_by_key(|lane| self.lanes[*lane].departed_last);
+        for lane in lanes {
+            if lane < self.places.len() {
+                self.dispatch_lane(lane);
+            } else {
+                self.dispatch_keyless(lane);
+            }
+        }
+        for place in 0..self.places.len() {
+            self.settle(place);
+        }
+    }
+
+    /// A lane leads to the connection where it is at home, or else to the next one that is ready.
+    fn dispatch_lane(&mut self, lane: usize) {
+        let count = self.places.len();
+        let mut places = (0..count).map(|step| (lane + step) % count);
+        if let Some(place) = places.find(|place| self.places[*place].is_ready()) {
+            let room = self.places[place].room(self.group_max);
+            self.depart(lane, place, room);
+        }
+    }
+
+    /// What has no key goes to wherever the least is under way, one after another.
+    fn dispatch_keyless(&mut self, lane: usize) {
+        loop {
+            let reads = |place: &usize| self.places[*place].room(self.group_max).reads;
+            let roomy = (0..self.places.len()).filter(|place| reads(place) > 0);
+            let Some(place) = roomy.min_by_key(|place| self.places[*place].load()) else { return };
+            let room = Room { reads: 1, ..self.places[place].room(self.group_max) };
+            if !self.depart(lane, place, room) {
+                return;
+            }
+        }
+    }
+
+    /// Sends what may leave a lane over a connection. Returns whether anything did.
+    fn depart(&mut self, lane: usize, place: usize, room: Room) -> bool {
+        if room.reads + room.writes == 0 || self.lanes[lane].len() == 0 {
+            return false;
+        }
+        let Departed { reads, writes } = self.lanes[lane].depart(self.now, room);
+        let flights = reads.into_iter().map(|read| vec![read]).chain([writes]);
+        let flights: Vec<_> = flights.filter(|members| !members.is_empty()).collect();
+        if flights.is_empty() {
+            return false;
+        }
+        self.departures += 1;
+        self.lanes[lane].departed_last = self.departures;
+        for members in flights {
+            self.metrics.sends(&members);
+            self.places[place].send(self.now, lane, members);
+        }
+        true
+    }
+
+    /// The lane of a key. Keys are spread over all of them, whatever they count.
+    fn lane(&self, key: Option<u64>) -> usize {
+        let count = self.places.len();
+        key.map_or(count, |key| (Chance(key).next() % count as u64) as usize)
+    }
+}
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! [`Place`]: the place of one connection of the pool: the connection, if there is one, and what is under way over it.
+//!
+//! It decides nothing about transactions; it brings outcomes and what was sent together again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use net::Time;
+
+use super::super::config::Config;
+use super::super::wire::{Call, Connection, Event, Failure, Flight, Outcome, Ticket};
+use super::asked::Asked;
+use super::lane::Room;
+
+/// The most reads under way over a connection. With the one transaction of writes they are fewer than a connection takes,
+/// so that these find room; and what is lost with a connection, and has to be asked for again, stays little.
+const READS_MAX: usize = 32;
+/// How long a connection may take until it is ready: some round trips, and the slowest proof of a password.
+const START_MAX: Duration = Duration::from_secs(10);
+/// How long a connection may say nothing while it owes an answer. No statement takes that long; a host that is gone says
+/// nothing at all.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// The place of a connection.
+#[derive(Default)]
+pub(super) struct Place(Option<Live>);
+
+struct Live {
+    connection: Connection,
+    /// Which of the configured hosts it leads to.
+    host: usize,
+    state: State,
+    /// In the order in which they were sent, which is that of their outcomes.
+    flights: VecDeque<Sent>,
+    /// When it last said something, or owed an answer after it had owed none.
+    silent_since: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Starting { give_up_at: Time },
+    Encrypting { give_up_at: Time },
+    Ready,
+}
+
+/// What is under way together.
+#[derive(Debug)]
+pub(super) struct Sent {
+    ticket: Ticket,
+    /// The lane of all of them.
+    pub(super) lane: usize,
+    pub(super) members: Vec<Asked>,
+    is_write: bool,
+}
+
+/// What a connection has led to.
+pub(super) enum Happened {
+    Encrypt,
+    Ready,
+    Ended(Sent, Outcome),
+    Failed(Failure),
+}
+
+impl Place {
+    /// A new connection of bytes to this host stands.
+    pub(super) fn up(&mut self, now: Time, config: &Config, host: usize) {
+        self.0 = Some(Live {
+            connection: Connection::new(config, &config.hosts[host]),
+            host,
+            state: State::Starting { give_up_at: now + START_MAX },
+            flights: VecDeque::new(),
+            silent_since: now,
+        });
+    }
+
+    /// The connection of bytes is encrypted.
+    pub(super) fn encrypted(&mut self) {
+        if let Some(live) = &mut self.0
+            && let State::Encrypting { give_up_at } = live.state
+        {
+            live.state = State::Starting { give_up_at };
+            live.connection.encrypted();
+        }
+    }
+
+    /// These bytes have come.
+    ///
+    /// # Errors
+    /// They cannot come now.
+    pub(super) fn received(&mut self, now: Time, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(live) = &mut self.0 else { return Ok(()) };
+        if matches!(live.state, State::Encrypting { .. }) {
+            return Err(Failure::Malformed("it speaks before the handshake"));
+        }
+        live.silent_since = now;
+        live.connection.received(bytes);
+        Ok(())
+    }
+
+    /// The connection is of no use any more. What has become of what was under way follows, if there was a connection;
+    /// then it is to be [forgotten](Self::forget).
+    pub(super) fn lose(&mut self) {
+        if let Some(live) = &mut self.0 {
+            live.connection.lost();
+        }
+    }
+
+    /// There is no connection any more.
+    pub(super) fn forget(&mut self) {
+        let live = self.0.take();
+        assert!(live.is_none_or(|live| live.flights.is_empty()), "each flight has its outcome");
+    }
+
+    /// What has followed.
+    pub(super) fn next(&mut self) -> Option<Happened> {
+        let live = self.0.as_mut()?;
+        Some(match live.connection.next_event()? {
+            Event::Encrypt => {
+                let State::Starting { give_up_at } = live.state else { unreachable!("it comes first") };
+                live.state = State::Encrypting { give_up_at };
+                Happened::Encrypt
+            }
+            Event::Ready => {
+                live.state = State::Ready;
+                Happened::Ready
+            }
+            Event::Ended(ticket, outcome) => {
+                let sent = live.flights.pop_front().expect("it was sent");
+                assert_eq!(sent.ticket, ticket, "outcomes come in the order of their flights");
+                Happened::Ended(sent, outcome)
+            }
+            Event::Failed(failure) => Happened::Failed(failure),
+        })
+    }
+
+    /// What is to be written.
+    pub(super) fn take_output(&mut self) -> Bytes {
+        self.0.as_mut().map(|live| live.connection.take_output()).unwrap_or_default()
+    }
+
+    /// Which host it leads to, if anywhere.
+    pub(super) fn host(&self) -> Option<usize> {
+        self.0.as_ref().map(|live| live.host)
+    }
+
+    /// Whether flights may be sent, if there is room.
+    pub(super) fn is_ready(&self) -> bool {
+        self.0.as_ref().is_some_and(|live| live.state == State::Ready)
+    }
+
+    /// How many flights are under way.
+    pub(super) fn load(&self) -> usize {
+        self.0.as_ref().map_or(0, |live| live.flights.len())
+    }
+
+    /// What it takes: at most one transaction of writes, of so many, so that those that come meanwhile gather.
+    pub(super) fn room(&self, group_max: usize) -> Room {
+        let Some(live) = self.0.as_ref().filter(|live| live.connection.has_room()) else {
+            return Room { reads: 0, writes: 0 };
+        };
+        let writes = live.flights.iter().filter(|sent| sent.is_write).count();
+        let reads = live.flights.len() - writes;
+        Room { reads: READS_MAX - reads, writes: if writes == 0 { group_max } else { 0 } }
+    }
+
+    /// Sends these together.
+    pub(super) fn send(&mut self, now: Time, lane: usize, members: Vec<Asked>) {
+        let live = self.0.as_mut().expect("it has room");
+        let calls: Vec<Call> = members.iter().flat_map(|asked| &asked.transaction.calls).cloned().collect();
+        let is_write = members.iter().any(|asked| asked.transaction.effect.is_write());
+        // One statement is a transaction of its own.
+        let flight = match <[Call; 1]>::try_from(calls) {
+            Ok([call]) => Flight::single(call),
+            Err(calls) => Flight::transaction(calls),
+        };
+        if live.flights.is_empty() {
+            live.silent_since = now;
+        }
+        let ticket = live.connection.submit(flight);
+        live.flights.push_back(Sent { ticket, lane, members, is_write });
+    }
+
+    /// What is under way and not answered.
+    pub(super) fn unanswered(&mut self) -> impl Iterator<Item = &mut Asked> {
+        let flights = self.0.iter_mut().flat_map(|live| &mut live.flights);
+        flights.flat_map(|sent| &mut sent.members).filter(|asked| !asked.is_answered)
+    }
+
+    /// When it is to be given up, if nothing comes of it until then, and why.
+    pub(super) fn give_up(&self) -> Option<(Time, &'static str)> {
+        let live = self.0.as_ref()?;
+        match live.state {
+            State::Starting { give_up_at } | State::Encrypting { give_up_at } => {
+                Some((give_up_at, "the start has taken 10 s"))
+            }
+            State::Ready if live.flights.is_empty() => None,
+            State::Ready => Some((live.silent_since + SILENCE_MAX, "nothing was heard of it for 5 s")),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! How connections come to be.
+
+use super::peer::Answer as Served;
+use super::*;
+use crate::store::postgres::wire::server;
+
+#[test]
+fn a_connection_is_of_use_once_its_server_has_passed_the_checks() {
+    let mut stage = Stage::empty("connections=2");
+    stage.ask_all([search(1)]);
+    stage.pool.up(stage.now, 1, 0);
+    stage.say(1, &server::admission());
+    assert_eq!((&stage.works[..], stage.flights(1).len()), (&[][..], 0));
+    stage.say(1, &server::settings(&["off", "on", "on"]));
+    assert_eq!((&stage.works[..], stage.flights(1)), (&[1][..], vec![vec![1]]));
+    stage.serve(1, Served::Success);
+    assert_eq!(stage.take_ended(), [(1, Ok(vec![1]))]);
+}
+
+#[test]
+fn an_encrypted_connection_starts_when_its_driver_has_shaken_hands() {
+    let mut stage = Stage::empty("connections=1&sslmode=require");
+    stage.ask_all([search(1)]);
+    stage.pool.up(stage.now, 0, 0);
+    stage.say(0, b"S");
+    assert_eq!(stage.encrypts, [0]);
+    stage.pool.encrypted(stage.now, 0);
+    stage.say(0, &Peer::start());
+    assert_eq!(stage.works, [0]);
+    assert_eq!(stage.flights(0), [[1]]);
+}
+
+#[test]
+fn a_server_that_speaks_before_the_handshake_is_left() {
+    let mut stage = Stage::empty("connections=1&sslmode=require");
+    stage.pool.up(stage.now, 0, 0);
+    stage.say(0, b"S");
+    stage.say(0, &Peer::start());
+    let reason = "the server does not keep to PostgreSQL's protocol: it speaks before the handshake";
+    assert_eq!(stage.resets, [(0, reason.to_owned())]);
+    // What else comes of it is ignored.
+    stage.pool.encrypted(stage.now, 0);
+    stage.say(0, &Peer::start());
+    assert_eq!((stage.resets.len(), stage.works.len()), (1, 0));
+}
+
+#[test]
+fn a_start_that_takes_too_long_is_given_up() {
+    for parameters in ["connections=1", "connections=1&sslmode=require"] {
+        let mut stage = Stage::empty(parameters);
+        stage.pool.up(stage.now, 0, 0);
+        stage.act();
+        stage.say(0, if parameters.contains("sslmode") { b"S" } else { &[] });
+        stage.wait(9999);
+        assert_eq!(stage.resets, []);
+        stage.wait(1);
+        assert_eq!(stage.resets, [(0, "the start has taken 10 s".to_owned())]);
+        assert_eq!(stage.pool.next_at(), None);
+    }
+}
+
+#[test]
+fn where_a_server_takes_no_more_connections_there_are_fewer() {
+    let mut stage = Stage::empty("connections=2");
+    stage.start(0);
+    stage.pool.up(stage.now, 1, 0);
+    stage.act();
+    stage.say(1, &server::error("FATAL", "53300"));
+    assert_eq!(stage.resets, [(1, "the server refuses: it says no (53300)".to_owned())]);
+    assert_eq!(stage.works, [0]);
+    let key = stage.key(1);
+    stage.ask_all([read(key, 1)]);
+    assert_eq!(stage.flights(0), [[1]]);
+}
+
+#[test]
+fn a_connection_that_is_replaced_without_a_word_was_lost() {
+    let mut stage = Stage::ready(1);
+    stage.ask_all([write(1, Effect::Once, 1)]);
+    stage.peers[0] = Peer::default();
+    stage.start(0);
+    assert_eq!(stage.take_ended(), [(1, unknown())]);
+    stage.ask_all([write(1, Effect::Once, 2)]);
+    stage.serve(0, Served::Success);
+    assert_eq!(stage.take_ended(), [(2, Ok(vec![2]))]);
+}
+
+#[test]
+fn a_driver_that_cannot_connect_says_so_in_vain() {
+    let mut stage = Stage::empty("connections=2");
+    for _ in 0..100 {
+        stage.lose(0);
+        stage.lose(1);
+    }
+    assert_eq!((stage.resets.len(), stage.pool.next_at()), (0, None));
+}

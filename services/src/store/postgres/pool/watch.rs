@@ -1,0 +1,149 @@
+//! [`Watch`]: what the log says about an engine: whether it is there, why not, and what it takes for mistakes. It decides
+//! nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use net::Time;
+
+use super::super::config::Host;
+use super::super::wire::ServerError;
+use crate::engine::metrics::LineLimit;
+
+/// What stays as it is, is mentioned so often.
+const REMINDER: Duration = Duration::from_secs(60);
+/// Lines of each kind in a minute.
+const LINES_PER_MINUTE_MAX: u32 = 10;
+/// The refusals that are told apart; engines that word each one differently are told of as often as lines may be.
+const REFUSALS_MAX: usize = 64;
+
+/// What was said about an engine.
+pub(super) struct Watch {
+    addresses: Vec<String>,
+    state: State,
+    /// Connections that were lost or could not be made since a line last said so.
+    failures: u64,
+    away_lines: LineLimit,
+    /// When which host was last said to refuse us, and why.
+    refusals: BTreeMap<(usize, String), Time>,
+    refusal_lines: LineLimit,
+    error_lines: LineLimit,
+}
+
+enum State {
+    /// No connection was ready yet or failed.
+    New,
+    Up,
+    /// None is ready, since then. `warned_at`: when a line said so, if one did.
+    Away {
+        since: Time,
+        warned_at: Option<Time>,
+    },
+}
+
+impl Watch {
+    pub(super) fn new(hosts: &[Host]) -> Self {
+        let lines = || LineLimit::new(Duration::from_secs(60), LINES_PER_MINUTE_MAX);
+        Self {
+            addresses: hosts.iter().map(Host::address).collect(),
+            state: State::New,
+            failures: 0,
+            away_lines: lines(),
+            refusals: BTreeMap::new(),
+            refusal_lines: lines(),
+            error_lines: lines(),
+        }
+    }
+
+    /// A connection to this host is ready.
+    pub(super) fn is_up(&mut self, now: Time, host: usize) {
+        let address = &self.addresses[host];
+        match std::mem::replace(&mut self.state, State::Up) {
+            State::New => log::info!("event=store_up host={address}"),
+            State::Away { since, warned_at: Some(_) } => {
+                log::info!("event=store_up host={address} away_ms={}", now.since(since).as_millis());
+            }
+            State::Away { warned_at: None, .. } | State::Up => {}
+        }
+    }
+
+    /// A connection was lost or could not be made, and none is ready. Returns whether a line says so.
+    pub(super) fn is_away(&mut self, now: Time, reason: &str) -> bool {
+        self.failures += 1;
+        let (since, warned_at) = match self.state {
+            State::New | State::Up => (now, None),
+            State::Away { since, warned_at } => (since, warned_at),
+        };
+        let is_due = warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.away_lines.next(now);
+        self.state = State::Away { since, warned_at: if is_due { Some(now) } else { warned_at } };
+        if is_due {
+            let (failures, away_ms) = (std::mem::take(&mut self.failures), now.since(since).as_millis());
+            log::warn!("event=store_down reason=\"{reason}\" failures={failures} away_ms={away_ms}");
+        }
+        is_due
+    }
+
+    /// A host cannot be used, and why. Returns whether a line says so: each host and reason has one, now and then.
+    pub(super) fn is_refused(&mut self, now: Time, host: usize, reason: &str) -> bool {
+        let said_at = self.refusals.get(&(host, reason.to_owned()));
+        let is_due = said_at.is_none_or(|at| now.since(*at) >= REMINDER) && self.refusal_lines.next(now);
+        if is_due {
+            if self.refusals.len() >= REFUSALS_MAX {
+                self.refusals.clear();
+            }
+            self.refusals.insert((host, reason.to_owned()), now);
+            log::warn!("event=store_refused host={} reason=\"{reason}\"", self.addresses[host]);
+        }
+        is_due
+    }
+
+    /// The engine takes a statement for a mistake.
+    pub(super) fn is_defective(&mut self, now: Time, error: &ServerError) {
+        if self.error_lines.next(now) {
+            log::error!("event=store_error code={} message=\"{}\"", error.code, error.message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Watch {
+        let host = |name: &str| Host {
+            name: name.to_owned(),
+            port: 5432,
+            encryption: super::super::super::config::Encryption::None,
+        };
+        Watch::new(&[host("one"), host("two")])
+    }
+
+    #[test]
+    fn an_engine_that_stays_away_is_mentioned_once_a_minute_and_one_that_comes_and_goes_not_much_more() {
+        for (comes_back, most) in [(false, 10), (true, 110)] {
+            let mut watch = watch();
+            let mut lines = 0;
+            for second in 0..600 {
+                let now = Time::from_millis(1_000_000 + second * 1000);
+                lines += usize::from(watch.is_away(now, "it closed the connection"));
+                if comes_back {
+                    watch.is_up(now, 0);
+                }
+            }
+            assert!((10..=most).contains(&lines), "{lines}");
+        }
+    }
+
+    #[test]
+    fn each_host_and_reason_is_mentioned_once_a_minute() {
+        let mut watch = watch();
+        let mut lines = |at_ms, host, reason: &str| watch.is_refused(Time::from_millis(at_ms), host, reason);
+        assert!(lines(0, 0, "the server is read-only"));
+        assert!(!lines(1000, 0, "the server is read-only"));
+        assert!(lines(1000, 1, "the server is read-only"));
+        assert!(lines(1000, 0, "too many connections"));
+        assert!(lines(61_000, 0, "the server is read-only"));
+        let many = (0..1000).filter(|number| lines(130_000, 0, &number.to_string()));
+        assert_eq!(many.count(), LINES_PER_MINUTE_MAX as usize);
+    }
+}
