@@ -6,10 +6,12 @@ pub(crate) mod decisions;
 mod index;
 pub(crate) mod item;
 mod items;
-mod packed;
+pub(crate) mod packed;
 mod postings;
 pub(crate) mod rows;
+pub(crate) mod rules;
 mod stock;
+pub(crate) mod terms;
 
 use net::Time;
 
@@ -23,8 +25,7 @@ use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
 use crate::api::carts::Counted;
 use crate::api::encoded::{Description, EncodedItem, Listing};
-use crate::api::error::{Code, Error};
-use crate::api::fields::invalid;
+use crate::api::error::Error;
 use crate::api::items::{
     Availability, ChangeItemPrice, CheckAvailability, DisplayItemsForSale, FoundItem, GetItem, ItemsPage,
     Position, Priced, RegisterItem, Registered, SearchItems, UpdateUnitsForSale,
@@ -32,7 +33,7 @@ use crate::api::items::{
 use crate::api::page::Cursor;
 use crate::api::purchases::TakeStock;
 use crate::api::values::{
-    Ballot, Category, Feedback, ItemId, Limit, QUANTITY_MAX, Quantity, QuantityDelta, Revision, UserId,
+    Ballot, Category, Feedback, ItemId, Limit, QUANTITY_MAX, Quantity, Revision, UserId,
 };
 use crate::api::votes::{ProvideFeedback, Voted};
 use crate::engine::domain::{Answer, Domain, Handler, Job, answered};
@@ -41,10 +42,6 @@ use crate::engine::map::Map;
 use crate::engine::metrics::Holding;
 use crate::engine::room::Room;
 use crate::engine::table::Table;
-
-/// The most items of one seller, in stock or not, since none is ever deleted: those of a large shop, and few enough that
-/// it takes many sellers to fill a database.
-const ITEMS_OF_SELLER_MAX: u32 = 100_000;
 
 /// The catalogue in memory.
 pub(crate) struct Product {
@@ -147,13 +144,9 @@ impl Product {
 
     /// The latest listing of an item, which must be this seller's, if one is named.
     fn own_listing(&self, id: ItemId, by: Option<SellerId>) -> Result<Listing, Error> {
-        let (owner_id, listing) = self.items.latest(id).ok_or_else(|| no_item(id))?;
-        match by {
-            Some(SellerId { seller_id: UserId(seller_id) }) if seller_id != owner_id => {
-                Err(Error::new(Code::PermissionDenied, format!("item {id} belongs to another seller")))
-            }
-            _ => Ok(listing),
-        }
+        let (owner_id, listing) = self.items.latest(id).ok_or_else(|| rules::no_item(id))?;
+        rules::check_owner(id, owner_id, by)?;
+        Ok(listing)
     }
 
     /// Brings the index and the seller's shelf in line with an item that has come to disk, or into stock or out of it.
@@ -183,15 +176,11 @@ impl Product {
 impl Answer<RegisterItem<SellerId>> for Product {
     fn answer(&mut self, now: Time, new: RegisterItem<SellerId>) -> Result<Registered, Error> {
         let SellerId { seller_id: UserId(seller_id) } = new.by;
-        if self.shelves.get(&seller_id).is_some_and(|shelf| shelf.registered >= ITEMS_OF_SELLER_MAX) {
-            let message = format!(
-                "seller {seller_id} has registered {ITEMS_OF_SELLER_MAX} items, and may register no more"
-            );
-            return Err(Error::new(Code::ResourceExhausted, message));
+        if self.shelves.get(&seller_id).is_some_and(|shelf| shelf.registered >= rules::ITEMS_OF_SELLER_MAX) {
+            return Err(rules::shelf_full(seller_id));
         }
         let Category(category) = new.category;
-        let full = || Error::new(Code::ResourceExhausted, format!("category {category} is full"));
-        let id = self.items.next_id(category).ok_or_else(full)?;
+        let id = self.items.next_id(category).ok_or_else(|| rules::category_full(category))?;
         self.room.check_new(now)?;
         let description = Description {
             id,
@@ -222,17 +211,9 @@ impl Answer<ChangeItemPrice<Option<SellerId>>> for Product {
 
 impl Answer<UpdateUnitsForSale<Option<SellerId>>> for Product {
     fn answer(&mut self, now: Time, update: UpdateUnitsForSale<Option<SellerId>>) -> Result<Counted, Error> {
-        let UpdateUnitsForSale { item_id, quantity_delta: QuantityDelta(delta), by } = update;
+        let UpdateUnitsForSale { item_id, quantity_delta, by } = update;
         let listing = self.own_listing(item_id, by)?;
-        let quantity = i64::from(listing.quantity) + delta;
-        if quantity < 0 {
-            let message = format!("the stock of {item_id} is {}, less than {}", listing.quantity, -delta);
-            return Err(Error::new(Code::OutOfStock, message));
-        }
-        let quantity = u32::try_from(quantity).ok().filter(|quantity| *quantity <= QUANTITY_MAX);
-        let too_many =
-            || invalid(format!("`quantity_delta` would bring {item_id} above {QUANTITY_MAX} units"));
-        let quantity = quantity.ok_or_else(too_many)?;
+        let quantity = rules::changed_stock(item_id, listing.quantity, quantity_delta)?;
         // The index has what is in stock.
         if listing.quantity == 0 && quantity > 0 {
             self.room.check_growth(now)?;
@@ -283,7 +264,7 @@ impl Answer<SearchItems> for Product {
 
 impl Answer<GetItem> for Product {
     fn answer(&mut self, _: Time, GetItem { item_id }: GetItem) -> Result<FoundItem<'_>, Error> {
-        let item = self.items.get(item_id).ok_or_else(|| no_item(item_id))?;
+        let item = self.items.get(item_id).ok_or_else(|| rules::no_item(item_id))?;
         Ok(FoundItem(item.encoded()))
     }
 }
@@ -291,7 +272,7 @@ impl Answer<GetItem> for Product {
 impl Answer<CheckAvailability> for Product {
     fn answer(&mut self, _: Time, check: CheckAvailability) -> Result<Availability, Error> {
         let CheckAvailability { item_id, quantity: Quantity(quantity) } = check;
-        let available = self.items.get(item_id).ok_or_else(|| no_item(item_id))?.listing.quantity;
+        let available = self.items.get(item_id).ok_or_else(|| rules::no_item(item_id))?.listing.quantity;
         Ok(Availability { available, ok: quantity <= available })
     }
 }
@@ -302,7 +283,7 @@ impl Answer<ProvideFeedback<Option<BuyerId>>> for Product {
     fn answer(&mut self, now: Time, vote: ProvideFeedback<Option<BuyerId>>) -> Result<Voted, Error> {
         let ProvideFeedback { item_id, vote, by } = vote;
         let buyer_id = by.map(|BuyerId { buyer_id: UserId(buyer_id) }| buyer_id);
-        let (seller_id, mut listing) = self.items.latest(item_id).ok_or_else(|| no_item(item_id))?;
+        let (seller_id, mut listing) = self.items.latest(item_id).ok_or_else(|| rules::no_item(item_id))?;
         let before = buyer_id.and_then(|buyer_id| self.votes.latest(&(item_id, buyer_id)).copied());
         if buyer_id.is_some() && before.is_none() {
             self.room.check_new(now)?;
@@ -390,10 +371,6 @@ impl Domain for Product {
         }
         published
     }
-}
-
-fn no_item(id: ItemId) -> Error {
-    Error::new(Code::NotFound, format!("no item {id}"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use net::Time;
 
+use super::rules;
 use crate::api::error::{Code, Error};
 use crate::api::purchases::{LINES_MAX, Shortage};
 use crate::api::values::{ItemId, Price, PurchaseId, QUANTITY_MAX};
@@ -105,8 +106,7 @@ impl Decisions {
             if id >= self.floor {
                 self.raise_floor();
             }
-            let message = format!("purchase {id} has ended: nothing is taken for it any more");
-            return Err(Error::new(Code::FailedPrecondition, message));
+            return Err(rules::purchase_ended(id));
         }
         if !self.remembered.contains(&id) && self.remembered_bytes >= REMEMBERED_BYTES_MAX {
             let message = format!(

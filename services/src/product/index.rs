@@ -1,6 +1,6 @@
 //! The search index: which items in stock have which terms, ranked and read page by page.
 //!
-//! A term is a keyword of an item or a word of its name, folded (see [`folded`]). It has one set of the items that have
+//! A term is a keyword of an item or a word of its name, folded (see [`each_term`]). It has one set of the items that have
 //! it as a keyword, and one of those that have it in their name only. Sets are kept by blocks of some hundred items
 //! that follow one another in the order of hits, whatever their categories, so a search takes a step for each block and
 //! not for each category. With one keyword, or with a category alone, it goes on only until its page is full; with
@@ -13,7 +13,6 @@ mod order;
 mod scores;
 mod slots;
 
-use std::iter;
 use std::ops::RangeInclusive;
 
 use self::best::Best;
@@ -22,8 +21,9 @@ use self::order::Order;
 use self::scores::Scores;
 use self::slots::{Members, Slots};
 use super::packed::{all_of, pack, unpack};
+use super::terms::{Role, each_term, terms_of_query};
 use crate::api::items::Position;
-use crate::api::values::{ItemId, folded, is_punctuation};
+use crate::api::values::ItemId;
 use crate::engine::map::Map;
 
 /// The set that stays empty. It stands for a set that no item has needed so far, as the default of [`TermSets`] does.
@@ -65,13 +65,6 @@ pub(crate) struct Index {
     in_stock: Slots,
 }
 
-/// What a term is to an item. The role's value is the bit that its score sets: 1 for a name, 2 for a keyword.
-#[derive(Clone, Copy)]
-enum Role {
-    Name = 0,
-    Keyword = 1,
-}
-
 /// The sets of one term, by role. No item is in both.
 type TermSets = [u32; 2];
 
@@ -84,18 +77,8 @@ impl Index {
 
     /// Finds the terms of an item, and makes sets for those that are new. It does not bring the item into stock.
     pub(crate) fn intern(&mut self, name: &str, keywords: &[impl AsRef<str>]) -> Terms {
-        let keywords: Vec<_> = keywords.iter().map(|word| folded(word.as_ref())).collect();
-        let mut sets: Vec<_> = keywords.iter().map(|word| self.set(word, Role::Keyword)).collect();
-        for word in name.split_whitespace() {
-            let trimmed = word.trim_matches(is_punctuation);
-            for form in iter::once(word).chain(Some(trimmed).filter(|&form| form != word)) {
-                let term = folded(form);
-                // What nobody sees folds to nothing.
-                if !term.is_empty() && !keywords.contains(&term) {
-                    sets.push(self.set(&term, Role::Name));
-                }
-            }
-        }
+        let mut sets = Vec::new();
+        each_term(name, keywords, |term, role| sets.push(self.set(term, role)));
         sets.sort_unstable();
         sets.dedup();
         Terms(sets.as_slice().into())
@@ -192,10 +175,8 @@ impl Index {
 
     /// The terms that a query's keywords stand for, each once. A keyword that no item has ever had is left out.
     fn terms_of(&self, keywords: &[String]) -> Vec<TermSets> {
-        let mut keywords: Vec<_> = keywords.iter().map(|keyword| folded(keyword)).collect();
-        keywords.sort_unstable();
-        keywords.dedup();
-        keywords.iter().filter_map(|keyword| self.vocabulary.get(&**keyword).copied()).collect()
+        let terms = terms_of_query(keywords);
+        terms.iter().filter_map(|term| self.vocabulary.get(&**term).copied()).collect()
     }
 
     /// Makes room where an item belongs. It costs a look-up for each item that changes its slot, and for each set that

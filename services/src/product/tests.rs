@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
-use crate::api::values::{Condition, Keywords, Name, Price, Vote};
+use crate::api::error::Code;
+use crate::api::values::{Condition, Keywords, Name, Price, QuantityDelta, Vote};
 
 const NOW: Time = Time::from_millis(1_000_000);
 const MAX_MIB: u64 = 100;
@@ -78,7 +79,7 @@ fn a_seller_registers_so_many_items_and_no_more() {
         assert!(register(&mut product, NOW, 7).is_ok());
     }
     assert_eq!(registered(&product, 7), 3, "on disk or not");
-    product.shelves.get_mut(&7).expect("it is there").registered = ITEMS_OF_SELLER_MAX - 1;
+    product.shelves.get_mut(&7).expect("it is there").registered = rules::ITEMS_OF_SELLER_MAX - 1;
     assert!(register(&mut product, NOW, 7).is_ok());
     assert_exhausted(register(&mut product, NOW, 7), "seller 7 has registered 100000 items");
     assert!(register(&mut product, NOW, 8).is_ok(), "others are not concerned");

@@ -4,12 +4,15 @@
 //! All of it is state machines: nothing here has a socket, a clock or a thread, and encryption is its driver's. The one
 //! exception is chance: a SCRAM nonce is drawn by the library that knows that method, when a connection is made.
 
+mod answers;
 mod config;
+mod domain;
+mod json;
 mod migration;
-#[allow(dead_code, reason = "its flows are yet to come")]
 mod operation;
-#[allow(dead_code, reason = "the service around it is yet to come")]
 mod pool;
+mod product;
+mod remote;
 mod schema;
 mod wire;
 

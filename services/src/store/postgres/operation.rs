@@ -48,7 +48,12 @@ pub(super) struct Transaction {
 impl Transaction {
     /// A statement that changes nothing.
     pub(super) fn read(key: Option<u64>, call: Call) -> Self {
-        Self { key, effect: Effect::Read, calls: vec![call], is_alone: true }
+        Self::reads(key, vec![call])
+    }
+
+    /// Statements that change nothing.
+    pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
+        Self { key, effect: Effect::Read, calls, is_alone: true }
     }
 
     /// Statements that change what has this key. They may be carried out in one transaction with others.

@@ -108,7 +108,14 @@ const PRODUCT_FIRST: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS categories (
         category bigint NOT NULL,
         last_n bigint NOT NULL,
+        CONSTRAINT category_full CHECK (last_n <= 4294967295),
         PRIMARY KEY (category))",
+    // How many items each seller has registered: counting them would take a step for each.
+    "CREATE TABLE IF NOT EXISTS shelves (
+        seller_id bigint NOT NULL,
+        registered bigint NOT NULL,
+        CONSTRAINT shelf_full CHECK (registered <= 100000),
+        PRIMARY KEY (seller_id))",
     // An item's ID is category * 2^32 + n. The check is what keeps a unit from being sold twice.
     "CREATE TABLE IF NOT EXISTS items (
         item_id bigint NOT NULL,
@@ -123,7 +130,8 @@ const PRODUCT_FIRST: &[&str] = &[
         CONSTRAINT item_quantity CHECK (quantity >= 0 AND quantity <= 1000000000),
         PRIMARY KEY (item_id))",
     "CREATE INDEX IF NOT EXISTS items_by_seller ON items (seller_id, item_id)",
-    // The terms of the items in stock, in the order of hits: 2 for a keyword, 1 for a word of the name.
+    // The terms of the items in stock, in the order of hits: 2 for a keyword, 1 for a word of the name. An item's category
+    // and its seller are terms too, and 1.
     "CREATE TABLE IF NOT EXISTS item_terms (
         term text NOT NULL,
         score bigint NOT NULL,
@@ -137,7 +145,8 @@ const PRODUCT_FIRST: &[&str] = &[
         vote_before text NOT NULL,
         revision bigint NOT NULL,
         PRIMARY KEY (item_id, buyer_id))",
-    // What was decided about the stock of a purchase. Of a decision to take, as many lines are found as are wanted.
+    // What was decided about the stock of a purchase. Of a decision to take, as many lines are found as are wanted; that of
+    // a refusal tells of what there was too little, as JSON.
     "CREATE TABLE IF NOT EXISTS decisions (
         purchase_id bigint NOT NULL,
         decision text NOT NULL,

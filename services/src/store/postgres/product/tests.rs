@@ -1,0 +1,6 @@
+//! The catalogue on a real engine, where one is installed.
+
+mod differential;
+mod harness;
+mod races;
+mod refusals;

@@ -1,0 +1,189 @@
+//! [`Shop`]: a catalogue on PostgreSQL, whose requests are carried out one by one, over a socket that blocks.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use net::Time;
+use support::Postgres;
+
+use super::super::super::domain::RemoteDomain;
+use super::super::super::migration::Migration;
+use super::super::super::operation::{Answer, Refused, Step, Transaction};
+use super::super::super::wire::{Class, Connection, Event, Flight, Outcome};
+use super::super::super::{Config, Password};
+use super::super::RemoteProduct;
+use crate::api::error::Error;
+use crate::api::fields::Fields;
+use crate::engine::caller::Caller;
+
+pub(super) const NOW: Time = Time::from_millis(1_000_000);
+/// What PostgreSQL calls its levels of isolation.
+pub(super) const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
+
+/// The JSON of a reply, or why there is none.
+pub(super) type Told = Result<String, Error>;
+
+/// A server whose transactions are isolated like this, with the tables.
+pub(super) fn server(level: &str) -> Option<Postgres> {
+    let isolation = format!("default_transaction_isolation={level}");
+    let server = Postgres::start("trust", &[&isolation, "fsync=on", "max_connections=60"])?;
+    let mut engine = Engine::connect(&url(&server));
+    let mut migration = Migration::new();
+    while let Some(flight) = migration.flight() {
+        migration.answered(engine.run(flight)).expect("the tables can be made");
+    }
+    Some(server)
+}
+
+/// Where a server is.
+pub(super) fn url(server: &Postgres) -> String {
+    server.url("127.0.0.1", "")
+}
+
+/// A replica of the service.
+pub(super) struct Shop {
+    engine: Engine,
+    pub(super) product: RemoteProduct,
+}
+
+impl Shop {
+    pub(super) fn open(server: &Postgres) -> Self {
+        Self::at(&url(server))
+    }
+
+    /// The same, by where the server is.
+    pub(super) fn at(url: &str) -> Self {
+        Self { engine: Engine::connect(url), product: RemoteProduct::new() }
+    }
+
+    /// Carries out a request of this API with this `data`.
+    pub(super) fn call(&mut self, api: &str, data: &str) -> Told {
+        let entry = RemoteProduct::APIS.iter().find(|entry| entry.name == api).expect("it has the API");
+        let caller = Caller::new([127, 0, 0, 1].into(), NOW, None);
+        let mut step = (entry.handler)(&mut self.product, NOW, caller, Fields::parse(data)?)?;
+        loop {
+            match step {
+                Step::Reply(json) => return Ok(String::from_utf8(json).expect("JSON is text")),
+                Step::Ask(transaction, next) => {
+                    let answer = self.engine.carry_out(&transaction);
+                    step = next(&mut self.product, NOW, answer)?;
+                }
+            }
+        }
+    }
+
+    /// The same, which is not refused.
+    #[track_caller]
+    pub(super) fn done(&mut self, api: &str, data: &str) -> String {
+        self.call(api, data).unwrap_or_else(|error| panic!("{api} {data}: {error:?}"))
+    }
+
+    /// The same, which is.
+    #[track_caller]
+    pub(super) fn refused(&mut self, api: &str, data: &str) -> Error {
+        self.call(api, data).expect_err("it is refused")
+    }
+
+    /// How often a transaction was carried out anew so far.
+    pub(super) fn replays(&self) -> usize {
+        self.engine.replays
+    }
+}
+
+/// A connection that blocks.
+struct Engine {
+    socket: TcpStream,
+    connection: Connection,
+    replays: usize,
+}
+
+impl Engine {
+    fn connect(url: &str) -> Self {
+        let password = Password::new(Postgres::PASSWORD).ok();
+        let config = Config::parse(url, password).expect("a URL");
+        let host = &config.hosts[0];
+        let socket = TcpStream::connect(host.address()).expect("it listens");
+        socket.set_nodelay(true).expect("it is a socket");
+        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a socket");
+        let mut engine = Self { socket, connection: Connection::new(&config, host), replays: 0 };
+        assert_eq!(engine.next_event(), Event::Ready);
+        engine
+    }
+
+    /// Carries out a transaction, anew as often as it takes.
+    fn carry_out(&mut self, transaction: &Transaction) -> Answer {
+        loop {
+            let mut calls = transaction.calls.clone();
+            let flight = match calls.len() {
+                1 => Flight::single(calls.remove(0)),
+                _ => Flight::transaction(calls),
+            };
+            match self.run(flight) {
+                Outcome::Done(replies) => return Ok(replies),
+                Outcome::Failed { error, .. } if error.class() == Class::Refusal => return Err(Refused),
+                Outcome::Failed { error, .. } if error.class() == Class::Replay => self.replays += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn run(&mut self, flight: Flight) -> Outcome {
+        let ticket = self.connection.submit(flight);
+        match self.next_event() {
+            Event::Ended(ended, outcome) if ended == ticket => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn next_event(&mut self) -> Event {
+        let mut piece = [0; 16 * 1024];
+        loop {
+            if let Some(event) = self.connection.next_event() {
+                return event;
+            }
+            self.socket.write_all(&self.connection.take_output()).expect("the server is there");
+            match self.socket.read(&mut piece).expect("the server answers") {
+                0 => self.connection.lost(),
+                count => self.connection.received(&piece[..count]),
+            }
+        }
+    }
+}
+
+/// That the rows of the catalogue agree with one another, whatever has happened.
+#[track_caller]
+pub(super) fn assert_consistent(server: &Postgres) {
+    for (what, sql) in [
+        (
+            "an item in stock is found by its category and its seller, and no other item is found",
+            "SELECT count(*) FROM items i FULL JOIN
+                (SELECT item_id, count(*) FILTER (WHERE term IN (chr(1) || (item_id >> 32)::text,
+                    chr(2) || (SELECT seller_id FROM items j WHERE j.item_id = t.item_id)::text)) AS own
+                FROM item_terms t GROUP BY item_id) t
+                ON t.item_id = i.item_id
+                WHERE i.item_id IS NULL OR (i.quantity > 0 AND t.own IS DISTINCT FROM 2)
+                    OR (i.quantity = 0 AND t.item_id IS NOT NULL)",
+        ),
+        (
+            "a shelf counts the items of its seller",
+            "SELECT count(*) FROM shelves s
+                FULL JOIN (SELECT seller_id, count(*) AS n FROM items GROUP BY seller_id) i
+                ON s.seller_id = i.seller_id WHERE s.registered IS DISTINCT FROM i.n AND s.registered <> 0",
+        ),
+        (
+            "numbers have no gaps",
+            "SELECT count(*) FROM categories c LEFT JOIN (SELECT item_id >> 32 AS category, count(*) AS n,
+                max(item_id & 4294967295) AS max FROM items GROUP BY item_id >> 32) i
+                ON i.category = c.category
+                WHERE c.last_n <> coalesce(i.n, 0) OR c.last_n <> coalesce(i.max, 0)",
+        ),
+        (
+            "a decision has its lines",
+            "SELECT count(*) FROM decisions d
+                WHERE lines_found <> (SELECT count(*) FROM decision_lines l WHERE l.purchase_id = d.purchase_id)",
+        ),
+    ] {
+        assert_eq!(server.sql("shop", sql), "0", "{what}");
+    }
+}
