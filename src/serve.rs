@@ -132,11 +132,7 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
             let service = services::db_customer(storage, options, room, secrets, random, &mut threads)?;
             serve_database(settings, reactor, service, Vec::new(), threads)
         }
-        Store::Engine(engine) => {
-            let config = engine.config.clone();
-            let service = services::db_customer_on(config, options, secrets, random, &mut threads)?;
-            serve_database(settings, reactor, service, engine.targets(), threads)
-        }
+        Store::Engine(_) => Err("--store is not yet for db_customer".into()),
     }
 }
 
@@ -153,7 +149,7 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
             serve_database(settings, reactor, service, Vec::new(), threads)
         }
         Store::Engine(engine) => {
-            let service = services::db_product_on(engine.config.clone(), settings.secrets(), random);
+            let service = services::db_product_on(engine.config.clone(), settings.secrets(), seed());
             serve_database(settings, reactor, service, engine.targets(), threads)
         }
     }
@@ -247,6 +243,11 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
     status::ready();
+}
+
+/// A number that no other process has.
+fn seed() -> u64 {
+    u64::try_from(random() >> 64).expect("half of the bits are left")
 }
 
 /// Unpredictable bits of the system's.

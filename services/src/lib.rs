@@ -109,12 +109,9 @@ where
 
 /// A `db_product` whose truth lies in an engine, and which serves who shows one of the secrets, if there are any. The
 /// backends of its node are as many connections to the hosts of `config` as that says, and can be encrypted as it says.
-/// `random` is a source of unpredictable bits.
-pub fn db_product_on<R>(config: postgres::Config, secrets: Option<Secrets>, random: R) -> impl Service + use<R>
-where
-    R: FnMut() -> u128 + 'static,
-{
-    postgres::product(config, secrets, random)
+/// `seed` is what its pauses depend on; no two processes should have the same.
+pub fn db_product_on(config: postgres::Config, secrets: Option<Secrets>, seed: u64) -> impl Service + use<> {
+    postgres::product(config, secrets, seed)
 }
 
 /// What a call of an API of a service changes, and so whether it may be made again; `None` if there is no such API.

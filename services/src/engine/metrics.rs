@@ -95,7 +95,7 @@ impl RequestMetrics {
         Self { counts: counts.collect(), apis }
     }
 
-    fn expose(&self, out: &mut Exposition) {
+    pub(crate) fn expose(&self, out: &mut Exposition) {
         for (api, counts) in self.apis.iter().zip(&self.counts) {
             let mut count = |outcome, count| {
                 let labels = [("api", *api), ("outcome", outcome)];

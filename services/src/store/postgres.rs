@@ -16,9 +16,21 @@ mod remote;
 mod schema;
 mod wire;
 
+use net::Service;
+
+use self::pool::Pool;
+use self::product::RemoteProduct;
+use self::remote::Remote;
+use crate::engine::secrets::Secrets;
+
 pub use self::config::{BadConfig, Config, Encryption, Host, Password};
 pub use self::migration::{Migrated, Migration, MigrationError};
 pub use self::wire::{
     BadRow, Call, Class, Connection, Event, Failure, Flight, Outcome, Reply, Row, ServerError, Statement,
     Ticket, Value,
 };
+
+/// A `db_product` whose truth lies in an engine. `seed` is what its pauses depend on.
+pub(crate) fn product(config: Config, secrets: Option<Secrets>, seed: u64) -> impl Service + use<> {
+    Remote::new(RemoteProduct::new(), Pool::new(config, seed), secrets)
+}

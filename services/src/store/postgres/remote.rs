@@ -34,7 +34,7 @@ const VERSION_WITHIN: Duration = Duration::from_secs(24 * 3600);
 const UPKEEP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A database whose truth lies in an engine, as a service.
-pub(crate) struct Remote<D: RemoteDomain> {
+pub(super) struct Remote<D: RemoteDomain> {
     domain: D,
     /// Its connections are the backends of the node.
     pool: Pool,
@@ -79,7 +79,7 @@ struct RemoteMetrics {
 
 impl<D: RemoteDomain> Remote<D> {
     /// A database whose transactions are carried out by `pool`. It serves who shows one of the secrets, if there are any.
-    pub(crate) fn new(domain: D, pool: Pool, secrets: Option<Secrets>) -> Self {
+    pub(super) fn new(domain: D, pool: Pool, secrets: Option<Secrets>) -> Self {
         let apis = D::APIS.iter().map(|entry| entry.name);
         let requests = Arc::new(RequestMetrics::new(apis));
         let reception = Reception::new(D::DATABASE.name(), D::APIS, secrets, &requests);
@@ -154,11 +154,12 @@ impl<D: RemoteDomain> Remote<D> {
     fn ask(&mut self, now: Time, conn: Conn, begun: Begun<D>) {
         let Begun { number, deadline, transaction, next } = begun;
         let place = self.asked.insert(Asked::Request { conn, number, next });
-        self.pool.ask(now, place, transaction, deadline);
+        self.pool.ask(now, place as u64, transaction, deadline);
     }
 
     /// A transaction has ended.
-    fn ended(&mut self, now: Time, place: usize, result: Result<Answer, Error>, out: &mut Out<'_>) {
+    fn ended(&mut self, now: Time, number: u64, result: Result<Answer, Error>, out: &mut Out<'_>) {
+        let place = usize::try_from(number).expect("it is a place");
         match self.asked.remove(place) {
             Asked::Request { conn, number, next } => {
                 let next = |domain: &mut D| result.and_then(|answer| next(domain, now, answer));
@@ -214,7 +215,7 @@ impl<D: RemoteDomain> Remote<D> {
         let result = match step {
             Ok(Step::Ask(transaction, next)) => {
                 let place = self.asked.insert(Asked::Upkeep(next));
-                return self.pool.ask(now, place, transaction, now + UPKEEP_WITHIN);
+                return self.pool.ask(now, place as u64, transaction, now + UPKEEP_WITHIN);
             }
             Ok(Step::Work(_)) => unreachable!("upkeep hashes no password"),
             Ok(Step::Reply(_)) => Ok(()),
@@ -270,7 +271,7 @@ impl<D: RemoteDomain> Remote<D> {
     fn ask_version(&mut self, now: Time) {
         let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version());
         let place = self.asked.insert(Asked::Version);
-        self.pool.ask(now, place, transaction, now + VERSION_WITHIN);
+        self.pool.ask(now, place as u64, transaction, now + VERSION_WITHIN);
         self.is_version_asked = true;
     }
 
@@ -298,7 +299,7 @@ impl<D: RemoteDomain> Remote<D> {
     fn drive(&mut self, now: Time, out: &mut Out<'_>) {
         while let Some(action) = self.pool.next_action() {
             match action {
-                Action::Ended(place, result) => self.ended(now, place, result, out),
+                Action::Ended(number, result) => self.ended(now, number, result, out),
                 Action::Write(connection, bytes) => out.write(Backend(connection), &bytes),
                 Action::Encrypt(connection) => out.encrypt(Backend(connection)),
                 Action::Reset(connection, reason) => out.reset(Backend(connection), &reason),
