@@ -23,7 +23,8 @@ pub enum ByteEvent<'a> {
     Opened(Conn),
     /// Bytes that have come, at least one, cut anywhere.
     Received(Conn, &'a [u8]),
-    /// The client is gone, or has said that it sends no more. What is sent to it from now on is dropped.
+    /// The client is gone, or sends no more, and its connection has ended. It is not said of one that the server itself has
+    /// ended.
     Closed(Conn),
     /// An [`Alarm`](super::Alarm) of the host has gone off.
     Wake,
@@ -82,19 +83,29 @@ impl ByteOut {
         }
     }
 
+    fn sent(&mut self, conn: Conn, count: usize) {
+        if let Some(client) = self.clients.get_mut(conn) {
+            client.channel.sent(count);
+            self.settle(conn);
+        }
+    }
+
+    fn writable(&mut self, conn: Conn) {
+        if self.clients.get_mut(conn).is_some_and(|client| client.channel.writable()) {
+            self.outputs.push_back(Output::Transmit(Peer::Client(conn)));
+        }
+    }
+
     fn settle(&mut self, conn: Conn) {
         if self.clients.get(conn).is_some_and(|client| client.is_closing && client.channel.is_idle()) {
             self.forget(conn);
         }
     }
 
-    /// False if it was gone.
-    fn forget(&mut self, conn: Conn) -> bool {
-        let is_there = self.clients.remove(conn).is_some();
-        if is_there {
+    fn forget(&mut self, conn: Conn) {
+        if self.clients.remove(conn).is_some() {
             self.outputs.push_back(Output::Close(Peer::Client(conn)));
         }
-        is_there
     }
 
     fn client(&self, peer: Peer) -> Option<&Client> {
@@ -117,21 +128,11 @@ impl<S: ByteServer> AnyNode for Process<S> {
             Input::Received(Peer::Client(conn), bytes) => {
                 self.server.handle(now, ByteEvent::Received(conn, bytes), &mut self.out);
             }
-            Input::Sent(Peer::Client(conn), count) => {
-                if let Some(client) = self.out.clients.get_mut(conn) {
-                    client.channel.sent(count);
-                    self.out.settle(conn);
-                }
-            }
-            Input::Writable(peer @ Peer::Client(conn)) => {
-                if self.out.clients.get_mut(conn).is_some_and(|client| client.channel.writable()) {
-                    self.out.outputs.push_back(Output::Transmit(peer));
-                }
-            }
+            Input::Sent(Peer::Client(conn), count) => self.out.sent(conn, count),
+            Input::Writable(Peer::Client(conn)) => self.out.writable(conn),
             Input::Finished(Peer::Client(conn)) | Input::Failed(Peer::Client(conn)) => {
-                if self.out.forget(conn) {
-                    self.server.handle(now, ByteEvent::Closed(conn), &mut self.out);
-                }
+                self.out.forget(conn);
+                self.server.handle(now, ByteEvent::Closed(conn), &mut self.out);
             }
             Input::Wake => self.server.handle(now, ByteEvent::Wake, &mut self.out),
             // It calls nobody, and is drained by being left alone.

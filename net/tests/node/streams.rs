@@ -19,6 +19,7 @@ const CLOSE: Output = Output::Close(LINK);
 fn limits() -> Limits {
     Limits {
         stream_unsent_bytes_max: 1000,
+        link_retained_bytes_max: 100,
         connect_timeout: SECOND,
         silence_timeout: SECOND,
         backoff_min: Duration::from_millis(10),
@@ -206,6 +207,18 @@ fn a_stream_over_which_too_much_waits_is_ended() {
     assert_eq!(world.changes(), [""; 0], "as much as may wait");
     assert_eq!(world.does(|out| out.write(BACKEND, b"4")), [CLOSE]);
     assert_eq!(world.changes(), ["more than 1000 bytes wait to be sent to it"]);
+}
+
+#[test]
+fn what_a_stream_lets_wait_counts_and_its_memory_is_given_back() {
+    let mut world = connected(1);
+    world.set_room(LINK, 0);
+    world.does(|out| out.write(BACKEND, &[b'x'; 1000]));
+    assert!(world.metric("net_buffer_bytes") >= 1000);
+    world.set_room(LINK, usize::MAX);
+    world.input(Input::Writable(LINK));
+    world.turn();
+    assert!(world.metric("net_buffer_bytes") <= 200, "each of two buffers keeps 100");
 }
 
 #[test]

@@ -6,10 +6,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use net::reactor::Reactor;
-use net::{Backend, ByteAddress, Event, Limits, Out, StreamEvent, Target, Time};
+use net::{
+    Backend, ByteAddress, ClientTls, Encryption, Event, Identity, Limits, Out, ServerTls, StreamEvent,
+    Target, Time,
+};
 use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Handler, PATIENCE, Server};
+use crate::harness::{Echo, Handler, PATIENCE, Server};
 
 const BACKEND: Backend = Backend(0);
 
@@ -18,31 +21,57 @@ const BACKEND: Backend = Backend(0);
 enum Seen {
     Up(usize),
     Received(Vec<u8>),
+    Encrypted,
     Down(String),
+}
+
+macro_rules! certificate {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../tests/support/certificates/", $name))
+    };
+}
+
+fn server_tls() -> ServerTls {
+    let identity = Identity { certificates: certificate!("server.pem"), key: certificate!("server.key") };
+    ServerTls::new(identity, None).expect("it is of use")
+}
+
+fn client_tls() -> ClientTls {
+    ClientTls::new(certificate!("authority.pem"), None).expect("it is of use")
 }
 
 /// A reactor whose only backend, at these addresses, is sent these bytes when it is up, and what happens to it.
 fn server(addresses: &[SocketAddr], greeting: Vec<u8>) -> (Server, Receiver<Seen>) {
+    let address = |address: &SocketAddr| ByteAddress { address: address.to_string(), tls: None };
+    serve(addresses.iter().map(address).collect(), greeting)
+}
+
+/// The same, which encrypts if it was said how, and greets then.
+fn serve(addresses: Vec<ByteAddress>, greeting: Vec<u8>) -> (Server, Receiver<Seen>) {
     let (seen_out, seen) = channel();
+    let is_encrypted = addresses.iter().any(|address| address.tls.is_some());
     let service = move |_: Time, event: Event<'_>, out: &mut Out<'_>| {
         let Event::Stream(backend, event) = event else { return };
         assert_eq!(backend, BACKEND);
-        // The test may have seen enough.
-        let _ = seen_out.send(match event {
+        let seen = match event {
             StreamEvent::Up { address } => {
+                if is_encrypted {
+                    out.encrypt(backend);
+                }
                 out.write(backend, &greeting);
                 Seen::Up(address)
             }
+            StreamEvent::Encrypted => Seen::Encrypted,
             StreamEvent::Received(b"lie") => return out.reset(backend, "it lies"),
             StreamEvent::Received(bytes) => Seen::Received(bytes.to_vec()),
             StreamEvent::Down(reason) => Seen::Down(reason.to_owned()),
-            StreamEvent::Encrypted => unreachable!("nobody asks for that"),
-        });
+        };
+        // The test may have seen enough.
+        let _ = seen_out.send(seen);
     };
-    let address = |address: &SocketAddr| ByteAddress { address: address.to_string(), tls: None };
-    let target = Target::Bytes(addresses.iter().map(address).collect());
     let reactor = Reactor::bind("127.0.0.1:0").expect("a free port");
-    (Server::with_targets(reactor, |_| Handler(service), Limits::default(), vec![target]), seen)
+    let backends = vec![Target::Bytes(addresses)];
+    (Server::with_targets(reactor, |_| Handler(service), Limits::default(), backends), seen)
 }
 
 fn next(seen: &Receiver<Seen>) -> Seen {
@@ -125,4 +154,23 @@ fn a_connection_that_the_service_ends_is_closed_and_the_next_address_tried() {
     assert_eq!(next(&seen), Seen::Up(1));
     peer.write_all(b"truth").expect("it is sent");
     assert_eq!(next(&seen), Seen::Received(b"truth".to_vec()));
+}
+
+#[test]
+fn a_stream_is_encrypted_to_a_host_that_is_looked_up() {
+    let mut reactor = Reactor::bind("127.0.0.1:0").expect("a free port");
+    reactor.encrypt(Encryption { server: Some(server_tls()), ..Encryption::default() });
+    let far = Server::run(reactor, |_| Echo, Limits::default(), &[]);
+    let address = ByteAddress { address: format!("localhost:{}", far.addr.port()), tls: Some(client_tls()) };
+    let (_server, seen) = serve(vec![address], b"one\n".to_vec());
+    let up = loop {
+        match next(&seen) {
+            // The name may stand for an address at which nobody listens, too.
+            Seen::Down(reason) => assert!(reason.contains("refused"), "{reason}"),
+            up => break up,
+        }
+    };
+    assert_eq!(up, Seen::Up(0));
+    assert_eq!(next(&seen), Seen::Encrypted);
+    assert_eq!(next(&seen), Seen::Received(b"one\n".to_vec()));
 }

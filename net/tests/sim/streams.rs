@@ -21,14 +21,14 @@ struct Mirror {
 }
 
 impl ByteServer for Mirror {
-    fn handle(&mut self, now: Time, event: ByteEvent<'_>, out: &mut ByteOut) {
+    fn handle(&mut self, _now: Time, event: ByteEvent<'_>, out: &mut ByteOut) {
         match event {
             ByteEvent::Opened(_) => self.received = 0,
             ByteEvent::Received(conn, bytes) => {
                 self.received += bytes.len();
                 match &self.alarm {
                     Some(alarm) => {
-                        alarm.wake_at(now + Duration::from_millis(3));
+                        alarm.wake_at(alarm.now() + Duration::from_millis(3));
                         self.kept.push((conn, bytes.to_vec()));
                     }
                     None => out.write(conn, bytes),

@@ -190,3 +190,27 @@ fn what_waits_when_the_last_connection_is_lost_waits_for_the_next_one() {
     ended.sort_by_key(|(number, _)| *number);
     assert_eq!(ended, expected);
 }
+
+#[test]
+fn what_happens_is_counted() {
+    let mut stage = Stage::ready(1);
+    let registry = net::Registry::new("net");
+    registry.add(stage.pool.metrics());
+    stage.ask_all([write(1, Effect::Once, 1), write(2, Effect::Once, 2), write(3, Effect::Once, 3)]);
+    for answer in [Served::Error("40P01"), Served::Success, Served::Doubt, Served::Error("42P01")] {
+        stage.serve(0, answer);
+    }
+    let text = registry.text();
+    let expected = [
+        "marketplace_store_connections_ready 1",
+        "marketplace_store_flights_total 4",
+        "marketplace_store_group_writes_bucket{le=\"1\"} 3",
+        "marketplace_store_group_writes_sum 6",
+        "marketplace_store_replays_total{cause=\"deadlock\"} 1",
+        "marketplace_store_replays_total{cause=\"other\"} 0",
+        "marketplace_store_unknown_outcomes_total 1",
+    ];
+    for line in expected {
+        assert!(text.lines().any(|other| other == line), "{line} in {text}");
+    }
+}
