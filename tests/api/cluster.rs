@@ -1,22 +1,23 @@
 //! The four services, each on a thread of its own with a port that was free, and a data directory that goes away; or
 //! elsewhere, as the environment says.
 
+use std::mem;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use net::reactor::{Handle, Reactor};
-use net::{Limits, Service, Target, Threads};
+use net::{ByteAddress, Limits, Service, Target, Threads};
 use serde_json::json;
+use services::postgres::{Config, Host};
 use services::sqlite::{self, Durability};
 use services::{CustomerOptions, Deadlines, HashCost, Room};
 use support::Client;
-use tempfile::TempDir;
 
 use crate::external::{Addresses, External};
+use crate::store::Store;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 /// The memory that each database may fill, in MiB.
@@ -58,40 +59,73 @@ impl Default for Setup {
     }
 }
 
-/// A service that runs. Dropped, it is drained and waited for, if it runs here.
+/// A service that runs, or several replicas of it. Dropped, they are drained and waited for, if they run here.
 pub(crate) struct Server {
+    /// Where the first one is.
     pub(crate) address: SocketAddr,
-    here: Option<(Handle, JoinHandle<()>)>,
+    /// Where all are.
+    pub(crate) replicas: Vec<SocketAddr>,
+    here: Vec<(Handle, JoinHandle<()>)>,
 }
 
 impl Server {
-    pub(crate) fn customer(listen: &str, directory: &Path, setup: &Setup) -> Server {
-        let (directory, setup) = (directory.to_owned(), setup.clone());
-        Server::start(listen, move |reactor| {
-            let options = CustomerOptions {
-                session_timeout: setup.session_timeout,
-                hash_cost: setup.hash_cost,
-                ..CustomerOptions::default()
-            };
-            let mut threads = Threads::new(reactor.handle().waker());
-            let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
-            let room = setup.room();
-            let service = services::db_customer(storage, options, room, None, counting(), &mut threads);
-            let service = service.unwrap();
-            run(reactor, service, setup.database_limits, Vec::new());
-            threads.join();
-        })
+    pub(crate) fn customer(listen: &str, store: &Store, setup: &Setup) -> Server {
+        let options = CustomerOptions {
+            session_timeout: setup.session_timeout,
+            hash_cost: setup.hash_cost,
+            ..CustomerOptions::default()
+        };
+        let limits = setup.database_limits.clone();
+        match store {
+            Store::Files(directory) => {
+                let (directory, setup) = (directory.path().to_owned(), setup.clone());
+                Server::start(listen, move |reactor| {
+                    let mut threads = Threads::new(reactor.handle().waker());
+                    let storage =
+                        sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
+                    let room = setup.room();
+                    let service =
+                        services::db_customer(storage, options, room, None, counting(), &mut threads);
+                    run(reactor, service.unwrap(), limits, Vec::new());
+                    threads.join();
+                })
+            }
+            Store::Engine(engine) => {
+                let config = engine.config.clone();
+                Server::start(listen, move |reactor| {
+                    let mut threads = Threads::new(reactor.handle().waker());
+                    let backends = targets(&config);
+                    let service =
+                        services::db_customer_on(config, options, None, random, &mut threads).unwrap();
+                    run(reactor, service, limits, backends);
+                    threads.join();
+                })
+            }
+        }
     }
 
-    pub(crate) fn product(listen: &str, directory: &Path, setup: &Setup) -> Server {
-        let (directory, setup) = (directory.to_owned(), setup.clone());
-        Server::start(listen, move |reactor| {
-            let mut threads = Threads::new(reactor.handle().waker());
-            let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
-            let service = services::db_product(storage, setup.room(), None).unwrap();
-            run(reactor, service, setup.database_limits, Vec::new());
-            threads.join();
-        })
+    pub(crate) fn product(listen: &str, store: &Store, setup: &Setup) -> Server {
+        let limits = setup.database_limits.clone();
+        match store {
+            Store::Files(directory) => {
+                let (directory, setup) = (directory.path().to_owned(), setup.clone());
+                Server::start(listen, move |reactor| {
+                    let mut threads = Threads::new(reactor.handle().waker());
+                    let storage =
+                        sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
+                    let service = services::db_product(storage, setup.room(), None).unwrap();
+                    run(reactor, service, limits, Vec::new());
+                    threads.join();
+                })
+            }
+            Store::Engine(engine) => {
+                let config = engine.config.clone();
+                Server::start(listen, move |reactor| {
+                    let backends = targets(&config);
+                    run(reactor, services::db_product_on(config, None, fastrand::u64(..)), limits, backends);
+                })
+            }
+        }
     }
 
     pub(crate) fn buyer(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
@@ -99,7 +133,7 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_buyer(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, backends);
+            run(reactor, service, setup.frontend_limits, lines(backends));
         })
     }
 
@@ -108,28 +142,41 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_seller(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, backends);
+            run(reactor, service, setup.frontend_limits, lines(backends));
         })
     }
 
+    /// A client, each call of which goes to one of the replicas.
     pub(crate) fn client(&self) -> Client {
-        Client::connect(self.address)
+        match &*self.replicas {
+            [address] => Client::connect(*address),
+            replicas => Client::of_any(replicas),
+        }
     }
 
     fn start(listen: &str, run: impl FnOnce(Reactor) + Send + 'static) -> Server {
         let reactor = Reactor::bind(listen).unwrap();
         let (address, handle) = (reactor.local_addr().unwrap(), reactor.handle());
-        Server { address, here: Some((handle, thread::spawn(move || run(reactor)))) }
+        Server { address, replicas: vec![address], here: vec![(handle, thread::spawn(move || run(reactor)))] }
+    }
+
+    /// Several that are one.
+    fn replicated(replicas: impl Iterator<Item = Server>) -> Server {
+        let servers = replicas.map(|mut server| (mem::take(&mut server.replicas), mem::take(&mut server.here)));
+        let (replicas, here): (Vec<_>, Vec<_>) = servers.unzip();
+        let replicas = replicas.concat();
+        Server { address: replicas[0], replicas, here: here.into_iter().flatten().collect() }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Some((handle, thread)) = self.here.take() else { return };
-        handle.drain();
-        let ended = thread.join();
-        // A service must survive whatever a test does to it.
-        assert!(ended.is_ok() || thread::panicking(), "a service panicked");
+        self.here.iter().for_each(|(handle, _)| handle.drain());
+        for (_, thread) in self.here.drain(..) {
+            let ended = thread.join();
+            // A service must survive whatever a test does to it.
+            assert!(ended.is_ok() || thread::panicking(), "a service panicked");
+        }
     }
 }
 
@@ -144,8 +191,8 @@ pub(crate) struct Cluster {
 
 /// Where the services run.
 enum Home {
-    /// On threads of this process, with their data in this folder.
-    Here(TempDir, Box<Setup>),
+    /// On threads of this process, with what they know in this store.
+    Here(Store, Box<Setup>),
     Elsewhere(External),
 }
 
@@ -159,7 +206,7 @@ impl Cluster {
 
     /// It always runs here.
     pub(crate) fn with(setup: Setup) -> Cluster {
-        Cluster::here(tempfile::tempdir().unwrap(), setup)
+        Cluster::here(Store::new(), setup)
     }
 
     /// Stops all services and starts them again on the same data.
@@ -167,7 +214,7 @@ impl Cluster {
         let Cluster { buyer, seller, customer, product, home } = self;
         drop((buyer, seller, customer, product));
         match home {
-            Home::Here(directory, setup) => Cluster::here(directory, *setup),
+            Home::Here(store, setup) => Cluster::here(store, *setup),
             Home::Elsewhere(external) => {
                 let addresses = external.restart();
                 Cluster::elsewhere(external, addresses)
@@ -175,16 +222,24 @@ impl Cluster {
         }
     }
 
-    fn here(directory: TempDir, setup: Setup) -> Cluster {
-        let customer = Server::customer(ANY_PORT, directory.path(), &setup);
-        let product = Server::product(ANY_PORT, directory.path(), &setup);
-        let buyer = Server::buyer(customer.address, product.address, &setup);
-        let seller = Server::seller(customer.address, product.address, &setup);
-        Cluster { buyer, seller, customer, product, home: Home::Here(directory, Box::new(setup)) }
+    fn here(store: Store, setup: Setup) -> Cluster {
+        let of_each = || 0..store.replicas();
+        let customer = Server::replicated(of_each().map(|_| Server::customer(ANY_PORT, &store, &setup)));
+        let product = Server::replicated(of_each().map(|_| Server::product(ANY_PORT, &store, &setup)));
+        let databases = |place: usize| (customer.replicas[place], product.replicas[place]);
+        let frontends = |start: fn(SocketAddr, SocketAddr, &Setup) -> Server| {
+            Server::replicated(of_each().map(|place| {
+                let (customer, product) = databases(place);
+                start(customer, product, &setup)
+            }))
+        };
+        let (buyer, seller) = (frontends(Server::buyer), frontends(Server::seller));
+        Cluster { buyer, seller, customer, product, home: Home::Here(store, Box::new(setup)) }
     }
 
     fn elsewhere(external: External, addresses: Addresses) -> Cluster {
-        let [buyer, seller, customer, product] = addresses.map(|address| Server { address, here: None });
+        let server = |address| Server { address, replicas: vec![address], here: Vec::new() };
+        let [buyer, seller, customer, product] = addresses.map(server);
         Cluster { buyer, seller, customer, product, home: Home::Elsewhere(external) }
     }
 
@@ -252,12 +307,27 @@ impl User {
     }
 }
 
-fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<String>) {
-    reactor.run(service, limits, backends.into_iter().map(Target::Lines).collect()).unwrap();
+fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<Target>) {
+    reactor.run(service, limits, backends).unwrap();
 }
 
 fn backends(customer: SocketAddr, product: SocketAddr) -> Vec<String> {
     services::backends(&customer.to_string(), &product.to_string())
+}
+
+fn lines(backends: Vec<String>) -> Vec<Target> {
+    backends.into_iter().map(Target::Lines).collect()
+}
+
+/// The connections of a database to an engine.
+fn targets(config: &Config) -> Vec<Target> {
+    let address = |host: &Host| ByteAddress { address: host.address(), tls: None };
+    vec![Target::Bytes(config.hosts.iter().map(address).collect()); config.connections]
+}
+
+/// Numbers that replicas do not share.
+fn random() -> u128 {
+    fastrand::u128(..)
 }
 
 /// Numbers that need not be unpredictable here.

@@ -1,7 +1,8 @@
 //! The four services over real TCP, in one process: every API, every error and every bound of the protocol, bad
 //! input, and databases that come and go. How fast it all is, and what a crash leaves behind, are not tested here.
 //!
-//! With `MARKETPLACE_CLUSTER` in the environment, the services of most tests are real ones: see [`external`].
+//! With `MARKETPLACE_CLUSTER` in the environment, the services of most tests are real ones: see [`external`]. With
+//! `MARKETPLACE_TEST_STORE`, the databases have their truth in PostgreSQL, and there are three of each service: see [`store`].
 
 mod accounts;
 mod bounds;
@@ -24,5 +25,6 @@ mod proxy;
 mod purchases;
 mod search;
 mod sessions;
+mod store;
 mod text;
 mod wrong_replies;

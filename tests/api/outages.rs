@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use services::Deadlines;
 use support::{Act, FakeService, Reply, own_host};
-use tempfile::TempDir;
 
 use crate::cluster::{Server, Setup, User};
+use crate::store::Store;
 
 /// Patience of a frontend that is to run out in a test.
 const SHORT: Duration = Duration::from_millis(400);
@@ -23,7 +23,7 @@ struct Shop {
     product: Option<Server>,
     customer_address: SocketAddr,
     product_address: SocketAddr,
-    directory: TempDir,
+    store: Store,
     setup: Setup,
 }
 
@@ -40,7 +40,7 @@ impl Shop {
             product: None,
             customer_address,
             product_address,
-            directory: tempfile::tempdir().unwrap(),
+            store: Store::new(),
             setup,
         }
     }
@@ -54,12 +54,12 @@ impl Shop {
 
     fn start_customer(&mut self) {
         let listen = self.customer_address.to_string();
-        self.customer = Some(Server::customer(&listen, self.directory.path(), &self.setup));
+        self.customer = Some(Server::customer(&listen, &self.store, &self.setup));
     }
 
     fn start_product(&mut self) {
         let listen = self.product_address.to_string();
-        self.product = Some(Server::product(&listen, self.directory.path(), &self.setup));
+        self.product = Some(Server::product(&listen, &self.store, &self.setup));
     }
 
     fn new_buyer(&self) -> User {

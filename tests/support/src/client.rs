@@ -19,9 +19,14 @@ use crate::wait::{PATIENCE, POLL};
 /// What is sent and read beside calls goes over the same connection, and must succeed. No method waits longer than
 /// [`PATIENCE`] for the service: a test fails then.
 pub struct Client {
+    /// The service that is called next comes first; the others are replicas of it.
+    connections: Vec<Connection>,
+    last_id: u64,
+}
+
+struct Connection {
     address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
-    last_id: u64,
 }
 
 /// The line of a request without an ID, with its end; `data` is JSON.
@@ -33,7 +38,13 @@ pub fn request(api: &str, data: impl Display) -> String {
 impl Client {
     /// A client that connects when it has something to do.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, last_id: 0 }
+        Self::of_any(&[address])
+    }
+
+    /// A client of replicas, of which each call goes to one by chance.
+    pub fn of_any(addresses: &[SocketAddr]) -> Self {
+        let connection = |&address| Connection { address, stream: None };
+        Self { connections: addresses.iter().map(connection).collect(), last_id: 0 }
     }
 
     /// A client that is connected.
@@ -48,12 +59,12 @@ impl Client {
         let stream = open_from(host, address);
         let stream =
             stream.unwrap_or_else(|error| panic!("cannot connect to {address} from {host}: {error}"));
-        Self { address, stream: Some(stream), last_id: 0 }
+        Self { connections: vec![Connection { address, stream: Some(stream) }], last_id: 0 }
     }
 
     /// Where the service is.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.connections[0].address
     }
 
     /// Calls once; `data` is JSON, and so is what comes back.
@@ -112,15 +123,19 @@ impl Client {
         self.last_id += 1;
         let id = self.last_id;
         let line = format!(r#"{{"type":"Request","request_id":{id},"api":"{api}","data":{data}}}"#);
-        let stream = match &mut self.stream {
+        if self.connections.len() > 1 {
+            fastrand::shuffle(&mut self.connections);
+        }
+        let Connection { address, stream: known } = &mut self.connections[0];
+        let stream = match known {
             Some(stream) => stream,
-            none => none.insert(open(self.address).map_err(|error| Failure::NotConnected(error.kind()))?),
+            none => none.insert(open(*address).map_err(|error| Failure::NotConnected(error.kind()))?),
         };
         let sent = stream.get_ref().write_all(format!("{line}\n").as_bytes());
         match sent.and_then(|()| read_line(stream)) {
             Ok(line) => Reply::new(line, &id.to_string()).outcome(),
             Err(_) => {
-                self.stream = None;
+                *known = None;
                 Err(Failure::Broken)
             }
         }
@@ -198,9 +213,9 @@ impl Client {
 
     /// The connection, which must be possible if there is none.
     fn stream(&mut self) -> &mut BufReader<TcpStream> {
-        let address = self.address;
-        self.stream.get_or_insert_with(|| {
-            open(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
+        let Connection { address, stream } = &mut self.connections[0];
+        stream.get_or_insert_with(|| {
+            open(*address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
         })
     }
 }
