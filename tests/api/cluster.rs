@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) frontend_limits: Limits,
     pub(crate) database_limits: Limits,
     pub(crate) deadlines: Deadlines,
+    /// The most replicas of each service.
+    pub(crate) replicas_max: usize,
     /// What databases take for the memory of their process, in MiB.
     pub(crate) resident_mib: Arc<AtomicU64>,
 }
@@ -54,6 +56,7 @@ impl Default for Setup {
                 password: Duration::from_secs(20),
                 ..Deadlines::new(Duration::from_secs(20))
             },
+            replicas_max: usize::MAX,
             resident_mib: Arc::default(),
         }
     }
@@ -209,6 +212,11 @@ impl Cluster {
         Cluster::here(Store::new(), setup)
     }
 
+    /// It always runs here, and its databases have their truth in memory and in files.
+    pub(crate) fn in_files(setup: Setup) -> Cluster {
+        Cluster::here(Store::files(), setup)
+    }
+
     /// Stops all services and starts them again on the same data.
     pub(crate) fn restart(self) -> Cluster {
         let Cluster { buyer, seller, customer, product, home } = self;
@@ -223,7 +231,7 @@ impl Cluster {
     }
 
     fn here(store: Store, setup: Setup) -> Cluster {
-        let of_each = || 0..store.replicas();
+        let of_each = || 0..store.replicas().min(setup.replicas_max);
         let customer = Server::replicated(of_each().map(|_| Server::customer(ANY_PORT, &store, &setup)));
         let product = Server::replicated(of_each().map(|_| Server::product(ANY_PORT, &store, &setup)));
         let databases = |place: usize| (customer.replicas[place], product.replicas[place]);

@@ -89,6 +89,7 @@ fn a_client_that_vanishes_in_the_middle_of_a_call_leaves_no_trace() {
 fn connections_beyond_the_limit_are_told_so() {
     let mut setup = Setup::default();
     setup.frontend_limits.connections_max = 3;
+    setup.replicas_max = 1;
     setup.frontend_limits.make_room_after = Duration::from_secs(3600);
     let cluster = Cluster::with(setup);
     let mut clients = [(); 3].map(|()| cluster.buyer.client());

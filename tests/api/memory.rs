@@ -20,7 +20,7 @@ impl Market {
     fn start() -> Market {
         let setup = Setup::default();
         let resident_mib = Arc::clone(&setup.resident_mib);
-        Market { cluster: Cluster::with(setup), resident_mib }
+        Market { cluster: Cluster::in_files(setup), resident_mib }
     }
 
     /// Has the process take so much memory, and waits until both databases have seen it.

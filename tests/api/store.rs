@@ -2,7 +2,8 @@
 //! the environment, in a database of their own at the PostgreSQL that this names.
 //!
 //! It is the URL of a server (`postgres://USER@HOST:PORT/postgres`) where databases may be made, and `psql` must be
-//! installed. What is tested is then what is put on a table of the suites: three replicas of each service.
+//! installed. Each service then has three
+//! replicas, and each call goes to one of them by chance.
 
 use std::env;
 use std::path::Path;
@@ -36,8 +37,13 @@ impl Store {
     pub(crate) fn new() -> Store {
         match server() {
             Some(server) => Store::Engine(Engine::new(server)),
-            None => Store::Files(tempfile::tempdir().unwrap()),
+            None => Store::files(),
         }
+    }
+
+    /// An empty folder, whatever the environment says.
+    pub(crate) fn files() -> Store {
+        Store::Files(tempfile::tempdir().unwrap())
     }
 
     /// How many of each service there may be.

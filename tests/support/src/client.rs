@@ -126,8 +126,8 @@ impl Client {
         if self.connections.len() > 1 {
             fastrand::shuffle(&mut self.connections);
         }
-        let Connection { address, stream: known } = &mut self.connections[0];
-        let stream = match known {
+        let Connection { address, stream } = &mut self.connections[0];
+        let stream = match stream {
             Some(stream) => stream,
             none => none.insert(open(*address).map_err(|error| Failure::NotConnected(error.kind()))?),
         };
@@ -135,7 +135,7 @@ impl Client {
         match sent.and_then(|()| read_line(stream)) {
             Ok(line) => Reply::new(line, &id.to_string()).outcome(),
             Err(_) => {
-                *known = None;
+                self.connections[0].stream = None;
                 Err(Failure::Broken)
             }
         }
