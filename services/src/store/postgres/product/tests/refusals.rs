@@ -11,7 +11,7 @@ fn item(seller_id: u32, category: u32) -> String {
 
 #[test]
 fn a_seller_registers_so_many_items_and_a_category_has_so_many_numbers() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     server.sql("shop", "UPDATE shelves SET registered = 99999");
@@ -29,7 +29,7 @@ fn a_seller_registers_so_many_items_and_a_category_has_so_many_numbers() {
 
 #[test]
 fn a_purchase_may_be_of_a_thousand_items_that_nobody_remembers() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     (0..1000).for_each(|_| _ = shop.done("RegisterItem", &item(7, 1)));
     let lines: Vec<String> = (1..=1000).map(|n| format!(r#""1:{n}":1"#)).collect();
@@ -49,7 +49,7 @@ fn a_purchase_may_be_of_a_thousand_items_that_nobody_remembers() {
 
 #[test]
 fn nothing_is_taken_below_the_floor_whoever_knows_of_it() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     let data = |id: u32, ended_before: u32| {
@@ -64,7 +64,7 @@ fn nothing_is_taken_below_the_floor_whoever_knows_of_it() {
 
 #[test]
 fn rows_that_make_no_sense_are_a_defect_and_no_crash() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     for change in [
