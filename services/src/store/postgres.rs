@@ -4,12 +4,10 @@
 //! All of it is state machines: nothing here has a socket, a clock or a thread, and encryption is its driver's. The one
 //! exception is chance: a SCRAM nonce is drawn by the library that knows that method, when a connection is made.
 
-#[allow(dead_code)]
 mod answers;
 mod config;
 #[allow(dead_code)]
 mod domain;
-#[allow(dead_code)]
 mod json;
 mod migration;
 #[allow(dead_code)]

@@ -48,6 +48,18 @@ fn a_purchase_may_be_of_a_thousand_items_that_nobody_remembers() {
 }
 
 #[test]
+fn nothing_is_taken_if_an_item_has_vanished() {
+    let Some(server) = server() else { return };
+    let mut shop = Shop::open(&server);
+    (0..2).for_each(|_| _ = shop.done("RegisterItem", &item(7, 1)));
+    server.sql("shop", "DELETE FROM items WHERE item_id = (1::bigint << 32) + 2");
+    let data = r#"{"purchase_id":"1","lines":{"1:1":1,"1:2":1},"ended_before":"0"}"#;
+    let told = shop.done("TakeStock", data);
+    assert_eq!(told, r#"{"refused":[{"item_id":"1:2","available":0,"quantity":1}]}"#);
+    assert_eq!(server.sql("shop", "SELECT quantity FROM items"), "1");
+}
+
+#[test]
 fn nothing_is_taken_below_the_floor_whoever_knows_of_it() {
     let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
