@@ -42,7 +42,7 @@ fn statements_for_engines_are_such_as_all_of_them_understand() {
     let modules = modules();
     let store = modules.iter().filter(|source| is_in(&source.name(), "services::store::postgres"));
     let statements: Vec<String> = store.flat_map(strings).filter(|text| is_sql(text)).collect();
-    assert!(statements.len() > 20, "the statements were not found");
+    assert!(statements.len() > 60, "the statements were not found");
     let wrong: Vec<String> =
         statements.iter().filter_map(|sql| Some(format!("{}: {sql}", fault(sql)?))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::super::wire::{Call, Statement, Value};
+use super::columns::id_value;
+use super::statements;
 use crate::api::values::ItemId;
 use crate::product::terms::{Role, each_term};
 
@@ -42,9 +44,9 @@ impl Terms {
         Self { seller_id, by_score: [(2, of_keywords), (1, others)] }
     }
 
-    /// A call for each score that the item gives any term. The statement's first two parameters are what it is about and
-    /// the score, and the third is the terms.
-    pub(super) fn calls(
+    /// Brings them into the index: a call for each score that the item gives any of them. The statement's first two
+    /// parameters are what it is about and the score, the third is the terms, and then come these.
+    pub(super) fn adding(
         &self,
         statement: Statement,
         about: i64,
@@ -56,6 +58,12 @@ impl Terms {
             values.extend_from_slice(more);
             statement.with(values)
         })
+    }
+
+    /// Takes them out of the index if the item is sold out.
+    pub(super) fn removing(&self, id: ItemId) -> Call {
+        let terms = self.by_score.iter().flat_map(|(_, terms)| terms).cloned().collect();
+        statements::REMOVE_TERMS.with([id_value(id), Value::Texts(terms)])
     }
 }
 
@@ -114,8 +122,8 @@ mod tests {
     #[test]
     fn an_item_without_keywords_needs_no_call_for_them() {
         let statement = Statement::once("SELECT 1");
-        assert_eq!(terms("desk", &[]).calls(statement, 7, &[]).count(), 1);
-        assert_eq!(terms("desk", &["x"]).calls(statement, 7, &[]).count(), 2);
+        assert_eq!(terms("desk", &[]).adding(statement, 7, &[]).count(), 1);
+        assert_eq!(terms("desk", &["x"]).adding(statement, 7, &[]).count(), 2);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl NewItem {
             ]),
         ];
         if quantity > 0 {
-            calls.extend(terms.calls(statements::ADD_TERMS, self.category.into(), &[]));
+            calls.extend(terms.adding(statements::ADD_TERMS, self.category.into(), &[]));
         }
         calls
     }
@@ -198,13 +198,12 @@ impl Restocking {
     fn calls(&self, terms: &Terms) -> Vec<Call> {
         let (id, QuantityDelta(delta)) = (from_item_id(self.item_id), self.delta);
         if delta < 0 {
-            let mut calls = vec![statements::REMOVE_UNITS.with([Value::Int(id), Value::Int(-delta)])];
-            calls.extend(terms.calls(statements::REMOVE_TERMS, id, &[]));
-            return calls;
+            let units = statements::REMOVE_UNITS.with([Value::Int(id), Value::Int(-delta)]);
+            return vec![units, terms.removing(self.item_id)];
         }
         let mut calls = vec![statements::ADD_UNITS.with([Value::Int(id), Value::Int(delta)])];
         if delta > 0 {
-            calls.extend(terms.calls(statements::RESTORE_TERMS, id, &[Value::Int(delta)]));
+            calls.extend(terms.adding(statements::RESTORE_TERMS, id, &[Value::Int(delta)]));
         }
         calls
     }

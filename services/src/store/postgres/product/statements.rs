@@ -87,10 +87,10 @@ pub(super) const REMOVE_UNITS: Statement = Statement::kept(
     "product_remove_units",
     "UPDATE items SET quantity = quantity - $2 WHERE item_id = $1 AND quantity >= $2 RETURNING quantity",
 );
-/// Removes terms of a score of an item, if it is sold out.
+/// Removes the terms of an item, if it is sold out.
 pub(super) const REMOVE_TERMS: Statement = Statement::kept(
     "product_remove_terms",
-    "DELETE FROM item_terms WHERE item_id = $1 AND score = $2 AND term = ANY($3::text[])
+    "DELETE FROM item_terms WHERE item_id = $1 AND score IN (1, 2) AND term = ANY($2::text[])
         AND (SELECT quantity FROM items WHERE item_id = $1) = 0",
 );
 
@@ -189,7 +189,7 @@ pub(super) const COUNT_VOTES: Statement = Statement::kept(
 );
 
 /// Decides that what a purchase is of is taken: so many lines. A check refuses it below the floor, and the key a second
-/// time.
+/// time. The floor may be raised meanwhile: only what is decided already comes below it.
 pub(super) const DECIDE_TAKEN: Statement = Statement::kept(
     "product_decide_taken",
     "INSERT INTO decisions (purchase_id, decision, lines_wanted, lines_found, shortages)

@@ -15,7 +15,7 @@ use super::super::domain::Carry;
 use super::super::json;
 use super::super::operation::{Answer, Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Value};
-use super::columns::{from_item_id, id_value, item_id, price};
+use super::columns::{id_value, item_id, price};
 use super::descriptions::Terms;
 use super::{ATTEMPTS_MAX, RemoteProduct, purchase_key, statements};
 use crate::api::error::{Code, Error};
@@ -105,17 +105,17 @@ impl Taking {
         })
     }
 
-    /// At most four for each line, of which there are at most a thousand.
+    /// Three for each line, of which there are at most a thousand.
     fn calls(&self) -> Vec<Call> {
         let id = id_of(self.purchase_id);
         let count = i64::try_from(self.lines.len()).expect("a purchase has few lines");
         let mut calls = vec![statements::DECIDE_TAKEN.with([id.clone(), Value::Int(count)])];
         for line in &self.lines {
-            let (item_id, quantity) = (from_item_id(line.item_id), Value::Int(line.quantity.into()));
-            calls.push(statements::TAKE_UNITS.with([Value::Int(item_id), quantity.clone()]));
-            calls.push(statements::ADD_LINE.with([id.clone(), Value::Int(item_id), quantity]));
+            let (item, quantity) = (id_value(line.item_id), Value::Int(line.quantity.into()));
+            calls.push(statements::TAKE_UNITS.with([item.clone(), quantity.clone()]));
+            calls.push(statements::ADD_LINE.with([id.clone(), item, quantity]));
             let terms = line.terms.as_ref().expect("it is known what is taken");
-            calls.extend(terms.calls(statements::REMOVE_TERMS, item_id, &[]));
+            calls.push(terms.removing(line.item_id));
         }
         calls.push(statements::COUNT_LINES.with([id.clone()]));
         calls.push(statements::LINES.with([id]));

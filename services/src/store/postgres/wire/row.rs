@@ -169,3 +169,19 @@ impl fmt::Display for BadRow {
         write!(f, "column {} of a row is no {}", self.column, self.expected)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_an_array_of_one_dimension() {
+        let mut out = BytesMut::new();
+        Value::Texts(vec!["a".to_owned(), "ß".to_owned()]).write(&mut out);
+        let (header, elements) = out.split_at(20);
+        // Dimensions, whether one is NULL, the type of all, how many there are, and the number of the first.
+        assert_eq!(header, [1, 0, 25, 2, 1].map(i32::to_be_bytes).concat());
+        assert_eq!(elements, b"\0\0\0\x01a\0\0\0\x02\xc3\x9f");
+        assert_eq!(Value::Texts(Vec::new()).oid(), 1009);
+    }
+}

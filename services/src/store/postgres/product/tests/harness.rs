@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use net::Time;
@@ -19,21 +20,35 @@ use crate::engine::caller::Caller;
 
 pub(super) const NOW: Time = Time::from_millis(1_000_000);
 /// What PostgreSQL calls its levels of isolation.
-pub(super) const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
+const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
 
 /// The JSON of a reply, or why there is none.
 pub(super) type Told = Result<String, Error>;
 
-/// A server whose transactions are isolated like this, with the tables.
-pub(super) fn server(level: &str) -> Option<Postgres> {
-    let isolation = format!("default_transaction_isolation={level}");
-    let server = Postgres::start("trust", &[&isolation, "fsync=on", "max_connections=60"])?;
+/// A server with the tables.
+pub(super) fn server() -> Option<Postgres> {
+    let server = Postgres::start("trust", &["fsync=off"])?;
     let mut engine = Engine::connect(&url(&server));
     let mut migration = Migration::new();
     while let Some(flight) = migration.flight() {
         migration.answered(engine.run(flight)).expect("the tables can be made");
     }
     Some(server)
+}
+
+/// Does this with a server whose transactions are isolated at each level, and whose tables are empty.
+pub(super) fn at_each_level(test: impl Fn(&Postgres, &str)) {
+    let Some(server) = server() else { return };
+    for level in LEVELS {
+        server.sql("shop", &format!("ALTER DATABASE shop SET default_transaction_isolation TO '{level}'"));
+        assert_eq!(server.sql("shop", "SHOW transaction_isolation"), level);
+        server.sql(
+            "shop",
+            "TRUNCATE categories, shelves, items, item_terms, item_votes, decisions, decision_lines;
+            UPDATE decision_floor SET purchase_id = 0",
+        );
+        test(&server, level);
+    }
 }
 
 /// Where a server is.
@@ -101,7 +116,8 @@ struct Engine {
 impl Engine {
     fn connect(url: &str) -> Self {
         let password = Password::new(Postgres::PASSWORD).ok();
-        let config = Config::parse(url, password).expect("a URL");
+        let mut config = Config::parse(url, password).expect("a URL");
+        config.may_be_unflushed = true;
         let host = &config.hosts[0];
         let socket = TcpStream::connect(host.address()).expect("it listens");
         socket.set_nodelay(true).expect("it is a socket");
@@ -122,7 +138,10 @@ impl Engine {
             match self.run(flight) {
                 Outcome::Done(replies) => return Ok(replies),
                 Outcome::Failed { error, .. } if error.class() == Class::Refusal => return Err(Refused),
-                Outcome::Failed { error, .. } if error.class() == Class::Replay => self.replays += 1,
+                Outcome::Failed { error, .. } if error.class() == Class::Replay => {
+                    self.replays += 1;
+                    thread::sleep(Duration::from_micros(fastrand::u64(0..20_000)));
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -5,7 +5,7 @@ use std::thread;
 
 use support::Postgres;
 
-use super::harness::{LEVELS, Shop, assert_consistent, server, url};
+use super::harness::{Shop, assert_consistent, at_each_level, url};
 
 /// What each of several replicas does at once, and what becomes of it.
 fn race<T: Send>(server: &Postgres, replicas: u32, act: impl Fn(u32, &mut Shop) -> T + Sync) -> Vec<T> {
@@ -33,12 +33,11 @@ fn item(quantity: u32) -> String {
 
 #[test]
 fn a_unit_is_sold_once_and_a_purchase_is_decided_once() {
-    for level in LEVELS {
-        let Some(server) = server(level) else { return };
-        Shop::open(&server).done("RegisterItem", &item(10));
-        Shop::open(&server).done("RegisterItem", &item(1000));
+    at_each_level(|server, level| {
+        Shop::open(server).done("RegisterItem", &item(10));
+        Shop::open(server).done("RegisterItem", &item(1000));
         // Two replicas ask for each purchase, in different orders.
-        let told = race(&server, 8, |replica, shop| {
+        let told = race(server, 8, |replica, shop| {
             let mut ids: Vec<u32> = (0..12).map(|n| 1 + replica / 2 * 12 + n).collect();
             if replica % 2 == 1 {
                 ids.reverse();
@@ -58,26 +57,24 @@ fn a_unit_is_sold_once_and_a_purchase_is_decided_once() {
             told.iter().step_by(2).flatten().filter(|(_, told)| told.starts_with(r#"{"taken""#)).count();
         assert_eq!(taken, 10, "{level}");
         assert_eq!(server.sql("shop", "SELECT quantity FROM items ORDER BY item_id"), "0\n990");
-        assert_consistent(&server);
-    }
+        assert_consistent(server);
+    });
 }
 
 #[test]
 fn items_that_are_registered_at_once_have_numbers_without_gaps() {
-    for level in LEVELS {
-        let Some(server) = server(level) else { return };
-        race(&server, 8, |_, shop| (0..10).for_each(|_| _ = shop.done("RegisterItem", &item(1))));
+    at_each_level(|server, level| {
+        race(server, 8, |_, shop| (0..10).for_each(|_| _ = shop.done("RegisterItem", &item(1))));
         assert_eq!(server.sql("shop", "SELECT last_n FROM categories"), "80", "{level}");
-        assert_consistent(&server);
-    }
+        assert_consistent(server);
+    });
 }
 
 #[test]
 fn votes_that_come_at_once_are_counted_once() {
-    for level in LEVELS {
-        let Some(server) = server(level) else { return };
-        Shop::open(&server).done("RegisterItem", &item(1));
-        race(&server, 8, |replica, shop| {
+    at_each_level(|server, level| {
+        Shop::open(server).done("RegisterItem", &item(1));
+        race(server, 8, |replica, shop| {
             for round in 0..15 {
                 let (buyer, vote) = (1 + round % 3, if (round + replica) % 2 == 0 { "up" } else { "down" });
                 shop.done(
@@ -89,15 +86,14 @@ fn votes_that_come_at_once_are_counted_once() {
         let sql = "SELECT i.up - sum((v.vote = 'up')::int), i.down - sum((v.vote = 'down')::int)
             FROM items i JOIN item_votes v ON v.item_id = i.item_id GROUP BY i.item_id";
         assert_eq!(server.sql("shop", sql), "0|0", "{level}");
-    }
+    });
 }
 
 #[test]
 fn an_item_that_is_sold_out_and_restocked_at_once_is_found_while_it_is_in_stock() {
-    for level in LEVELS {
-        let Some(server) = server(level) else { return };
-        Shop::open(&server).done("RegisterItem", &item(0));
-        let added: Vec<i64> = race(&server, 6, |replica, shop| {
+    at_each_level(|server, level| {
+        Shop::open(server).done("RegisterItem", &item(0));
+        let added: Vec<i64> = race(server, 6, |replica, shop| {
             let mut added = 0;
             for round in 0..25 {
                 let delta = [1, -1, 2, -2, -1][(round as usize + replica as usize) % 5];
@@ -113,6 +109,6 @@ fn an_item_that_is_sold_out_and_restocked_at_once_is_found_while_it_is_in_stock(
         });
         let left = server.sql("shop", "SELECT quantity FROM items");
         assert_eq!(left, added.iter().sum::<i64>().to_string(), "{level}");
-        assert_consistent(&server);
-    }
+        assert_consistent(server);
+    });
 }

@@ -11,7 +11,7 @@ fn item(seller_id: u32, category: u32) -> String {
 
 #[test]
 fn a_seller_registers_so_many_items_and_a_category_has_so_many_numbers() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     server.sql("shop", "UPDATE shelves SET registered = 99999");
@@ -29,7 +29,7 @@ fn a_seller_registers_so_many_items_and_a_category_has_so_many_numbers() {
 
 #[test]
 fn a_purchase_may_be_of_a_thousand_items_that_nobody_remembers() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     (0..1000).for_each(|_| _ = shop.done("RegisterItem", &item(7, 1)));
     let lines: Vec<String> = (1..=1000).map(|n| format!(r#""1:{n}":1"#)).collect();
@@ -48,8 +48,20 @@ fn a_purchase_may_be_of_a_thousand_items_that_nobody_remembers() {
 }
 
 #[test]
+fn nothing_is_taken_if_an_item_has_vanished() {
+    let Some(server) = server() else { return };
+    let mut shop = Shop::open(&server);
+    (0..2).for_each(|_| _ = shop.done("RegisterItem", &item(7, 1)));
+    server.sql("shop", "DELETE FROM items WHERE item_id = (1::bigint << 32) + 2");
+    let data = r#"{"purchase_id":"1","lines":{"1:1":1,"1:2":1},"ended_before":"0"}"#;
+    let told = shop.done("TakeStock", data);
+    assert_eq!(told, r#"{"refused":[{"item_id":"1:2","available":0,"quantity":1}]}"#);
+    assert_eq!(server.sql("shop", "SELECT quantity FROM items"), "1");
+}
+
+#[test]
 fn nothing_is_taken_below_the_floor_whoever_knows_of_it() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     let data = |id: u32, ended_before: u32| {
@@ -64,7 +76,7 @@ fn nothing_is_taken_below_the_floor_whoever_knows_of_it() {
 
 #[test]
 fn rows_that_make_no_sense_are_a_defect_and_no_crash() {
-    let Some(server) = server("read committed") else { return };
+    let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(7, 1));
     for change in [
