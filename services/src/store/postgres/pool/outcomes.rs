@@ -65,11 +65,15 @@ impl Pool {
     fn failed(&mut self, lane: usize, asked: Asked, error: &ServerError) {
         match error.class() {
             Class::Replay => self.later(lane, asked),
+            Class::Strained => {
+                self.watch.cannot(self.now, error);
+                self.later(lane, asked);
+            }
             Class::Unknown => self.unknown(lane, asked),
             Class::Refusal => self.answer(asked.number, asked.deadline, Ok(Err(Refused))),
             Class::Leave => self.again(lane, asked),
             Class::Defect => {
-                self.watch.is_defective(self.now, error);
+                self.watch.cannot(self.now, error);
                 self.answer(asked.number, asked.deadline, Err(asked.defective()));
             }
         }

@@ -97,8 +97,8 @@ impl Watch {
         is_due
     }
 
-    /// The engine takes a statement for a mistake.
-    pub(super) fn is_defective(&mut self, now: Time, error: &ServerError) {
+    /// The engine cannot carry out a statement, or takes it for a mistake.
+    pub(super) fn cannot(&mut self, now: Time, error: &ServerError) {
         if self.error_lines.next(now) {
             log::error!("event=store_error code={} message=\"{}\"", error.code, error.message);
         }

@@ -33,6 +33,8 @@ pub enum Class {
     Refusal,
     /// The server is not the right one, or not for long. Another connection, perhaps to another host, may serve.
     Leave,
+    /// The engine has no time, disk or memory for it, which may pass.
+    Strained,
     /// A mistake of ours or of whoever set the engine up.
     Defect,
 }
@@ -90,11 +92,15 @@ impl ServerError {
         match self.code.as_str() {
             // Serialization, deadlock, and a statement that is not prepared where the pooler has led it.
             "40001" | "40P01" | "40000" | "26000" | "42P05" => Class::Replay,
+            // A lock or a statement that took longer than the engine lets it.
+            "55P03" | "57014" => Class::Strained,
             "40003" => Class::Unknown,
             "23505" | "23514" => Class::Refusal,
             // Read only, too many connections, and a server that starts or stops.
             "25006" | "53300" | "57P01" | "57P02" | "57P03" => Class::Leave,
             code if code.starts_with("08") || self.is_fatal => Class::Leave,
+            // No disk, no memory.
+            code if code.starts_with("53") => Class::Strained,
             _ => Class::Defect,
         }
     }

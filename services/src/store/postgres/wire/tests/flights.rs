@@ -106,7 +106,7 @@ fn a_commit_may_be_refused_undone_or_left_open() {
 #[test]
 fn a_begin_that_fails_is_no_success_though_the_commit_of_nothing_is_one() {
     let nothing = [error("ERROR", "53000"), server::ready(b'I'), parsed(&[], "COMMIT"), server::ready(b'I')];
-    assert_eq!(failed_at(&outcome(&nothing.concat())), (0, Class::Defect));
+    assert_eq!(failed_at(&outcome(&nothing.concat())), (0, Class::Strained));
 }
 
 #[test]
