@@ -199,6 +199,7 @@ impl Pool {
     }
 
     /// Whether all that was asked for is answered.
+    #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
         self.unanswered == 0
     }
