@@ -48,8 +48,8 @@ impl NewItem {
     /// Where in these calls the number is given.
     const NUMBER: usize = 3;
 
-    /// The seller's count and the category's numbers are made where they are missing: not before and for themselves,
-    /// because both must change with the item or not at all.
+    /// The seller's count and the category's numbers are made where they are missing, because both must change with the
+    /// item or not at all. The category comes last, because others wait for its numbers.
     fn calls(&self) -> Vec<Call> {
         let Self { request, seller_id, category, terms } = self;
         let (seller, category) = (Value::Int((*seller_id).into()), Value::Int((*category).into()));
@@ -96,14 +96,14 @@ impl NewItem {
         let read = Transaction::reads(Some(category_key(category)), calls);
         Step::ask(read, move |_, _, answer| {
             let replies = carried_out(answer)?;
-            let reached = |call, max: u32| {
-                let row = first(&replies, call);
-                row.map_or(Ok(false), |row| Ok::<_, Error>(row.int(0)? >= i64::from(max)))
+            let is_reached = |call, max: u32| -> Result<bool, Error> {
+                let count = first(&replies, call).map_or(Ok(0), |row| row.int(0))?;
+                Ok(count >= i64::from(max))
             };
-            if reached(0, rules::ITEMS_OF_SELLER_MAX)? {
+            if is_reached(0, rules::ITEMS_OF_SELLER_MAX)? {
                 return Err(rules::shelf_full(seller_id));
             }
-            if reached(1, u32::MAX)? {
+            if is_reached(1, u32::MAX)? {
                 return Err(rules::category_full(category));
             }
             Err(nonsense("a new item is refused, and nothing is full"))

@@ -65,7 +65,7 @@ impl Carry<SearchItems> for RemoteProduct {
 
 /// What a search looks for.
 struct Query {
-    /// None: whatever is of the category.
+    /// If there are none, whatever is of the category is found: no search is without both.
     terms: Vec<String>,
     category: Option<u32>,
     after: Option<Position>,
@@ -85,8 +85,7 @@ impl Query {
 
     /// Asks for the page, and whether another one follows.
     fn page(&self) -> Call {
-        let (first, last) = self.bounds();
-        let [first, last] = [first, last].map(Value::Int);
+        let [first, last] = self.bounds().map(Value::Int);
         let limit = one_more(self.limit);
         match &self.terms[..] {
             [] => {
@@ -99,19 +98,12 @@ impl Query {
                 statements::SEARCH_TERM.with([term, keyword, word, first, last, limit])
             }
             terms => {
-                let (score, after) = self
-                    .after
-                    .map_or((i64::MAX, 0), |Position { score, id }| (score.into(), from_item_id(id)));
-                let position = [score, after].map(Value::Int);
-                let [score, after] = position;
-                statements::SEARCH_TERMS.with([
-                    Value::Texts(terms.to_vec()),
-                    first,
-                    last,
-                    score,
-                    after,
-                    limit,
-                ])
+                // Without a cursor all hits come after it.
+                let after =
+                    self.after.map_or([i64::MAX, 0], |after| [after.score.into(), from_item_id(after.id)]);
+                let [score, after] = after.map(Value::Int);
+                let terms = Value::Texts(terms.to_vec());
+                statements::SEARCH_TERMS.with([terms, first, last, score, after, limit])
             }
         }
     }
@@ -122,9 +114,8 @@ impl Query {
             true => self.category.map(term_of_category).into_iter().collect(),
             false => self.terms.clone(),
         };
-        let (first_id, last_id) = self.bounds();
-        let call =
-            statements::COUNT_HITS.with([Value::Texts(terms), Value::Int(first_id), Value::Int(last_id)]);
+        let [first_id, last_id] = self.bounds().map(Value::Int);
+        let call = statements::COUNT_HITS.with([Value::Texts(terms), first_id, last_id]);
         Step::ask(Transaction::read(None, call), move |_, _, answer| {
             let replies = carried_out(answer)?;
             let row = first(&replies, 0).ok_or_else(|| nonsense("a count is missing"))?;
@@ -143,15 +134,14 @@ impl Query {
     }
 
     /// All hits come after the first of these and up to the second.
-    fn bounds(&self) -> (i64, i64) {
+    fn bounds(&self) -> [i64; 2] {
         let ids = self.category.map_or(0..=u64::MAX, all_of);
-        let [first, last] = [*ids.start(), *ids.end()].map(|id| i64::try_from(id).unwrap_or(i64::MAX));
-        (first, last)
+        [*ids.start(), *ids.end()].map(|id| i64::try_from(id).unwrap_or(i64::MAX))
     }
 
     /// After what the hits of a score begin.
     fn after_of(&self, score: u8) -> i64 {
-        let (first, _) = self.bounds();
+        let [first, _] = self.bounds();
         match self.after {
             Some(after) if after.score < score => i64::MAX,
             Some(after) if after.score == score => first.max(from_item_id(after.id)),

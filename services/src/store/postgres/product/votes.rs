@@ -36,8 +36,7 @@ impl Carry<ProvideFeedback<Option<BuyerId>>> for RemoteProduct {
                 ]
             }
             None => {
-                let votes = [Vote::Up, Vote::Down].map(|other| Value::Int((other == vote).into()));
-                let [up, down] = votes;
+                let [up, down] = [Vote::Up, Vote::Down].map(|other| Value::Int((other == vote).into()));
                 vec![statements::COUNT_VOTES.with([id, up, down])]
             }
         };
