@@ -51,17 +51,17 @@ const RULES: &[Rule] = &[
         names: &["postgres_protocol", "fallible_iterator"],
         homes: &["store::postgres::wire"],
     },
-    // The store has columns of JSON; they are its own.
+    // The stores have columns of JSON; they are their own.
     Rule {
         krate: "services",
         names: &["serde_json", "RawValue"],
-        homes: &["api", "engine", "store::sqlite"],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::customer::json"],
     },
     // What comes of a password is one of two replies of the contract, so `customer` says how it is written.
     Rule {
         krate: "services",
         names: &["serde", "Serialize", "Deserialize"],
-        homes: &["api", "engine", "store::sqlite", "customer"],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::customer::json", "customer"],
     },
     // Rules see requests that are read, and flows the envelope of what they were answered.
     Rule { krate: "services", names: &["Fields"], homes: &["api", "engine"] },

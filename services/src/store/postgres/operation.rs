@@ -51,6 +51,11 @@ impl Transaction {
         Self { key, effect: Effect::Read, calls: vec![call], is_alone: true }
     }
 
+    /// Statements that change nothing, one after another.
+    pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
+        Self { key, effect: Effect::Read, calls, is_alone: true }
+    }
+
     /// Statements that change what has this key. They may be carried out in one transaction with others.
     pub(super) fn write(key: u64, effect: Effect, calls: Vec<Call>) -> Self {
         assert!(effect.is_write(), "what changes nothing is a read");

@@ -1,5 +1,5 @@
 //! [`Row`] and [`Value`]: what comes out of a statement and what goes into it, in the binary format of the three types that
-//! all engines have: `bigint`, `text` and `bytea`.
+//! all engines have: `bigint`, `text` and `bytea`. A parameter may be an array, too.
 
 use std::fmt;
 use std::mem;
@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use fallible_iterator::FallibleIterator;
-use postgres_protocol::Oid;
 use postgres_protocol::message::backend::DataRowBody;
-use postgres_protocol::types::{bytea_to_sql, int8_to_sql, text_to_sql};
+use postgres_protocol::types::{ArrayDimension, array_to_sql, bytea_to_sql, int8_to_sql, text_to_sql};
+use postgres_protocol::{IsNull, Oid};
 
 use super::error::Failure;
 
@@ -27,6 +27,8 @@ pub enum Value {
     Text(String),
     /// A `bytea`.
     Bytes(Vec<u8>),
+    /// A `bytea[]`, which stands for alternatives. None is stored.
+    BytesArray(Vec<Vec<u8>>),
 }
 
 /// A row of a result. Its statement says what its columns are.
@@ -59,7 +61,8 @@ impl Value {
         match self {
             Self::Int(_) => 20,
             Self::Text(_) => 25,
-            Self::Bytes(_) => 17,
+            Self::Bytes(_) => BYTEA,
+            Self::BytesArray(_) => 1001,
         }
     }
 
@@ -68,6 +71,7 @@ impl Value {
             Self::Int(value) => int8_to_sql(*value, out),
             Self::Text(value) => text_to_sql(value, out),
             Self::Bytes(value) => bytea_to_sql(value, out),
+            Self::BytesArray(values) => write_array(BYTEA, values, |value, out| bytea_to_sql(value, out), out),
         }
     }
 }
@@ -137,6 +141,19 @@ impl Rows {
     pub(super) fn take(&mut self) -> Vec<Row> {
         mem::take(&mut self.rows)
     }
+}
+
+/// How the server numbers `bytea`.
+const BYTEA: Oid = 17;
+
+fn write_array<T>(of: Oid, values: &[T], write: impl Fn(&T, &mut BytesMut), out: &mut BytesMut) {
+    let len = i32::try_from(values.len()).expect("an array has a few elements");
+    let write = |value: &T, out: &mut BytesMut| {
+        write(value, out);
+        Ok(IsNull::No)
+    };
+    let written = array_to_sql([ArrayDimension { len, lower_bound: 1 }], of, values, write, out);
+    assert!(written.is_ok(), "an array has few elements, and none of 2 GiB");
 }
 
 #[cfg(test)]
