@@ -81,8 +81,14 @@ enum Then {
 
 /// What may be done now that a password is hashed.
 pub(crate) enum Done {
-    Create { role: Role, identity: Identity },
-    Login { from: Attempt, user_id: u32 },
+    Create {
+        role: Role,
+        identity: Identity,
+    },
+    Login {
+        from: Attempt,
+        user_id: u32,
+    },
     /// The name or the password of a login is wrong.
     Failed(Attempt),
 }

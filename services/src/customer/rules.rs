@@ -9,9 +9,7 @@ use crate::api::accounts::AccountCreated;
 use crate::api::error::{Code, Error, quoted};
 use crate::api::fields::invalid;
 use crate::api::page::Cursor;
-use crate::api::purchases::{
-    Finished, LINES_MAX, Lines, Purchase, PurchasedItem, Purchases, TakenItem,
-};
+use crate::api::purchases::{Finished, LINES_MAX, Lines, Purchase, PurchasedItem, Purchases, TakenItem};
 use crate::api::values::{ItemId, PurchaseId, QUANTITY_MAX, QuantityDelta, Role};
 
 /// How long a session that has timed out is remembered, to say so rather than that it is unknown.

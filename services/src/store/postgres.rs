@@ -8,8 +8,10 @@ mod answers;
 mod config;
 #[allow(dead_code, reason = "the service around it is to come")]
 mod customer;
+#[allow(dead_code, reason = "the service around it is to come")]
 mod domain;
 mod migration;
+#[allow(dead_code, reason = "the service around it is to come")]
 mod operation;
 mod schema;
 mod wire;

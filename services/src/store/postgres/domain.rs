@@ -6,8 +6,8 @@ use std::sync::Arc;
 use net::{Metrics, Time};
 
 use super::operation::Step;
-use crate::api::fields::Fields;
 use crate::api::error::Error;
+use crate::api::fields::Fields;
 use crate::api::{Database, DatabaseApi};
 use crate::engine::caller::Caller;
 use crate::engine::domain::Job;

@@ -18,10 +18,8 @@ use crate::customer::hashing::Request;
 use crate::customer::rules::{created, no_numbers_left, no_seller, username_taken};
 use crate::engine::caller::Caller;
 
-const FIND_SELLER: Statement = Statement::kept(
-    "seller_find",
-    "SELECT seller_id, password_hash FROM sellers WHERE username = $1",
-);
+const FIND_SELLER: Statement =
+    Statement::kept("seller_find", "SELECT seller_id, password_hash FROM sellers WHERE username = $1");
 const FIND_BUYER: Statement =
     Statement::kept("buyer_find", "SELECT buyer_id, password_hash FROM buyers WHERE username = $1");
 /// It keeps others from the row until the account is there, so no number is given twice.
@@ -152,10 +150,8 @@ pub(super) fn found(row: Option<&super::super::wire::Row>) -> Result<Option<(u32
     row.map(|row| Ok((user_id_of(row, 0)?, row.text(1)?.into()))).transpose()
 }
 
-const HOLD_BUYER: Statement = Statement::kept(
-    "buyer_hold",
-    "UPDATE buyers SET name = name WHERE buyer_id = $1 RETURNING buyer_id",
-);
+const HOLD_BUYER: Statement =
+    Statement::kept("buyer_hold", "UPDATE buyers SET name = name WHERE buyer_id = $1 RETURNING buyer_id");
 
 /// Keeps others from what is a buyer's until the transaction ends. It returns the buyer, if there is this one.
 pub(super) fn hold_buyer(buyer_id: u32) -> Call {

@@ -29,10 +29,8 @@ const LINES: Statement = Statement::kept(
 );
 const FIND_BUYER: Statement =
     Statement::kept("cart_find_buyer", "SELECT buyer_id FROM buyers WHERE buyer_id = $1");
-const LINE: Statement = Statement::kept(
-    "cart_line",
-    "SELECT quantity FROM cart_lines WHERE cart = $1 AND item_id = $2",
-);
+const LINE: Statement =
+    Statement::kept("cart_line", "SELECT quantity FROM cart_lines WHERE cart = $1 AND item_id = $2");
 const ADD_LINE: Statement = Statement::kept(
     "cart_add_line",
     "INSERT INTO cart_lines (cart, item_id, quantity)
@@ -122,11 +120,7 @@ impl Cart {
     }
 
     /// What follows where the cart could not be held.
-    fn refuse(
-        self,
-        attempts: u32,
-        anew: impl FnOnce(&mut RemoteCustomer, u32) -> Flow + 'static,
-    ) -> Flow {
+    fn refuse(self, attempts: u32, anew: impl FnOnce(&mut RemoteCustomer, u32) -> Flow + 'static) -> Flow {
         match self {
             Self::OfSession(used) => RemoteCustomer::refuse(used, attempts, anew),
             Self::OfBuyer(buyer_id) => Err(no_buyer(buyer_id)),
@@ -211,10 +205,13 @@ impl Carry<ClearCart<Owner>> for RemoteCustomer {
 impl Carry<SaveCart<SessionCheck>> for RemoteCustomer {
     fn carry(&mut self, now: Time, _: Caller, SaveCart(check): SaveCart<SessionCheck>) -> Flow {
         let used = self.used(now, SessionCheck { role: Some(Role::Buyer), ..check });
-        Step::ask(Transaction::read(Some(used.key.lane()), used.read()), move |customer: &mut Self, _, answer| {
-            let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
-            Self::save(used, holder.user_id)
-        })
+        Step::ask(
+            Transaction::read(Some(used.key.lane()), used.read()),
+            move |customer: &mut Self, _, answer| {
+                let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
+                Self::save(used, holder.user_id)
+            },
+        )
     }
 }
 

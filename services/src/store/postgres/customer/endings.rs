@@ -65,12 +65,9 @@ const FREE_KEY: Statement = Statement::kept(
     "DELETE FROM purchase_keys WHERE buyer_id = $2 AND idempotency_key = $3 AND purchase_id = $1
         AND EXISTS (SELECT 1 FROM purchases_begun WHERE purchase_id = $1)",
 );
-const DROP_LINES: Statement = Statement::kept(
-    "ending_drop_lines",
-    "DELETE FROM purchase_lines WHERE purchase_id = $1",
-);
-const END: Statement =
-    Statement::kept("ending_end", "DELETE FROM purchases_begun WHERE purchase_id = $1");
+const DROP_LINES: Statement =
+    Statement::kept("ending_drop_lines", "DELETE FROM purchase_lines WHERE purchase_id = $1");
+const END: Statement = Statement::kept("ending_end", "DELETE FROM purchases_begun WHERE purchase_id = $1");
 
 /// A purchase that is under way, and what there is to know of it.
 struct UnderWay {
@@ -121,7 +118,10 @@ impl RemoteCustomer {
         let transaction = Transaction::write(id.0, FinishPurchase::EFFECT, calls);
         Step::ask(transaction, move |_, _, answer| {
             if first(&carried_out(answer)?, 1).is_none() {
-                return Self::finish(FinishPurchase { purchase_id: id, taken: Some(taken) }, again(attempts)?);
+                return Self::finish(
+                    FinishPurchase { purchase_id: id, taken: Some(taken) },
+                    again(attempts)?,
+                );
             }
             let items: Vec<_> = taken.0.into_iter().map(purchased).collect();
             Step::reply(&Finished::Made(Receipt::of(id, &items)))
@@ -167,9 +167,7 @@ impl UnderWay {
             HOLD.with([id()]),
             MAKE.with([id(), Value::Text(from_items(&items))]),
         ];
-        calls.extend(
-            [TAKE_OUT, TAKE_OUT_SOME].map(|statement| statement.with([id(), self.session.clone()])),
-        );
+        calls.extend([TAKE_OUT, TAKE_OUT_SOME].map(|statement| statement.with([id(), self.session.clone()])));
         let count = |(seller_id, units)| COUNT_SOLD.with([id(), int(seller_id), Value::Int(units)]);
         calls.extend(sold.into_iter().map(count));
         calls.extend([DROP_LINES, END].map(|statement| statement.with([id()])));

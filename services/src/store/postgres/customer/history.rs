@@ -77,7 +77,8 @@ impl Reading {
         let before = self.made.last().map(|made| made.id).or(self.after);
         let before = before.map_or(Value::Int(i64::MAX), purchase);
         let wanted = (self.limit + 1 - self.made.len()).min(READ_MAX);
-        let calls = vec![COUNT.with([int(self.buyer_id)]), PAGE.with([int(self.buyer_id), before, count(wanted)])];
+        let calls =
+            vec![COUNT.with([int(self.buyer_id)]), PAGE.with([int(self.buyer_id), before, count(wanted)])];
         let lane = account_lane(Role::Buyer, self.buyer_id);
         Step::ask(Transaction::reads(Some(lane), calls), move |_, _, answer| {
             let replies = carried_out(answer)?;
@@ -88,7 +89,8 @@ impl Reading {
                 self.made.push(Made::of(row)?);
             }
             let is_last = rows.len() < wanted;
-            let is_full = self.made.len() > self.limit || !history_fits(self.made.iter().map(|made| made.items.len()));
+            let is_full =
+                self.made.len() > self.limit || !history_fits(self.made.iter().map(|made| made.items.len()));
             if is_last || is_full { self.end() } else { self.go_on() }
         })
     }

@@ -45,7 +45,8 @@ mod tests {
     fn what_was_bought_comes_back_and_what_was_not_does_not() {
         let column = r#"[{"item_id":"1:42","name":"a \"desk\"\u0000","quantity":2,"price_cents":1999}]"#;
         assert_eq!(from_items(&items(column).expect("a purchase")), column);
-        let wrong = [("1:42", "1:0"), ("2,", "-2,"), ("1999", "100000000001"), ("quantity", "units"), ("[", "")];
+        let wrong =
+            [("1:42", "1:0"), ("2,", "-2,"), ("1999", "100000000001"), ("quantity", "units"), ("[", "")];
         for (part, other) in wrong {
             assert!(items(&column.replacen(part, other, 1)).is_none(), "{other}");
         }

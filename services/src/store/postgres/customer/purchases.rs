@@ -19,7 +19,8 @@ use super::values::{count, int, purchase, purchase_of, time};
 use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, again};
 use crate::api::error::Error;
 use crate::api::purchases::{
-    BeginPurchase, Begun, CLAIMED_MAX, ClaimPurchases, Claimed, LINES_MAX, Lines, PurchasedItem, Receipt, Unfinished,
+    BeginPurchase, Begun, CLAIMED_MAX, ClaimPurchases, Claimed, LINES_MAX, Lines, PurchasedItem, Receipt,
+    Unfinished,
 };
 use crate::api::sessions::SessionCheck;
 use crate::api::values::{IdempotencyKey, Limit, PurchaseId, Role};
@@ -110,10 +111,8 @@ const LOOK: Statement = Statement::kept(
     "SELECT (SELECT min(last) FROM purchase_numbers),
         COALESCE((SELECT min(purchase_id) FROM purchases_begun), 4611686018427387903)",
 );
-const RAISE_NUMBERS: Statement = Statement::kept(
-    "purchase_raise_numbers",
-    "UPDATE purchase_numbers SET last = $1 WHERE last < $1",
-);
+const RAISE_NUMBERS: Statement =
+    Statement::kept("purchase_raise_numbers", "UPDATE purchase_numbers SET last = $1 WHERE last < $1");
 
 /// The ID below which all purchases have come to their end, as of a moment ago, which is good for ever: it only grows.
 ///
@@ -304,7 +303,8 @@ impl Carry<ClaimPurchases> for RemoteCustomer {
         let Limit(limit) = request.limit;
         let due = DUE.with([time(now), count(limit.min(CLAIMED_MAX))]);
         Step::ask(Transaction::read(Some(LANE), due), move |customer: &mut Self, now, answer| {
-            let claim = |row| Ok(CLAIM.with([purchase(purchase_of(row, 0)?), time(now + CLAIMANT_HAS), time(now)]));
+            let claim =
+                |row| Ok(CLAIM.with([purchase(purchase_of(row, 0)?), time(now + CLAIMANT_HAS), time(now)]));
             let replies = carried_out(answer)?;
             let due = replies.first().map_or(&[][..], |reply| &reply.rows);
             let calls = due.iter().map(claim).collect::<Result<Vec<Call>, Error>>()?;
@@ -345,4 +345,3 @@ fn old(now: Time) -> PurchaseId {
 pub(super) fn key_value(key: Option<&IdempotencyKey>) -> Value {
     Value::Bytes(key.map(|IdempotencyKey(key)| key.clone().into_bytes()).unwrap_or_default())
 }
-

@@ -29,10 +29,8 @@ const BATCH_MAX: usize = 1000;
 /// How often activity is written.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-const READ: Statement = Statement::kept(
-    "session_read",
-    "SELECT role, user_id, active_at_ms FROM sessions WHERE digest = $1",
-);
+const READ: Statement =
+    Statement::kept("session_read", "SELECT role, user_id, active_at_ms FROM sessions WHERE digest = $1");
 const USE: Statement = Statement::kept(
     "session_use",
     "UPDATE sessions SET active_at_ms = CASE WHEN active_at_ms < $3 THEN $3 ELSE active_at_ms END
@@ -198,11 +196,14 @@ impl RemoteCustomer {
         attempts: u32,
         anew: impl FnOnce(&mut Self, u32) -> Flow + 'static,
     ) -> Flow {
-        Step::ask(Transaction::read(Some(used.key.lane()), used.read()), move |customer: &mut Self, _, answer| {
-            let replies = carried_out(answer)?;
-            customer.admit(used, first(&replies, 0))?;
-            anew(customer, again(attempts)?)
-        })
+        Step::ask(
+            Transaction::read(Some(used.key.lane()), used.read()),
+            move |customer: &mut Self, _, answer| {
+                let replies = carried_out(answer)?;
+                customer.admit(used, first(&replies, 0))?;
+                anew(customer, again(attempts)?)
+            },
+        )
     }
 }
 
@@ -217,10 +218,13 @@ pub(super) fn held(row: Option<&Row>) -> Result<Option<Holder>, Error> {
 impl Carry<ValidateSession> for RemoteCustomer {
     fn carry(&mut self, now: Time, _: Caller, ValidateSession(check): ValidateSession) -> Flow {
         let used = self.used(now, check);
-        Step::ask(Transaction::read(Some(used.key.lane()), used.read()), move |customer: &mut Self, _, answer| {
-            let Holder { role, user_id } = customer.admit(used, first(&carried_out(answer)?, 0))?;
-            Step::reply(&Validated { role, user_id })
-        })
+        Step::ask(
+            Transaction::read(Some(used.key.lane()), used.read()),
+            move |customer: &mut Self, _, answer| {
+                let Holder { role, user_id } = customer.admit(used, first(&carried_out(answer)?, 0))?;
+                Step::reply(&Validated { role, user_id })
+            },
+        )
     }
 }
 

@@ -102,7 +102,9 @@ impl RemoteCustomer {
     /// What it is time for.
     pub(super) fn next_upkeep(&mut self, now: Time) -> Option<Step<Self>> {
         let step = self.write_activity(now).or_else(|| self.look(now));
-        step.or_else(|| [Table::Sessions, Table::Failures].into_iter().find_map(|table| self.sweep(now, table)))
+        step.or_else(|| {
+            [Table::Sessions, Table::Failures].into_iter().find_map(|table| self.sweep(now, table))
+        })
     }
 
     pub(super) fn next_upkeep_at(&self) -> Option<Time> {
@@ -132,8 +134,10 @@ impl RemoteCustomer {
             Table::Failures => LOOK_AT_FAILURES,
         };
         let look = Transaction::read(Some(LANE), look.with([Value::Bytes(sweep.at.clone())]));
-        Step::ask(look, move |customer: &mut Self, now, answer| customer.forget(now, table, &carried_out(answer)?))
-            .ok()
+        Step::ask(look, move |customer: &mut Self, now, answer| {
+            customer.forget(now, table, &carried_out(answer)?)
+        })
+        .ok()
     }
 
     /// Forgets what is over among the rows that were looked at.

@@ -71,7 +71,9 @@ impl Value {
             Self::Int(value) => int8_to_sql(*value, out),
             Self::Text(value) => text_to_sql(value, out),
             Self::Bytes(value) => bytea_to_sql(value, out),
-            Self::BytesArray(values) => write_array(BYTEA, values, |value, out| bytea_to_sql(value, out), out),
+            Self::BytesArray(values) => {
+                write_array(BYTEA, values, |value, out| bytea_to_sql(value, out), out)
+            }
         }
     }
 }
