@@ -64,8 +64,16 @@ const RULES: &[Rule] = &[
         homes: &["api", "engine", "store::sqlite", "store::postgres::customer::json", "customer"],
     },
     // Rules see requests that are read, and flows the envelope of what they were answered.
-    Rule { krate: "services", names: &["Fields"], homes: &["api", "engine"] },
-    Rule { krate: "services", names: &["envelope"], homes: &["api", "engine", "frontend"] },
+    Rule {
+        krate: "services",
+        names: &["Fields"],
+        homes: &["api", "engine", "store::postgres::domain", "store::postgres::remote"],
+    },
+    Rule {
+        krate: "services",
+        names: &["envelope"],
+        homes: &["api", "engine", "frontend", "store::postgres::remote"],
+    },
     // Errors go up: the program ends where its main function is.
     Rule { krate: "net", names: &["exit", "abort"], homes: &[] },
     Rule { krate: "services", names: &["exit", "abort"], homes: &[] },

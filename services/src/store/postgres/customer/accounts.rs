@@ -5,7 +5,7 @@ use net::Time;
 use super::super::answers::{carried_out, first, nonsense};
 use super::super::domain::Carry;
 use super::super::operation::{Refused, Step, Transaction};
-use super::super::wire::{Call, Statement, Value};
+use super::super::wire::{Call, Row, Statement};
 use super::values::{feedback_of, int, text, user_id_of};
 use super::{Flow, RemoteCustomer, account_lane, username_lane};
 use crate::api::Effect;
@@ -46,6 +46,9 @@ const OWN_RATING: Statement = Statement::kept(
     "SELECT seller_id, name, up, down, items_sold FROM sellers
         WHERE seller_id = (SELECT user_id FROM sessions WHERE digest = $1 AND role = 'seller')",
 );
+
+const HOLD_BUYER: Statement =
+    Statement::kept("buyer_hold", "UPDATE buyers SET name = name WHERE buyer_id = $1 RETURNING buyer_id");
 
 /// What finds the number and the password hash of an account.
 pub(super) fn find(role: Role, username: &str) -> Call {
@@ -146,14 +149,11 @@ impl Carry<GetSellerRating<Option<SessionCheck>, Option<SellerId>>> for RemoteCu
 ///
 /// # Errors
 /// The row is something else.
-pub(super) fn found(row: Option<&super::super::wire::Row>) -> Result<Option<(u32, Box<str>)>, Error> {
+pub(super) fn found(row: Option<&Row>) -> Result<Option<(u32, Box<str>)>, Error> {
     row.map(|row| Ok((user_id_of(row, 0)?, row.text(1)?.into()))).transpose()
 }
 
-const HOLD_BUYER: Statement =
-    Statement::kept("buyer_hold", "UPDATE buyers SET name = name WHERE buyer_id = $1 RETURNING buyer_id");
-
 /// Keeps others from what is a buyer's until the transaction ends. It returns the buyer, if there is this one.
 pub(super) fn hold_buyer(buyer_id: u32) -> Call {
-    HOLD_BUYER.with([Value::Int(buyer_id.into())])
+    HOLD_BUYER.with([int(buyer_id)])
 }

@@ -12,7 +12,7 @@ use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Statement, Value};
 use super::accounts::hold_buyer;
-use super::sessions::{Used, held};
+use super::sessions::Used;
 use super::values::{int, item, line_of};
 use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, account_lane, again};
 use crate::api::Api;
@@ -209,7 +209,7 @@ impl Carry<SaveCart<SessionCheck>> for RemoteCustomer {
             Transaction::read(Some(used.key.lane()), used.read()),
             move |customer: &mut Self, _, answer| {
                 let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
-                Self::save(used, holder.user_id)
+                Self::save(used, holder.user_id, ATTEMPTS_MAX)
             },
         )
     }
@@ -252,7 +252,7 @@ impl RemoteCustomer {
         })
     }
 
-    fn save(used: Used, buyer_id: u32) -> Flow {
+    fn save(used: Used, buyer_id: u32, attempts: u32) -> Flow {
         let (session, saved) = (used.key.value(), saved_cart(buyer_id));
         let calls = vec![
             used.hold(),
@@ -263,8 +263,8 @@ impl RemoteCustomer {
         let transaction = Transaction::write(used.key.lane(), SaveCart::<SessionCheck>::EFFECT, calls);
         Step::ask(transaction, move |_, _, answer| {
             let replies = carried_out(answer)?;
-            if held(first(&replies, 0))?.is_none() {
-                return Self::refuse(used, 0, |_, _| unreachable!("there is no other attempt"));
+            if first(&replies, 0).is_none() {
+                return Self::refuse(used, attempts, move |_, attempts| Self::save(used, buyer_id, attempts));
             }
             first(&replies, 1).ok_or_else(|| no_buyer(buyer_id))?;
             Step::reply(&Saved { saved: true })

@@ -54,7 +54,7 @@ const NAME: Statement = Statement::kept(
 const BEGIN: Statement = Statement::kept(
     "purchase_begin",
     "INSERT INTO purchases_begun (purchase_id, buyer_id, session_digest, idempotency_key, at_ms, claimable_at_ms)
-        SELECT n.last * 16 + n.source, s.user_id, s.digest, ''::bytea, $4, $5 FROM sessions s, purchase_numbers n
+        SELECT n.last * 16 + n.source, s.user_id, s.digest, $6::bytea, $4, $5 FROM sessions s, purchase_numbers n
         WHERE s.digest = $1 AND s.role = 'buyer' AND s.active_at_ms > $2 AND n.source = $3
         AND EXISTS (SELECT 1 FROM cart_lines WHERE cart = $1 AND quantity > 0)
         AND NOT EXISTS (SELECT 1 FROM purchases_begun WHERE session_digest = $1)
@@ -274,16 +274,13 @@ impl Begin {
         let session = || used.key.value();
         let holder = [session(), used.alive_after(), source.clone()];
         let times = [time(used.now), time(used.now + BEGINNER_HAS)];
-        let begin = [&holder[..], &times].concat();
+        let key_value = [key_value(key.as_ref())];
+        let begin = [&holder[..], &times, &key_value].concat();
         let mut calls = vec![used.hold(), NUMBER.with([source.clone(), number])];
-        match key {
-            Some(_) => {
-                let key = [key_value(key.as_ref())];
-                calls.push(NAME.with([&holder[..], &key].concat()));
-                calls.push(BEGIN_NAMED.with([&begin[..], &key].concat()));
-            }
-            None => calls.push(BEGIN.with(begin)),
+        if key.is_some() {
+            calls.push(NAME.with([&holder[..], &key_value].concat()));
         }
+        calls.push(if key.is_some() { BEGIN_NAMED } else { BEGIN }.with(begin));
         calls.push(COPY_CART.with([session(), source]));
         calls
     }

@@ -31,7 +31,7 @@ struct Seen {
 
 #[test]
 fn both_stores_answer_alike() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for (seed, level) in LEVELS.into_iter().enumerate() {
         let mut random = Rng::with_seed(seed as u64);
         let engine = Engine::connect(&server, level, seed as u64);

@@ -65,10 +65,10 @@ pub(super) struct Engine {
     pub(super) replays: u64,
 }
 
-/// A server with a database of its own for each level of isolation, or none if none is installed.
-pub(super) fn server() -> Option<Postgres> {
+/// A server with a database of its own for each of these levels of isolation, or none if none is installed.
+pub(super) fn server(levels: &[&str]) -> Option<Postgres> {
     let server = Postgres::start("trust", &["fsync=off", "max_connections=40"])?;
-    for level in LEVELS {
+    for level in levels {
         let name = database(level);
         server.sql("shop", &format!("CREATE DATABASE {name}"));
         server.sql(&name, &format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'"));

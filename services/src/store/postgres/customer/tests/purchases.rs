@@ -35,7 +35,7 @@ fn first_at(time: Time) -> u64 {
 
 #[test]
 fn what_has_ended_is_told_once_nothing_below_it_can_come_or_is_left() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let [mut one, mut other] = [1, 2].map(|seed| Engine::connect(&server, level, seed));
         one.told(START, "CreateBuyer", ANN);
@@ -62,7 +62,7 @@ fn what_has_ended_is_told_once_nothing_below_it_can_come_or_is_left() {
 
 #[test]
 fn no_id_is_given_below_what_counts_as_ended_whatever_the_clock_says() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS[..1]) else { return };
     let mut engine = Engine::connect(&server, LEVELS[0], 1);
     engine.told(START, "CreateBuyer", ANN);
     for _ in 0..40 {
@@ -82,7 +82,7 @@ fn no_id_is_given_below_what_counts_as_ended_whatever_the_clock_says() {
 
 #[test]
 fn more_lines_than_a_flight_returns_are_claimed_and_bought() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS[..1]) else { return };
     let mut engine = Engine::connect(&server, LEVELS[0], 1);
     engine.told(START, "CreateBuyer", ANN);
     for _ in 0..24 {
@@ -125,7 +125,7 @@ fn more_lines_than_a_flight_returns_are_claimed_and_bought() {
 
 #[test]
 fn what_makes_no_sense_is_told_as_a_defect_and_ends_nothing() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS[..1]) else { return };
     let mut engine = Engine::connect(&server, LEVELS[0], 1);
     engine.told(START, "CreateBuyer", ANN);
     let session = engine.log_in(START, "ann", "secret");

@@ -1,5 +1,6 @@
 //! Several services at the same time on the same rows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use net::Time;
@@ -49,7 +50,7 @@ fn finish(engine: &mut Engine, now: Time, begun: &str) -> Result<String, Error> 
 
 #[test]
 fn a_name_is_taken_once_and_no_number_is_given_twice() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let numbers = race(&server, level, |n, engine| {
             let create = |name: String| format!(r#"{{"name":"{name}","password":"secret"}}"#);
@@ -72,7 +73,7 @@ fn a_name_is_taken_once_and_no_number_is_given_twice() {
 
 #[test]
 fn units_in_a_cart_are_counted_one_by_one() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let (mut engine, session) = prepared(&server, level);
         race(&server, level, |n, engine| {
@@ -93,7 +94,7 @@ fn units_in_a_cart_are_counted_one_by_one() {
 
 #[test]
 fn a_cart_never_holds_more_than_there_is_nor_too_many_lines() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let (mut engine, session) = prepared(&server, level);
         let update = |item: &str| {
@@ -118,7 +119,7 @@ fn a_cart_never_holds_more_than_there_is_nor_too_many_lines() {
 
 #[test]
 fn a_purchase_is_begun_once_and_made_once() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let (mut engine, session) = prepared(&server, level);
         for round in 0..8 {
@@ -177,7 +178,7 @@ fn last_number(json: &str) -> u64 {
 
 #[test]
 fn a_purchase_is_claimed_by_one() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let (mut engine, _) = prepared(&server, level);
         for _ in 0..12 {
@@ -199,9 +200,41 @@ fn a_purchase_is_claimed_by_one() {
     }
 }
 
+/// Purchases are begun, found out about and finished, by services whose clocks are far apart.
+#[test]
+fn what_counts_as_ended_never_begins_and_is_never_under_way() {
+    let Some(server) = server(&LEVELS) else { return };
+    for level in LEVELS {
+        prepared(&server, level);
+        let greatest = AtomicU64::new(0);
+        let told = race(&server, level, |n, engine| {
+            // Of one of them, time stands still.
+            let clock =
+                |round: u32| if n == 0 { START } else { START + SECOND * (n as u32 * 100 + round * 13) };
+            for round in 0..25 {
+                let now = clock(round);
+                let session = engine.log_in(now, "ann", "secret");
+                engine.told(now, "UpdateCart", &add(&session, "1:1", 1));
+                let before = greatest.load(Ordering::SeqCst);
+                let begun = engine.told(now, "BeginPurchase", &with_session(&session));
+                let [id, ended] =
+                    ["purchase_id", "ended_before"].map(|name| field(&begun, name).parse().expect(name));
+                assert!(id >= before, "{level}: {id} begins, and {before} has counted as ended");
+                let latest = greatest.fetch_max(ended, Ordering::SeqCst).max(ended);
+                assert!(id >= latest, "{level}: {id} is under way, and {latest} counts as ended");
+                engine.keep_up(now + SECOND);
+                assert!(id >= greatest.load(Ordering::SeqCst), "{level}: {id} is under way");
+                finish(engine, now, &begun).expect("it is made");
+            }
+            greatest.load(Ordering::SeqCst)
+        });
+        assert!(told.iter().all(|ended| *ended > 0), "{level}: it is found out");
+    }
+}
+
 #[test]
 fn votes_count_once_in_whatever_order_they_come() {
-    let Some(server) = server() else { return };
+    let Some(server) = server(&LEVELS) else { return };
     for level in LEVELS {
         let (mut engine, _) = prepared(&server, level);
         race(&server, level, |n, engine| {
