@@ -132,7 +132,11 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
             let service = services::db_customer(storage, options, room, secrets, random, &mut threads)?;
             serve_database(settings, reactor, service, Vec::new(), threads)
         }
-        Store::Engine(_) => Err("--store is not yet for db_customer".into()),
+        Store::Engine(engine) => {
+            let config = engine.config.clone();
+            let service = services::db_customer_on(config, options, secrets, random, &mut threads)?;
+            serve_database(settings, reactor, service, engine.targets(), threads)
+        }
     }
 }
 

@@ -5,27 +5,29 @@
 pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod clock;
-mod hashing;
+pub(crate) mod hashing;
 mod passwords;
 pub(crate) mod purchases;
 mod purchasing;
 pub(crate) mod rows;
+pub(crate) mod rules;
 pub(crate) mod sessions;
-mod throttle;
+pub(crate) mod throttle;
 
 use std::sync::Arc;
 
 use net::{Metrics, Time};
 use serde::Serialize;
 
-use self::accounts::{Accounts, no_buyer, no_seller};
+use self::accounts::Accounts;
 use self::cart::Cart;
 pub(crate) use self::hashing::Hashers;
-use self::hashing::{Hashing, Request};
+use self::hashing::{Attempt, Hashing, Request};
 pub use self::passwords::HashCost;
 pub(crate) use self::passwords::Passwords;
 use self::purchases::Purchases;
 use self::rows::{CustomerRow, Loaded};
+use self::rules::{check_delta, no_buyer, no_seller, wrong_name_or_password};
 use self::sessions::Sessions;
 use crate::api::Database;
 use crate::api::accounts::{
@@ -33,10 +35,9 @@ use crate::api::accounts::{
 };
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
 use crate::api::error::Error;
-use crate::api::fields::invalid;
 use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBuyerPurchases};
 use crate::api::sessions::{LoggedIn, LoggedOut, Login, Logout, SessionCheck, ValidateSession, Validated};
-use crate::api::values::{Quantity, QuantityDelta, Role, UserId};
+use crate::api::values::{Quantity, Role, UserId};
 use crate::api::votes::{RateSeller, Rated};
 use crate::engine::caller::Caller;
 use crate::engine::domain::{Answer, Begin, Domain, Handler, Job, answered, offloaded};
@@ -50,7 +51,7 @@ pub(crate) struct Customer {
     accounts: Accounts,
     sessions: Sessions,
     purchases: Purchases,
-    hashing: Hashing,
+    hashing: Hashing<()>,
     random: Box<dyn FnMut() -> u128>,
 }
 
@@ -90,21 +91,23 @@ impl Customer {
         self.room.check_new(now)?;
         let salt = (self.random)().to_be_bytes();
         let job = self.hashing.submit(now, caller, Request::create(role, account, salt))?;
-        self.hashing.start(now, &self.accounts);
+        self.start_hashing(now);
         Ok(job)
+    }
+
+    fn start_hashing(&mut self, now: Time) {
+        self.hashing.start(now, |role, username, ()| self.accounts.find(role, username));
     }
 
     /// What follows once the password of a request is hashed.
     fn finish(&mut self, now: Time, hashed: Result<hashing::Done, Error>) -> Result<Hashed, Error> {
         match hashed? {
             hashing::Done::Create { role, identity } => {
-                let created = self.accounts.create(role, identity).map(|id| match role {
-                    Role::Buyer => AccountCreated::Buyer { buyer_id: id },
-                    Role::Seller => AccountCreated::Seller { seller_id: id },
-                });
-                created.map(Hashed::Created)
+                let id = self.accounts.create(role, identity)?;
+                Ok(Hashed::Created(rules::created(role, id)))
             }
-            hashing::Done::Login { role, user_id } => {
+            hashing::Done::Failed(_) => Err(wrong_name_or_password()),
+            hashing::Done::Login { from: Attempt { role, .. }, user_id } => {
                 let buyer = self.accounts.buyers.latest(&user_id).filter(|_| role == Role::Buyer);
                 let cart = buyer.map(|buyer| buyer.saved_cart.clone()).unwrap_or_default();
                 let session_id = self.sessions.open(now, (self.random)(), role, user_id, cart)?;
@@ -158,8 +161,8 @@ impl Begin<CreateSeller> for Customer {
 impl Begin<Login<Role>> for Customer {
     fn begin(&mut self, now: Time, caller: Caller, login: Login<Role>) -> Result<Job, Error> {
         self.room.check_new(now)?;
-        let job = self.hashing.submit(now, caller, Request::login(login))?;
-        self.hashing.start(now, &self.accounts);
+        let job = self.hashing.submit(now, caller, Request::login(login, ()))?;
+        self.start_hashing(now);
         Ok(job)
     }
 }
@@ -227,10 +230,8 @@ impl Answer<GetCart> for Customer {
 
 impl Answer<UpdateCart> for Customer {
     fn answer(&mut self, now: Time, update: UpdateCart) -> Result<Counted, Error> {
-        let UpdateCart { owner, item_id, quantity_delta: QuantityDelta(delta), quantity_max } = update;
-        if delta == 0 {
-            return Err(invalid("`quantity_delta` must not be 0"));
-        }
+        let UpdateCart { owner, item_id, quantity_delta, quantity_max } = update;
+        let delta = check_delta(quantity_delta)?;
         let quantity_max = quantity_max.map(|Quantity(quantity)| quantity);
         let room = if delta > 0 { self.room.check_new(now) } else { Ok(()) };
         let quantity = self.change_cart(now, owner, |cart| {
@@ -305,7 +306,7 @@ impl Domain for Customer {
     fn poll(&mut self, now: Time) -> Option<(Job, Result<Hashed, Error>)> {
         let (job, hashed) = self.hashing.poll(now)?;
         let finished = self.finish(now, hashed);
-        self.hashing.start(now, &self.accounts);
+        self.start_hashing(now);
         Some((job, finished))
     }
 

@@ -80,12 +80,37 @@ where
 {
     let mut loaded = Loaded::new(options.session_timeout);
     storage.load(&mut |row| loaded.load(row))?;
-    let mut hashers: Hashers = Vec::new();
+    let customer = Customer::new(loaded, room, hashers(options, workers)?, Box::new(random));
+    Ok(Database::new(customer, Box::new(storage), secrets))
+}
+
+/// A `db_customer` whose truth lies in an engine, and which serves who shows one of the secrets, if there are any. The
+/// backends of its node are as many connections to the hosts of `config` as that says, and can be encrypted as it says.
+/// `random` is a source of unpredictable bits.
+///
+/// # Errors
+/// The cost is impossible, or a worker cannot be started.
+pub fn db_customer_on<R, W>(
+    config: postgres::Config,
+    options: CustomerOptions,
+    secrets: Option<Secrets>,
+    random: R,
+    workers: &mut W,
+) -> Result<impl Service + use<R, W>, Box<dyn Error>>
+where
+    R: FnMut() -> u128 + 'static,
+    W: Workers,
+{
+    let hashers = hashers(options, workers)?;
+    Ok(postgres::customer(config, options.session_timeout, hashers, secrets, Box::new(random)))
+}
+
+fn hashers(options: CustomerOptions, workers: &mut impl Workers) -> Result<Hashers, Box<dyn Error>> {
+    let mut hashers = Hashers::new();
     for _ in 0..options.hash_threads {
         hashers.push(workers.start("passwords", Passwords::new(options.hash_cost)?)?);
     }
-    let customer = Customer::new(loaded, room, hashers, Box::new(random));
-    Ok(Database::new(customer, Box::new(storage), secrets))
+    Ok(hashers)
 }
 
 /// A `db_product` that goes on from what is stored, all of it, whatever `room` there is, and serves who shows one of the

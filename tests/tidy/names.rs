@@ -55,17 +55,25 @@ const RULES: &[Rule] = &[
     Rule {
         krate: "services",
         names: &["serde_json", "RawValue"],
-        homes: &["api", "engine", "store::sqlite", "store::postgres::json"],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::customer::json", "store::postgres::json"],
     },
     // What comes of a password is one of two replies of the contract, so `customer` says how it is written.
     Rule {
         krate: "services",
         names: &["serde", "Serialize", "Deserialize"],
-        homes: &["api", "engine", "store::sqlite", "store::postgres::json", "customer"],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::customer::json", "store::postgres::json", "customer"],
     },
     // Rules see requests that are read, and flows the envelope of what they were answered.
-    Rule { krate: "services", names: &["Fields"], homes: &["api", "engine", "store::postgres::domain"] },
-    Rule { krate: "services", names: &["envelope"], homes: &["api", "engine", "frontend"] },
+    Rule {
+        krate: "services",
+        names: &["Fields"],
+        homes: &["api", "engine", "store::postgres::domain", "store::postgres::remote"],
+    },
+    Rule {
+        krate: "services",
+        names: &["envelope"],
+        homes: &["api", "engine", "frontend", "store::postgres::remote"],
+    },
     // Errors go up: the program ends where its main function is.
     Rule { krate: "net", names: &["exit", "abort"], homes: &[] },
     Rule { krate: "services", names: &["exit", "abort"], homes: &[] },

@@ -67,10 +67,21 @@ fn fault(sql: &str) -> Option<String> {
     {
         return Some("a conflict that is not named".to_owned());
     }
+    if ["ANY(", "UNNEST("].iter().any(|of| upper.split(of).skip(1).any(|array| !is_array(array))) {
+        return Some("an array of a type that is not said, or not of all engines".to_owned());
+    }
     if upper.matches("SUM(").count() != sql.matches(")::bigint").count() {
         return Some("a sum of another type".to_owned());
     }
     if upper.starts_with("CREATE TABLE") { fault_of_table(&sql) } else { fault_of_index(&upper) }
+}
+
+/// Whether this begins with a parameter that is said to be an array of texts or of bytes.
+fn is_array(text: &str) -> bool {
+    let number = text.strip_prefix('$').and_then(|rest| rest.split_once("::"));
+    number.is_some_and(|(number, ty)| {
+        number.parse::<u8>().is_ok() && (ty.starts_with("TEXT[])") || ty.starts_with("BYTEA[])"))
+    })
 }
 
 fn fault_of_table(sql: &str) -> Option<String> {
@@ -128,6 +139,7 @@ mod tests {
             "CREATE UNIQUE INDEX IF NOT EXISTS a ON b (c, d)",
             "INSERT INTO a (b) VALUES ($1) ON CONFLICT (b) DO NOTHING",
             "SELECT sum(b)::bigint FROM a WHERE nowhere = $1",
+            "SELECT b FROM a, unnest($2::text[]) AS u(t) WHERE c = ANY($1::bytea[])",
         ] {
             assert_eq!(fault(sql), None, "{sql}");
         }
@@ -148,6 +160,9 @@ mod tests {
             "INSERT INTO a (b) VALUES ($1) ON CONFLICT DO NOTHING",
             "INSERT INTO a (b) VALUES ($1) ON CONFLICT (b) DO UPDATE SET b = 1",
             "SELECT sum(b) FROM a",
+            "SELECT b FROM a WHERE c = ANY($1)",
+            "SELECT b FROM a WHERE c = ANY($1::bigint[])",
+            "SELECT t FROM unnest($1::integer[]) AS u(t)",
             "SELECT * FROM a",
             "SELECT b FROM a FOR UPDATE",
             "UPDATE a SET b = now()",

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use super::cart::Cart;
-use crate::api::error::{Code, Error, quoted};
+use super::rules::{ITEMS_SOLD_MAX, no_numbers_left, no_seller, username_taken};
+use crate::api::error::Error;
 use crate::api::values::{Ballot, Feedback, ItemId, Role, nfc};
 use crate::engine::table::Table;
-
-/// The most units that are counted as sold: an integer that every store can keep.
-const ITEMS_SOLD_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// What every account has.
 #[derive(Clone, Debug)]
@@ -94,8 +92,7 @@ impl Accounts {
     /// `ALREADY_EXISTS`.
     pub(crate) fn check_username(&self, role: Role, username: &str) -> Result<(), Error> {
         if self.usernames.contains_key(&(role, username.into())) {
-            let message = format!("the user name `{}` is taken", quoted(username));
-            return Err(Error::new(Code::AlreadyExists, message));
+            return Err(username_taken(username));
         }
         Ok(())
     }
@@ -111,8 +108,7 @@ impl Accounts {
             Role::Seller => &mut self.last_seller,
             Role::Buyer => &mut self.last_buyer,
         };
-        let full = || Error::new(Code::ResourceExhausted, "there are no account numbers left");
-        *last = last.checked_add(1).ok_or_else(full)?;
+        *last = last.checked_add(1).ok_or_else(no_numbers_left)?;
         let id = *last;
         match role {
             Role::Seller => {
@@ -178,17 +174,10 @@ impl Accounts {
     }
 }
 
-pub(crate) fn no_seller(seller_id: u32) -> Error {
-    Error::new(Code::NotFound, format!("no seller {seller_id}"))
-}
-
-pub(crate) fn no_buyer(buyer_id: u32) -> Error {
-    Error::new(Code::NotFound, format!("no buyer {buyer_id}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::error::Code;
     use crate::api::values::{Revision, Vote};
 
     const ITEM: ItemId = ItemId { category: 1, n: 1 };

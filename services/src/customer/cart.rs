@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::error::{Code, Error};
-use crate::api::fields::invalid;
+use super::rules::changed;
+use crate::api::error::Error;
 use crate::api::purchases::{LINES_MAX, Lines};
 use crate::api::values::{ItemId, QUANTITY_MAX};
 
@@ -19,27 +19,7 @@ impl Cart {
     /// The cart has too few or too many units, or too many lines; it is left as it was.
     pub(crate) fn update(&mut self, id: ItemId, delta: i64, available: Option<u32>) -> Result<u32, Error> {
         let held = self.0.get(&id).copied();
-        let units = i64::from(held.unwrap_or(0)) + delta;
-        let Some(held) = held.or((delta > 0).then_some(0)) else {
-            return Err(Error::new(Code::NotFound, format!("no {id} in the cart")));
-        };
-        if units < 0 {
-            return Err(invalid(format!(
-                "`quantity` must be at most {held}: the cart holds no more of {id}"
-            )));
-        }
-        if let Some(available) = available.filter(|available| units > i64::from(*available)) {
-            let message =
-                format!("the stock of {id} is {available}, less than the {units} that the cart would hold");
-            return Err(Error::new(Code::OutOfStock, message));
-        }
-        let too_many =
-            || invalid(format!("`quantity` would bring the cart above {QUANTITY_MAX} units of {id}"));
-        let units = u32::try_from(units).ok().filter(|units| *units <= QUANTITY_MAX).ok_or_else(too_many)?;
-        if held == 0 && self.0.len() >= LINES_MAX {
-            let message = format!("a cart holds at most {LINES_MAX} different items");
-            return Err(Error::new(Code::ResourceExhausted, message));
-        }
+        let units = changed(id, held, delta, available, self.0.len() >= LINES_MAX)?;
         if units == 0 {
             self.0.remove(&id);
         } else {
@@ -79,6 +59,7 @@ impl Cart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::error::Code;
 
     const ID: ItemId = ItemId { category: 1, n: 42 };
 

@@ -2,7 +2,7 @@
 //! a [`FairQueue`]; each thread does one at a time.
 //!
 //! A request is looked at anew when its turn comes: what is stale or guesses too often is refused without a hash, and a
-//! login is compared with the account as it is by then. One client has one hash of an account under way at a time, so
+//! login is compared with the account as it is by then, where that can be looked up at once. One client has one hash of an account under way at a time, so
 //! what it asks for of an account is done in order.
 
 use std::collections::VecDeque;
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use net::{Exposition, Histogram, Metrics, Time, Worker};
 
-use super::accounts::{Accounts, Identity};
+use super::accounts::Identity;
 use super::passwords::{PasswordDone, PasswordJob};
-use super::throttle::Throttle;
+use super::throttle::{Failures, Throttle};
 use crate::api::accounts::CreateAccount;
-use crate::api::error::{Code, Error};
+use crate::api::error::Error;
 use crate::api::sessions::Login;
 use crate::api::values::Role;
 use crate::engine::caller::{Caller, ClientNetwork};
@@ -26,9 +26,9 @@ use crate::engine::metrics::DURATIONS;
 /// Who hashes, each one password at a time.
 pub(crate) type Hashers = Vec<Box<dyn Worker<PasswordJob, PasswordDone>>>;
 
-/// The requests that wait for a hash.
-pub(crate) struct Hashing {
-    queue: FairQueue<Waiting>,
+/// The requests that wait for a hash. With each comes what is known of its account already, an `A`.
+pub(crate) struct Hashing<A> {
+    queue: FairQueue<Waiting<A>>,
     slots: Vec<Slot>,
     /// What was refused when its turn came.
     refused: VecDeque<(Job, Error)>,
@@ -44,22 +44,25 @@ struct Slot {
 }
 
 /// A request for which a password is to be hashed. It has no `Debug`, so that the password reaches no log.
-pub(crate) struct Request {
+pub(crate) struct Request<A> {
     role: Role,
     username: Box<str>,
     password: Box<str>,
-    kind: Kind,
+    kind: Kind<A>,
 }
 
-enum Kind {
+enum Kind<A> {
     Create { name: Box<str>, salt: [u8; 16] },
-    Login,
+    Login { known: A },
 }
 
-struct Waiting {
+/// The number and the password hash of an account.
+pub(crate) type Account = (u32, Box<str>);
+
+struct Waiting<A> {
     job: Job,
     client: ClientNetwork,
-    request: Request,
+    request: Request<A>,
 }
 
 struct Running {
@@ -78,8 +81,23 @@ enum Then {
 
 /// What may be done now that a password is hashed.
 pub(crate) enum Done {
-    Create { role: Role, identity: Identity },
-    Login { role: Role, user_id: u32 },
+    Create {
+        role: Role,
+        identity: Identity,
+    },
+    Login {
+        from: Attempt,
+        user_id: u32,
+    },
+    /// The name or the password of a login is wrong.
+    Failed(Attempt),
+}
+
+/// To which account a login was, and from where.
+pub(crate) struct Attempt {
+    pub(crate) client: ClientNetwork,
+    pub(crate) role: Role,
+    pub(crate) username: Box<str>,
 }
 
 struct HashMetrics {
@@ -87,7 +105,7 @@ struct HashMetrics {
     duration: Histogram,
 }
 
-impl Request {
+impl<A> Request<A> {
     /// A new account, whose password is hashed with this salt.
     pub(crate) fn create(role: Role, account: CreateAccount, salt: [u8; 16]) -> Self {
         let CreateAccount { name, username, password } = account;
@@ -95,13 +113,15 @@ impl Request {
         Self { role, username: username.0.into(), password: password.0.into(), kind }
     }
 
-    pub(crate) fn login(login: Login<Role>) -> Self {
+    /// A login to an account of which this is known.
+    pub(crate) fn login(login: Login<Role>, known: A) -> Self {
         let Login { username, password, role } = login;
-        Self { role, username: username.0.into(), password: password.0.into(), kind: Kind::Login }
+        let kind = Kind::Login { known };
+        Self { role, username: username.0.into(), password: password.0.into(), kind }
     }
 }
 
-impl Hashing {
+impl<A> Hashing<A> {
     pub(crate) fn new(hashers: Hashers) -> Self {
         let slots: Vec<_> = hashers.into_iter().map(|hasher| Slot { hasher, running: None }).collect();
         let queue = FairQueue::new(slots.len(), Duration::MAX);
@@ -120,7 +140,7 @@ impl Hashing {
     ///
     /// # Errors
     /// `RESOURCE_EXHAUSTED`, with when to come back.
-    pub(crate) fn submit(&mut self, now: Time, caller: Caller, request: Request) -> Result<Job, Error> {
+    pub(crate) fn submit(&mut self, now: Time, caller: Caller, request: Request<A>) -> Result<Job, Error> {
         let client = caller.client;
         self.check(now, client, &request)?;
         self.last_job += 1;
@@ -134,8 +154,14 @@ impl Hashing {
         Ok(job)
     }
 
-    /// Begins what can be begun.
-    pub(crate) fn start(&mut self, now: Time, accounts: &Accounts) {
+    /// How many logins to an account have failed, as others have counted them.
+    pub(crate) fn learn(&mut self, attempt: &Attempt, from_there: Failures, from_all: Failures) {
+        let Attempt { client, role, username } = attempt;
+        self.throttle.learn(*client, *role, username, from_there, from_all);
+    }
+
+    /// Begins what can be begun. `find` finds the account of a login, of which something may be known.
+    pub(crate) fn start(&mut self, now: Time, find: impl Fn(Role, &str, A) -> Option<Account>) {
         loop {
             let Self { queue, slots, .. } = self;
             let is_busy = |client, username: &str| {
@@ -145,7 +171,7 @@ impl Hashing {
             match queue.pop(now, is_busy) {
                 Some(Popped::Next(Waiting { job, client, request })) => {
                     match self.check(now, client, &request) {
-                        Ok(()) => self.run(now, job, client, request, accounts),
+                        Ok(()) => self.run(now, job, client, request, &find),
                         Err(error) => {
                             self.queue.lost(now);
                             self.refused.push_back((job, error));
@@ -162,19 +188,26 @@ impl Hashing {
     }
 
     /// Refuses a login to an account that too many have failed to log in to.
-    fn check(&self, now: Time, client: ClientNetwork, request: &Request) -> Result<(), Error> {
+    fn check(&self, now: Time, client: ClientNetwork, request: &Request<A>) -> Result<(), Error> {
         match request.kind {
-            Kind::Login => self.throttle.check(now, client, request.role, &request.username),
+            Kind::Login { .. } => self.throttle.check(now, client, request.role, &request.username),
             Kind::Create { .. } => Ok(()),
         }
     }
 
-    fn run(&mut self, now: Time, job: Job, client: ClientNetwork, request: Request, accounts: &Accounts) {
+    fn run(
+        &mut self,
+        now: Time,
+        job: Job,
+        client: ClientNetwork,
+        request: Request<A>,
+        find: impl Fn(Role, &str, A) -> Option<Account>,
+    ) {
         let Request { role, username, password, kind } = request;
         let (password_job, then) = match kind {
             Kind::Create { name, salt } => (PasswordJob::Hash { password, salt }, Then::Create { name }),
-            Kind::Login => {
-                let (user_id, hash) = accounts.find(role, &username).unzip();
+            Kind::Login { known } => {
+                let (user_id, hash) = find(role, &username, known).unzip();
                 (PasswordJob::Verify { password, hash }, Then::Login { user_id })
             }
         };
@@ -195,28 +228,28 @@ impl Hashing {
                 self.metrics.duration.observe_duration(now.since(running.began_at));
                 self.queue.done(now);
                 let job = running.job;
-                return Some((job, self.finish(now, running, done)));
+                return Some((job, Ok(self.finish(now, running, done))));
             }
         }
         let (job, error) = self.refused.pop_front()?;
         Some((job, Err(error)))
     }
 
-    fn finish(&mut self, now: Time, running: Running, done: PasswordDone) -> Result<Done, Error> {
+    fn finish(&mut self, now: Time, running: Running, done: PasswordDone) -> Done {
         let Running { client, role, username, then, .. } = running;
         match (then, done) {
             (Then::Create { name }, PasswordDone::Hashed(password_hash)) => {
-                Ok(Done::Create { role, identity: Identity { username, name, password_hash } })
+                Done::Create { role, identity: Identity { username, name, password_hash } }
             }
             (Then::Login { user_id }, PasswordDone::Verified(is_verified)) => {
                 let Some(user_id) = user_id.filter(|_| is_verified) else {
                     self.throttle.failed(now, client, role, &username);
                     self.queue.failed(now, client);
-                    return Err(Error::new(Code::AuthFailed, "wrong name or password"));
+                    return Done::Failed(Attempt { client, role, username });
                 };
                 self.throttle.succeeded(client, role, &username);
                 self.queue.succeeded(now, client);
-                Ok(Done::Login { role, user_id })
+                Done::Login { from: Attempt { client, role, username }, user_id }
             }
             _ => unreachable!("what a slot has done is what it was given"),
         }

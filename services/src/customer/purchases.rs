@@ -3,10 +3,10 @@
 //! It knows neither carts nor stock, and brings no purchase to its end: it tells which ones somebody has to.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use net::Time;
 
+use super::rules::{self, BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX};
 use crate::api::error::{Code, Error};
 use crate::api::purchases::{Lines, PurchasedItem, Unfinished};
 use crate::api::values::{IdempotencyKey, PurchaseId};
@@ -14,12 +14,6 @@ use crate::engine::table::Changes;
 
 /// The most purchases that are unfinished, of all buyers together.
 const UNFINISHED_MAX: usize = 100_000;
-/// For how long a purchase is left to whoever began it.
-const BEGINNER_HAS: Duration = Duration::from_secs(1);
-/// For how long a purchase is left to whoever has claimed it.
-const CLAIMANT_HAS: Duration = Duration::from_secs(3);
-/// How old a purchase is at least when it counts as ended: what was sent about it is hardly on its way any more.
-const IN_TRANSIT_MAX: Duration = Duration::from_secs(10);
 
 /// A purchase, as it is on disk. One that was refused is none.
 #[derive(Clone, Debug)]
@@ -111,11 +105,7 @@ impl Purchases {
     ) -> Result<Option<PurchaseId>, Error> {
         let of_key = key.and_then(|key| self.by_key.get(&(buyer_id, key.clone())));
         let of_session = self.by_session.get(&session_number);
-        if of_key.is_none() && of_session.is_some() && key.is_some() {
-            let message = "another purchase of the session is under way, not one of this `idempotency_key`";
-            return Err(Error::new(Code::FailedPrecondition, message));
-        }
-        Ok(of_key.or(of_session).copied())
+        rules::meant(key.is_some(), of_key.copied(), of_session.copied())
     }
 
     /// Begins a purchase, where none is meant that is there already. The time from which on IDs are greater is to be

@@ -3,22 +3,18 @@
 use net::Time;
 
 use super::Customer;
-use super::accounts::no_buyer;
 use super::purchases::State;
+use super::rules::{check_taken, empty_cart, history, no_buyer, purchased, unknown_purchase};
 use crate::api::carts::Owner;
-use crate::api::error::{Code, Error};
-use crate::api::fields::invalid;
+use crate::api::error::Error;
 use crate::api::page::{Cursor, Page};
 use crate::api::purchases::{
     BeginPurchase, Begun, CLAIMED_MAX, ClaimPurchases, Claimed, FinishPurchase, Finished, GetBuyerPurchases,
-    LINES_MAX, Lines, Purchase, PurchasedItem, Purchases, Receipt, TakenItem, TakenItems,
+    Lines, Purchase, Purchases, Receipt, TakenItems,
 };
 use crate::api::sessions::SessionCheck;
 use crate::api::values::{Limit, PurchaseId, Role, Total, UserId};
 use crate::engine::domain::Answer;
-
-/// The most items on a page of a history: such a page is less than 1 MiB, and has a purchase of any size.
-const HISTORY_ITEMS_MAX: usize = 4 * LINES_MAX;
 
 impl Answer<BeginPurchase> for Customer {
     fn answer(&mut self, now: Time, request: BeginPurchase) -> Result<Begun, Error> {
@@ -31,7 +27,7 @@ impl Answer<BeginPurchase> for Customer {
             None => {
                 let lines = Lines(session.cart.lines().clone());
                 if lines.0.is_empty() {
-                    return Err(Error::new(Code::FailedPrecondition, "the cart is empty"));
+                    return Err(empty_cart());
                 }
                 self.room.check_new(now)?;
                 let id = self.purchases.begin(now, buyer_id, number, key, lines)?;
@@ -52,7 +48,7 @@ impl Answer<BeginPurchase> for Customer {
 impl Answer<FinishPurchase> for Customer {
     fn answer(&mut self, _: Time, request: FinishPurchase) -> Result<Finished<'_>, Error> {
         let FinishPurchase { purchase_id: id, taken } = request;
-        let Some(record) = self.purchases.latest(id) else { return unknown(id, taken.is_some()) };
+        let Some(record) = self.purchases.latest(id) else { return unknown_purchase(id, taken.is_some()) };
         if let State::Begun { session_number, lines } = &record.state {
             let Some(TakenItems(taken)) = taken else {
                 self.purchases.refuse(id);
@@ -101,41 +97,8 @@ impl Customer {
             let (at, items) = self.purchases.made(*id).expect("a history is of what was made");
             Purchase { purchase_id: *id, at: at.as_millis(), items, total: Total::of(items) }
         });
-        let mut items_count = 0;
-        let fitting = newest_first.take_while(|purchase| {
-            let is_first = items_count == 0;
-            items_count += purchase.items.len();
-            is_first || items_count <= HISTORY_ITEMS_MAX
-        });
-        let purchases: Vec<_> = fitting.collect();
-        let last = purchases.last().filter(|_| purchases.len() < rest.len());
-        let next_cursor = last.map(|purchase| Cursor(purchase.purchase_id));
-        Purchases { buyer_id, purchases_count: all.len(), purchases, next_cursor }
+        history(buyer_id, all.len(), rest.len(), newest_first)
     }
-}
-
-/// What there is to say of a purchase without a record: it was refused, unless the record is lost.
-fn unknown(id: PurchaseId, is_taken: bool) -> Result<Finished<'static>, Error> {
-    if is_taken {
-        log::warn!(
-            "event=purchase_unknown purchase_id={id} its stock was taken, and there is no record of it"
-        );
-        return Err(Error::new(Code::NotFound, format!("no purchase {id}")));
-    }
-    Ok(Finished::Refused { refused: true })
-}
-
-/// # Errors
-/// `INVALID_ARGUMENT`: it is not what was to be bought.
-fn check_taken(lines: &Lines, taken: &[TakenItem]) -> Result<(), Error> {
-    let is_same = taken.iter().map(|item| (&item.item_id, &item.quantity)).eq(&lines.0);
-    is_same
-        .then_some(())
-        .ok_or_else(|| invalid("`taken` must be the items and units that the purchase is of"))
-}
-
-fn purchased(TakenItem { item_id, name, quantity, price, .. }: TakenItem) -> PurchasedItem {
-    PurchasedItem { item_id, name, quantity, price }
 }
 
 #[cfg(test)]

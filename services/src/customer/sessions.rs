@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::cart::Cart;
 use super::clock::{END_OF_TIME, StoredClock};
+use super::rules::{REMEMBERED, admit, unknown_session};
 use crate::api::error::{Code, Error};
 use crate::api::purchases::Lines;
 use crate::api::sessions::SessionCheck;
@@ -19,8 +20,6 @@ use crate::engine::table::Table;
 const SESSIONS_MAX: usize = 1_000_000;
 /// No session comes near this number.
 const NUMBERS_END: u64 = 1 << 53;
-/// How long a session that has timed out is remembered, to say so rather than that it is unknown.
-const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Sessions whose time is looked at in one turn.
 const EXPIRIES_PER_TURN_MAX: usize = 64;
 
@@ -221,20 +220,10 @@ impl Sessions {
     }
 
     fn admit(&self, now: Time, check: SessionCheck, session: Option<&Session>) -> Result<(), Error> {
-        let not_logged_in = |message| Err(Error::new(Code::NotLoggedIn, message));
         let digest = digest(check.session_id.secret);
-        let Some(session) = session.filter(|session| session.digest == digest) else {
-            return not_logged_in("the session is unknown: log in");
-        };
-        if check.role.is_some_and(|role| role != session.role) {
-            return not_logged_in("the session belongs to a user of the other role: log in");
-        }
+        let session = session.filter(|session| session.digest == digest).ok_or_else(unknown_session)?;
         let active_at = self.active_at.get(&check.session_id.number).copied().unwrap_or(session.active_at);
-        if now.since(active_at) >= self.timeout {
-            let message = format!("the session was idle for {} s or more: log in", self.timeout.as_secs());
-            return Err(Error::new(Code::SessionTimeout, message));
-        }
-        Ok(())
+        admit(now, self.timeout, check.role, session.role, active_at)
     }
 
     fn touch(&mut self, now: Time, number: u64) {

@@ -1,4 +1,5 @@
-//! [`Throttle`]: slows down whoever guesses passwords. It counts failures only, in memory only.
+//! [`Throttle`]: slows down whoever guesses passwords. It counts failures only, in memory only; where others count them
+//! too, it is told.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,14 +16,14 @@ const FAILURES_MAX: u32 = 20;
 /// The same from all addresses together. It is high, because nobody is to keep the owner out.
 const FAILURES_OF_ALL_MAX: u32 = 1000;
 /// After so long without a further failure, failures are forgotten.
-const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 /// Counts that are kept; beyond that, the one that was raised longest ago is forgotten.
 const COUNTS_MAX: usize = 50_000;
 
 /// The recent failed logins by account, whether or not the account exists: from each address, and from all.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
-    failures: HashMap<Key, Failures>,
+    failures: HashMap<Key, Counted>,
     /// The same by when they were raised.
     raised: BTreeMap<u64, Key>,
     last_raise: u64,
@@ -36,10 +37,16 @@ struct Key {
     client: Option<ClientNetwork>,
 }
 
+/// How many logins have failed, and when the last one did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failures {
+    pub(crate) count: u32,
+    pub(crate) last_at: Time,
+}
+
 #[derive(Debug)]
-struct Failures {
-    count: u32,
-    last_at: Time,
+struct Counted {
+    failures: Failures,
     /// The place in [`Throttle::raised`].
     raise: u64,
 }
@@ -59,7 +66,7 @@ impl Throttle {
         let limits = [(Some(client), FAILURES_MAX, " from your address"), (None, FAILURES_OF_ALL_MAX, "")];
         for (client, max, whence) in limits {
             let key = Key { role, username: username.into(), client };
-            let Some(failures) = self.failures.get(&key) else { continue };
+            let Some(&Counted { failures, .. }) = self.failures.get(&key) else { continue };
             let left = WINDOW.saturating_sub(now.since(failures.last_at));
             if failures.count >= max && !left.is_zero() {
                 let message = format!("{max} logins to this account{whence} failed: {}", try_again(left));
@@ -72,24 +79,38 @@ impl Throttle {
     /// Counts a failure.
     pub(crate) fn failed(&mut self, now: Time, client: ClientNetwork, role: Role, username: &str) {
         for client in [Some(client), None] {
-            self.raise(now, Key { role, username: username.into(), client });
+            let key = Key { role, username: username.into(), client };
+            let before = self.failures.get(&key).map(|counted| counted.failures);
+            let recent = before.filter(|before| now.since(before.last_at) < WINDOW);
+            let count = recent.map_or(1, |recent| recent.count.saturating_add(1));
+            self.put(key, Failures { count, last_at: now });
         }
     }
 
-    fn raise(&mut self, now: Time, key: Key) {
+    /// Takes the failures from an address, and from all together, as they are counted elsewhere.
+    pub(crate) fn learn(
+        &mut self,
+        client: ClientNetwork,
+        role: Role,
+        username: &str,
+        from_there: Failures,
+        from_all: Failures,
+    ) {
+        for (client, failures) in [(Some(client), from_there), (None, from_all)] {
+            let key = Key { role, username: username.into(), client };
+            match failures.count {
+                0 => self.forget(&key),
+                _ => self.put(key, failures),
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, failures: Failures) {
         self.last_raise += 1;
         let raise = self.last_raise;
         self.raised.insert(raise, key.clone());
-        match self.failures.get_mut(&key) {
-            Some(failures) => {
-                self.raised.remove(&failures.raise);
-                let is_over = now.since(failures.last_at) >= WINDOW;
-                let count = if is_over { 1 } else { failures.count + 1 };
-                *failures = Failures { count, last_at: now, raise };
-            }
-            None => {
-                self.failures.insert(key, Failures { count: 1, last_at: now, raise });
-            }
+        if let Some(before) = self.failures.insert(key, Counted { failures, raise }) {
+            self.raised.remove(&before.raise);
         }
         if self.failures.len() > COUNTS_MAX
             && let Some((_, oldest)) = self.raised.pop_first()
@@ -101,9 +122,12 @@ impl Throttle {
     /// Forgets the failures from an address at an account that has logged in from there. Those from all addresses stay:
     /// they are not its own.
     pub(crate) fn succeeded(&mut self, client: ClientNetwork, role: Role, username: &str) {
-        let key = Key { role, username: username.into(), client: Some(client) };
-        if let Some(failures) = self.failures.remove(&key) {
-            self.raised.remove(&failures.raise);
+        self.forget(&Key { role, username: username.into(), client: Some(client) });
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(counted) = self.failures.remove(key) {
+            self.raised.remove(&counted.raise);
         }
     }
 }
@@ -167,6 +191,19 @@ mod tests {
         throttle.succeeded(client(1), Role::Buyer, "ann");
         assert!(!is_refused(&throttle, START, 1, Role::Buyer));
         assert!(is_refused(&throttle, START, 2, Role::Buyer));
+    }
+
+    #[test]
+    fn what_others_have_counted_takes_the_place_of_what_was_known() {
+        let mut throttle = Throttle::default();
+        let failures = |count| Failures { count, last_at: START };
+        throttle.learn(client(1), Role::Buyer, "ann", failures(FAILURES_MAX - 1), failures(FAILURES_MAX));
+        assert!(!is_refused(&throttle, START, 1, Role::Buyer));
+        throttle.failed(START, client(1), Role::Buyer, "ann");
+        assert!(is_refused(&throttle, START, 1, Role::Buyer));
+        throttle.learn(client(1), Role::Buyer, "ann", Failures::default(), failures(FAILURES_MAX));
+        assert!(!is_refused(&throttle, START, 1, Role::Buyer), "elsewhere, a login has succeeded");
+        assert_eq!((throttle.failures.len(), throttle.raised.len()), (1, 1));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! [`Caller`]: for whom a database works, and until when.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ impl Caller {
     /// The caller of a request that came `at` this time.
     pub(crate) fn new(client: IpAddr, at: Time, patience: Option<Duration>) -> Self {
         Self { client: client.into(), deadline: at + patience.unwrap_or(PATIENCE_DEFAULT) }
+    }
+}
+
+impl fmt::Display for ClientNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Purchases on their way to disk and to their end.
 
+use std::time::Duration;
+
 use super::*;
 use crate::api::values::{ItemId, Price};
 

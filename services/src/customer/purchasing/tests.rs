@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use self::harness::{DESK, LAMP, SECOND, START, Shop, TIMEOUT, check, code, json, taken};
 use super::*;
-use crate::api::purchases::Unfinished;
+use crate::api::error::Code;
+use crate::api::purchases::{LINES_MAX, Unfinished};
 use crate::api::sessions::Logout;
 use crate::api::values::{ItemId, QUANTITY_MAX, SessionId};
 use crate::customer::cart::Cart;

@@ -55,7 +55,8 @@ const CUSTOMER_FIRST: &[&str] = &[
         password_hash text NOT NULL,
         PRIMARY KEY (buyer_id))",
     "CREATE UNIQUE INDEX IF NOT EXISTS buyers_by_username ON buyers (username)",
-    // Only a digest of the session ID is stored. No index has the time, so that touching a session moves nothing.
+    // Of the session ID there is a digest only: that of its secret, and then its number. No index has the time, so that
+    // touching a session moves nothing.
     "CREATE TABLE IF NOT EXISTS sessions (
         digest bytea NOT NULL,
         role text NOT NULL,
@@ -85,22 +86,45 @@ const CUSTOMER_FIRST: &[&str] = &[
         at_ms bigint NOT NULL,
         items text NOT NULL,
         PRIMARY KEY (buyer_id, purchase_id))",
-    // The key of a purchase is its name for as long as there is the purchase, begun or made.
+    "CREATE UNIQUE INDEX IF NOT EXISTS purchases_by_id ON purchases (purchase_id)",
+    // The key of a purchase is its name for as long as there is the purchase, begun or made. It may have characters that
+    // no text of an engine has.
     "CREATE TABLE IF NOT EXISTS purchase_keys (
         buyer_id bigint NOT NULL,
-        idempotency_key text NOT NULL,
+        idempotency_key bytea NOT NULL,
         purchase_id bigint NOT NULL,
         PRIMARY KEY (buyer_id, idempotency_key))",
-    // Purchases whose end somebody has to bring about, and from when on. There are few, so recovery reads them all.
+    // Purchases whose end somebody has to bring about, and from when on. There are few, so recovery reads them all. The key
+    // is empty where there is none.
     "CREATE TABLE IF NOT EXISTS purchases_begun (
         purchase_id bigint NOT NULL,
         buyer_id bigint NOT NULL,
         session_digest bytea NOT NULL,
+        idempotency_key bytea NOT NULL,
         at_ms bigint NOT NULL,
         claimable_at_ms bigint NOT NULL,
-        items text NOT NULL,
         PRIMARY KEY (purchase_id))",
     "CREATE UNIQUE INDEX IF NOT EXISTS purchases_begun_by_session ON purchases_begun (session_digest)",
+    // What is to be bought in them.
+    "CREATE TABLE IF NOT EXISTS purchase_lines (
+        purchase_id bigint NOT NULL,
+        item_id bigint NOT NULL,
+        quantity bigint NOT NULL,
+        PRIMARY KEY (purchase_id, item_id))",
+    // Where IDs of purchases come from: last * 16 + source. Who has raised a source keeps others from it until the purchase
+    // is committed, so of each source all purchases up to the last one are known.
+    "CREATE TABLE IF NOT EXISTS purchase_numbers (
+        source bigint NOT NULL,
+        last bigint NOT NULL,
+        PRIMARY KEY (source))",
+    "INSERT INTO purchase_numbers (source, last) VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0),
+        (8, 0), (9, 0), (10, 0), (11, 0), (12, 0), (13, 0), (14, 0), (15, 0) ON CONFLICT (source) DO NOTHING",
+    // The recent failed logins by a digest of account and address.
+    "CREATE TABLE IF NOT EXISTS login_failures (
+        digest bytea NOT NULL,
+        failures bigint NOT NULL,
+        last_at_ms bigint NOT NULL,
+        PRIMARY KEY (digest))",
 ];
 
 const PRODUCT_FIRST: &[&str] = &[

@@ -1,5 +1,5 @@
 //! [`Row`] and [`Value`]: what comes out of a statement and what goes into it, in the binary format of the three types that
-//! all engines have: `bigint`, `text` and `bytea`. A parameter may be an array of texts, too.
+//! all engines have: `bigint`, `text` and `bytea`. A parameter may be an array, too.
 
 use std::fmt;
 use std::mem;
@@ -29,6 +29,8 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// A `text[]`, which stands for several rows or alternatives. None is stored.
     Texts(Vec<String>),
+    /// A `bytea[]`, which stands for alternatives. None is stored.
+    BytesArray(Vec<Vec<u8>>),
 }
 
 /// A row of a result. Its statement says what its columns are.
@@ -61,8 +63,9 @@ impl Value {
         match self {
             Self::Int(_) => 20,
             Self::Text(_) => TEXT,
-            Self::Bytes(_) => 17,
+            Self::Bytes(_) => BYTEA,
             Self::Texts(_) => 1009,
+            Self::BytesArray(_) => 1001,
         }
     }
 
@@ -71,7 +74,10 @@ impl Value {
             Self::Int(value) => int8_to_sql(*value, out),
             Self::Text(value) => text_to_sql(value, out),
             Self::Bytes(value) => bytea_to_sql(value, out),
-            Self::Texts(values) => write_array(values, out),
+            Self::Texts(values) => write_array(TEXT, values, |value, out| text_to_sql(value, out), out),
+            Self::BytesArray(values) => {
+                write_array(BYTEA, values, |value, out| bytea_to_sql(value, out), out)
+            }
         }
     }
 }
@@ -145,14 +151,16 @@ impl Rows {
 
 /// How the server numbers `text`.
 const TEXT: Oid = 25;
+/// How the server numbers `bytea`.
+const BYTEA: Oid = 17;
 
-fn write_array(values: &[String], out: &mut BytesMut) {
+fn write_array<T>(of: Oid, values: &[T], write: impl Fn(&T, &mut BytesMut), out: &mut BytesMut) {
     let len = i32::try_from(values.len()).expect("an array has a few elements");
-    let write = |value: &String, out: &mut BytesMut| {
-        text_to_sql(value, out);
+    let write = |value: &T, out: &mut BytesMut| {
+        write(value, out);
         Ok(IsNull::No)
     };
-    let written = array_to_sql([ArrayDimension { len, lower_bound: 1 }], TEXT, values, write, out);
+    let written = array_to_sql([ArrayDimension { len, lower_bound: 1 }], of, values, write, out);
     assert!(written.is_ok(), "an array has few elements, and none of 2 GiB");
 }
 

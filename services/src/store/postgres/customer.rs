@@ -1,0 +1,170 @@
+//! `db_customer` on an engine: the same APIs as where its truth lies in memory, in the same words, as statements.
+//!
+//! It keeps nothing that could not be lost, so any number of it may run: who waits for a hash, which sessions were used in
+//! the last second, and below which ID all purchases have ended, as of a moment ago.
+//!
+//! What must be true of several rows at a time is kept by the order in which they are written: a session or a buyer first,
+//! then what is theirs. Where two have it in other orders, engines undo one of them, and it is carried out again.
+
+mod accounts;
+mod carts;
+mod endings;
+mod history;
+mod json;
+mod logins;
+mod purchases;
+mod sessions;
+mod upkeep;
+mod values;
+mod votes;
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::{Metrics, Time};
+use siphasher::sip::SipHasher13;
+
+use self::purchases::Ended;
+use self::sessions::Activity;
+use self::upkeep::Sweeps;
+use super::domain::{RemoteDomain, Starter, carried};
+use super::operation::Step;
+use crate::api::Database;
+use crate::api::accounts::{CreateBuyer, CreateSeller, GetSellerRating, SellerId};
+use crate::api::carts::{ClearCart, GetCart, Owner, SaveCart, UpdateCart};
+use crate::api::error::{Code, Error};
+use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBuyerPurchases};
+use crate::api::sessions::{Login, Logout, SessionCheck, ValidateSession};
+use crate::api::values::Role;
+use crate::api::votes::RateSeller;
+use crate::customer::Hashers;
+use crate::customer::hashing::{Account, Done, Hashing};
+use crate::engine::domain::Job;
+use crate::engine::intake::Entry;
+
+/// How often a request begins anew because others have changed what it has read.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// What a request does next.
+type Flow = Result<Step<RemoteCustomer>, Error>;
+
+/// What `db_customer` keeps between requests.
+pub(crate) struct RemoteCustomer {
+    /// How long a session may be idle.
+    timeout: Duration,
+    activity: Activity,
+    /// With each login comes the account that was read for it, if there is one.
+    hashing: Hashing<Option<Account>>,
+    ended: Ended,
+    sweeps: Sweeps,
+    random: Box<dyn FnMut() -> u128>,
+}
+
+impl RemoteCustomer {
+    /// `hashers` hash passwords; `random` is a source of unpredictable bits.
+    pub(crate) fn new(timeout: Duration, hashers: Hashers, mut random: Box<dyn FnMut() -> u128>) -> Self {
+        Self {
+            timeout,
+            activity: Activity::default(),
+            hashing: Hashing::new(hashers),
+            ended: Ended::new(),
+            sweeps: Sweeps::from(random()),
+            random,
+        }
+    }
+
+    fn start_hashing(&mut self, now: Time) {
+        self.hashing.start(now, |_, _, account| account);
+    }
+
+    /// What follows once the password of a request is hashed.
+    fn go_on(&mut self, now: Time, hashed: Done) -> Flow {
+        match hashed {
+            Done::Create { role, identity } => Self::open(role, identity),
+            Done::Login { from, user_id } => self.open_session(now, from, user_id),
+            Done::Failed(from) => Self::count_failure(now, &from),
+        }
+    }
+}
+
+impl RemoteDomain for RemoteCustomer {
+    const DATABASE: Database = Database::Customer;
+    const APIS: &'static [Entry<Starter<Self>>] = &[
+        carried::<Self, CreateBuyer>(),
+        carried::<Self, CreateSeller>(),
+        carried::<Self, Login<Role>>(),
+        carried::<Self, Logout<SessionCheck>>(),
+        carried::<Self, ValidateSession>(),
+        carried::<Self, GetSellerRating<Option<SessionCheck>, Option<SellerId>>>(),
+        carried::<Self, RateSeller>(),
+        carried::<Self, BeginPurchase>(),
+        carried::<Self, FinishPurchase>(),
+        carried::<Self, ClaimPurchases>(),
+        carried::<Self, GetBuyerPurchases<Owner>>(),
+        carried::<Self, GetCart>(),
+        carried::<Self, UpdateCart>(),
+        carried::<Self, ClearCart<Owner>>(),
+        carried::<Self, SaveCart<SessionCheck>>(),
+    ];
+
+    fn poll(&mut self, now: Time) -> Option<(Job, Flow)> {
+        let (job, hashed) = self.hashing.poll(now)?;
+        let next = hashed.and_then(|hashed| self.go_on(now, hashed));
+        self.start_hashing(now);
+        Some((job, next))
+    }
+
+    fn abandon(&mut self, job: Job) {
+        self.hashing.abandon(job);
+    }
+
+    fn upkeep(&mut self, now: Time) -> Option<Step<Self>> {
+        self.next_upkeep(now)
+    }
+
+    fn upkeep_ended(&mut self, _: Time, result: Result<(), Error>) {
+        // It is tried again when it is time. That the engine is away is in the log already.
+        if let Err(error) = result
+            && !error.code.is_passing()
+        {
+            log::warn!("event=upkeep_failed error={:?}", error.message);
+        }
+    }
+
+    fn upkeep_at(&self) -> Option<Time> {
+        self.next_upkeep_at()
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        Some(self.hashing.metrics())
+    }
+}
+
+/// One attempt fewer.
+///
+/// # Errors
+/// There is none left.
+fn again(attempts: u32) -> Result<u32, Error> {
+    let message = "others change the same all the time; nothing was changed: try again";
+    attempts.checked_sub(1).ok_or_else(|| Error::new(Code::Unavailable, message))
+}
+
+/// What is about an account is carried out in order.
+fn account_lane(role: Role, id: u32) -> u64 {
+    lane((role, id))
+}
+
+/// The same, of an account that is known by its user name.
+fn username_lane(role: Role, username: &str) -> u64 {
+    lane((role, username))
+}
+
+fn lane(of: impl Hash) -> u64 {
+    let mut hasher = SipHasher13::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

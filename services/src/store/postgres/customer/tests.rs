@@ -1,0 +1,144 @@
+//! `db_customer` on a PostgreSQL server, at each level of isolation. Where none is installed, nothing is tested.
+
+mod alike;
+mod harness;
+mod purchases;
+mod races;
+
+use std::time::Duration;
+
+use self::harness::{Engine, LEVELS, Memory, SECOND, START, Store, TIMEOUT, database, field, server};
+use crate::api::error::Code;
+
+const ANN: &str = r#"{"name":"ann","password":"secret"}"#;
+
+fn with_session(session: &str) -> String {
+    format!(r#"{{"session_id":"{session}"}}"#)
+}
+
+fn add(session: &str, item: &str, units: i64) -> String {
+    format!(r#"{{"session_id":"{session}","item_id":"{item}","quantity_delta":{units}}}"#)
+}
+
+#[test]
+fn sessions_live_as_long_as_they_are_used_at_whichever_service() {
+    let Some(server) = server(&LEVELS) else { return };
+    for level in LEVELS {
+        let [mut one, mut other] = [1, 2].map(|seed| Engine::connect(&server, level, seed));
+        one.told(START, "CreateBuyer", ANN);
+        let session = with_session(&one.log_in(START, "ann", "secret"));
+        let almost = TIMEOUT - SECOND;
+        one.told(START + almost, "ValidateSession", &session);
+        // It was not written yet, and who has seen it knows.
+        one.told(START + almost * 2, "ValidateSession", &session);
+        let late = other.ask(START + almost * 2, "ValidateSession", &session);
+        assert_eq!(late.expect_err("nothing was written").code, Code::SessionTimeout);
+        one.keep_up(START + almost * 2);
+        other.told(START + almost * 3, "GetCart", &session);
+        other.keep_up(START + almost * 3);
+        let end = START + almost * 3 + TIMEOUT;
+        for engine in [&mut one, &mut other] {
+            let idle = engine.ask(end, "ValidateSession", &session).expect_err("it was idle");
+            assert_eq!(idle.code, Code::SessionTimeout);
+            assert_eq!(idle.message, "the session was idle for 300 s or more: log in");
+            engine.keep_up(end);
+        }
+    }
+}
+
+#[test]
+fn what_is_over_is_forgotten_by_whoever_comes_by() {
+    let Some(server) = server(&LEVELS[..1]) else { return };
+    let level = LEVELS[0];
+    let mut engine = Engine::connect(&server, level, 1);
+    engine.told(START, "CreateBuyer", ANN);
+    for _ in 0..3 {
+        let session = engine.log_in(START, "ann", "secret");
+        engine.told(START, "UpdateCart", &add(&session, "1:1", 1));
+    }
+    let wrong = r#"{"name":"ann","password":"wrong","role":"buyer"}"#;
+    engine.ask(START, "Login", wrong).expect_err("it is wrong");
+    let rows = || {
+        let count = |table| server.sql(&database(level), &format!("SELECT count(*) FROM {table}"));
+        ["sessions", "cart_lines", "login_failures"].map(count)
+    };
+    assert_eq!(rows(), ["3", "3", "2"]);
+    let hour = Duration::from_secs(3600);
+    let mut now = START;
+    let mut keep_up = |now_then| {
+        for _ in 0..3 {
+            engine.keep_up(now_then);
+            now = now_then;
+        }
+    };
+    // What lies before the place of chance comes the next time.
+    keep_up(START + SECOND * 62);
+    keep_up(START + SECOND * 130);
+    assert_eq!(rows(), ["3", "3", "0"]);
+    keep_up(START + TIMEOUT + hour - SECOND);
+    assert_eq!(rows()[0], "3");
+    keep_up(START + TIMEOUT + hour + SECOND * 60);
+    keep_up(START + TIMEOUT + hour + SECOND * 121);
+    assert_eq!(rows(), ["0", "0", "0"]);
+}
+
+#[test]
+fn guessing_is_slow_at_many_services_as_it_is_at_one() {
+    let Some(server) = server(&LEVELS) else { return };
+    for level in LEVELS {
+        let mut engines = [1, 2, 3].map(|seed| Engine::connect(&server, level, seed));
+        let mut memory = Memory::new();
+        memory.told(START, "CreateBuyer", ANN);
+        engines[0].told(START, "CreateBuyer", ANN);
+        let login = |password: &str| format!(r#"{{"name":"ann","password":"{password}","role":"buyer"}}"#);
+        for n in 0..21 {
+            let at = START + SECOND * n;
+            let [expected, found] = {
+                let engine = &mut engines[n as usize % 3];
+                [memory.ask(at, "Login", &login("x")), engine.ask(at, "Login", &login("x"))]
+            };
+            assert_eq!(found, expected, "{n}");
+            assert_eq!(found.expect_err("wrong").code == Code::ResourceExhausted, n == 20);
+        }
+        for (at, host) in [(21, 1), (22, 2), (80, 1), (81, 1)] {
+            let at = START + SECOND * at;
+            let expected = memory.ask_at(at, host, "Login", &login("secret"));
+            for engine in &mut engines {
+                let found = engine.ask_at(at, host, "Login", &login("secret"));
+                assert_eq!(found.as_ref().err(), expected.as_ref().err());
+            }
+        }
+    }
+}
+
+#[test]
+fn of_what_proves_a_session_nothing_is_stored() {
+    let Some(server) = server(&LEVELS[..1]) else { return };
+    let mut engine = Engine::connect(&server, LEVELS[0], 1);
+    engine.told(START, "CreateBuyer", ANN);
+    let session = engine.log_in(START, "ann", "secret");
+    let stored = server.sql(&database(LEVELS[0]), "SELECT encode(digest, 'hex') FROM sessions");
+    assert_eq!(session.len(), 48);
+    let (number, secret) = session.split_at(16);
+    assert!(stored.ends_with(number) && !stored.contains(&secret[..8]), "{stored}");
+    let other = format!("{number}{}", "0".repeat(32));
+    let unknown = engine.ask(START, "ValidateSession", &with_session(&other)).expect_err("it is made up");
+    assert_eq!(unknown.code, Code::NotLoggedIn);
+    let other = format!("{}{secret}", "0".repeat(16));
+    assert!(
+        engine.ask(START, "ValidateSession", &with_session(&other)).is_err(),
+        "the number is another one"
+    );
+}
+
+#[test]
+fn a_key_may_have_any_characters() {
+    let Some(server) = server(&LEVELS[..1]) else { return };
+    let mut engine = Engine::connect(&server, LEVELS[0], 1);
+    engine.told(START, "CreateBuyer", ANN);
+    let session = engine.log_in(START, "ann", "secret");
+    engine.told(START, "UpdateCart", &add(&session, "1:1", 1));
+    let begin = format!(r#"{{"session_id":"{session}","idempotency_key":"a\u0000b"}}"#);
+    let ids = [0, 1].map(|_| field(&engine.told(START, "BeginPurchase", &begin), "purchase_id"));
+    assert_eq!(ids[0], ids[1]);
+}

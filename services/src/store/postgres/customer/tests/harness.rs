@@ -1,0 +1,242 @@
+//! `db_customer` twice: in memory, and on a PostgreSQL server, over a connection that blocks and carries out one step after
+//! another.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use net::sim::SimWorker;
+use net::{Time, Waker};
+use support::Postgres;
+
+use crate::api::error::Error;
+use crate::api::fields::Fields;
+use crate::customer::rows::Loaded;
+use crate::customer::{Customer, HashCost, Hashers, Passwords};
+use crate::engine::caller::Caller;
+use crate::engine::domain::{Domain, Handler};
+use crate::engine::room::Room;
+use crate::store::postgres::config::Config;
+use crate::store::postgres::customer::RemoteCustomer;
+use crate::store::postgres::domain::RemoteDomain;
+use crate::store::postgres::migration::Migration;
+use crate::store::postgres::operation::{Answer, Refused, Step, Transaction};
+use crate::store::postgres::wire::{Class, Connection, Event, Flight, Outcome};
+
+pub(super) const START: Time = Time::from_millis(1_800_000_000_000);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
+/// Nothing is in the way of a transaction as often.
+const REPLAYS_MAX: u64 = 200;
+
+/// What both stores can be asked.
+pub(super) trait Store {
+    /// The JSON of a reply's `data`.
+    fn ask_at(&mut self, now: Time, host: u8, api: &str, data: &str) -> Result<String, Error>;
+
+    fn ask(&mut self, now: Time, api: &str, data: &str) -> Result<String, Error> {
+        self.ask_at(now, 1, api, data)
+    }
+
+    /// The reply, which is good.
+    #[track_caller]
+    fn told(&mut self, now: Time, api: &str, data: &str) -> String {
+        self.ask(now, api, data).unwrap_or_else(|error| panic!("{api} {data}: {error:?}"))
+    }
+
+    /// Who has logged in to a buyer's account of this name, with this password.
+    fn log_in(&mut self, now: Time, username: &str, password: &str) -> String {
+        let data = format!(r#"{{"username":"{username}","password":"{password}","role":"buyer"}}"#);
+        field(&self.told(now, "Login", &data), "session_id")
+    }
+}
+
+/// The store in memory.
+pub(super) struct Memory(Customer);
+
+/// The store on a server.
+pub(super) struct Engine {
+    pub(super) customer: RemoteCustomer,
+    socket: TcpStream,
+    connection: Connection,
+    /// How often a transaction was carried out again.
+    pub(super) replays: u64,
+}
+
+/// A server with a database of its own for each of these levels of isolation, or none if none is installed.
+pub(super) fn server(levels: &[&str]) -> Option<Postgres> {
+    let server = Postgres::start("trust", &["fsync=off", "max_connections=40"])?;
+    for level in levels {
+        let name = database(level);
+        server.sql("shop", &format!("CREATE DATABASE {name}"));
+        server.sql(&name, &format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'"));
+        Engine::connect(&server, level, 0).migrate();
+    }
+    Some(server)
+}
+
+/// Where the database of a level is.
+pub(super) fn url(server: &Postgres, level: &str) -> String {
+    let url = server.url("127.0.0.1", "").replace("/shop", &format!("/{}", database(level)));
+    url.trim_end_matches('?').to_owned()
+}
+
+pub(super) fn database(level: &str) -> String {
+    level.replace(' ', "_")
+}
+
+/// The text of a field, as long as it has no quotes.
+pub(super) fn field(json: &str, name: &str) -> String {
+    let (_, rest) = json.split_once(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{name} in {json}"));
+    rest.split('"').next().expect("it has an end").to_owned()
+}
+
+fn hashers() -> Hashers {
+    let passwords = Passwords::new(HashCost { memory_kib: 8, passes: 1 }).expect("valid");
+    vec![Box::new(SimWorker::new(passwords, Waker::new(|| ()), 0))]
+}
+
+fn random(seed: u64) -> Box<dyn FnMut() -> u128> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    Box::new(move || random.u128(..))
+}
+
+fn caller(now: Time, host: u8) -> Caller {
+    Caller::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), now, None)
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        let customer = Customer::new(Loaded::new(TIMEOUT), Room::default(), hashers(), random(0));
+        Self(customer)
+    }
+}
+
+impl Store for Memory {
+    fn ask_at(&mut self, now: Time, host: u8, api: &str, data: &str) -> Result<String, Error> {
+        let Self(customer) = self;
+        let entry = Customer::APIS.iter().find(|entry| entry.name == api).expect(api);
+        let fields = Fields::parse(data).expect("an object");
+        let mut json = Vec::new();
+        let result = match entry.handler {
+            Handler::Answer(answer) => answer(customer, now, fields, &mut json),
+            Handler::Begin(begin) => begin(customer, now, caller(now, host), fields).and_then(|job| {
+                let (done, finished) = customer.poll(now).expect("it is done at once");
+                assert_eq!(done, job);
+                finished.map(|finished| crate::api::Encode::encode(&finished, &mut json))
+            }),
+        };
+        customer.seal();
+        customer.publish(usize::MAX);
+        customer.end_turn(now);
+        result.map(|()| String::from_utf8(json).expect("JSON is UTF-8"))
+    }
+}
+
+impl Engine {
+    /// One of the services on a database.
+    pub(super) fn connect(server: &Postgres, level: &str, seed: u64) -> Self {
+        Self::connect_to(&url(server, level), seed)
+    }
+
+    pub(super) fn connect_to(url: &str, seed: u64) -> Self {
+        let config = Config::parse(url, None).expect("a good URL");
+        let config = Config { may_be_unflushed: true, ..config };
+        let host = &config.hosts[0];
+        let socket = TcpStream::connect(host.address()).expect("it listens");
+        socket.set_nodelay(true).expect("it is a socket");
+        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a socket");
+        let connection = Connection::new(&config, host);
+        let customer = RemoteCustomer::new(TIMEOUT, hashers(), random(seed));
+        let mut engine = Self { customer, socket, connection, replays: 0 };
+        assert_eq!(engine.next_event(), Event::Ready);
+        engine
+    }
+
+    fn migrate(&mut self) {
+        let mut migration = Migration::new();
+        while let Some(flight) = migration.flight() {
+            let outcome = self.fly(flight);
+            migration.answered(outcome).expect("the tables are made");
+        }
+    }
+
+    fn next_event(&mut self) -> Event {
+        let mut piece = [0; 65_536];
+        loop {
+            if let Some(event) = self.connection.next_event() {
+                return event;
+            }
+            self.socket.write_all(&self.connection.take_output()).expect("the server reads");
+            match self.socket.read(&mut piece).expect("the server answers") {
+                0 => self.connection.lost(),
+                count => self.connection.received(&piece[..count]),
+            }
+        }
+    }
+
+    fn fly(&mut self, flight: Flight) -> Outcome {
+        let ticket = self.connection.submit(flight);
+        match self.next_event() {
+            Event::Ended(ended, outcome) if ended == ticket => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Carries out a transaction, again and again if something is in its way.
+    fn carry_out(&mut self, transaction: &Transaction) -> Answer {
+        for replay in 0..REPLAYS_MAX {
+            match self.fly(Flight::transaction(transaction.calls.clone())) {
+                Outcome::Done(replies) => return Ok(replies),
+                Outcome::Failed { error, .. } if error.class() == Class::Refusal => return Err(Refused),
+                Outcome::Failed { error, .. } if error.class() == Class::Replay => {
+                    self.replays += 1;
+                    thread::sleep(Duration::from_millis(fastrand::u64(0..=replay.min(20))));
+                }
+                other => panic!("{other:?} of {transaction:?}"),
+            }
+        }
+        panic!("{transaction:?} was in vain {REPLAYS_MAX} times");
+    }
+
+    fn go_on(&mut self, now: Time, step: Result<Step<RemoteCustomer>, Error>) -> Result<String, Error> {
+        let mut step = step?;
+        loop {
+            step = match step {
+                Step::Ask(transaction, next) => {
+                    let answer = self.carry_out(&transaction);
+                    next(&mut self.customer, now, answer)?
+                }
+                Step::Work(job) => {
+                    let (done, next) = self.customer.poll(now).expect("it is done at once");
+                    assert_eq!(done, job);
+                    next?
+                }
+                Step::Reply(data) => return Ok(String::from_utf8(data).expect("JSON is UTF-8")),
+            }
+        }
+    }
+
+    /// Does what it is time for. Returns how many steps that took.
+    pub(super) fn keep_up(&mut self, now: Time) -> usize {
+        let mut steps = 0;
+        while let Some(step) = self.customer.upkeep(now) {
+            self.go_on(now, Ok(step)).expect("nothing is in its way");
+            steps += 1;
+        }
+        let next_at = self.customer.upkeep_at().expect("there is always something to forget");
+        assert!(next_at > now, "what is due is done");
+        steps
+    }
+}
+
+impl Store for Engine {
+    fn ask_at(&mut self, now: Time, host: u8, api: &str, data: &str) -> Result<String, Error> {
+        let entry = RemoteCustomer::APIS.iter().find(|entry| entry.name == api).expect(api);
+        let fields = Fields::parse(data).expect("an object");
+        let step = (entry.handler)(&mut self.customer, now, caller(now, host), fields);
+        self.go_on(now, step)
+    }
+}
