@@ -72,7 +72,7 @@ fn tables_are_made_once_and_then_left_as_they_are() {
         newer.contains("the tables of product have version 9, and this program knows versions up to 1"),
         "{newer}"
     );
-    assert_eq!(server.sql("shop", tables), "16");
+    assert_eq!(server.sql("shop", tables), "17");
 }
 
 #[test]
