@@ -19,6 +19,7 @@ use super::operation::{Answer, Next, Refused, Step, Transaction};
 use super::pool::{Action, Pool};
 use super::schema::Schema;
 use crate::api::envelope::{self, Malformed, Request};
+use crate::api::Effect;
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::engine::domain::Job;
@@ -59,6 +60,7 @@ struct Arrived<'a, D> {
     /// `None`: it is no request, and is not counted.
     started: Option<Started>,
     deadline: Time,
+    effect: Effect,
     step: Result<Step<D>, Error>,
 }
 
@@ -104,7 +106,8 @@ impl<D: RemoteDomain> Remote<D> {
             Ok(request) => request,
             Err(Malformed { id, error }) => {
                 let (_, started) = self.reception.find(UNKNOWN, now);
-                let arrived = Arrived { id, started: Some(started), deadline: now, step: Err(error) };
+                let started = Some(started);
+                let arrived = Arrived { id, started, deadline: now, effect: Effect::Read, step: Err(error) };
                 return self.enqueue(now, conn, arrived, out);
             }
         };
@@ -120,21 +123,22 @@ impl<D: RemoteDomain> Remote<D> {
             check_in_time(&request, now, started)?;
             (entry.handler)(&mut self.domain, now, caller, Fields::parse(request.data)?)
         });
-        let arrived = Arrived { id: request.id, started: Some(started), deadline, step };
+        let effect = entry.map_or(Effect::Read, |entry| entry.effect);
+        let arrived = Arrived { id: request.id, started: Some(started), deadline, effect, step };
         self.enqueue(now, conn, arrived, out);
     }
 
     /// Puts a request behind those of its connection, and takes its first step unless that must wait for them.
     fn enqueue(&mut self, now: Time, conn: Conn, arrived: Arrived<'_, D>, out: &mut Out<'_>) {
-        let Arrived { id, started, deadline, step } = arrived;
+        let Arrived { id, started, deadline, effect, step } = arrived;
         let mut queue = self.queues.remove(&conn).unwrap_or_else(Queue::new);
         self.last_number += 1;
         let number = self.last_number;
         let state = match step {
             Ok(Step::Ask(transaction, next)) => {
-                let scope = Scope::of(&transaction);
+                let scope = Scope::of(effect, &transaction);
                 if queue.holds_back(scope) {
-                    State::Held(transaction, next)
+                    State::Held(scope, transaction, next)
                 } else {
                     self.ask(now, conn, Begun { number, deadline, transaction, next });
                     State::UnderWay(scope)
@@ -142,7 +146,7 @@ impl<D: RemoteDomain> Remote<D> {
             }
             Ok(Step::Work(job)) => {
                 self.jobs.insert(job, (conn, number));
-                State::UnderWay(Scope::Narrow)
+                State::UnderWay(Scope::of_work())
             }
             Ok(Step::Reply(data)) => State::Answered(Written::ok(id, &data)),
             Err(error) => State::Answered(Written::error(id, &error)),
@@ -317,7 +321,8 @@ impl<D: RemoteDomain> Service for Remote<D> {
             }
             Event::Line(conn, line) => self.accept(now, conn, line, out),
             Event::Reject(conn, reject) => {
-                let arrived = Arrived { id: "null", started: None, deadline: now, step: Err(reject.into()) };
+                let (effect, step) = (Effect::Read, Err(reject.into()));
+                let arrived = Arrived { id: "null", started: None, deadline: now, effect, step };
                 self.enqueue(now, conn, arrived, out);
             }
             Event::Stream(Backend(connection), event) => self.hear(now, connection, event),

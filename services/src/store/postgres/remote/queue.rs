@@ -1,9 +1,10 @@
 //! [`Queue`]: the requests of a connection that were not answered, in their order, and which of them may be under way side
 //! by side.
 //!
-//! Requests of one connection are carried out one after another as far as that can be seen. What has the same key is put in
-//! order by the pool; what has different keys does not meet. But what looks at more than one thing must see what was
-//! changed before it, and nothing that is changed after it, so it and changes wait for each other.
+//! Requests of one connection are carried out one after another as far as that can be seen. What has different keys does not
+//! meet, and what has the same key is put in order by the pool. But that knows transactions and not requests: one that reads
+//! before it changes something has the later ones of its key wait until it is answered. And what looks at more than one thing
+//! must see what was changed before it, and nothing that is changed after it, so it and changes wait for each other.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -11,6 +12,7 @@ use std::mem;
 use net::Time;
 
 use super::super::operation::{Next, Transaction};
+use crate::api::Effect;
 use crate::api::error::Code;
 use crate::engine::metrics::Started;
 
@@ -20,6 +22,8 @@ pub(super) struct Queue<D> {
     /// Of those under way, how many change something, and how many look at more than one thing.
     writes: usize,
     wides: usize,
+    /// The keys of those under way that have changed nothing yet, and will.
+    reading: Vec<u64>,
     /// How many wait for those before them.
     held: usize,
 }
@@ -39,7 +43,7 @@ pub(super) struct Pending<D> {
 /// How far a request has come.
 pub(super) enum State<D> {
     /// Its first transaction waits for those before it.
-    Held(Transaction, Next<D>),
+    Held(Scope, Transaction, Next<D>),
     /// A transaction of it is under way.
     UnderWay(Scope),
     /// Its reply waits for those before it.
@@ -52,14 +56,23 @@ pub(super) struct Written {
     pub(super) error: Option<Code>,
 }
 
-/// What a request is about, as its first transaction tells.
+/// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// One thing, which it reads.
+pub(super) struct Scope {
+    kind: Kind,
+    /// That of its first transaction.
+    key: Option<u64>,
+    /// It changes something, but not by its first transaction.
+    reads_first: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It reads one thing.
     Narrow,
-    /// More than one thing, which it reads.
+    /// It reads more than one thing.
     Wide,
-    /// What it changes.
+    /// It changes something.
     Write,
 }
 
@@ -72,19 +85,26 @@ pub(super) struct Begun<D> {
 }
 
 impl Scope {
-    /// That of a request with this first transaction.
-    pub(super) fn of(transaction: &Transaction) -> Self {
-        match transaction.key {
-            _ if transaction.effect.is_write() => Self::Write,
-            Some(_) => Self::Narrow,
-            None => Self::Wide,
-        }
+    /// That of a request with this effect and this first transaction.
+    pub(super) fn of(effect: Effect, transaction: &Transaction) -> Self {
+        let key = transaction.key;
+        let kind = match key {
+            _ if effect.is_write() => Kind::Write,
+            Some(_) => Kind::Narrow,
+            None => Kind::Wide,
+        };
+        Self { kind, key, reads_first: effect.is_write() && !transaction.effect.is_write() }
+    }
+
+    /// That of a request that begins off the thread.
+    pub(super) fn of_work() -> Self {
+        Self { kind: Kind::Narrow, key: None, reads_first: false }
     }
 }
 
 impl<D> Queue<D> {
     pub(super) fn new() -> Self {
-        Self { pending: VecDeque::new(), writes: 0, wides: 0, held: 0 }
+        Self { pending: VecDeque::new(), writes: 0, wides: 0, reading: Vec::new(), held: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -100,7 +120,7 @@ impl<D> Queue<D> {
     pub(super) fn push(&mut self, pending: Pending<D>) {
         match pending.state {
             State::Held(..) => self.held += 1,
-            State::UnderWay(scope) => self.count(scope, |count| count + 1),
+            State::UnderWay(scope) => self.begins(scope),
             State::Answered(_) => {}
         }
         self.pending.push_back(pending);
@@ -119,7 +139,7 @@ impl<D> Queue<D> {
             panic!("a request is answered that was not under way")
         };
         self.pending[place].state = State::Answered(reply);
-        self.count(scope, |count| count - 1);
+        self.ends(scope);
         self.invariants();
     }
 
@@ -130,17 +150,16 @@ impl<D> Queue<D> {
         }
         let is_held = |pending: &Pending<D>| matches!(pending.state, State::Held(..));
         let place = self.pending.iter().position(is_held).expect("some are held");
-        let State::Held(transaction, _) = &self.pending[place].state else { unreachable!("it is held") };
-        let scope = Scope::of(transaction);
+        let State::Held(scope, ..) = self.pending[place].state else { unreachable!("it is held") };
         if self.is_in_the_way_of(scope) {
             return None;
         }
         let first = &mut self.pending[place];
         let before = mem::replace(&mut first.state, State::UnderWay(scope));
-        let State::Held(transaction, next) = before else { unreachable!("it was held") };
+        let State::Held(_, transaction, next) = before else { unreachable!("it was held") };
         let begun = Begun { number: first.number, deadline: first.deadline, transaction, next };
         self.held -= 1;
-        self.count(scope, |count| count + 1);
+        self.begins(scope);
         self.invariants();
         Some(begun)
     }
@@ -157,11 +176,12 @@ impl<D> Queue<D> {
     }
 
     fn is_in_the_way_of(&self, scope: Scope) -> bool {
-        match scope {
-            Scope::Narrow => false,
-            Scope::Wide => self.writes > 0,
-            Scope::Write => self.wides > 0,
-        }
+        let of_kind = match scope.kind {
+            Kind::Narrow => false,
+            Kind::Wide => self.writes > 0,
+            Kind::Write => self.wides > 0,
+        };
+        of_kind || scope.key.is_some_and(|key| self.reading.contains(&key))
     }
 
     fn place(&self, number: u64) -> usize {
@@ -169,11 +189,24 @@ impl<D> Queue<D> {
         place.expect("a request waits until it is answered")
     }
 
-    fn count(&mut self, scope: Scope, count: impl FnOnce(usize) -> usize) {
-        match scope {
-            Scope::Narrow => {}
-            Scope::Wide => self.wides = count(self.wides),
-            Scope::Write => self.writes = count(self.writes),
+    fn begins(&mut self, scope: Scope) {
+        match scope.kind {
+            Kind::Narrow => {}
+            Kind::Wide => self.wides += 1,
+            Kind::Write => self.writes += 1,
+        }
+        self.reading.extend(scope.key.filter(|_| scope.reads_first));
+    }
+
+    fn ends(&mut self, scope: Scope) {
+        match scope.kind {
+            Kind::Narrow => {}
+            Kind::Wide => self.wides -= 1,
+            Kind::Write => self.writes -= 1,
+        }
+        if let Some(key) = scope.key.filter(|_| scope.reads_first) {
+            let place = self.reading.iter().position(|reading| *reading == key);
+            self.reading.swap_remove(place.expect("it has begun"));
         }
     }
 
@@ -184,5 +217,87 @@ impl<D> Queue<D> {
             self.held,
             self.pending.iter().filter(|pending| matches!(pending.state, State::Held(..))).count()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::postgres::operation::Step;
+    use crate::store::postgres::wire::Statement;
+
+    /// Puts a request behind those of a queue, and returns whether it has to wait.
+    fn waits(queue: &mut Queue<()>, number: u64, effect: Effect, transaction: Transaction) -> bool {
+        let scope = Scope::of(effect, &transaction);
+        let is_held = queue.holds_back(scope);
+        let state = match is_held {
+            true => State::Held(scope, transaction, Box::new(|(), _, _| Step::reply(&()))),
+            false => State::UnderWay(scope),
+        };
+        queue.push(Pending { number, id: "1".into(), started: None, deadline: Time::default(), state });
+        is_held
+    }
+
+    fn read(key: impl Into<Option<u64>>) -> Transaction {
+        Transaction::read(key.into(), Statement::once("").with([]))
+    }
+
+    fn write(key: u64) -> Transaction {
+        Transaction::write(key, Effect::Once, vec![Statement::once("").with([])])
+    }
+
+    fn answer(queue: &mut Queue<()>, number: u64) {
+        queue.answer(number, Written { line: Vec::new(), error: None });
+    }
+
+    #[test]
+    fn what_reads_or_changes_one_thing_waits_for_nothing() {
+        let mut queue = Queue::new();
+        assert!(!waits(&mut queue, 1, Effect::Once, write(1)));
+        assert!(!waits(&mut queue, 2, Effect::Once, write(1)), "the pool puts them in order");
+        assert!(!waits(&mut queue, 3, Effect::Read, read(1)));
+        assert!(!waits(&mut queue, 4, Effect::Read, read(2)));
+    }
+
+    #[test]
+    fn what_looks_at_much_and_what_changes_something_wait_for_each_other() {
+        let mut queue = Queue::new();
+        assert!(!waits(&mut queue, 1, Effect::Read, read(None)));
+        assert!(!waits(&mut queue, 2, Effect::Read, read(None)));
+        assert!(waits(&mut queue, 3, Effect::Once, write(1)));
+        assert!(waits(&mut queue, 4, Effect::Read, read(1)), "it must see what waits before it");
+        assert!(waits(&mut queue, 5, Effect::Read, read(None)));
+        answer(&mut queue, 1);
+        assert!(queue.begin_held().is_none());
+        answer(&mut queue, 2);
+        assert_eq!(queue.begin_held().map(|begun| begun.number), Some(3));
+        assert_eq!(queue.begin_held().map(|begun| begun.number), Some(4));
+        assert!(queue.begin_held().is_none(), "a change is under way");
+        answer(&mut queue, 3);
+        assert_eq!(queue.begin_held().map(|begun| begun.number), Some(5));
+    }
+
+    #[test]
+    fn what_is_read_before_it_is_changed_is_left_alone_meanwhile() {
+        let mut queue = Queue::new();
+        assert!(!waits(&mut queue, 1, Effect::Once, read(1)));
+        assert!(!waits(&mut queue, 2, Effect::Once, read(2)));
+        assert!(waits(&mut queue, 3, Effect::Read, read(1)));
+        answer(&mut queue, 2);
+        assert!(queue.begin_held().is_none());
+        answer(&mut queue, 1);
+        assert_eq!(queue.begin_held().map(|begun| begun.number), Some(3));
+    }
+
+    #[test]
+    fn replies_leave_in_the_order_of_their_requests() {
+        let mut queue = Queue::new();
+        waits(&mut queue, 1, Effect::Read, read(1));
+        waits(&mut queue, 2, Effect::Read, read(2));
+        answer(&mut queue, 2);
+        assert!(queue.pop_answered().is_none());
+        answer(&mut queue, 1);
+        assert!(queue.pop_answered().is_some() && queue.pop_answered().is_some());
+        assert!(queue.is_empty());
     }
 }
