@@ -13,6 +13,7 @@ mod domain;
 mod migration;
 #[allow(dead_code, reason = "the service around it is to come")]
 mod operation;
+#[allow(dead_code, reason = "the service around it is to come")]
 mod schema;
 mod wire;
 

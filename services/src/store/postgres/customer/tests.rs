@@ -8,7 +8,11 @@ mod races;
 use std::time::Duration;
 
 use self::harness::{Engine, LEVELS, Memory, SECOND, START, Store, TIMEOUT, database, field, server};
+use super::RemoteCustomer;
 use crate::api::error::Code;
+use crate::customer::Customer;
+use crate::engine::domain::Domain;
+use crate::store::postgres::domain::RemoteDomain;
 
 const ANN: &str = r#"{"name":"ann","password":"secret"}"#;
 
@@ -18,6 +22,12 @@ fn with_session(session: &str) -> String {
 
 fn add(session: &str, item: &str, units: i64) -> String {
     format!(r#"{{"session_id":"{session}","item_id":"{item}","quantity_delta":{units}}}"#)
+}
+
+#[test]
+fn it_has_the_apis_that_the_store_in_memory_has() {
+    let in_memory = Customer::APIS.iter().map(|entry| (entry.name, entry.effect));
+    assert!(RemoteCustomer::APIS.iter().map(|entry| (entry.name, entry.effect)).eq(in_memory));
 }
 
 #[test]
