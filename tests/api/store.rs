@@ -46,6 +46,11 @@ impl Store {
         Store::Files(tempfile::tempdir().unwrap())
     }
 
+    /// Whether those that are made are in an engine, if nothing else is asked for.
+    pub(crate) fn is_engine() -> bool {
+        server().is_some()
+    }
+
     /// How many of each service there may be.
     pub(crate) fn replicas(&self) -> usize {
         match self {

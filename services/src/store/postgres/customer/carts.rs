@@ -4,6 +4,7 @@
 //! has seen of the cart is so for those after it, and what could be done to it says what was in the way.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use net::Time;
 
@@ -145,7 +146,7 @@ impl Change {
         let line = || [cart.value(), item(item_id)];
         let units = Value::Int(delta.abs());
         let max = int(available.map_or(QUANTITY_MAX, |available| available.min(QUANTITY_MAX)));
-        let with_units = |rest: &[Value]| [&line()[..], &[units.clone()], rest].concat();
+        let with_units = |rest: &[Value]| [&line()[..], slice::from_ref(&units), rest].concat();
         let mut calls = vec![cart.hold(), LINE.with(line())];
         if delta > 0 {
             let add = ADD.with(with_units(&[max]));

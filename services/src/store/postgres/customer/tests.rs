@@ -8,7 +8,11 @@ mod races;
 use std::time::Duration;
 
 use self::harness::{Engine, LEVELS, Memory, SECOND, START, Store, TIMEOUT, database, field, server};
+use super::RemoteCustomer;
 use crate::api::error::Code;
+use crate::customer::Customer;
+use crate::engine::domain::Domain;
+use crate::store::postgres::domain::RemoteDomain;
 
 const ANN: &str = r#"{"name":"ann","password":"secret"}"#;
 
@@ -18,6 +22,12 @@ fn with_session(session: &str) -> String {
 
 fn add(session: &str, item: &str, units: i64) -> String {
     format!(r#"{{"session_id":"{session}","item_id":"{item}","quantity_delta":{units}}}"#)
+}
+
+#[test]
+fn it_has_the_apis_that_the_store_in_memory_has() {
+    let in_memory = Customer::APIS.iter().map(|entry| (entry.name, entry.effect));
+    assert!(RemoteCustomer::APIS.iter().map(|entry| (entry.name, entry.effect)).eq(in_memory));
 }
 
 #[test]
@@ -141,4 +151,49 @@ fn a_key_may_have_any_characters() {
     let begin = format!(r#"{{"session_id":"{session}","idempotency_key":"a\u0000b"}}"#);
     let ids = [0, 1].map(|_| field(&engine.told(START, "BeginPurchase", &begin), "purchase_id"));
     assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn what_shares_a_transaction_is_as_if_it_did_not() {
+    let Some(server) = server(&LEVELS[..1]) else { return };
+    let mut engine = Engine::connect(&server, LEVELS[0], 1);
+    engine.told(START, "CreateBuyer", ANN);
+    engine.told(START, "CreateSeller", ANN);
+    let sessions: Vec<String> = (0..20).map(|_| engine.log_in(START, "ann", "secret")).collect();
+    let rate = |vote: &str, revision: u32| {
+        let ids = r#""buyer_id":1,"item_id":"1:1","seller_id":1"#;
+        ("RateSeller", format!(r#"{{{ids},"vote":"{vote}","revision":{revision}}}"#))
+    };
+    let update = |session: &str, item: &str, units| ("UpdateCart", add(session, item, units));
+    let mut requests: Vec<_> = sessions.iter().map(|session| update(session, "1:1", 2)).collect();
+    let unknown = "0".repeat(48);
+    let others = [("1:1", -1), ("1:2", -1), ("1:2", 3), ("1:1", -1), ("1:1", -1)];
+    requests.extend(others.map(|(item, units)| update(&sessions[0], item, units)));
+    requests.extend([update(&unknown, "1:1", 1), rate("up", 1), rate("down", 3), rate("up", 2)]);
+    let answers = engine.ask_together(START, &requests);
+    let quantity =
+        |answer: &Result<String, _>| answer.as_ref().ok().map(|json| json.ends_with("\"quantity\":2}"));
+    assert!(answers[..20].iter().all(|answer| quantity(answer) == Some(true)), "{answers:?}");
+    let quantities = answers[20..26].iter().map(|answer| answer.as_deref().map_err(|error| error.code));
+    let [one, three, none] = [("1:1", 1), ("1:2", 3), ("1:1", 0)]
+        .map(|(item, quantity)| format!(r#"{{"item_id":"{item}","quantity":{quantity}}}"#));
+    let missing = Err(Code::NotFound);
+    let expected = [Ok(&*one), missing, Ok(&*three), Ok(&*none), missing, Err(Code::NotLoggedIn)];
+    assert!(quantities.eq(expected), "{answers:?}");
+    let rating = engine.told(START, "GetSellerRating", r#"{"seller_id":1}"#);
+    assert!(rating.contains(r#""feedback":{"up":0,"down":1}"#), "{rating}");
+
+    let begin = |session: &String| ("BeginPurchase", with_session(session));
+    let named = |session: &String| {
+        let data = format!(r#"{{"session_id":"{session}","idempotency_key":"same"}}"#);
+        ("BeginPurchase", data)
+    };
+    let requests: Vec<_> = sessions[..17].iter().map(begin).chain(sessions[17..].iter().map(named)).collect();
+    let answers = engine.ask_together(START, &requests);
+    let mut ids: Vec<_> =
+        answers.iter().map(|answer| field(answer.as_deref().expect("it begins"), "purchase_id")).collect();
+    assert!(ids[17..].iter().all(|id| *id == ids[17]), "they mean the same");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 18);
 }

@@ -49,7 +49,7 @@ fn both_stores_answer_alike() {
             seen.learn(api, &reply.unwrap_or_default());
             twins.wait(&mut random);
         }
-        assert!(answers.len() > 40, "little was asked for: {answers:#?}");
+        assert!(answers.len() >= 40, "little was asked for: {answers:#?}");
     }
 }
 
@@ -98,8 +98,8 @@ impl Twins {
     fn wait(&mut self, random: &mut Rng) {
         self.now = self.now
             + match random.u8(..) {
-                0..5 => SECOND * 301,
-                5..10 => SECOND * random.u32(100..300),
+                0..1 => SECOND * 301,
+                1..3 => SECOND * random.u32(100..300),
                 _ => Duration::from_millis(random.u64(1000..2500)),
             };
     }
@@ -132,7 +132,7 @@ impl Seen {
 
     fn request(&self, random: &mut Rng) -> (&'static str, String) {
         let session = self.session(random);
-        let role = ROLES[random.usize(..2)];
+        let role = ROLES[usize::from(random.u8(..4) == 0)];
         let item = ITEMS[random.usize(..ITEMS.len())];
         let buyer = random.u32(1..=4);
         let owner = if random.u8(..4) > 0 { session.clone() } else { format!(r#""buyer_id":{buyer}"#) };
@@ -185,7 +185,7 @@ impl Seen {
 
     /// Mostly one of the last.
     fn session(&self, random: &mut Rng) -> String {
-        let last = self.sessions.iter().rev().take(if random.u8(..8) > 0 { 4 } else { 40 });
+        let last = self.sessions.iter().rev().take(if random.u8(..8) > 0 { 3 } else { 40 });
         let last: Vec<_> = last.collect();
         let name = random.choice(last).map_or("nonsense", String::as_str);
         format!(r#""session_id":"{name}""#)

@@ -21,7 +21,7 @@ use crate::store::postgres::config::Config;
 use crate::store::postgres::customer::RemoteCustomer;
 use crate::store::postgres::domain::RemoteDomain;
 use crate::store::postgres::migration::Migration;
-use crate::store::postgres::operation::{Answer, Refused, Step, Transaction};
+use crate::store::postgres::operation::{Answer, Next, Refused, Step, Transaction};
 use crate::store::postgres::wire::{Class, Connection, Event, Flight, Outcome};
 
 pub(super) const START: Time = Time::from_millis(1_800_000_000_000);
@@ -219,6 +219,39 @@ impl Engine {
         }
     }
 
+    /// What several requests are answered that begin in one transaction.
+    pub(super) fn ask_together(
+        &mut self,
+        now: Time,
+        requests: &[(&str, String)],
+    ) -> Vec<Result<String, Error>> {
+        let mut all = Transaction::reads(None, Vec::new());
+        let mut asked = Vec::new();
+        for (api, data) in requests {
+            let step = self.begin(now, 1, api, data).expect("it begins");
+            let Step::Ask(transaction, next) = step else { panic!("it is answered at once") };
+            assert!(!transaction.is_alone && transaction.effect.is_write(), "it shares no transaction");
+            asked.push((transaction.calls.len(), next));
+            all.calls.extend(transaction.calls);
+        }
+        let mut replies = self.carry_out(&all).expect("it is not refused").into_iter();
+        let answers: Vec<_> = asked
+            .into_iter()
+            .map(|(calls, next)| (replies.by_ref().take(calls).collect::<Vec<_>>(), next))
+            .collect();
+        let go_on = |(replies, next): (_, Next<RemoteCustomer>)| {
+            let step = next(&mut self.customer, now, Ok(replies));
+            self.go_on(now, step)
+        };
+        answers.into_iter().map(go_on).collect()
+    }
+
+    fn begin(&mut self, now: Time, host: u8, api: &str, data: &str) -> Result<Step<RemoteCustomer>, Error> {
+        let entry = RemoteCustomer::APIS.iter().find(|entry| entry.name == api).expect(api);
+        let fields = Fields::parse(data).expect("an object");
+        (entry.handler)(&mut self.customer, now, caller(now, host), fields)
+    }
+
     /// Does what it is time for. Returns how many steps that took.
     pub(super) fn keep_up(&mut self, now: Time) -> usize {
         let mut steps = 0;
@@ -234,9 +267,7 @@ impl Engine {
 
 impl Store for Engine {
     fn ask_at(&mut self, now: Time, host: u8, api: &str, data: &str) -> Result<String, Error> {
-        let entry = RemoteCustomer::APIS.iter().find(|entry| entry.name == api).expect(api);
-        let fields = Fields::parse(data).expect("an object");
-        let step = (entry.handler)(&mut self.customer, now, caller(now, host), fields);
+        let step = self.begin(now, host, api, data);
         self.go_on(now, step)
     }
 }

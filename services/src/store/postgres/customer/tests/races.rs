@@ -200,6 +200,25 @@ fn a_purchase_is_claimed_by_one() {
     }
 }
 
+#[test]
+fn a_purchase_whose_session_is_gone_is_made_once_too() {
+    let Some(server) = server(&LEVELS) else { return };
+    for level in LEVELS {
+        let (mut engine, _) = prepared(&server, level);
+        for round in 1..=8 {
+            let session = engine.log_in(START, "ann", "secret");
+            engine.told(START, "UpdateCart", &add(&session, "1:1", 1));
+            let begun = engine.told(START, "BeginPurchase", &with_session(&session));
+            engine.told(START, "Logout", &with_session(&session));
+            let receipts =
+                race(&server, level, |_, engine| finish(engine, START, &begun).expect("it is made"));
+            assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{level}: {receipts:?}");
+            let rating = engine.told(START, "GetSellerRating", r#"{"seller_id":1}"#);
+            assert_eq!(last_number(&rating), round, "{level}");
+        }
+    }
+}
+
 /// Purchases are begun, found out about and finished, by services whose clocks are far apart.
 #[test]
 fn what_counts_as_ended_never_begins_and_is_never_under_way() {
