@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use crate::channel::Channel;
@@ -89,6 +90,8 @@ pub(crate) struct Link {
     earliest: Option<Time>,
     /// Since when the backend says nothing, if it owes anything.
     silent_since: Time,
+    /// The backend has said that it has seen nothing of what it has not answered.
+    has_ended: bool,
     /// The pause after the next failure. Only a reply to a call makes it short again: what merely accepts
     /// connections, or greets and then fails, is not to be connected to without a pause.
     backoff: Duration,
@@ -106,6 +109,7 @@ impl Link {
             waiting_bytes: 0,
             earliest: None,
             silent_since: Time::default(),
+            has_ended: false,
             backoff: limits.backoff_min,
         }
     }
@@ -233,6 +237,11 @@ impl Link {
         self.invariants();
     }
 
+    /// The backend has said its last line, and the connection is to be closed.
+    pub(crate) fn ended(&mut self) {
+        self.has_ended = true;
+    }
+
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
     /// wait go on waiting. True: before it is closed, the driver is to write why.
     #[must_use]
@@ -241,8 +250,10 @@ impl Link {
         self.backoff = (self.backoff * 2).min(limits.backoff_max);
         let has_last_words = self.channel.reset();
         self.in_flight_bytes = 0;
+        let has_ended = mem::replace(&mut self.has_ended, false);
+        let why = if has_ended { Lost::Returned } else { Lost::Unanswered };
         let calls = self.in_flight.drain(..);
-        lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
+        lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, why))));
         self.invariants();
         has_last_words
     }

@@ -46,7 +46,7 @@ impl<F> Parked<F> {
     /// What is to be said of a call without a reply.
     pub(super) fn lost(&self, lost: Lost) -> Error {
         let (code, what) = match lost {
-            Lost::Unsent => (Code::Unavailable, "cannot be reached"),
+            Lost::Unsent | Lost::Returned => (Code::Unavailable, "cannot be reached"),
             Lost::Unanswered => (Code::Unavailable, "did not answer"),
             Lost::Overloaded => {
                 (Code::ResourceExhausted, "has too many requests in flight, try again in 1 s")
