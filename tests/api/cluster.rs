@@ -12,7 +12,7 @@ use net::reactor::{Handle, Reactor};
 use net::{Limits, Service, Threads};
 use serde_json::json;
 use services::sqlite::{self, Durability};
-use services::{CustomerOptions, Deadlines, HashCost, Room};
+use services::{Backends, CustomerOptions, Deadlines, HashCost, Room};
 use support::Client;
 use tempfile::TempDir;
 
@@ -99,7 +99,7 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_buyer(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, backends);
+            run(reactor, service, setup.frontend_limits, backends.addresses());
         })
     }
 
@@ -108,7 +108,7 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_seller(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, backends);
+            run(reactor, service, setup.frontend_limits, backends.addresses());
         })
     }
 
@@ -256,8 +256,8 @@ fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<St
     reactor.run(service, limits, backends).unwrap();
 }
 
-fn backends(customer: SocketAddr, product: SocketAddr) -> Vec<String> {
-    services::backends(&customer.to_string(), &product.to_string())
+fn backends(customer: SocketAddr, product: SocketAddr) -> Backends {
+    Backends::single(&customer.to_string(), &product.to_string())
 }
 
 /// Numbers that need not be unpredictable here.

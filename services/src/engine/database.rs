@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use net::{Conn, Event, Metrics, Out, Service, Time};
+use net::{Conn, Event, Metrics, Out, Reject, Service, Time};
 
 use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::service::Authenticate;
+use crate::api::service::{AnnounceEnd, Authenticate, END, EndAnnounced};
 use crate::api::{Api, Encode};
 use crate::engine::authentication::{Authentication, read_first_line};
 use crate::engine::caller::Caller;
@@ -125,7 +125,7 @@ impl<D: Domain> Database<D> {
         entry: Option<&Entry<Handler<D>>>,
         started: Started,
         request: Result<Request<'_>, Malformed<'_>>,
-        out: &Out<'_>,
+        out: &mut Out<'_>,
     ) -> Executed {
         self.line.clear();
         let request = match request {
@@ -148,7 +148,7 @@ impl<D: Domain> Database<D> {
                     Err(error) => Err(error),
                 }
             }
-            None => self.answer_any(&request),
+            None => self.answer_any(conn, &request, out),
         };
         let error = finish_reply(&mut self.line, request.id, result);
         let group = if entry.is_some_and(|entry| entry.effect.is_write()) {
@@ -177,8 +177,14 @@ impl<D: Domain> Database<D> {
     }
 
     /// Answers a request for an API that is in no list.
-    fn answer_any(&mut self, request: &Request<'_>) -> Result<(), Error> {
+    fn answer_any(&mut self, conn: Conn, request: &Request<'_>, out: &mut Out<'_>) -> Result<(), Error> {
         let fields = Fields::parse(request.data)?;
+        if request.api == AnnounceEnd::NAME {
+            let AnnounceEnd = decode(fields)?;
+            out.announce_end(conn);
+            EndAnnounced { announced: true }.encode(&mut self.line);
+            return Ok(());
+        }
         if request.api == Authenticate::NAME {
             self.authentication.check(&decode(fields)?)?.encode(&mut self.line);
             return Ok(());
@@ -358,7 +364,10 @@ impl<D: Domain> Service for Database<D> {
             Event::Reject(conn, reject) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
                 self.line.clear();
-                envelope::encode_error(&mut self.line, "null", &reject.into());
+                match reject {
+                    Reject::Drained => self.line.extend_from_slice(END),
+                    reject => envelope::encode_error(&mut self.line, "null", &reject.into()),
+                }
                 self.reply(conn, &mut queue, self.durable, None, out);
                 self.keep(conn, queue);
             }

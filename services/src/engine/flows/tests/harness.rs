@@ -8,10 +8,11 @@ use std::time::Duration;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
+use crate::engine::backends::Backends;
 use crate::engine::flow::Flow;
 use crate::engine::flows::Frontend;
 use crate::engine::lane::Deadlines;
-use crate::engine::lane::{Lane, backends};
+use crate::engine::lane::Lane;
 use crate::engine::recoveries::Recoveries;
 use crate::frontend::buyer::Buyer;
 use crate::frontend::seller::Seller;
@@ -60,13 +61,13 @@ impl<F: Flow> Harness<F> {
     /// A frontend with all lanes up, and one client.
     fn new(recovers: bool, limits: Limits) -> Self {
         let registry = Arc::new(Registry::new("net"));
-        let lanes = backends("c:1", "p:2");
+        let lanes = Backends::single("c:1", "p:2");
         let mut frontend = Frontend::new(Deadlines::default(), None, &lanes);
         // A recovery's calls would be in the way wherever there is to be none.
         if !recovers {
             frontend.recoveries = Recoveries::new(false);
         }
-        let mut node = Node::registered(frontend, limits, lanes.len(), Arc::clone(&registry));
+        let mut node = Node::registered(frontend, limits, Lane::COUNT, Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now, CLIENT).expect("there is room");
         let (numbers, lines) = Default::default();
