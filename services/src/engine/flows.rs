@@ -5,8 +5,9 @@
 //!
 //! It keeps nothing between requests, and does not know what the APIs do.
 
+mod calls;
+
 use std::borrow::Cow;
-use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,17 +28,13 @@ use super::metrics::{FrontendMetrics, UNKNOWN};
 use super::parked::{Client, Origin, Parked, Slot};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
-use crate::api::envelope::{self, OnBehalf, Reply, Request};
+use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::service::END;
 use crate::api::sessions::Login;
 use crate::api::values::Role;
 use crate::api::{Api, Database, Effect};
-
-/// The fewest calls over a lane that make a queue. As many may always wait: they are answered within moments once their
-/// database goes on, and by them it is seen that it does.
-const QUEUED_CALLS_MIN: usize = 16;
 
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
@@ -140,7 +137,9 @@ impl<F: Flow> Frontend<F> {
             }
             // Nobody has seen it.
             Err(Lost::Returned) if now < parked.deadline => return self.call(parked, out),
-            Err(Lost::Unsent) if now < parked.waits_until => return self.call_again(parked, out),
+            Err(Lost::Unsent) if now < parked.waits_until && self.may_be_left(parked.backend) => {
+                return self.call_again(parked, out);
+            }
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
                 parked.repeated = true;
@@ -256,16 +255,6 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    /// Whether a database has fallen behind: calls queue up, and the oldest one has waited so long that one more would
-    /// hardly be answered in time. Replies leave in order, so it would come after all others.
-    fn is_behind(&self, lane: Lane, now: Time, out: &Out<'_>) -> bool {
-        let is_late = |since| now.since(since) >= self.deadlines.behind_after;
-        self.calls[lane as usize] >= QUEUED_CALLS_MIN
-            && self
-                .links
-                .are_behind(lane, QUEUED_CALLS_MIN, |backend| out.owes_since(backend).is_some_and(is_late))
-    }
-
     /// Makes the calls with passwords whose turn has come.
     fn call_in_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while let Some(popped) = self.passwords.pop(now, |_, _| false) {
@@ -286,47 +275,6 @@ impl<F: Flow> Frontend<F> {
     fn drop_waiting(&mut self, is_dropped: impl FnMut(Time, &Parked<F>) -> bool, out: &mut Out<'_>) {
         for parked in self.passwords.take_if(is_dropped) {
             self.drop_stale(parked, out);
-        }
-    }
-
-    /// Makes a call. If no connection stands, it waits for one as long as any call may take.
-    fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
-        parked.waits_until = parked.deadline.min(out.now() + self.deadlines.call);
-        self.call_again(parked, out);
-    }
-
-    /// Makes a call whose wait for a connection has begun.
-    fn call_again(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
-        let now = out.now();
-        self.last_number += 1;
-        parked.number = self.last_number;
-        parked.backend = self.links.choose(parked.call.lane, now, |backend| out.owes_since(backend));
-        let Parked { call, number, deadline, client_address, .. } = &parked;
-        self.line.clear();
-        let deadline_ms = || u64::try_from(deadline.since(now).as_millis()).unwrap_or(u64::MAX);
-        let on_behalf =
-            client_address.map(|client_address| OnBehalf { client_address, deadline_ms: deadline_ms() });
-        Request::encode(&mut self.line, *number, call.api, on_behalf, &call.data);
-        let (lane, backend, deadline) = (call.lane, parked.backend, *deadline);
-        self.count_calls(lane, |calls| calls + 1);
-        self.links.called(now, backend);
-        let key = self.parked.insert(Slot::Flow(parked));
-        out.call(backend, Call(key), &self.line, deadline);
-    }
-
-    /// Makes calls again that wait for a connection over which nothing comes, if there is a better one.
-    fn leave_silent(&mut self, now: Time, out: &mut Out<'_>) {
-        while let Some(backend) = self.links.next_to_leave(now, |backend| out.owes_since(backend)) {
-            let leaves = |parked: &Parked<F>| parked.backend == backend && parked.may_leave(now);
-            let leaving = self.parked.iter().filter(|(_, slot)| slot.flow().is_some_and(leaves));
-            for key in leaving.map(|(key, _)| key).collect::<Vec<_>>() {
-                let number = self.parked[key].number();
-                let slot = mem::replace(&mut self.parked[key], Slot::Nobody { number, backend });
-                let Slot::Flow(mut parked) = slot else { unreachable!("a flow waits for it") };
-                parked.repeated = true;
-                self.count_calls(parked.call.lane, |calls| calls - 1);
-                self.call(parked, out);
-            }
         }
     }
 
@@ -357,22 +305,6 @@ impl<F: Flow> Frontend<F> {
             "no client waits for what recoveries have under way"
         );
         self.recoveries.invariants();
-    }
-
-    /// Whether there is another connection for the calls of this one.
-    fn may_be_left(&self, backend: Backend) -> bool {
-        self.links.are_several(self.links.lane(backend))
-    }
-
-    /// How many flows wait for a call.
-    fn flows(&self) -> usize {
-        self.calls.iter().sum()
-    }
-
-    fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
-        let calls = &mut self.calls[lane as usize];
-        *calls = count(*calls);
-        self.metrics.calls[lane as usize].set(*calls as u64);
     }
 }
 

@@ -97,9 +97,11 @@ impl<F> Parked<F> {
     }
 
     /// Whether the call may be made again though it may have been, or will be, carried out: that undoes nothing, and leaves
-    /// it time. Not where calls take their turns, which is where an answer may take long.
+    /// it time. Only once, since all databases may be silent for the same reason, and not where calls take their turns, which
+    /// is where an answer may take long.
     pub(super) fn may_leave(&self, now: Time) -> bool {
-        self.call.effect != Effect::Once && self.call.lane.calls_max().is_none() && now < self.deadline
+        let is_harmless = self.call.effect != Effect::Once && self.call.lane.calls_max().is_none();
+        is_harmless && !self.repeated && now < self.deadline
     }
 
     /// Whether the request may still be refused as if it had not been made. A recovery's may not: it brings to an end what

@@ -7,7 +7,7 @@ use net::Conn;
 use super::harness::{Harness, SESSION, seller, spread_buyer, spread_seller};
 use super::{ok, patience, price_change, validated};
 use crate::engine::flow::Flow;
-use crate::engine::flows::QUEUED_CALLS_MIN;
+use crate::engine::flows::calls::QUEUED_CALLS_MIN;
 use crate::engine::lane::{Deadlines, Lane};
 use crate::frontend::buyer::Buyer;
 
@@ -167,6 +167,18 @@ fn a_connection_is_left_as_often_as_it_becomes_silent() {
         buyer.reply_over(other, &ok("{}"));
         assert_eq!(buyer.replies_to(client), [ok("{}")]);
     }
+}
+
+#[test]
+fn a_call_leaves_a_silent_connection_once() {
+    let mut buyer = spread_buyer();
+    get(&mut buyer);
+    buyer.pass(SUSPECT_AFTER);
+    assert!(taken(&mut buyer).is_some());
+    buyer.pass(patience() - SUSPECT_AFTER - MOMENT);
+    assert_eq!(taken(&mut buyer), None, "where all are slow, calls must not become more and more");
+    buyer.pass(MOMENT);
+    assert_eq!(buyer.refusal().1, "db_product did not answer; nothing was changed");
 }
 
 #[test]
