@@ -23,8 +23,8 @@ pub(super) struct Links {
     /// Where those of each lane begin, and where the last ones end.
     starts: [usize; Lane::COUNT + 1],
     suspect_after: Duration,
-    /// Where the search for the best one begins, so that equals take turns.
-    turn: usize,
+    /// Where the search for the best one of each lane begins, so that equals take turns.
+    turns: [usize; Lane::COUNT],
     /// When the next one may have been silent for too long. `None`: none owes anything.
     look_at: Option<Time>,
 }
@@ -59,7 +59,7 @@ impl Links {
             starts[link.lane as usize] = place;
         }
         let suspect_after = SUSPECT_AFTER.min(call / 2);
-        Self { links, starts, suspect_after, turn: 0, look_at: None }
+        Self { links, starts, suspect_after, turns: [0; Lane::COUNT], look_at: None }
     }
 
     /// The lane of a connection.
@@ -89,8 +89,9 @@ impl Links {
         if places.len() == 1 {
             return Backend(places.start);
         }
-        self.turn = (self.turn + 1) % self.links.len();
-        let begin = places.start + self.turn % places.len();
+        let turn = &mut self.turns[lane as usize];
+        *turn = (*turn + 1) % places.len();
+        let begin = places.start + *turn;
         let in_turn = (begin..places.end).chain(places.start..begin);
         let best =
             in_turn.min_by_key(|place| (self.rank(*place, now, &owes_since), self.links[*place].calls));

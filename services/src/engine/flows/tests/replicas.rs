@@ -184,7 +184,7 @@ fn a_call_leaves_a_silent_connection_once() {
 #[test]
 fn what_waits_over_a_silent_connection_is_made_again_as_soon_as_there_is_a_better_one() {
     let mut buyer = spread_buyer();
-    (buyer.break_link(4), buyer.break_link(5));
+    [4, 5].into_iter().for_each(|link| buyer.break_link(link));
     buyer.ask("1", "GetItem", ITEM);
     assert_eq!(taken(&mut buyer), Some(3));
     buyer.pass(SUSPECT_AFTER + SUSPECT_AFTER / 2);
