@@ -12,7 +12,7 @@ use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
 use net::{Target, Threads, no_thread};
-use services::{Deadlines, Secrets, StorageError, sqlite};
+use services::{Backends, Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
 use crate::process::stop::{Stop, StopSignals};
@@ -176,14 +176,17 @@ fn serve_database(
 fn serve_frontend<S: net::Service>(
     settings: &Settings,
     signals: StopSignals,
-    service: impl Fn(Deadlines, Option<Secrets>, &[String]) -> S + Sync,
+    service: impl Fn(Deadlines, Option<Secrets>, &Backends) -> S + Sync,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     equip(settings, &mut reactors)?;
+    if settings.backends.are_several() {
+        reactors.iter_mut().for_each(Reactor::spread_links);
+    }
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(settings.service.name(), reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
-    let backends = || settings.backends.iter().cloned().map(Target::Lines).collect();
+    let backends = || settings.backends.addresses().into_iter().map(Target::Lines).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines, settings.secrets(), &settings.backends);
         let result = reactor.run(service, settings.limits.clone(), backends()).map(|_| ());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use net::Encryption;
 use serde_json::Value;
-use services::{Deadlines, Secrets};
+use services::{Backends, Deadlines, Secrets};
 
 use crate::linked::Linked;
 use crate::script::{Step, steps};
@@ -41,9 +41,10 @@ const TICKS_MAX: usize = 300;
 /// It is not so.
 pub fn backend(input: &[u8]) {
     let Some((&choice, script)) = input.split_first() else { return };
-    let lanes = services::backends("customer", "product");
+    let backends = Backends::single("customer", "product");
+    let lanes = backends.addresses();
     let secrets = Secrets::parse(SECRET).expect("a secret");
-    let frontend = services::server_buyer(Deadlines::default(), Some(secrets), &lanes);
+    let frontend = services::server_buyer(Deadlines::default(), Some(secrets), &backends);
     let mut frontend = Linked::new(frontend, Encryption::default(), lanes.clone());
     let mut asked = vec![Asked::default(); lanes.len()];
     let greets = |frontend: &mut Linked<_>, asked: &mut Vec<Asked>| {

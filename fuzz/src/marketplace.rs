@@ -2,7 +2,7 @@
 
 use net::sim::SimWorkers;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Service, Time, Waker};
-use services::{CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets};
+use services::{Backends, CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets};
 
 use crate::disk::Disk;
 use crate::peer::{Attached, CLIENT, NOW, QUIET_TURNS};
@@ -77,8 +77,9 @@ pub(crate) fn marketplace() -> Marketplace<impl Service, impl Service, impl Serv
     let (customer, product) = (Disk::new(), Disk::new());
     set_up(&mut Attached::new(db_customer(customer.reopen()), services::database_limits()), true);
     set_up(&mut Attached::new(db_product(product.reopen()), services::database_limits()), false);
-    let lanes = services::backends("customer", "product");
-    let frontend = services::server_buyer(Deadlines::default(), None, &lanes);
+    let backends = Backends::single("customer", "product");
+    let lanes = backends.addresses();
+    let frontend = services::server_buyer(Deadlines::default(), None, &backends);
     let mut buyer = Node::new(frontend, Limits::default(), lanes.len());
     let client = buyer.accept(NOW, CLIENT);
     let mut marketplace = Marketplace {
@@ -127,7 +128,7 @@ impl<S: Service> Database<S> {
 impl<C: Service, P: Service, B: Service> Marketplace<C, P, B> {
     /// The client sends bytes, as far as it is read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        let lanes = services::backends("customer", "product");
+        let lanes = Backends::single("customer", "product").addresses();
         self.run(&lanes);
         if let Some(conn) = self.client
             && self.buyer.wants_read(Peer::Client(conn))
@@ -141,7 +142,7 @@ impl<C: Service, P: Service, B: Service> Marketplace<C, P, B> {
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if let Some(conn) = self.client {
             self.buyer.handle_input(NOW, Input::Finished(Peer::Client(conn)));
-            self.run(&services::backends("customer", "product"));
+            self.run(&Backends::single("customer", "product").addresses());
         }
         assert!(self.client.is_none(), "who has ended is let go");
         self.received

@@ -9,7 +9,7 @@ use crate::detect;
 use crate::event::Reject;
 use crate::limits::Limits;
 use crate::metrics::Closed;
-use crate::time::{Time, earlier};
+use crate::time::{Time, earlier, restart};
 use crate::tls::Session;
 
 /// What the passing of a deadline means for a connection.
@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     lingering_since: Option<Time>,
     /// When a client must have introduced itself, if the connection is encrypted.
     handshake_due: Option<Time>,
+    /// Where a drain ends the connection, the service says so in its last line.
+    pub(crate) announces_end: bool,
 }
 
 impl Connection {
@@ -91,6 +93,7 @@ impl Connection {
             stalled_since: None,
             lingering_since: None,
             handshake_due: None,
+            announces_end: false,
         }
     }
 
@@ -313,9 +316,10 @@ impl Connection {
         }
     }
 
-    /// Whether a drain need not wait for it: nothing is owed to the client, and nothing more is taken from it.
+    /// Whether a drain need not wait for it: nothing is owed to the client, and nothing more is taken from it. A last line
+    /// must have been read: the end of the process would reset a connection with unread bytes, and take it along.
     pub(crate) fn is_drained(&self) -> bool {
-        self.is_answered() && !self.takes_lines()
+        self.is_answered() && !self.takes_lines() && !self.announces_end
     }
 
     /// When a drain whose grace ends then ends the connection, unless it is ending already: once it holds no whole line
@@ -438,13 +442,4 @@ impl Connection {
         assert!(!self.delivering || self.channel.received().is_empty(), "the buffer is out on loan");
         assert!(!self.delivering || !self.ready, "what is being delivered need not wait for it");
     }
-}
-
-/// Starts, restarts or stops a clock.
-fn restart(since: &mut Option<Time>, now: Time, runs: bool, anew: bool) {
-    *since = match (runs, *since) {
-        (false, _) => None,
-        (true, Some(since)) if !anew => Some(since),
-        (true, _) => Some(now),
-    };
 }

@@ -228,6 +228,13 @@ impl Connections {
         self.change(conn, Connection::close);
     }
 
+    /// The service will say so in a last line where a drain ends the connection.
+    pub(crate) fn announce_end(&mut self, conn: Conn) {
+        if let Some(connection) = self.clients.get_mut(conn) {
+            connection.announces_end = true;
+        }
+    }
+
     /// Bytes have arrived.
     pub(crate) fn received(&mut self, conn: Conn, bytes: &[u8]) {
         let Some(connection) = self.clients.get_mut(conn) else { return };
@@ -346,7 +353,7 @@ impl Connections {
     /// Delivers no further line, lets the service say why once it has answered the earlier ones, and closes the
     /// connection once that has left.
     fn reject(&mut self, conn: Conn, reject: Reject) {
-        self.metrics.rejects[reject.reason()].add(1);
+        reject.reason().into_iter().for_each(|reason| self.metrics.rejects[reason].add(1));
         self.change(conn, |connection| connection.reject(reject));
     }
 
@@ -367,16 +374,16 @@ impl Connections {
         if connection.is_delivering() {
             return connection.invariants();
         }
+        let drain_due = self.grace_until.and_then(|until| connection.drain_due(until, limits));
+        if drain_due.is_some_and(|due| due <= now) {
+            if connection.announces_end { connection.reject(Reject::Drained) } else { connection.close() }
+        }
         if let Some(reject) = connection.take_reject() {
             self.events.push_back(Event::Reject(conn, reject));
         }
         // Whatever an encrypted stream says of itself is owed to the client as well.
         if connection.channel.begin_transmit() {
             self.outputs.push_back(Output::Transmit(Peer::Client(conn)));
-        }
-        let drain_due = self.grace_until.and_then(|until| connection.drain_due(until, limits));
-        if drain_due.is_some_and(|due| due <= now) {
-            connection.close();
         }
         if connection.says_goodbye() {
             self.outputs.push_back(Output::Transmit(Peer::Client(conn)));

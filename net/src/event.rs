@@ -35,6 +35,9 @@ pub enum Lost {
     /// The deadline passed, or the connection broke or carried something else than its reply, after the call
     /// had been handed to the connection. The backend may have carried it out, or still will.
     Unanswered,
+    /// The call was handed to a connection that the backend has ended in order: it has not seen the call
+    /// ([`Service::is_end`](crate::Service::is_end)).
+    Returned,
     /// As many calls as a link may have are under way. The backend has not seen the call.
     Overloaded,
 }
@@ -54,6 +57,9 @@ pub enum Reject {
     OtherProtocol(&'static str),
     /// The client does not speak TLS, which it must here.
     NotTls,
+    /// The node drains, and the service has announced that it says so
+    /// ([`Out::announce_end`](crate::Out::announce_end)). No line that it was not told of is carried out.
+    Drained,
 }
 
 impl Reject {
@@ -67,15 +73,16 @@ impl Reject {
         "not_tls",
     ];
 
-    /// The place of the reason in [`Reject::REASONS`].
-    pub(crate) fn reason(self) -> usize {
+    /// The place of the reason in [`Reject::REASONS`]. `None`: it is not the client's.
+    pub(crate) fn reason(self) -> Option<usize> {
         match self {
-            Self::ConnectionsMax(_) => 0,
-            Self::AddressConnectionsMax(_) => 1,
-            Self::LineTooLong(_) => 2,
-            Self::LineTimeout(_) => 3,
-            Self::OtherProtocol(_) => 4,
-            Self::NotTls => 5,
+            Self::ConnectionsMax(_) => Some(0),
+            Self::AddressConnectionsMax(_) => Some(1),
+            Self::LineTooLong(_) => Some(2),
+            Self::LineTimeout(_) => Some(3),
+            Self::OtherProtocol(_) => Some(4),
+            Self::NotTls => Some(5),
+            Self::Drained => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! whether a line is the reply that it must be; a connection that carries another one is of no further use.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::channel::Channel;
 use crate::dialer::{Action, Dialer, within};
@@ -73,6 +74,8 @@ pub(crate) struct Link {
     earliest: Option<Time>,
     /// Since when the backend says nothing, if it owes anything.
     silent_since: Time,
+    /// The backend has said that it has seen nothing of what it has not answered.
+    has_ended: bool,
 }
 
 impl Link {
@@ -88,6 +91,7 @@ impl Link {
             waiting_bytes: 0,
             earliest: None,
             silent_since: Time::default(),
+            has_ended: false,
         }
     }
 
@@ -217,6 +221,11 @@ impl Link {
         self.invariants();
     }
 
+    /// The backend has said its last line, and the connection is to be closed.
+    pub(crate) fn ended(&mut self) {
+        self.has_ended = true;
+    }
+
     /// The connection is gone, or could not be made. Calls that were handed to it are lost; those that
     /// wait go on waiting. True: before it is closed, the driver is to write why.
     #[must_use]
@@ -224,8 +233,10 @@ impl Link {
         self.dialer.disconnected(now, limits);
         let has_last_words = self.channel.reset();
         self.in_flight_bytes = 0;
+        let has_ended = mem::replace(&mut self.has_ended, false);
+        let why = if has_ended { Lost::Returned } else { Lost::Unanswered };
         let calls = self.in_flight.drain(..);
-        lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, Lost::Unanswered))));
+        lost.extend(calls.filter_map(|in_flight| Some((in_flight.call?, why))));
         self.invariants();
         has_last_words
     }

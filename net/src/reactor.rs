@@ -36,6 +36,8 @@ pub struct Reactor {
     admin: Option<Listener>,
     registry: Arc<Registry>,
     encryption: Encryption,
+    /// Links to one name begin with different ones of its addresses.
+    spreads: bool,
     handle: Handle,
 }
 
@@ -149,7 +151,8 @@ impl Reactor {
             drain: Arc::new(AtomicBool::new(false)),
         };
         let registry = Arc::new(Registry::new("net"));
-        Ok(Self { poll, listener, admin: None, registry, encryption: Encryption::default(), handle })
+        let encryption = Encryption::default();
+        Ok(Self { poll, listener, admin: None, registry, encryption, spreads: false, handle })
     }
 
     /// Has the reactor's metrics found through `registry`, which is that of the whole process.
@@ -160,6 +163,11 @@ impl Reactor {
     /// Encrypts connections of clients, connections to backends with which lines are exchanged, or both, from the start.
     pub fn encrypt(&mut self, encryption: Encryption) {
         self.encryption = encryption;
+    }
+
+    /// Has links to one name begin with different ones of the addresses that it stands for, from the start.
+    pub fn spread_links(&mut self) {
+        self.spreads = true;
     }
 
     /// Binds a listener for those who ask over HTTP how the process is: whether it lives (`/livez`), is ready
@@ -193,12 +201,15 @@ impl Reactor {
     /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
     /// was sent from that moment on.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<Target>) -> Result<S, RunError> {
-        let Self { poll, listener, admin, registry, encryption, handle } = self;
+        let Self { poll, listener, admin, registry, encryption, spreads, handle } = self;
         listener.iter().try_for_each(|listener| listener.bound_buffers(&limits))?;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
         let addresses = backends.iter().map(Target::addresses).collect();
         let node = node.with_targets(encryption, backends);
-        let lookups = Lookups::new(addresses, handle.waker())?;
+        let mut lookups = Lookups::new(addresses, handle.waker())?;
+        if spreads {
+            lookups.spread();
+        }
         let metrics = Arc::clone(node.loop_metrics());
         let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);
         metrics.end();

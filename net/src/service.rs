@@ -53,6 +53,13 @@ pub trait Service {
         true
     }
 
+    /// Whether a line of a backend, which is not of its greeting, is the last one of the connection, by which the backend
+    /// says that it has answered all that it has seen of it. The connection ends, and calls without a reply are
+    /// [`Lost::Returned`](crate::Lost::Returned).
+    fn is_end(&self, _backend: Backend, _line: &[u8]) -> bool {
+        false
+    }
+
     /// What the service counts, if anything. Asked once, when its node is made.
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {
         None
@@ -93,6 +100,13 @@ impl<'a> Out<'a> {
     /// Delivers no further line of this client, and closes the connection once everything owed is sent.
     pub fn close(&mut self, conn: Conn) {
         self.connections.close(conn);
+    }
+
+    /// Promises a client a last line: where a drain ends the connection, the service is told so
+    /// ([`Reject::Drained`](crate::Reject::Drained)) once it has answered all that was delivered, and its answer to that
+    /// is the end. What is left of a client's lines was not delivered.
+    pub fn announce_end(&mut self, conn: Conn) {
+        self.connections.announce_end(conn);
     }
 
     /// Sends a line, without its end, to a backend. Exactly one [`Event::Reply`] with the number of the call follows,

@@ -47,6 +47,15 @@ pub(crate) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     }
 }
 
+/// Starts, restarts or stops a clock.
+pub(crate) fn restart(since: &mut Option<Time>, now: Time, runs: bool, anew: bool) {
+    *since = match (runs, *since) {
+        (false, _) => None,
+        (true, Some(since)) if !anew => Some(since),
+        (true, _) => Some(now),
+    };
+}
+
 impl Add<Duration> for Time {
     type Output = Time;
 

@@ -2,6 +2,7 @@
 //! flows.
 
 mod authentication;
+pub(crate) mod backends;
 pub(crate) mod call;
 pub(crate) mod caller;
 pub(crate) mod database;
@@ -13,6 +14,7 @@ pub(crate) mod flows;
 pub(crate) mod greeting;
 pub(crate) mod intake;
 pub(crate) mod lane;
+mod links;
 pub(crate) mod map;
 pub(crate) mod metrics;
 mod pace;

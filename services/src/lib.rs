@@ -34,7 +34,8 @@ use self::product::Product;
 pub use self::api::Effect;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
-pub use self::engine::lane::{Deadlines, backends};
+pub use self::engine::backends::Backends;
+pub use self::engine::lane::Deadlines;
 pub use self::engine::room::Room;
 pub use self::engine::secrets::{BadSecrets, Secrets};
 pub use self::engine::storage::{Cause, Group, Row, Storage, StorageError};
@@ -156,21 +157,21 @@ pub fn effect(service: &str, api: &str) -> Option<Effect> {
 }
 
 /// A `server_buyer`, which shows the databases the first of the secrets, if there are any. Its node must have the same
-/// backends, in the order of [`backends`].
+/// backends, in the order of [`Backends::addresses`].
 pub fn server_buyer(
     deadlines: Deadlines,
     secrets: Option<Secrets>,
-    backends: &[String],
+    backends: &Backends,
 ) -> impl Service + use<> {
     Frontend::<Buyer>::new(deadlines, secrets, backends)
 }
 
 /// A `server_seller`, which shows the databases the first of the secrets, if there are any. Its node must have the same
-/// backends, in the order of [`backends`].
+/// backends, in the order of [`Backends::addresses`].
 pub fn server_seller(
     deadlines: Deadlines,
     secrets: Option<Secrets>,
-    backends: &[String],
+    backends: &Backends,
 ) -> impl Service + use<> {
     Frontend::<Seller>::new(deadlines, secrets, backends)
 }

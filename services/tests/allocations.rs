@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Service, Time};
-use services::{Deadlines, Secrets, backends, server_buyer, server_seller};
+use services::{Backends, Deadlines, Secrets, server_buyer, server_seller};
 
 const NOW: Time = Time::from_millis(1_000_000);
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
@@ -19,9 +19,10 @@ struct Frontend<S> {
 }
 
 impl<S: Service> Frontend<S> {
-    fn new(make: impl FnOnce(Deadlines, Option<Secrets>, &[String]) -> S) -> Self {
-        let links = backends("db_customer", "db_product");
-        let mut node = Node::new(make(Deadlines::default(), None, &links), Limits::default(), links.len());
+    fn new(make: impl FnOnce(Deadlines, Option<Secrets>, &Backends) -> S) -> Self {
+        let backends = Backends::single("db_customer", "db_product");
+        let links = backends.addresses();
+        let mut node = Node::new(make(Deadlines::default(), None, &backends), Limits::default(), links.len());
         node.handle_timeout(NOW);
         while node.poll_output().is_some() {}
         let client = node.accept(NOW, CLIENT).expect("there is room");

@@ -126,7 +126,7 @@ impl<U: User> Service for Client<U> {
         let Asked { id, at, place, lane } = self.asked[slot].take().expect("a reply answers a request");
         let outcome = match result {
             Ok(line) => Outcome::read(line),
-            Err(Lost::Unsent | Lost::Overloaded) => Outcome::NotDone,
+            Err(Lost::Unsent | Lost::Returned | Lost::Overloaded) => Outcome::NotDone,
             Err(Lost::Unanswered) => Outcome::Unknown,
         };
         let Who { name, journal, story, .. } = &self.who;

@@ -12,7 +12,8 @@ use net::{Encryption, Limits, Node, Registry};
 use serde_json::Value;
 use services::sqlite::{Durability, open_customer, open_product};
 use services::{
-    CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets, Storage, StorageError,
+    Backends, CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets, Storage,
+    StorageError,
 };
 
 use crate::client::{Client, User, Who};
@@ -140,11 +141,11 @@ impl World {
                 self.start_product(host, storage.expect("it opens its file"), registry);
             }
             (Place::ServerBuyer(_), _) => {
-                let service = services::server_buyer(Deadlines::default(), secrets(), &lanes());
+                let service = services::server_buyer(Deadlines::default(), secrets(), &backends());
                 self.start_frontend(host, service, registry);
             }
             (Place::ServerSeller(_), _) => {
-                let service = services::server_seller(Deadlines::default(), secrets(), &lanes());
+                let service = services::server_seller(Deadlines::default(), secrets(), &backends());
                 self.start_frontend(host, service, registry);
             }
         }
@@ -341,8 +342,13 @@ fn secrets() -> Option<Secrets> {
 }
 
 /// The backends of a frontend.
+fn backends() -> Backends {
+    Backends::single("customer", "product")
+}
+
+/// The names of those to which its connections lead.
 fn lanes() -> Vec<String> {
-    services::backends("customer", "product")
+    backends().addresses()
 }
 
 /// A client that is being answered.

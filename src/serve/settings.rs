@@ -1,5 +1,6 @@
 //! [`Settings`]: what the command line of a service asks it to be. Nothing is started here.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread;
@@ -9,7 +10,7 @@ use getopts::{Matches, Options};
 use log::LevelFilter;
 use net::{Encryption, Limits};
 use services::sqlite::{self, Durability};
-use services::{CustomerOptions, Deadlines, HashCost, Secrets};
+use services::{Backends, CustomerOptions, Deadlines, HashCost, Secrets};
 
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
@@ -23,6 +24,9 @@ use crate::tls::{self, ClientFiles, ServerFiles};
 /// The most reactors of a frontend.
 pub(crate) const REACTORS_MAX: usize = 64;
 
+/// The most addresses of a database, and the most connections of a kind to each.
+const REPLICAS_MAX: usize = 16;
+const LINKS_MAX: usize = 16;
 /// The most connections that can be asked for.
 const CONNECTIONS_MAX: usize = 1 << 24;
 /// The most memory for buffers that can be asked for, and its unit.
@@ -54,8 +58,8 @@ pub(super) struct Settings {
     pub(super) store: Store,
     /// Of `db_customer`.
     pub(super) customer: CustomerOptions,
-    /// Of a frontend: the addresses of the databases.
-    pub(super) backends: Vec<String>,
+    /// Of a frontend.
+    pub(super) backends: Backends,
     pub(super) deadlines: Deadlines,
     pub(super) reactors: usize,
     /// What a database demands, and a frontend shows.
@@ -96,9 +100,15 @@ pub(super) fn options(service: Service) -> Options {
         }
         Kind::Frontend => {
             for (option, database) in [("customer", Service::DbCustomer), ("product", Service::DbProduct)] {
-                let help = format!("where {database} listens ({})", database.default_address());
-                options.optopt("", option, &help, "HOST:PORT");
+                let help = format!("where {database} listens, once or more ({})", database.default_address());
+                options.optopt("", option, &help, "HOST:PORT,…");
             }
+            options.optopt(
+                "",
+                "links",
+                "connections to each of these addresses, for each kind of call (1)",
+                "N",
+            );
             options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
             options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
             let help = "age of the oldest call at which a database is behind and requests are refused (half of that)";
@@ -150,8 +160,10 @@ impl Settings {
     pub(super) fn read(service: Service, matches: &Matches) -> Result<Self, String> {
         reject_arguments(matches)?;
         let listen = address(matches, "listen", service)?;
-        let customer_address = address(matches, "customer", Service::DbCustomer)?;
-        let product_address = address(matches, "product", Service::DbProduct)?;
+        let customer_addresses = addresses(matches, "customer", Service::DbCustomer)?;
+        let product_addresses = addresses(matches, "product", Service::DbProduct)?;
+        let links = number(matches, "links", 1, 1, LINKS_MAX)?;
+        let backends = Backends::new(customer_addresses, product_addresses, links);
 
         let mut limits = limits(service, matches)?;
 
@@ -170,7 +182,7 @@ impl Settings {
         customer.hash_threads = number(matches, "hash-threads", hash_threads(), 1, HASH_THREADS_MAX)?;
 
         let deadlines = deadlines(matches)?;
-        limits.waiting_timeout = deadlines.call;
+        limits.waiting_timeout = backends.waiting_timeout(deadlines.call);
         Ok(Self {
             service,
             listen,
@@ -179,7 +191,7 @@ impl Settings {
             log_level: log_level(matches)?,
             store: store(matches)?,
             customer,
-            backends: services::backends(&customer_address, &product_address),
+            backends,
             deadlines,
             reactors: number(matches, "reactors", 1, 1, REACTORS_MAX)?,
             secret_file: SecretFile::given(matches)?,
@@ -222,7 +234,7 @@ impl Settings {
         let (backends, files) = match (self.service.kind(), &self.store) {
             (Kind::Database, Store::Engine(engine)) => (engine.config.connections, 0),
             (Kind::Database, Store::Files(_)) => (0, sqlite::DESCRIPTORS + memory::DESCRIPTORS),
-            (Kind::Frontend, _) => (self.backends.len(), 0),
+            (Kind::Frontend, _) => (self.backends.addresses().len(), 0),
         };
         Needs { reactors: self.reactors, backends, files, is_watched: self.admin.is_some() }
     }
@@ -301,6 +313,23 @@ fn address(matches: &Matches, option: &str, service: Service) -> Result<String, 
     let address = given(matches, option).unwrap_or_else(|| service.default_address());
     check_address(&address).map_err(|error| format!("--{option}: {error}"))?;
     Ok(address)
+}
+
+/// The addresses of `service` that an option was given, separated by commas, or the default.
+fn addresses(matches: &Matches, option: &str, service: Service) -> Result<Vec<String>, String> {
+    let given = given(matches, option).unwrap_or_else(|| service.default_address());
+    let addresses: Vec<String> = given.split(',').map(str::to_owned).collect();
+    if addresses.len() > REPLICAS_MAX {
+        return Err(format!("--{option}: {} addresses are more than {REPLICAS_MAX}", addresses.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for address in &addresses {
+        check_address(address).map_err(|error| format!("--{option}: {error}"))?;
+        if !seen.insert(address) {
+            return Err(format!("--{option}: {address} is given twice"));
+        }
+    }
+    Ok(addresses)
 }
 
 fn durability(matches: &Matches) -> Durability {

@@ -13,7 +13,7 @@ use net::{ByteAddress, Limits, Service, Target, Threads};
 use serde_json::json;
 use services::postgres::{Config, Host};
 use services::sqlite::{self, Durability};
-use services::{CustomerOptions, Deadlines, HashCost, Room};
+use services::{Backends, CustomerOptions, Deadlines, HashCost, Room};
 use support::Client;
 
 use crate::external::{Addresses, External};
@@ -84,8 +84,7 @@ impl Server {
                 let (directory, setup) = (directory.path().to_owned(), setup.clone());
                 Server::start(listen, move |reactor| {
                     let mut threads = Threads::new(reactor.handle().waker());
-                    let storage =
-                        sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
+                    let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
                     let room = setup.room();
                     let service =
                         services::db_customer(storage, options, room, None, counting(), &mut threads);
@@ -114,8 +113,7 @@ impl Server {
                 let (directory, setup) = (directory.path().to_owned(), setup.clone());
                 Server::start(listen, move |reactor| {
                     let mut threads = Threads::new(reactor.handle().waker());
-                    let storage =
-                        sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
+                    let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
                     let service = services::db_product(storage, setup.room(), None).unwrap();
                     run(reactor, service, limits, Vec::new());
                     threads.join();
@@ -136,7 +134,7 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_buyer(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, lines(backends));
+            run(reactor, service, setup.frontend_limits, lines(backends.addresses()));
         })
     }
 
@@ -145,7 +143,7 @@ impl Server {
         Server::start(ANY_PORT, move |reactor| {
             let backends = backends(customer, product);
             let service = services::server_seller(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, lines(backends));
+            run(reactor, service, setup.frontend_limits, lines(backends.addresses()));
         })
     }
 
@@ -165,7 +163,8 @@ impl Server {
 
     /// Several that are one.
     fn replicated(replicas: impl Iterator<Item = Server>) -> Server {
-        let servers = replicas.map(|mut server| (mem::take(&mut server.replicas), mem::take(&mut server.here)));
+        let servers =
+            replicas.map(|mut server| (mem::take(&mut server.replicas), mem::take(&mut server.here)));
         let (replicas, here): (Vec<_>, Vec<_>) = servers.unzip();
         let replicas = replicas.concat();
         Server { address: replicas[0], replicas, here: here.into_iter().flatten().collect() }
@@ -325,8 +324,8 @@ fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<Ta
     reactor.run(service, limits, backends).unwrap();
 }
 
-fn backends(customer: SocketAddr, product: SocketAddr) -> Vec<String> {
-    services::backends(&customer.to_string(), &product.to_string())
+fn backends(customer: SocketAddr, product: SocketAddr) -> Backends {
+    Backends::single(&customer.to_string(), &product.to_string())
 }
 
 fn lines(backends: Vec<String>) -> Vec<Target> {

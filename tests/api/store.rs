@@ -104,7 +104,15 @@ fn of_database(server: &str, name: &str) -> String {
 #[track_caller]
 fn sql(server: &str, statement: &str) {
     let mut psql = Command::new("psql");
-    psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", server, "--command", statement]);
+    psql.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        "--dbname",
+        server,
+        "--command",
+        statement,
+    ]);
     let output = psql.output().expect("psql is installed");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
 }

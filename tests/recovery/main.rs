@@ -17,6 +17,7 @@ mod outages;
 mod places;
 mod purchases;
 mod races;
+mod replicas;
 mod rogue_databases;
 mod rogue_frontends;
 mod secrets;

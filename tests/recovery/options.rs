@@ -52,6 +52,10 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--unsafe-no-flush",
         "--customer=nowhere",
         "--product=127.0.0.1:x",
+        "--product=127.0.0.1:6002,",
+        "--product=127.0.0.1:6002,127.0.0.1:6002",
+        "--links=0",
+        "--links=17",
         "--reactors=0",
         "--reactors=65",
         "--behind-after-ms=0",
@@ -66,6 +70,20 @@ fn a_mistake_in_the_options_ends_with_2() {
             assert_eq!(code, Some(2), "{name} {option}: {message}");
             assert!(message.starts_with("error: "), "{name} {option}: {message}");
         }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_addresses_of_a_database_is_said() {
+    let many: Vec<_> = (1..=17).map(|port| format!("h:{port}")).collect();
+    for (product, message) in [
+        ("h:1,h:2,h:1", "--product: h:1 is given twice"),
+        ("h:1,,h:2", "--product: \"\" is not HOST:PORT"),
+        (&many.join(","), "--product: 17 addresses are more than 16"),
+    ] {
+        let command = &mut PROGRAM.command(&["server_buyer", "--product", product]);
+        let (code, said) = Process::run(command);
+        assert_eq!((code, said.lines().next()), (Some(2), Some(&*format!("error: {message}"))));
     }
 }
 

@@ -54,7 +54,7 @@ impl Load<'_> {
         let Slot { in_flight, line, failures, .. } = &mut self.slots[number];
         let api = in_flight.as_ref().expect("only what was called is lost").api;
         let harmless = match lost {
-            Lost::Unsent => true,
+            Lost::Unsent | Lost::Returned => true,
             Lost::Unanswered => api.may_be_repeated(),
             Lost::Overloaded => false,
         };
@@ -121,7 +121,7 @@ impl Load<'_> {
 pub(super) fn lost_code(lost: Lost) -> &'static str {
     match lost {
         Lost::Unsent => CANNOT_CONNECT,
-        Lost::Unanswered => CONNECTION_LOST,
+        Lost::Unanswered | Lost::Returned => CONNECTION_LOST,
         Lost::Overloaded => "OVERLOADED",
     }
 }

@@ -104,6 +104,12 @@ impl<S: Service> Node<S> {
     fn take_reply(&mut self, link: usize, line: &[u8]) -> Result<(), Reason> {
         let backend = Backend(link);
         match self.connections.upstreams[link].link().expected() {
+            Expected::Reply(_) | Expected::LateReply | Expected::Nothing
+                if self.service.is_end(backend, line) =>
+            {
+                self.connections.upstreams[link].link_mut().ended();
+                return Err("it has ended in order".into());
+            }
             Expected::Greeting(number) => {
                 self.service.check_greeting(backend, number, line)?;
                 self.connections.greeted(link, self.service.greeting(backend, number + 1).as_deref());

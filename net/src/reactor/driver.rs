@@ -339,7 +339,7 @@ impl<S: Service> Driver<S> {
         let sent = match stream.stream.write(unsent) {
             Ok(sent) => sent,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
-            Err(_) => return self.node.handle_input(now, Input::Failed(peer)),
+            Err(_) => return self.write_failed(now, peer),
         };
         let blocked = sent < unsent.len();
         if blocked != stream.awaits_writable {
@@ -351,6 +351,25 @@ impl<S: Service> Driver<S> {
             }
         }
         self.node.handle_input(now, Input::Sent(peer, sent));
+    }
+
+    /// The connection is gone. What a backend has sent before that is read first: it may have said that it ends.
+    fn write_failed(&mut self, now: Time, peer: Peer) {
+        let is_link = matches!(peer, Peer::Link(_));
+        for _ in 0..self.limits.reads_max {
+            let Some(stream) = self.streams.get(peer).filter(|_| is_link && self.node.wants_read(peer))
+            else {
+                break;
+            };
+            (stream.readable, stream.finished) = (true, true);
+            self.read(now, peer);
+            if self.streams.get(peer).is_none_or(|stream| !stream.readable) {
+                break;
+            }
+        }
+        if !is_link || self.node.wants_read(peer) {
+            self.node.handle_input(now, Input::Failed(peer));
+        }
     }
 
     fn connect(&mut self, link: usize, address: SocketAddr) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! [`Lookups`]: finds the addresses of backends, which may block, so it is done on a thread.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -37,6 +38,16 @@ impl Lookups {
         let states =
             addresses.into_iter().map(|addresses| State { places: places(addresses), ..State::default() });
         Ok(Self { states: states.collect(), resolver })
+    }
+
+    /// Of several links to one name, lets each begin with another of the addresses that the name stands for.
+    pub(super) fn spread(&mut self) {
+        let mut links = HashMap::new();
+        for Place { address, attempts } in self.states.iter_mut().flat_map(|state| &mut state.places) {
+            let earlier: &mut usize = links.entry(&*address).or_default();
+            *attempts = *earlier;
+            *earlier += 1;
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,6 +149,16 @@ mod tests {
         lookups.start(0, 0);
         woken.recv().expect("a new lookup was begun");
         assert_eq!(poll(&mut lookups), Some((0, ADDRESS.into())));
+    }
+
+    #[test]
+    fn links_to_one_name_begin_with_different_addresses_of_it() {
+        let waker = Waker::new(|| ());
+        let addresses = ["one:1", "other:1", "one:1", "one:1", "other:1"].map(|name| vec![name.to_owned()]);
+        let mut lookups = Lookups::new(addresses.to_vec(), waker).expect("a thread");
+        lookups.spread();
+        let begins: Vec<_> = lookups.states.iter().map(|state| state.places[0].attempts).collect();
+        assert_eq!(begins, [0, 0, 1, 2, 1]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use net::{Conn, Input, Limits, Output, Peer};
+use net::{Conn, Input, Limits, Output, Peer, Reject};
 
 use crate::harness::{SECOND, Seen, World, line};
 
@@ -111,5 +111,31 @@ fn a_service_that_is_busy_is_waited_for() {
     world.turn();
     assert!(!world.node.is_drained());
     world.set_busy(false);
+    assert!(world.node.is_drained());
+}
+
+#[test]
+fn whoever_was_promised_a_last_line_gets_it_when_all_is_answered_and_is_waited_for() {
+    let limits = Limits { drain_grace: SECOND, ..Limits::default() };
+    let mut world = World::new(limits, 0);
+    world.announce_ends();
+    let (used, idle) = (world.accept(), world.accept());
+    world.receive(used, "a\nb\n");
+    world.receive(idle, "c\n");
+    world.send(idle, "C");
+    world.input(Input::Drain);
+    assert!(world.turns().contains(&finish(idle)));
+    assert_eq!(world.taken(Peer::Client(idle)), "C\nrejected\n", "the service's answer is the last line");
+    world.pass(SECOND);
+    assert_eq!(world.taken(Peer::Client(used)), "", "a reply is owed");
+    assert!(world.send(used, "A").contains(&finish(used)));
+    assert_eq!(world.taken(Peer::Client(used)), "A\nrejected\n");
+    let told = [line(used, "a"), line(idle, "c"), Seen::Drain];
+    let ends = [idle, used].map(|conn| Seen::Reject(conn, Reject::Drained));
+    assert_eq!(world.seen(), [&told[..], &ends].concat(), "the second line is not begun");
+
+    assert!(!world.node.is_drained(), "nobody has read the last lines");
+    [used, idle].iter().for_each(|conn| world.input(Input::Finished(Peer::Client(*conn))));
+    world.turn();
     assert!(world.node.is_drained());
 }

@@ -51,6 +51,8 @@ struct Notes {
     careful: bool,
     /// Lines are answered at once, with themselves.
     echo: bool,
+    /// Clients are promised a last line.
+    announces: bool,
     /// The service has something in flight of its own.
     busy: bool,
     /// Since when the first backend owed a reply when the service looked last.
@@ -65,6 +67,9 @@ impl Service for Puppet {
         let mut notes = self.0.borrow_mut();
         let seen = match event {
             Event::Line(conn, line) => {
+                if notes.announces {
+                    out.announce_end(conn);
+                }
                 if notes.echo {
                     out.send(conn, line);
                 }
@@ -120,6 +125,10 @@ impl Service for Puppet {
 
     fn is_reply(&self, Call(call): Call, line: &[u8]) -> bool {
         !self.0.borrow().careful || text(line).starts_with(&format!("{call}:"))
+    }
+
+    fn is_end(&self, _backend: Backend, line: &[u8]) -> bool {
+        line == b"end"
     }
 
     fn is_drained(&self) -> bool {
@@ -310,6 +319,11 @@ impl World {
     pub(crate) fn owed_for(&mut self) -> Option<Duration> {
         self.act(Act::LookWhatIsOwed);
         self.notes.borrow().owes_since.map(|since| self.now.since(since))
+    }
+
+    /// From now on, whoever sends a line is promised a last one.
+    pub(crate) fn announce_ends(&mut self) {
+        self.notes.borrow_mut().announces = true;
     }
 
     pub(crate) fn set_busy(&mut self, busy: bool) {

@@ -354,3 +354,25 @@ fn a_service_that_calls_again_at_once_does_not_keep_the_turn_from_ending() {
         assert!(next <= now, "the next turn comes at once");
     }
 }
+
+#[test]
+fn what_a_backend_has_not_seen_when_it_ends_in_order_comes_back() {
+    let mut world = World::linked(Limits::default());
+    world.call(1, "one", PATIENCE);
+    world.call(2, "two", SECOND);
+    world.call(3, "three", PATIENCE);
+    world.answer("1\n");
+    world.pass(SECOND);
+    assert_eq!(world.seen(), [reply(1, "1"), lost(2, Lost::Unanswered)]);
+    world.changes();
+    assert_eq!(world.answer("end\n4\n"), [Output::Close(LINK)]);
+    assert_eq!(world.changes(), ["it has ended in order"]);
+    assert_eq!(world.seen(), [lost(3, Lost::Returned)]);
+
+    world.pass(Limits::default().backoff_max);
+    world.input(Input::Connected(Backend(0)));
+    world.turn();
+    world.call(5, "five", PATIENCE);
+    world.input(Input::Failed(LINK));
+    assert_eq!(world.seen(), [lost(5, Lost::Unanswered)], "the next connection has said nothing");
+}

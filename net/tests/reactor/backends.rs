@@ -1,13 +1,13 @@
 //! Links: calls through a backend, and a backend that is down, comes up and goes.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use net::reactor::Reactor;
-use net::{Backend, Call, Conn, Event, Limits, Out, Service, Time};
+use net::{Backend, Call, Conn, Event, Limits, Lost, Out, Service, Time};
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::{Client, Echo, Handler, PATIENCE, Server};
@@ -122,4 +122,55 @@ fn a_backend_that_ends_while_it_is_being_connected_to_is_noticed() {
     thread::spawn(move || second_out.send(listener.accept().map(drop)));
     let second = second.recv_timeout(PATIENCE).expect("the link connects again");
     second.expect("it is accepted");
+}
+
+#[test]
+fn what_a_backend_said_before_its_end_counts_though_writing_to_it_fails_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let ((go, wait), (begun_out, begun), (lost_out, lost)) = (channel(), channel(), channel());
+    // What the service waits for happens before it calls, and after the reactor has looked.
+    let service = move |now: Time, event: Event<'_>, out: &mut Out<'_>| match event {
+        Event::Line(conn, line) => {
+            if line == b"second" {
+                begun_out.send(()).expect("the test listens");
+                wait.recv_timeout(PATIENCE).expect("the test lets it go on");
+            }
+            out.call(Backend(0), Call(0), line, now + PATIENCE);
+            out.send(conn, b"called");
+        }
+        Event::Reply(_, reply) => lost_out.send(reply.map(<[u8]>::to_vec)).expect("the test listens"),
+        _ => {}
+    };
+    let server = Server::start(|_| Ending(Handler(service)), Limits::default(), &[addr]);
+    let (mut backend, _) = listener.accept().expect("the link connects");
+    let mut client = Client::connect(server.addr);
+    assert_eq!(client.ask("first"), "called");
+    let mut unread = BufReader::with_capacity(1, backend.try_clone().expect("a descriptor"));
+    assert!(unread.fill_buf().is_ok_and(|bytes| bytes == b"f"), "most of the line is not read");
+    client.send("second\n");
+    begun.recv_timeout(PATIENCE).expect("the reactor looks no more");
+    backend.write_all(b"end\n").expect("it is sent");
+    drop((backend, unread));
+    go.send(()).expect("the service waits");
+    for _ in 0..2 {
+        assert_eq!(lost.recv_timeout(PATIENCE), Ok(Err(Lost::Returned)));
+    }
+}
+
+/// A service that knows the last line of its backend.
+struct Ending<S>(S);
+
+impl<S: Service> Service for Ending<S> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        self.0.handle(now, event, out);
+    }
+
+    fn is_end(&self, _backend: Backend, line: &[u8]) -> bool {
+        line == b"end"
+    }
+
+    fn is_drained(&self) -> bool {
+        self.0.is_drained()
+    }
 }

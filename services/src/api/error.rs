@@ -93,6 +93,7 @@ impl From<Reject> for Error {
                 Code::InvalidRequest,
                 format!("a request line was begun and not ended within {timeout_ms} ms"),
             ),
+            Reject::Drained => Self::new(Code::Unavailable, "the service ends"),
             Reject::NotTls => Self::new(Code::InvalidRequest, "this port speaks TLS, and nothing else"),
             Reject::OtherProtocol(name) => Self::new(
                 Code::InvalidRequest,

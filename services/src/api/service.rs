@@ -1,4 +1,4 @@
-//! What every service answers alike, `Ping`, and every database, `Authenticate`.
+//! What every service answers alike, `Ping`, and every database, `Authenticate` and `AnnounceEnd`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -39,6 +39,18 @@ pub(crate) struct Authenticated {
     pub(crate) authenticated: bool,
 }
 
+/// Asks a database to say a last line where it ends the connection because it is to end itself.
+pub(crate) struct AnnounceEnd;
+
+/// The database will.
+#[derive(Serialize)]
+pub(crate) struct EndAnnounced {
+    pub(crate) announced: bool,
+}
+
+/// The last line of a connection: all that a database has seen of it is answered, and nothing else was begun.
+pub(crate) const END: &[u8] = br#"{"type":"End"}"#;
+
 impl SharedSecret {
     /// The most bytes that one has.
     pub(crate) const BYTES_MAX: usize = 1024;
@@ -71,6 +83,18 @@ impl Api for Authenticate {
     const NAME: &'static str = "Authenticate";
     const EFFECT: Effect = Effect::Read;
     type Reply<'a> = Authenticated;
+}
+
+impl FromFields for AnnounceEnd {
+    fn from_fields(_: &mut Fields<'_>) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl Api for AnnounceEnd {
+    const NAME: &'static str = "AnnounceEnd";
+    const EFFECT: Effect = Effect::Read;
+    type Reply<'a> = EndAnnounced;
 }
 
 impl FromFields for Ping {

@@ -16,7 +16,7 @@ use crate::engine::domain::{Domain, Handler, Job};
 use crate::engine::intake::Entry;
 use crate::engine::metrics::{DatabaseMetrics, Started, UNKNOWN};
 use crate::engine::pending::{Answered, Executed, Pending, Queue};
-use crate::engine::reception::{Reception, caller, check_in_time, finish_reply};
+use crate::engine::reception::{Reception, caller, check_in_time, finish_reply, write_reject};
 use crate::engine::secrets::Secrets;
 use crate::engine::storage::{Group, Storage};
 
@@ -120,7 +120,7 @@ impl<D: Domain> Database<D> {
         entry: Option<&Entry<Handler<D>>>,
         started: Started,
         request: Result<Request<'_>, Malformed<'_>>,
-        out: &Out<'_>,
+        out: &mut Out<'_>,
     ) -> Executed {
         self.line.clear();
         let request = match request {
@@ -143,7 +143,10 @@ impl<D: Domain> Database<D> {
                     Err(error) => Err(error),
                 }
             }
-            None => self.reception.answer_any(&request, Some(self.commits), &mut self.line),
+            None => {
+                let commits = Some(self.commits);
+                self.reception.answer_any(conn, &request, commits, &mut self.line, out)
+            }
         };
         let error = finish_reply(&mut self.line, request.id, result);
         let group = if entry.is_some_and(|entry| entry.effect.is_write()) {
@@ -325,7 +328,7 @@ impl<D: Domain> Service for Database<D> {
             Event::Reject(conn, reject) => {
                 let mut queue = self.queues.remove(&conn).unwrap_or_default();
                 self.line.clear();
-                envelope::encode_error(&mut self.line, "null", &reject.into());
+                write_reject(&mut self.line, reject);
                 self.reply(conn, &mut queue, self.durable, None, out);
                 self.keep(conn, queue);
             }

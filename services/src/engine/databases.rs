@@ -1,12 +1,14 @@
-//! [`Databases`]: which databases a frontend reaches, for its log and its metrics. All lanes to a database count as
-//! one. It decides nothing: the node connects by itself, again and again.
+//! [`Databases`]: which databases a frontend reaches, for its log and its metrics. In the log, all connections to an
+//! address count as one; in metrics, all those to a database. It decides nothing: the node connects by itself, again and
+//! again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::Time;
+use net::{Backend, Time};
 
-use super::lane::Lane;
+use super::backends::Backends;
+use super::links::Links;
 use crate::api::Database;
 use crate::engine::metrics::{DatabaseLinks, LineLimit};
 
@@ -16,27 +18,26 @@ const REMINDER: Duration = Duration::from_secs(60);
 const WARNINGS_PER_MINUTE_MAX: u32 = 5;
 
 pub(super) struct Databases {
-    /// By the place of the database.
-    databases: [Watched; Database::ALL.len()],
-    /// The lanes whose connection stands.
-    is_up: [bool; Lane::COUNT],
+    /// By the numbers of the addresses.
+    replicas: Vec<Watched>,
+    metrics: [Arc<DatabaseLinks>; Database::ALL.len()],
 }
 
+/// A database at one address.
 struct Watched {
-    name: &'static str,
+    database: Database,
     address: String,
     state: State,
     /// Connections that were lost or could not be made since a line last said so.
     failures: u64,
     warnings: LineLimit,
-    metrics: Arc<DatabaseLinks>,
 }
 
 enum State {
-    /// No lane was up yet or failed.
+    /// No connection was up yet or failed.
     New,
     Up,
-    /// A lane is down, since then. `warned_at`: when a line said so, if one did.
+    /// A connection is down, since then. `warned_at`: when a line said so, if one did.
     Down {
         since: Time,
         warned_at: Option<Time>,
@@ -44,48 +45,51 @@ enum State {
 }
 
 impl Databases {
-    /// `addresses` are those of the lanes.
-    pub(super) fn new(addresses: &[String], metrics: &[Arc<DatabaseLinks>; Database::ALL.len()]) -> Self {
-        let databases = Database::ALL.map(|database| {
-            let lane = Lane::all().position(|lane| lane.database() == database);
-            Watched {
-                name: database.name(),
-                address: addresses[lane.expect("each database has lanes")].clone(),
-                state: State::New,
-                failures: 0,
-                warnings: LineLimit::new(Duration::from_secs(60), WARNINGS_PER_MINUTE_MAX),
-                metrics: Arc::clone(&metrics[database as usize]),
-            }
-        });
-        Self { databases, is_up: [false; Lane::COUNT] }
+    pub(super) fn new(backends: &Backends, metrics: &[Arc<DatabaseLinks>; Database::ALL.len()]) -> Self {
+        let replicas =
+            backends.replicas().map(|(database, address)| Watched::new(database, address.to_owned()));
+        Self { replicas: replicas.collect(), metrics: metrics.clone() }
     }
 
-    /// The connection of a lane stands.
-    pub(super) fn lane_is_up(&mut self, now: Time, lane: Lane) {
-        self.is_up[lane as usize] = true;
-        let is_up = |other: Lane| other.database() != lane.database() || self.is_up[other as usize];
-        let all_are_up = Lane::all().all(is_up);
-        let database = &mut self.databases[lane.database() as usize];
-        database.metrics.connects.add(1);
-        if all_are_up {
-            database.is_back(now);
+    /// A connection stands; `links` knows already.
+    pub(super) fn link_is_up(&mut self, now: Time, backend: Backend, links: &Links) {
+        let number = links.replica(backend);
+        let replica = &mut self.replicas[number];
+        let metrics = &self.metrics[replica.database as usize];
+        metrics.connects.add(1);
+        metrics.up.set(u64::from(links.reach(replica.database)));
+        if links.all_are_up(number) {
+            replica.is_back(now);
         }
     }
 
-    /// The connection of a lane is gone or could not be made.
-    pub(super) fn lane_is_down(&mut self, now: Time, lane: Lane, reason: &str) {
-        let was_up = std::mem::replace(&mut self.is_up[lane as usize], false);
-        let database = &mut self.databases[lane.database() as usize];
+    /// A connection is gone, or could not be made if it was not up; `links` knows already.
+    pub(super) fn link_is_down(
+        &mut self,
+        now: Time,
+        backend: Backend,
+        was_up: bool,
+        reason: &str,
+        links: &Links,
+    ) {
+        let replica = &mut self.replicas[links.replica(backend)];
+        let metrics = &self.metrics[replica.database as usize];
         if !was_up {
-            database.metrics.failures.add(1);
+            metrics.failures.add(1);
         }
-        database.has_failed(now, reason);
+        metrics.up.set(u64::from(links.reach(replica.database)));
+        replica.has_failed(now, reason);
     }
 }
 
 impl Watched {
+    fn new(database: Database, address: String) -> Self {
+        let warnings = LineLimit::new(Duration::from_secs(60), WARNINGS_PER_MINUTE_MAX);
+        Self { database, address, state: State::New, failures: 0, warnings }
+    }
+
     fn is_back(&mut self, now: Time) {
-        let Self { name, address, .. } = self;
+        let (name, address) = (self.database.name(), &self.address);
         match std::mem::replace(&mut self.state, State::Up) {
             State::New => log::info!("event=backend_up backend={name} address={address}"),
             State::Down { since, warned_at: Some(_) } => {
@@ -94,19 +98,18 @@ impl Watched {
             }
             State::Down { warned_at: None, .. } | State::Up => {}
         }
-        self.metrics.up.set(1);
     }
 
     /// Warns at once, and then now and then, because links try again many times a second. Returns whether it did.
     fn has_failed(&mut self, now: Time, reason: &str) -> bool {
         self.failures += 1;
-        self.metrics.up.set(0);
         let (since, warned_at) = match self.state {
             State::New | State::Up => (now, None),
             State::Down { since, warned_at } => (since, warned_at),
         };
         let is_due = warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.warnings.next(now);
-        let Self { name, address, failures, .. } = self;
+        let Self { database, address, failures, .. } = self;
+        let name = database.name();
         log::log!(
             if is_due { log::Level::Warn } else { log::Level::Debug },
             "event=backend_down backend={name} address={address} reason=\"{reason}\" failures={failures} away_ms={}",
@@ -127,10 +130,7 @@ mod tests {
     const PAUSE: Duration = Duration::from_millis(200);
 
     fn watched() -> Watched {
-        let metrics = DatabaseLinks::new("db_product");
-        let warnings = LineLimit::new(Duration::from_secs(60), WARNINGS_PER_MINUTE_MAX);
-        let (address, state) = ("127.0.0.1:6002".to_owned(), State::New);
-        Watched { name: "db_product", address, state, failures: 0, warnings, metrics: Arc::new(metrics) }
+        Watched::new(Database::Product, "127.0.0.1:6002".to_owned())
     }
 
     /// The warnings of ten minutes in which the database fails again and again, and is back each time if it `flaps`.

@@ -5,6 +5,8 @@
 //!
 //! It keeps nothing between requests, and does not know what the APIs do.
 
+mod calls;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use net::{Backend, Call, Conn, Event, Lost, Metrics, Out, Service, Time};
 use slab::Slab;
 
+use super::backends::Backends;
 use super::call::DatabaseCall;
 use super::caller::Caller;
 use super::databases::Databases;
@@ -20,27 +23,26 @@ use super::flow::{Flow, Starter, Step};
 use super::greeting::Greeting;
 use super::intake::Intake;
 use super::lane::{Deadlines, Lane, PASSWORD_CALLS_FOR};
+use super::links::Links;
 use super::metrics::{FrontendMetrics, UNKNOWN};
-use super::parked::{Client, Origin, Parked};
+use super::parked::{Client, Origin, Parked, Slot};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
-use crate::api::envelope::{self, OnBehalf, Reply, Request};
+use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
+use crate::api::service::END;
 use crate::api::sessions::Login;
 use crate::api::values::Role;
 use crate::api::{Api, Database, Effect};
 
-/// The fewest calls over a lane that make a queue. As many may always wait: they are answered within moments once their
-/// database goes on, and by them it is seen that it does.
-const QUEUED_CALLS_MIN: usize = 16;
-
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
     /// The requests in flight, by the number of their call. The node lets each connection have one.
-    parked: Slab<Parked<F>>,
+    parked: Slab<Slot<F>>,
     /// How many of them wait for which lane.
     calls: [usize; Lane::COUNT],
+    links: Links,
     /// Those that wait for their turn to call, because a password is to be hashed for them.
     passwords: FairQueue<Parked<F>>,
     deadlines: Deadlines,
@@ -56,8 +58,8 @@ pub(crate) struct Frontend<F: Flow> {
 }
 
 impl<F: Flow> Frontend<F> {
-    /// `backends` are the addresses of the lanes. `secrets`, if any, is what it shows the databases.
-    pub(crate) fn new(deadlines: Deadlines, secrets: Option<Secrets>, backends: &[String]) -> Self {
+    /// `secrets`, if any, is what it shows the databases.
+    pub(crate) fn new(deadlines: Deadlines, secrets: Option<Secrets>, backends: &Backends) -> Self {
         let names = Database::ALL.map(Database::name);
         let lanes = Lane::all().map(Lane::name).collect();
         let apis = F::APIS.iter().map(|entry| entry.name);
@@ -69,6 +71,7 @@ impl<F: Flow> Frontend<F> {
         Self {
             parked: Slab::new(),
             calls: [0; Lane::COUNT],
+            links: Links::new(backends, deadlines.call),
             passwords,
             deadlines,
             intake: Intake::new(F::SERVICE, F::APIS, Arc::clone(&metrics.requests)),
@@ -109,7 +112,12 @@ impl<F: Flow> Frontend<F> {
     }
 
     fn resume(&mut self, now: Time, key: usize, result: Result<&[u8], Lost>, out: &mut Out<'_>) {
-        let mut parked = self.parked.remove(key);
+        let slot = self.parked.remove(key);
+        let mut parked = match slot {
+            Slot::Flow(parked) => parked,
+            Slot::Nobody { backend, .. } => return self.links.ended(backend, result.is_ok()),
+        };
+        self.links.ended(parked.backend, result.is_ok());
         self.count_calls(parked.call.lane, |calls| calls - 1);
         let is_in_turn = parked.call.lane.calls_max().is_some();
         if let Origin::Client(client) = &mut parked.origin {
@@ -126,6 +134,11 @@ impl<F: Flow> Frontend<F> {
                     }
                 }
                 Ok(reply)
+            }
+            // Nobody has seen it.
+            Err(Lost::Returned) if now < parked.deadline => return self.call(parked, out),
+            Err(Lost::Unsent) if now < parked.waits_until && self.may_be_left(parked.backend) => {
+                return self.call_again(parked, out);
             }
             // The connection broke: the database may be on its way back.
             Err(Lost::Unanswered) if parked.call.effect != Effect::Once && now < parked.deadline => {
@@ -199,7 +212,9 @@ impl<F: Flow> Frontend<F> {
             call,
             client_address: None,
             number: 0,
+            backend: Backend(0),
             deadline: now + patience,
+            waits_until: now,
             repeated: false,
             flow,
         };
@@ -240,13 +255,6 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    /// Whether a database has fallen behind: calls queue up, and the oldest one has waited so long that one more would
-    /// hardly be answered in time. Replies leave in order, so it would come after all others.
-    fn is_behind(&self, lane: Lane, now: Time, out: &Out<'_>) -> bool {
-        let is_late = |since| now.since(since) >= self.deadlines.behind_after;
-        self.calls[lane as usize] >= QUEUED_CALLS_MIN && out.owes_since(lane.backend()).is_some_and(is_late)
-    }
-
     /// Makes the calls with passwords whose turn has come.
     fn call_in_turn(&mut self, now: Time, out: &mut Out<'_>) {
         while let Some(popped) = self.passwords.pop(now, |_, _| false) {
@@ -270,21 +278,6 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
-    fn call(&mut self, mut parked: Parked<F>, out: &mut Out<'_>) {
-        self.last_number += 1;
-        parked.number = self.last_number;
-        let Parked { call, number, deadline, client_address, .. } = &parked;
-        self.line.clear();
-        let deadline_ms = || u64::try_from(deadline.since(out.now()).as_millis()).unwrap_or(u64::MAX);
-        let on_behalf =
-            client_address.map(|client_address| OnBehalf { client_address, deadline_ms: deadline_ms() });
-        Request::encode(&mut self.line, *number, call.api, on_behalf, &call.data);
-        let (lane, deadline) = (call.lane, *deadline);
-        self.count_calls(lane, |calls| calls + 1);
-        let key = self.parked.insert(parked);
-        out.call(lane.backend(), Call(key), &self.line, deadline);
-    }
-
     fn refuse(&mut self, client: &Client, error: &Error, out: &mut Out<'_>) {
         self.send_error(client.conn, &client.id, error, out);
         self.intake.answered(client.started, Some(error.code), out);
@@ -298,23 +291,20 @@ impl<F: Flow> Frontend<F> {
 
     /// What is true between any two events: each flow waits for one call.
     fn invariants(&self) {
-        assert_eq!(self.calls.iter().sum::<usize>(), self.parked.len(), "each flow waits for one call");
+        let flows = || self.parked.iter().filter_map(|(_, slot)| slot.flow());
+        assert!(self.flows() <= self.parked.len(), "each flow waits for one call");
+        debug_assert_eq!(self.flows(), flows().count(), "each flow waits for one call");
+        debug_assert_eq!(self.links.calls(), self.parked.len(), "each call is over a connection");
         debug_assert!(
-            self.parked.iter().all(|(_, parked)| parked.number <= self.last_number),
+            self.parked.iter().all(|(_, slot)| slot.number() <= self.last_number),
             "numbers count up"
         );
         debug_assert_eq!(
-            self.parked.iter().filter(|(_, parked)| matches!(parked.origin, Origin::Recovery)).count(),
+            flows().filter(|parked| matches!(parked.origin, Origin::Recovery)).count(),
             self.recoveries.under_way(),
             "no client waits for what recoveries have under way"
         );
         self.recoveries.invariants();
-    }
-
-    fn count_calls(&mut self, lane: Lane, count: impl FnOnce(usize) -> usize) {
-        let calls = &mut self.calls[lane as usize];
-        *calls = count(*calls);
-        self.metrics.calls[lane as usize].set(*calls as u64);
     }
 }
 
@@ -331,9 +321,13 @@ impl<F: Flow> Service for Frontend<F> {
                 self.drop_waiting(|_, parked| is_of(parked), out);
             }
             Event::Closed(_) => {}
-            Event::Up(backend) => self.databases.lane_is_up(now, Lane::of_backend(backend)),
+            Event::Up(backend) => {
+                self.links.is_up(now, backend);
+                self.databases.link_is_up(now, backend, &self.links);
+            }
             Event::Down(backend, reason) => {
-                self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
+                let was_up = self.links.is_down(backend);
+                self.databases.link_is_down(now, backend, was_up, reason, &self.links);
             }
             Event::Stream(..) => unreachable!("databases are told lines"),
             Event::Timer => {
@@ -346,22 +340,27 @@ impl<F: Flow> Service for Frontend<F> {
         self.invariants();
     }
 
-    fn end_turn(&mut self, _now: Time, out: &mut Out<'_>) {
-        let next = [self.recoveries.next_at(), self.passwords.next_deadline()];
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        self.leave_silent(now, out);
+        let next = [self.recoveries.next_at(), self.passwords.next_deadline(), self.links.look_at()];
         out.wake_at(next.into_iter().flatten().min());
     }
 
-    fn greeting(&self, _backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
-        self.greeting.line(number).map(Cow::Owned)
+    fn greeting(&self, backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
+        self.greeting.line(number, self.may_be_left(backend)).map(Cow::Owned)
     }
 
     fn check_greeting(&self, backend: Backend, number: usize, line: &[u8]) -> Result<(), Cow<'static, str>> {
-        self.greeting.check(Lane::of_backend(backend), number, line)
+        self.greeting.check(self.links.lane(backend), number, line)
+    }
+
+    fn is_end(&self, backend: Backend, line: &[u8]) -> bool {
+        line == END && self.may_be_left(backend)
     }
 
     fn is_reply(&self, Call(key): Call, line: &[u8]) -> bool {
-        let parked = self.parked.get(key).expect("a call waits until it is answered");
-        Reply::to_call(line, parked.number).is_some() && std::str::from_utf8(line).is_ok()
+        let slot = self.parked.get(key).expect("a call waits until it is answered");
+        Reply::to_call(line, slot.number()).is_some() && std::str::from_utf8(line).is_ok()
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {
@@ -370,7 +369,7 @@ impl<F: Flow> Service for Frontend<F> {
 
     /// Nothing is under way but what recoveries may leave.
     fn is_drained(&self) -> bool {
-        self.parked.len() == self.recoveries.under_way() && self.passwords.is_empty()
+        self.flows() == self.recoveries.under_way() && self.passwords.is_empty()
     }
 }
 

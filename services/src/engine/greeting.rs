@@ -1,5 +1,5 @@
-//! [`Greeting`]: how each connection of a frontend to a database begins: with the secret, if there is one, and with a
-//! `Ping` that tells which database it is.
+//! [`Greeting`]: how each connection of a frontend to a database begins: with the secret, if there is one, with a `Ping`
+//! that tells which database it is, and where there is another connection, with the wish to be told when this one ends.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::secrets::Secrets;
 use crate::api::Api;
 use crate::api::envelope::{Reply, Request};
 use crate::api::error::{Error, excerpt};
-use crate::api::service::{Authenticate, Authenticated, Ping, Pong};
+use crate::api::service::{AnnounceEnd, Authenticate, Authenticated, Ping, Pong};
 
 /// The number of each line of a greeting. It is below the numbers of all calls.
 const NUMBER: u64 = 0;
@@ -26,6 +26,7 @@ pub(super) struct Greeting {
 enum Step {
     Authenticate,
     Ping,
+    AnnounceEnd,
 }
 
 #[derive(Deserialize)]
@@ -39,10 +40,11 @@ impl Greeting {
         Self { secrets }
     }
 
-    /// The line that has this number, from 0.
-    pub(super) fn line(&self, number: usize) -> Option<Vec<u8>> {
+    /// The line that has this number, from 0. `is_last_wanted`: the database is asked for a last line.
+    pub(super) fn line(&self, number: usize, is_last_wanted: bool) -> Option<Vec<u8>> {
         let mut line = Vec::new();
-        match (self.step(number)?, &self.secrets) {
+        match (self.step(number).filter(|step| *step != Step::AnnounceEnd || is_last_wanted)?, &self.secrets)
+        {
             (Step::Authenticate, Some(secrets)) => {
                 let secret = Authenticate { secret: secrets.first() };
                 let data = serde_json::to_vec(&secret).expect("text can be written as JSON");
@@ -51,6 +53,7 @@ impl Greeting {
             (Step::Ping | Step::Authenticate, _) => {
                 Request::encode(&mut line, NUMBER, Ping::NAME, None, b"{}")
             }
+            (Step::AnnounceEnd, _) => Request::encode(&mut line, NUMBER, AnnounceEnd::NAME, None, b"{}"),
         }
         Some(line)
     }
@@ -71,13 +74,16 @@ impl Greeting {
                 let another = || format!("it is {}, not {name}", excerpt(&service, SAID_CHARS_MAX));
                 if service == name { Ok(()) } else { Err(another().into()) }
             }
+            // One of an earlier version knows no last line, says so, and is as good.
+            Some(Step::AnnounceEnd) if Reply::to_call(line, NUMBER).is_some() => Ok(()),
+            Some(Step::AnnounceEnd) => Err(unlike(lane, line)),
         }
     }
 
     fn step(&self, number: usize) -> Option<Step> {
         let steps: &[Step] = match self.secrets {
-            Some(_) => &[Step::Authenticate, Step::Ping],
-            None => &[Step::Ping],
+            Some(_) => &[Step::Authenticate, Step::Ping, Step::AnnounceEnd],
+            None => &[Step::Ping, Step::AnnounceEnd],
         };
         steps.get(number).copied()
     }
@@ -108,7 +114,7 @@ mod tests {
     use super::*;
 
     fn text(greeting: &Greeting, number: usize) -> Option<String> {
-        greeting.line(number).map(|line| String::from_utf8(line).expect("text"))
+        greeting.line(number, false).map(|line| String::from_utf8(line).expect("text"))
     }
 
     fn ok(id: &str, data: &str) -> String {
@@ -135,6 +141,19 @@ mod tests {
         }
         let denied = r#"{"type":"Response","request_id":0,"ok":false,"error":{"code":"PERMISSION_DENIED","message":"the secret is wrong"},"data":null}"#;
         assert_eq!(check(denied), Err("it says: the secret is wrong".into()));
+    }
+
+    #[test]
+    fn where_a_last_line_is_wanted_a_database_is_asked_for_it_and_need_not_know_it() {
+        let greeting = Greeting::new(None);
+        let line = greeting.line(1, true).expect("there is one");
+        assert_eq!(line, br#"{"type":"Request","request_id":0,"api":"AnnounceEnd","data":{}}"#);
+        assert_eq!(greeting.line(2, true), None);
+        let check = |line: &str| greeting.check(Lane::Product, 1, line.as_bytes());
+        assert_eq!(check(&ok("0", r#"{"announced":true}"#)), Ok(()));
+        let unknown = r#"{"type":"Response","request_id":0,"ok":false,"error":{"code":"UNIMPLEMENTED","message":"x"},"data":null}"#;
+        assert_eq!(check(unknown), Ok(()));
+        assert!(check("nonsense").is_err() && check(&ok("1", "{}")).is_err());
     }
 
     #[test]

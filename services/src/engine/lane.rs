@@ -1,8 +1,6 @@
-//! [`Lane`]: the connections of a frontend to the databases.
+//! [`Lane`]: the kinds of connections of a frontend to the databases.
 
 use std::time::Duration;
-
-use net::Backend;
 
 use crate::api::{Database, DatabaseApi};
 
@@ -37,8 +35,8 @@ impl Default for Deadlines {
     }
 }
 
-/// A connection to a database. Replies leave a connection in order, so each kind of call that keeps others
-/// waiting has connections of its own.
+/// The connections to a database that carry one kind of call. Replies leave a connection in order, so each kind of call
+/// that keeps others waiting has connections of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// Reads of `db_customer`, answered from memory.
@@ -64,7 +62,7 @@ const fn to(database: Database, lane: Lane, name: &'static str) -> Entry {
     Entry { lane, name, database }
 }
 
-/// In the order of [`Lane`]: each is the backend of its place.
+/// In the order of [`Lane`].
 const LANES: [Entry; Lane::COUNT] = [
     to(Database::Customer, Lane::Customer, "customer"),
     to(Database::Customer, Lane::CustomerWrites, "customer_writes"),
@@ -93,16 +91,6 @@ impl Lane {
         LANES.iter().map(|entry| entry.lane)
     }
 
-    /// The lane whose backend this is.
-    pub(super) fn of_backend(Backend(place): Backend) -> Self {
-        LANES[place].lane
-    }
-
-    /// Its backend.
-    pub(super) fn backend(self) -> Backend {
-        Backend(self as usize)
-    }
-
     /// As metrics have it.
     pub(crate) fn name(self) -> &'static str {
         LANES[self as usize].name
@@ -128,18 +116,10 @@ impl Lane {
     }
 }
 
-/// The addresses of all lanes, in their order, for the node.
-pub fn backends(customer: &str, product: &str) -> Vec<String> {
-    let address = |lane: Lane| match lane.database() {
-        Database::Customer => customer.to_owned(),
-        Database::Product => product.to_owned(),
-    };
-    Lane::all().map(address).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::backends::Backends;
 
     #[test]
     fn lanes_stand_in_their_order() {
@@ -149,6 +129,6 @@ mod tests {
         for (place, database) in Database::ALL.into_iter().enumerate() {
             assert_eq!(database as usize, place);
         }
-        assert_eq!(backends("c", "p"), ["c", "c", "c", "p", "p"]);
+        assert_eq!(Backends::single("c", "p").addresses(), ["c", "c", "c", "p", "p"]);
     }
 }

@@ -266,7 +266,7 @@ pub(crate) struct Title {
 /// What a frontend counts about its connections to a database.
 pub(crate) struct DatabaseLinks {
     name: &'static str,
-    /// 1 while all of them stand.
+    /// 1 while one of each kind stands.
     pub(crate) up: Gauge,
     /// Connections that were made, and those that could not be.
     pub(crate) connects: Counter,
@@ -320,7 +320,7 @@ impl Metrics for FrontendMetrics {
         }
         for database in &self.databases {
             let DatabaseLinks { name, up, connects, failures } = &**database;
-            let help = "Event loops all of whose connections to the database stand.";
+            let help = "Event loops that reach the database by each kind of call.";
             out.gauge("marketplace_backend_up", help, &[("backend", name)], up.get());
             for (outcome, count) in [("ok", connects), ("failed", failures)] {
                 let help = "Attempts to connect to the database.";

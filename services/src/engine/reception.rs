@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use net::{Conn, Out, Time};
+use net::{Conn, Out, Reject, Time};
 
 use super::authentication::{Authentication, read_first_line};
 use super::caller::Caller;
@@ -16,7 +16,7 @@ use super::secrets::Secrets;
 use crate::api::envelope::{self, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
-use crate::api::service::Authenticate;
+use crate::api::service::{AnnounceEnd, Authenticate, END, EndAnnounced};
 use crate::api::{Api, Encode};
 
 /// Who may ask a database, and for what.
@@ -71,11 +71,19 @@ impl<H: Copy> Reception<H> {
     /// There is none of this name, or something is wrong with its fields.
     pub(crate) fn answer_any(
         &self,
+        conn: Conn,
         request: &Request<'_>,
         commits: Option<u64>,
         json: &mut Vec<u8>,
+        out: &mut Out<'_>,
     ) -> Result<(), Error> {
         let fields = Fields::parse(request.data)?;
+        if request.api == AnnounceEnd::NAME {
+            let AnnounceEnd = decode(fields)?;
+            out.announce_end(conn);
+            EndAnnounced { announced: true }.encode(json);
+            return Ok(());
+        }
         if request.api == Authenticate::NAME {
             self.authentication.check(&decode(fields)?)?.encode(json);
             return Ok(());
@@ -107,6 +115,14 @@ pub(crate) fn finish_reply(line: &mut Vec<u8>, id: &str, result: Result<(), Erro
             envelope::encode_error(line, id, &error);
             Some(error.code)
         }
+    }
+}
+
+/// Writes the last line of a connection, which says why it ends.
+pub(crate) fn write_reject(line: &mut Vec<u8>, reject: Reject) {
+    match reject {
+        Reject::Drained => line.extend_from_slice(END),
+        reject => envelope::encode_error(line, "null", &reject.into()),
     }
 }
 

@@ -282,6 +282,23 @@ fn it_is_drained_when_all_is_on_disk_and_answered() {
 }
 
 #[test]
+fn whoever_asked_for_it_is_told_in_a_last_line_that_nothing_else_was_begun() {
+    let mut db = Harness::new();
+    let (told, other) = (db.connect(), db.connect());
+    db.requests(told, &["0 AnnounceEnd", "1 Set x 1"]);
+    db.request(other, "1 Set x 2");
+    db.end_turn();
+    assert_eq!(db.replies(told), [r#"0 {"announced":true}"#]);
+    db.drain();
+    db.flush();
+    assert_eq!(db.replies(told), ["1 1", "end"]);
+    assert_eq!(db.replies(other), ["1 2"]);
+    assert!(!db.is_drained(), "it may not have been read");
+    db.disconnect(told);
+    assert!(db.is_drained());
+}
+
+#[test]
 fn changes_that_nobody_waits_for_are_stored_before_it_is_drained() {
     let mut db = Harness::new();
     let client = db.connect();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Backend, Conn, Event, Exposition, Metrics, Out, Service, StreamEvent, Time};
+use net::{Backend, Conn, Event, Exposition, Metrics, Out, Reject, Service, StreamEvent, Time};
 use slab::Slab;
 
 use self::queue::{Begun, Pending, Queue, Scope, State, Written};
@@ -18,13 +18,13 @@ use super::domain::{RemoteDomain, Starter};
 use super::operation::{Answer, Next, Refused, Step, Transaction};
 use super::pool::{Action, Pool};
 use super::schema::Schema;
-use crate::api::envelope::{self, Malformed, Request};
 use crate::api::Effect;
+use crate::api::envelope::{self, Malformed, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::engine::domain::Job;
 use crate::engine::metrics::{RequestMetrics, Started, UNKNOWN};
-use crate::engine::reception::{Reception, caller, check_in_time};
+use crate::engine::reception::{Reception, caller, check_in_time, write_reject};
 use crate::engine::secrets::Secrets;
 
 /// What a reply has beside its data and the ID of its request, in bytes, or more.
@@ -57,8 +57,7 @@ pub(super) struct Remote<D: RemoteDomain> {
 /// A request that has just come, and its first step.
 struct Arrived<'a, D> {
     id: &'a str,
-    /// `None`: it is no request, and is not counted.
-    started: Option<Started>,
+    started: Started,
     deadline: Time,
     effect: Effect,
     step: Result<Step<D>, Error>,
@@ -66,7 +65,11 @@ struct Arrived<'a, D> {
 
 /// For whom a transaction is under way.
 enum Asked<D> {
-    Request { conn: Conn, number: u64, next: Next<D> },
+    Request {
+        conn: Conn,
+        number: u64,
+        next: Next<D>,
+    },
     Upkeep(Next<D>),
     /// For us, who want to know the version of the tables.
     Version,
@@ -106,7 +109,6 @@ impl<D: RemoteDomain> Remote<D> {
             Ok(request) => request,
             Err(Malformed { id, error }) => {
                 let (_, started) = self.reception.find(UNKNOWN, now);
-                let started = Some(started);
                 let arrived = Arrived { id, started, deadline: now, effect: Effect::Read, step: Err(error) };
                 return self.enqueue(now, conn, arrived, out);
             }
@@ -117,14 +119,14 @@ impl<D: RemoteDomain> Remote<D> {
             deadline = caller.deadline;
             let Some(entry) = entry else {
                 let mut data = Vec::new();
-                self.reception.answer_any(&request, None, &mut data)?;
+                self.reception.answer_any(conn, &request, None, &mut data, out)?;
                 return Ok(Step::Reply(data));
             };
             check_in_time(&request, now, started)?;
             (entry.handler)(&mut self.domain, now, caller, Fields::parse(request.data)?)
         });
         let effect = entry.map_or(Effect::Read, |entry| entry.effect);
-        let arrived = Arrived { id: request.id, started: Some(started), deadline, effect, step };
+        let arrived = Arrived { id: request.id, started, deadline, effect, step };
         self.enqueue(now, conn, arrived, out);
     }
 
@@ -132,8 +134,7 @@ impl<D: RemoteDomain> Remote<D> {
     fn enqueue(&mut self, now: Time, conn: Conn, arrived: Arrived<'_, D>, out: &mut Out<'_>) {
         let Arrived { id, started, deadline, effect, step } = arrived;
         let mut queue = self.queues.remove(&conn).unwrap_or_else(Queue::new);
-        self.last_number += 1;
-        let number = self.last_number;
+        let number = self.next_number();
         let state = match step {
             Ok(Step::Ask(transaction, next)) => {
                 let scope = Scope::of(effect, &transaction);
@@ -151,8 +152,23 @@ impl<D: RemoteDomain> Remote<D> {
             Ok(Step::Reply(data)) => State::Answered(Written::ok(id, &data)),
             Err(error) => State::Answered(Written::error(id, &error)),
         };
-        queue.push(Pending { number, id: id.into(), started, deadline, state });
+        queue.push(Pending { number, id: id.into(), started: Some(started), deadline, state });
         self.release(conn, queue, out);
+    }
+
+    /// Says why a connection ends, behind the replies that are owed to it.
+    fn reject(&mut self, now: Time, conn: Conn, reject: Reject, out: &mut Out<'_>) {
+        let mut queue = self.queues.remove(&conn).unwrap_or_else(Queue::new);
+        let mut line = Vec::new();
+        write_reject(&mut line, reject);
+        let (number, state) = (self.next_number(), State::Answered(Written { line, error: None }));
+        queue.push(Pending { number, id: "null".into(), started: None, deadline: now, state });
+        self.release(conn, queue, out);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 
     fn ask(&mut self, now: Time, conn: Conn, begun: Begun<D>) {
@@ -320,11 +336,7 @@ impl<D: RemoteDomain> Service for Remote<D> {
                 self.reception.authenticate(now, conn, line, out);
             }
             Event::Line(conn, line) => self.accept(now, conn, line, out),
-            Event::Reject(conn, reject) => {
-                let (effect, step) = (Effect::Read, Err(reject.into()));
-                let arrived = Arrived { id: "null", started: None, deadline: now, effect, step };
-                self.enqueue(now, conn, arrived, out);
-            }
+            Event::Reject(conn, reject) => self.reject(now, conn, reject, out),
             Event::Stream(Backend(connection), event) => self.hear(now, connection, event),
             Event::Closed(conn) => self.forget(conn),
             Event::Wake => self.poll_workers(now, out),

@@ -364,6 +364,9 @@ fn to_line(words: &str) -> String {
 
 fn to_words(line: &str) -> String {
     let reply: Json = serde_json::from_str(line).expect("a reply is JSON");
+    if reply["type"] == "End" {
+        return "end".to_owned();
+    }
     let said = match reply["error"]["code"].as_str() {
         Some(code) => code.to_owned(),
         None => reply["data"].to_string(),

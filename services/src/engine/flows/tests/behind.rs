@@ -7,7 +7,7 @@ use net::Conn;
 use super::harness::{Harness, SESSION, buyer, recovering};
 use super::{ok, patience, validated, vote, vote_for_item};
 use crate::engine::flow::Flow;
-use crate::engine::flows::QUEUED_CALLS_MIN;
+use crate::engine::flows::calls::QUEUED_CALLS_MIN;
 use crate::engine::lane::{Deadlines, Lane};
 use crate::frontend::buyer::Buyer;
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use net::{Backend, Conn, Input, Limits, Node, Output, Peer, Registry, Time};
 use serde_json::Value as Json;
 
+use crate::engine::backends::Backends;
 use crate::engine::flow::Flow;
 use crate::engine::flows::Frontend;
 use crate::engine::lane::Deadlines;
-use crate::engine::lane::{Lane, backends};
+use crate::engine::lane::Lane;
 use crate::engine::recoveries::Recoveries;
 use crate::frontend::buyer::Buyer;
 use crate::frontend::seller::Seller;
@@ -19,6 +20,7 @@ use crate::frontend::seller::Seller;
 /// More than a link waits before it connects again for the first few times.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
+const ANNOUNCE_END: &str = r#"{"type":"Request","request_id":0,"api":"AnnounceEnd","data":{}}"#;
 const GREETING: &str = r#"{"type":"Request","request_id":0,"api":"Ping","data":{}}"#;
 
 /// Where all clients connect from.
@@ -45,12 +47,25 @@ pub(super) fn narrow(recovers: bool) -> Harness<Buyer> {
     Harness::new(recovers, Limits { calls_max: 1, ..Limits::default() })
 }
 
+/// A seller's frontend with three addresses of `db_product`. Customers' lanes have one connection each, 0 to 2, reads of
+/// products have 3 to 5, and writes 6 to 8.
+pub(super) fn spread_seller() -> Harness<Seller> {
+    Harness::spread()
+}
+
+/// The same of a buyer.
+pub(super) fn spread_buyer() -> Harness<Buyer> {
+    Harness::spread()
+}
+
 pub(super) struct Harness<F: Flow> {
     node: Node<Frontend<F>>,
     registry: Arc<Registry>,
-    /// The numbers of the calls of each lane that were not answered, and the lines of those that were not looked at.
-    numbers: [VecDeque<u64>; Lane::COUNT],
-    lines: [Vec<String>; Lane::COUNT],
+    /// The lane of each connection. Where a lane has one only, that has the number of the lane.
+    links: Vec<Lane>,
+    /// The numbers of the calls of each connection that were not answered, and the lines of those that were not looked at.
+    numbers: Vec<VecDeque<u64>>,
+    lines: Vec<Vec<String>>,
     now: Time,
     /// The client that connected last.
     client: Conn,
@@ -59,20 +74,32 @@ pub(super) struct Harness<F: Flow> {
 impl<F: Flow> Harness<F> {
     /// A frontend with all lanes up, and one client.
     fn new(recovers: bool, limits: Limits) -> Self {
+        Self::with(&Backends::single("c:1", "p:2"), recovers, limits)
+    }
+
+    /// The same, that does nothing of itself, with three addresses of `db_product`.
+    fn spread() -> Self {
+        let product = ["p:1", "p:2", "p:3"].map(str::to_owned).to_vec();
+        let backends = Backends::new(vec!["c:1".to_owned()], product, 1);
+        let waiting_timeout = backends.waiting_timeout(Deadlines::default().call);
+        Self::with(&backends, false, Limits { waiting_timeout, ..Limits::default() })
+    }
+
+    fn with(backends: &Backends, recovers: bool, limits: Limits) -> Self {
         let registry = Arc::new(Registry::new("net"));
-        let lanes = backends("c:1", "p:2");
-        let mut frontend = Frontend::new(Deadlines::default(), None, &lanes);
+        let mut frontend = Frontend::new(Deadlines::default(), None, backends);
         // A recovery's calls would be in the way wherever there is to be none.
         if !recovers {
             frontend.recoveries = Recoveries::new(false);
         }
-        let mut node = Node::registered(frontend, limits, lanes.len(), Arc::clone(&registry));
+        let links: Vec<_> = backends.links().map(|(lane, _)| lane).collect();
+        let mut node = Node::registered(frontend, limits, links.len(), Arc::clone(&registry));
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now, CLIENT).expect("there is room");
-        let (numbers, lines) = Default::default();
-        let mut harness = Self { node, registry, numbers, lines, now, client };
+        let (numbers, lines) = (vec![VecDeque::new(); links.len()], vec![Vec::new(); links.len()]);
+        let mut harness = Self { node, registry, links, numbers, lines, now, client };
         harness.end_turn();
-        Lane::all().for_each(|lane| harness.mend_lane(lane));
+        (0..harness.links.len()).for_each(|link| harness.mend_link(link));
         harness
     }
 
@@ -110,62 +137,95 @@ impl<F: Flow> Harness<F> {
 
     /// Takes the calls that have left, in the order of the lanes, each with `#` in place of its number.
     pub(super) fn calls(&mut self) -> Vec<(Lane, String)> {
+        let calls = self.calls_by_link().into_iter();
+        calls.map(|(link, line)| (self.links[link], line)).collect()
+    }
+
+    /// The same, with the connection that each has taken.
+    pub(super) fn calls_by_link(&mut self) -> Vec<(usize, String)> {
         self.take_calls();
-        let mut calls = Vec::new();
-        for lane in Lane::all() {
-            let lines = std::mem::take(&mut self.lines[lane as usize]);
-            calls.extend(lines.into_iter().map(|line| (lane, line)));
-        }
-        calls
+        let lines = self.lines.iter_mut().map(std::mem::take).enumerate();
+        lines.flat_map(|(link, lines)| lines.into_iter().map(move |line| (link, line))).collect()
     }
 
     /// A database answers the oldest call of a lane; `line` is the reply to a request with the ID 1.
     pub(super) fn reply(&mut self, lane: Lane, line: &str) {
+        self.reply_over(lane as usize, line);
+    }
+
+    /// The same over a connection.
+    pub(super) fn reply_over(&mut self, link: usize, line: &str) {
         self.take_calls();
-        let number = self.numbers[lane as usize].pop_front().expect("a call is to be answered");
-        self.line(lane, &line.replacen("\"request_id\":1,", &format!("\"request_id\":{number},"), 1));
+        let number = self.numbers[link].pop_front().expect("a call is to be answered");
+        self.line_over(link, &line.replacen("\"request_id\":1,", &format!("\"request_id\":{number},"), 1));
     }
 
     /// A database sends a line.
     pub(super) fn line(&mut self, lane: Lane, line: &str) {
-        self.input(Input::Received(Peer::Link(lane as usize), format!("{line}\n").as_bytes()));
+        self.line_over(lane as usize, line);
+    }
+
+    pub(super) fn line_over(&mut self, link: usize, line: &str) {
+        self.input(Input::Received(Peer::Link(link), format!("{line}\n").as_bytes()));
     }
 
     pub(super) fn break_lane(&mut self, lane: Lane) {
-        self.input(Input::Failed(Peer::Link(lane as usize)));
+        self.break_link(lane as usize);
+    }
+
+    pub(super) fn break_link(&mut self, link: usize) {
+        self.input(Input::Failed(Peer::Link(link)));
     }
 
     /// The database is back, and answers the greeting.
     pub(super) fn mend_lane(&mut self, lane: Lane) {
-        self.connect_lane(lane);
-        self.greet(lane, lane.database().name());
+        self.mend_link(lane as usize);
+    }
+
+    /// The same of a connection, which is told of its end where there is another one.
+    pub(super) fn mend_link(&mut self, link: usize) {
+        self.connect_link(link);
+        let lane = self.links[link];
+        self.greet_over(link, lane.database().name());
+        if self.links.iter().filter(|other| **other == lane).count() > 1 {
+            assert_eq!(self.take(Peer::Link(link)), [ANNOUNCE_END]);
+            self.line_over(link, r#"{"type":"Response","request_id":0,"ok":true,"error":null,"data":{}}"#);
+        }
     }
 
     /// Something accepts the connection of a lane.
     pub(super) fn connect_lane(&mut self, lane: Lane) {
+        self.connect_link(lane as usize);
+    }
+
+    fn connect_link(&mut self, link: usize) {
         self.take_calls();
-        self.numbers[lane as usize].clear();
+        self.numbers[link].clear();
         // It connects again after a pause.
         self.pass(RECONNECT_PAUSE);
-        self.input(Input::Connected(Backend(lane as usize)));
-        assert_eq!(self.take(Peer::Link(lane as usize)), [GREETING]);
+        self.input(Input::Connected(Backend(link)));
+        assert_eq!(self.take(Peer::Link(link)), [GREETING]);
     }
 
     /// A service answers the greeting.
     pub(super) fn greet(&mut self, lane: Lane, service: &str) {
+        self.greet_over(lane as usize, service);
+    }
+
+    fn greet_over(&mut self, link: usize, service: &str) {
         let answer = format!(
             r#"{{"type":"Response","request_id":0,"ok":true,"error":null,"data":{{"service":"{service}","version":"1"}}}}"#
         );
-        self.line(lane, &answer);
+        self.line_over(link, &answer);
     }
 
     fn take_calls(&mut self) {
-        for lane in Lane::all().map(|lane| lane as usize) {
-            for line in self.take(Peer::Link(lane)) {
+        for link in 0..self.links.len() {
+            for line in self.take(Peer::Link(link)) {
                 let (head, rest) = line.split_once("\"request_id\":").expect("a call has a number");
                 let (number, rest) = rest.split_once(',').expect("more follows");
-                self.numbers[lane].push_back(number.parse().expect("it is a number"));
-                self.lines[lane].push(format!("{head}\"request_id\":#,{rest}"));
+                self.numbers[link].push_back(number.parse().expect("it is a number"));
+                self.lines[link].push(format!("{head}\"request_id\":#,{rest}"));
             }
         }
     }

@@ -163,7 +163,9 @@ impl Running {
             Class::Unknown => true,
             Class::Replay | Class::Refusal => false,
             Class::Leave if error.code.starts_with("08") => self.written == self.calls.len(),
-            Class::Leave | Class::Strained | Class::Defect => is_of_commit || (error.is_fatal && call == last),
+            Class::Leave | Class::Strained | Class::Defect => {
+                is_of_commit || (error.is_fatal && call == last)
+            }
         }
     }
 
