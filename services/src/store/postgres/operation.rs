@@ -48,10 +48,10 @@ pub(super) struct Transaction {
 impl Transaction {
     /// A statement that changes nothing.
     pub(super) fn read(key: Option<u64>, call: Call) -> Self {
-        Self { key, effect: Effect::Read, calls: vec![call], is_alone: true }
+        Self::reads(key, vec![call])
     }
 
-    /// Statements that change nothing, one after another.
+    /// Statements that change nothing.
     pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
         Self { key, effect: Effect::Read, calls, is_alone: true }
     }
