@@ -27,6 +27,8 @@ pub enum Value {
     Text(String),
     /// A `bytea`.
     Bytes(Vec<u8>),
+    /// A `text[]`, which stands for several rows or alternatives. None is stored.
+    Texts(Vec<String>),
     /// A `bytea[]`, which stands for alternatives. None is stored.
     BytesArray(Vec<Vec<u8>>),
 }
@@ -60,8 +62,9 @@ impl Value {
     pub(super) fn oid(&self) -> Oid {
         match self {
             Self::Int(_) => 20,
-            Self::Text(_) => 25,
+            Self::Text(_) => TEXT,
             Self::Bytes(_) => BYTEA,
+            Self::Texts(_) => 1009,
             Self::BytesArray(_) => 1001,
         }
     }
@@ -71,6 +74,7 @@ impl Value {
             Self::Int(value) => int8_to_sql(*value, out),
             Self::Text(value) => text_to_sql(value, out),
             Self::Bytes(value) => bytea_to_sql(value, out),
+            Self::Texts(values) => write_array(TEXT, values, |value, out| text_to_sql(value, out), out),
             Self::BytesArray(values) => {
                 write_array(BYTEA, values, |value, out| bytea_to_sql(value, out), out)
             }
@@ -145,6 +149,8 @@ impl Rows {
     }
 }
 
+/// How the server numbers `text`.
+const TEXT: Oid = 25;
 /// How the server numbers `bytea`.
 const BYTEA: Oid = 17;
 
@@ -169,5 +175,28 @@ impl Row {
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "column {} of a row is no {}", self.column, self.expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_bytes_are_arrays_of_one_dimension() {
+        let written = |value: Value| {
+            let mut out = BytesMut::new();
+            value.write(&mut out);
+            out
+        };
+        let texts = written(Value::Texts(vec!["a".to_owned(), "ß".to_owned()]));
+        let (header, elements) = texts.split_at(20);
+        // Dimensions, whether one is NULL, the type of all, how many there are, and the number of the first.
+        assert_eq!(header, [1, 0, 25, 2, 1].map(i32::to_be_bytes).concat());
+        assert_eq!(elements, b"\0\0\0\x01a\0\0\0\x02\xc3\x9f");
+        let bytes = written(Value::BytesArray(vec![vec![0, 255]]));
+        let (header, elements) = bytes.split_at(20);
+        assert_eq!(header, [1, 0, 17, 1, 1].map(i32::to_be_bytes).concat());
+        assert_eq!(elements, b"\0\0\0\x02\0\xff");
     }
 }
