@@ -80,6 +80,7 @@ const CUSTOMER: &str = "services/src/customer.rs";
 const PRODUCT: &str = "services/src/product.rs";
 const PURCHASES: &str = "services/src/customer/purchases.rs";
 const PURCHASING: &str = "services/src/customer/purchasing.rs";
+const RULES: &str = "services/src/customer/rules.rs";
 const SESSIONS: &str = "services/src/customer/sessions.rs";
 const STOCK: &str = "services/src/product/stock.rs";
 
@@ -152,8 +153,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         &[
             edit(
                 PURCHASING,
-                "else { return unknown(id, taken.is_some()) };",
-                "else { return unknown(id, taken.is_some()) };
+                "else { return unknown_purchase(id, taken.is_some()) };",
+                "else { return unknown_purchase(id, taken.is_some()) };
                 for item in taken.iter().flat_map(|TakenItems(taken)| taken) {
                     self.accounts.count_sold(item.seller_id, item.quantity);
                 }",
@@ -173,11 +174,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ),
     fault(
         "a stale session is accepted",
-        &[edit(
-            SESSIONS,
-            "now.since(active_at) >= self.timeout {",
-            "now.since(active_at) >= self.timeout * 2 {",
-        )],
+        &[edit(RULES, "now.since(active_at) >= timeout {", "now.since(active_at) >= timeout * 2 {")],
     ),
     fault(
         "a recovery undoes a purchase whose stock was taken",
@@ -229,8 +226,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "a session buys its cart once more while a purchase is under way",
         &[edit(
             PURCHASES,
-            "self.by_session.get(&session_number);\n        if",
-            "self.by_session.get(&session_number).filter(|_| false);\n        if",
+            "self.by_session.get(&session_number);\n        rules",
+            "self.by_session.get(&session_number).filter(|_| false);\n        rules",
         )],
     ),
     fault(

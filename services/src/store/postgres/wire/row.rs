@@ -183,13 +183,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_an_array_of_one_dimension() {
-        let mut out = BytesMut::new();
-        Value::Texts(vec!["a".to_owned(), "ß".to_owned()]).write(&mut out);
-        let (header, elements) = out.split_at(20);
+    fn texts_and_bytes_are_arrays_of_one_dimension() {
+        let written = |value: Value| {
+            let mut out = BytesMut::new();
+            value.write(&mut out);
+            out
+        };
+        let texts = written(Value::Texts(vec!["a".to_owned(), "ß".to_owned()]));
+        let (header, elements) = texts.split_at(20);
         // Dimensions, whether one is NULL, the type of all, how many there are, and the number of the first.
         assert_eq!(header, [1, 0, 25, 2, 1].map(i32::to_be_bytes).concat());
         assert_eq!(elements, b"\0\0\0\x01a\0\0\0\x02\xc3\x9f");
+        let bytes = written(Value::BytesArray(vec![vec![0, 255]]));
+        let (header, elements) = bytes.split_at(20);
+        assert_eq!(header, [1, 0, 17, 1, 1].map(i32::to_be_bytes).concat());
+        assert_eq!(elements, b"\0\0\0\x02\0\xff");
         assert_eq!(Value::Texts(Vec::new()).oid(), 1009);
     }
 }
