@@ -67,8 +67,12 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
     let served = match service {
         Service::DbCustomer => serve_customer(&settings, signals),
         Service::DbProduct => serve_product(&settings, signals),
-        Service::ServerBuyer => serve_frontend(&settings, signals, services::server_buyer),
-        Service::ServerSeller => serve_frontend(&settings, signals, services::server_seller),
+        Service::ServerBuyer => serve_frontend(&settings, signals, |deadlines, secrets, backends| {
+            Box::new(services::server_buyer(deadlines, secrets, backends))
+        }),
+        Service::ServerSeller => serve_frontend(&settings, signals, |deadlines, secrets, backends| {
+            Box::new(services::server_seller(deadlines, secrets, backends))
+        }),
     };
     match served {
         Ok(()) => {
@@ -130,12 +134,12 @@ fn serve_customer(settings: &Settings, signals: StopSignals) -> Result<(), Box<d
             let storage = sqlite::open_customer(&files.data, files.durability, &mut threads)?;
             let room = memory::room(files.memory_max_mib);
             let service = services::db_customer(storage, options, room, secrets, random, &mut threads)?;
-            serve_database(settings, reactor, service, Vec::new(), threads)
+            serve_database(settings, reactor, Box::new(service), Vec::new(), threads)
         }
         Store::Engine(engine) => {
             let config = engine.config.clone();
             let service = services::db_customer_on(config, options, secrets, random, &mut threads)?;
-            serve_database(settings, reactor, service, engine.targets(), threads)
+            serve_database(settings, reactor, Box::new(service), engine.targets(), threads)
         }
     }
 }
@@ -150,11 +154,11 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
             let storage = sqlite::open_product(&files.data, files.durability, &mut threads)?;
             let room = memory::room(files.memory_max_mib);
             let service = services::db_product(storage, room, settings.secrets())?;
-            serve_database(settings, reactor, service, Vec::new(), threads)
+            serve_database(settings, reactor, Box::new(service), Vec::new(), threads)
         }
         Store::Engine(engine) => {
             let service = services::db_product_on(engine.config.clone(), settings.secrets(), seed());
-            serve_database(settings, reactor, service, engine.targets(), threads)
+            serve_database(settings, reactor, Box::new(service), engine.targets(), threads)
         }
     }
 }
@@ -162,7 +166,7 @@ fn serve_product(settings: &Settings, signals: StopSignals) -> Result<(), Box<dy
 fn serve_database(
     settings: &Settings,
     reactor: Reactor,
-    service: impl net::Service,
+    service: Box<dyn net::Service>,
     backends: Vec<Target>,
     threads: Threads,
 ) -> Result<(), Box<dyn Error>> {
@@ -173,10 +177,10 @@ fn serve_database(
     Ok(())
 }
 
-fn serve_frontend<S: net::Service>(
+fn serve_frontend(
     settings: &Settings,
     signals: StopSignals,
-    service: impl Fn(Deadlines, Option<Secrets>, &Backends) -> S + Sync,
+    service: fn(Deadlines, Option<Secrets>, &Backends) -> Box<dyn net::Service>,
 ) -> Result<(), Box<dyn Error>> {
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     equip(settings, &mut reactors)?;

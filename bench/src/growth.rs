@@ -176,7 +176,10 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
     let (idle, ready) = IdleConnections::new(connections);
     let backends = vec![net::Target::Lines(cluster.buyer.clone()); connections];
     thread::scope(|scope| {
-        let run = move || reactor.run(idle, Limits::default(), backends).map(|_| ());
+        let run = move || {
+            let idle: Box<dyn net::Service> = Box::new(idle);
+            reactor.run(idle, Limits::default(), backends).map(drop)
+        };
         let idle = thread::Builder::new().name("idle".into()).spawn_scoped(scope, run);
         let idle = idle.map_err(|error| failed("the load generator fails", &no_thread("idle", &error)))?;
         let measured = (|| {

@@ -42,13 +42,13 @@ pub enum Part {
 /// # Errors
 /// As [`Reactor::run`].
 pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
-    match part {
+    let (service, backends): (Box<dyn Service>, _) = match part {
         Part::Frontend { customer, product } => {
-            let backends = [customer, product].map(Target::Lines).into();
-            reactor.run(RelayFrontend::default(), limits, backends).map(drop)
+            (Box::new(RelayFrontend::default()), [customer, product].map(Target::Lines).into())
         }
-        Part::Database => reactor.run(RelayDatabase::default(), limits, Vec::new()).map(drop),
-    }
+        Part::Database => (Box::new(RelayDatabase::default()), Vec::new()),
+    };
+    reactor.run(service, limits, backends).map(drop)
 }
 
 /// Makes a request of the marketplace one for the relay, of the same length, whose last reply is so long.

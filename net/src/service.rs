@@ -70,6 +70,46 @@ pub trait Service {
     fn is_drained(&self) -> bool;
 }
 
+/// A service whose type is not known when the program is compiled: a node of it is one piece of code, whatever services
+/// there are.
+impl Service for Box<dyn Service> {
+    fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Out<'_>) {
+        (**self).handle(now, event, out);
+    }
+
+    fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        (**self).end_turn(now, out);
+    }
+
+    fn clock_floor(&self) -> Time {
+        (**self).clock_floor()
+    }
+
+    fn greeting(&self, backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {
+        (**self).greeting(backend, number)
+    }
+
+    fn check_greeting(&self, backend: Backend, number: usize, line: &[u8]) -> Result<(), Cow<'static, str>> {
+        (**self).check_greeting(backend, number, line)
+    }
+
+    fn is_reply(&self, call: Call, line: &[u8]) -> bool {
+        (**self).is_reply(call, line)
+    }
+
+    fn is_end(&self, backend: Backend, line: &[u8]) -> bool {
+        (**self).is_end(backend, line)
+    }
+
+    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
+        (**self).metrics()
+    }
+
+    fn is_drained(&self) -> bool {
+        (**self).is_drained()
+    }
+}
+
 /// The connections of a node, as its service may use them. It has no state of its own.
 pub struct Out<'a> {
     connections: &'a mut Connections,

@@ -75,6 +75,7 @@ impl<H> Intake<H> {
 ///
 /// # Errors
 /// What is wrong with a field.
+#[inline(never)]
 pub(crate) fn decode<A: Api>(mut fields: Fields<'_>) -> Result<A, Error> {
     let request = A::from_fields(&mut fields)?;
     fields.finish()?;

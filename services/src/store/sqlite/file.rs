@@ -34,6 +34,15 @@ pub(super) struct Place {
     inode: u64,
 }
 
+/// The lock would outlast the file: a process that was just forked has the same one until it runs another program.
+impl Drop for DatabaseFile {
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            log::warn!("event=lock_kept path={} error=\"{error}\"", self.place.path.display());
+        }
+    }
+}
+
 impl DatabaseFile {
     /// Finds the file `NAME.db` in a directory and locks it. Makes what is missing, for this user alone.
     ///
@@ -281,4 +290,19 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 /// The system refuses.
 pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_ends_with_the_file_though_a_process_that_is_being_started_has_it_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = DatabaseFile::open(directory.path(), "notes").unwrap();
+        let _of_the_other = file.file.try_clone().unwrap();
+        assert!(matches!(DatabaseFile::open(directory.path(), "notes"), Err(StoreError::InUse(_))));
+        drop(file);
+        assert!(DatabaseFile::open(directory.path(), "notes").is_ok());
+    }
 }
