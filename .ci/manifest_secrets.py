@@ -71,6 +71,8 @@ def filled_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
 def call_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
     """Who calls a service encrypts if that does, finds its name in the certificate, and shows one if it is asked to."""
     own = options(workload)
+    if "--tls-ca" in own and not own.keys() & set(CALLS):
+        yield "it has --tls-ca, and calls nobody"
     for option, value in own.items():
         called = named(value.partition(":")[0], objects) if option in CALLS else None
         if called is None:

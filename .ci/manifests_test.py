@@ -252,10 +252,10 @@ FAULTS = [
     ),
     (
         "tables in another store",
-        "components/store/kustomization.yaml",
-        "patches:\n",
-        "patches:\n  - target: {kind: Deployment, name: db-product}\n    patch: '[{op: add, path: /spec/template/spec/"
-        "containers/0/env, value: [{name: STORE, valueFrom: {secretKeyRef: {name: store, key: other}}}]}]'\n",
+        "migrate/kustomization.yaml",
+        "components:\n",
+        "patches:\n  - target: {kind: Job}\n    patch: |-\n      - op: replace\n        path: /spec/template/spec/"
+        "containers/0/env/0/valueFrom/secretKeyRef/name\n        value: other\ncomponents:\n",
         "not all have the same store",
     ),
     (
@@ -273,11 +273,11 @@ FAULTS = [
         "Deployment db-product: there is no autoscaler",
     ),
     (
-        "an overlay's component that comes too late",
+        "a component that comes too early",
         "overlays/gke-postgres/kustomization.yaml",
-        "  - ../../components/postgres",
-        "  - ../../components/postgres\n  - ../../components/tls",
-        "StatefulSet",
+        "  - ../gke-external\n\ncomponents:\n  - ../../components/postgres",
+        "  - ../gke\n\ncomponents:\n  - ../../components/postgres\n  - ../../components/tls",
+        "Deployment db-customer: it has --tls-ca, and calls nobody",
     ),
     (
         "databases that are left without names",
