@@ -111,9 +111,19 @@ def stateful_set_faults(each: Object, objects: list[Object]) -> Iterator[str]:
             yield f"the storage class {used} is not there"
 
 
-def deployment_faults(each: Object, _objects: list[Object]) -> Iterator[str]:
+def deployment_faults(each: Object, objects: list[Object]) -> Iterator[str]:
     if "replicas" in each["spec"]:
         yield "replicas is the autoscaler's to set"
+    if not any(is_scaled_by(other, each) for other in objects if other["kind"] == "HorizontalPodAutoscaler"):
+        yield "there is no autoscaler to set its replicas"
+    for container in pod_spec(each)["containers"]:
+        if any(argument.startswith("--data") for argument in container["args"]):
+            yield "a database with files of its own is one process"
+
+
+def is_scaled_by(autoscaler: Object, workload: Object) -> bool:
+    target = autoscaler["spec"]["scaleTargetRef"]
+    return (target["kind"], target["name"]) == (workload["kind"], workload["metadata"]["name"])
 
 
 def service_faults(service: Object, objects: list[Object]) -> Iterator[str]:

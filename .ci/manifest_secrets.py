@@ -2,6 +2,7 @@
 pod that lacks a Secret waits in silence, and services that disagree fail all calls.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ def faults(objects: list[Object]) -> Iterator[str]:
         if pod_spec(each):
             found += [*file_faults(each), *mode_faults(each), *shared_secret_faults(each)]
             found += [*filled_faults(each, objects), *call_faults(each, objects)]
+            found += [*variable_faults(each), *store_faults(each, objects)]
         if each["kind"] == "Certificate":
             found += issuer_faults(each, objects)
         yield from (f"{each['kind']} {each['metadata']['name']}: {fault}" for fault in found)
@@ -35,9 +37,11 @@ def file_faults(workload: Object) -> Iterator[str]:
         for mount in container.get("volumeMounts", [])
         for path in items.get(mount["name"], set())
     }
-    for option, value in options(workload).items():
-        if option in FILES and value not in files:
-            yield f"{option}={value}: no Secret is mounted there"
+    named_files = {option: value for option, value in options(workload).items() if option in FILES}
+    named_files |= {name: each["value"] for name, each in variables(workload).items() if name.endswith("_FILE")}
+    for name, value in named_files.items():
+        if value not in files:
+            yield f"{name}={value}: no Secret is mounted there"
 
 
 def mode_faults(workload: Object) -> Iterator[str]:
@@ -67,6 +71,8 @@ def filled_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
 def call_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
     """Who calls a service encrypts if that does, finds its name in the certificate, and shows one if it is asked to."""
     own = options(workload)
+    if "--tls-ca" in own and not own.keys() & set(CALLS):
+        yield "it has --tls-ca, and calls nobody"
     for option, value in own.items():
         called = named(value.partition(":")[0], objects) if option in CALLS else None
         if called is None:
@@ -82,6 +88,24 @@ def call_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
             yield f"it has no certificate for {name}, which asks for one"
 
 
+def variable_faults(workload: Object) -> Iterator[str]:
+    """Of a variable that is not there, Kubernetes passes on the name in place of the value."""
+    for option, value in options(workload).items():
+        for name in re.findall(r"\$\((\w+)\)", value):
+            if name not in variables(workload):
+                yield f"{option}={value}: there is no variable {name}"
+
+
+def store_faults(workload: Object, objects: list[Object]) -> Iterator[str]:
+    """A database has files or a store, and whoever has a store has the same one."""
+    kept = {"--data", "--store"} & options(workload).keys()
+    if workload["metadata"]["labels"].get("app.kubernetes.io/component") == "database" and len(kept) != 1:
+        yield f"it has {' and '.join(sorted(kept)) or 'neither --data nor --store'}"
+    own, others = stores([workload]), stores(objects)
+    if own and own != others:
+        yield f"not all have the same store: {sorted(others)}"
+
+
 def issuer_faults(each: Object, objects: list[Object]) -> Iterator[str]:
     issuer = each["spec"]["issuerRef"]["name"]
     if not any(other["kind"] == "Issuer" and other["metadata"]["name"] == issuer for other in objects):
@@ -92,6 +116,19 @@ def options(workload: Object) -> dict[str, str]:
     """The options of a workload's only container."""
     [container] = pod_spec(workload)["containers"]
     return {option: value for option, _, value in (each.partition("=") for each in container["args"])}
+
+
+def variables(workload: Object) -> dict[str, Object]:
+    """The environment of a workload's only container."""
+    [container] = pod_spec(workload)["containers"]
+    return {each["name"]: each for each in container.get("env", [])}
+
+
+def stores(objects: list[Object]) -> set[str]:
+    """The Secrets and keys that the URLs of stores are from."""
+    users = [each for each in objects if pod_spec(each) and "--store" in options(each)]
+    keys = [each["valueFrom"]["secretKeyRef"] for user in users for each in variables(user).values() if "valueFrom" in each]
+    return {f"{key['key']} of {key['name']}" for key in keys}
 
 
 def secret_volumes(workload: Object) -> list[Object]:

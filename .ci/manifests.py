@@ -25,6 +25,8 @@ DEPLOYMENTS = {
     "overlays/local": ["overlays/local", "bench", "restore"],
     "overlays/gke": ["overlays/gke", "bench", "restore"],
     "overlays/gke-external": ["overlays/gke-external", "certificates", "bench-tls", "restore"],
+    "overlays/local-postgres": ["overlays/local-postgres", "migrate", "bench"],
+    "overlays/gke-postgres": ["overlays/gke-postgres", "migrate", "certificates", "bench-tls"],
 }
 # The pause before SIGTERM is on by default since 1.30. The newest is what kubernetes-validate knows.
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]

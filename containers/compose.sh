@@ -10,13 +10,13 @@ compose() {
         docker compose --progress quiet "${files[@]}" "$@"
     else
         # It tells of each container on standard error.
-        docker-compose "${files[@]}" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing ' >&2)
+        docker-compose "${files[@]}" "$@" 2> >(grep -v ' \.\.\. \|^Creating \|^Removing \|the port will clash' >&2)
     fi
 }
 
-# A secret for the user of the image alone, unless there is one.
+# make_secret FILE: one for the user of the image alone, unless there is one.
 make_secret() {
-    [ -e "$SECRET_FILE" ] || openssl rand -hex 32 | install --mode=400 --owner=65532 /dev/stdin "$SECRET_FILE"
+    [ -e "$1" ] || openssl rand -hex 32 | install --mode=400 --owner=65532 /dev/stdin "$1"
 }
 
 # Starts all services, and waits until they are healthy.
@@ -30,8 +30,10 @@ await_healthy() {
     local container _
     for container in $(compose ps --quiet); do
         for _ in {1..300}; do
-            case $(docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$container") in
-            "running healthy") continue 2 ;;
+            case $(docker inspect --format '{{.State.Status}} {{with .State.Health}}{{.Status}}{{else}}{{.State.ExitCode}}{{end}}' \
+                "$container") in
+            # What has something to do once has done it.
+            "running healthy" | "exited 0") continue 2 ;;
             exited*) break ;;
             esac
             sleep 0.1

@@ -14,6 +14,8 @@ readonly usage="Usage: deploy.sh --project PROJECT --binary FILE [OPTION]…
   --machine-type TYPE   of all VMs (e2-small)
   --disk-size SIZE      of each data disk (20GB)
   --certificates DIR    encrypt connections, with the tls.crt, tls.key and ca.crt in this folder
+  --store DIR           keep the data in the PostgreSQL of which the url, password and root.crt in this folder tell, rather
+                        than on disks; so there is a group of each database as well
   --one-vm              all four services on one VM, rather than the databases on one each and a group of each frontend
   --delete              remove everything but the data disks
   --delete-data         remove the data disks, too
@@ -26,11 +28,13 @@ readonly health_check_ranges=130.211.0.0/22,35.191.0.0/16
 readonly iap_range=35.235.240.0/20
 readonly frontends=(buyer seller)
 readonly databases=(customer product)
+readonly certificate_files=(tls.crt tls.key ca.crt)
+readonly store_files=(url password root.crt)
 declare -Ar port=([customer]=6001 [product]=6002 [buyer]=6003 [seller]=6004)
 declare -Ar admin_port=([customer]=9101 [product]=9102 [buyer]=9103 [seller]=9104)
 
 project='' binary='' region=europe-west1 zone='' clients=$subnet_range machine_type=e2-small disk_size=20GB
-certificates=''
+certificates='' store=''
 one_vm=false deleting=false deleting_data=false dry_run=false
 work=$(mktemp --directory)
 trap 'rm --recursive --force -- "$work"' EXIT
@@ -50,7 +54,8 @@ main() {
     create_network
     upload_release
     create_secret
-    if [[ -n $certificates ]]; then upload_certificates; fi
+    if [[ -n $certificates ]]; then upload_files "$certificates_secret" "$certificates" "${certificate_files[@]}"; fi
+    if [[ -n $store ]]; then upload_files "$store_secret" "$store" "${store_files[@]}"; fi
     if $one_vm; then
         create_one_vm
     else
@@ -62,7 +67,8 @@ main() {
 read_options() {
     while (($# > 0)); do
         case $1 in
-            --project | --binary | --region | --zone | --clients | --machine-type | --disk-size | --certificates)
+            --project | --binary | --region | --zone | --clients | --machine-type | --disk-size | --certificates | \
+                --store)
                 (($# > 1)) || fail "$1 needs a value"
                 local variable=${1#--}
                 printf -v "${variable//-/_}" %s "$2"
@@ -82,12 +88,16 @@ read_options() {
     done
     [[ -n $project ]] || fail "--project is missing"
     $deleting || [[ -f $binary ]] || fail "--binary is no file"
-    for file in tls.crt tls.key ca.crt; do
+    for file in "${certificate_files[@]}"; do
         [[ -z $certificates || -f $certificates/$file ]] || fail "--certificates: there is no $file in $certificates"
     done
+    for file in "${store_files[@]}"; do
+        [[ -z $store || -f $store/$file ]] || fail "--store: there is no $file in $store"
+    done
+    [[ -z $store ]] || ! $one_vm || fail "--store and --one-vm exclude each other"
     zone=${zone:-$region-b}
     readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name secret=$name-database \
-        certificates_secret=$name-certificates
+        certificates_secret=$name-certificates store_secret=$name-store
 }
 
 create_network() {
@@ -99,6 +109,10 @@ create_network() {
     allow databases "$name-database" tcp:6001,tcp:6002 --source-tags="$name-frontend"
     allow clients "$name-frontend" tcp:6003,tcp:6004 --source-ranges="$clients"
     allow health-checks "$name-frontend" tcp:6003,tcp:6004,tcp:9103,tcp:9104 --source-ranges="$health_check_ranges"
+    if [[ -n $store ]]; then
+        allow database-health-checks "$name-database" tcp:6001,tcp:6002,tcp:9101,tcp:9102 \
+            --source-ranges="$health_check_ranges"
+    fi
     allow monitoring "$name-frontend,$name-database" tcp:9101-9104 --source-tags="$name-monitoring"
     allow ssh "$name-frontend,$name-database" tcp:22 --source-ranges="$iap_range"
     allow tunnels "$name-frontend" tcp:6003,tcp:6004 --source-ranges="$iap_range"
@@ -115,9 +129,9 @@ upload_release() {
     local archive=$work/release.tar.gz
     cp -- "$binary" "$work/marketplace"
     chmod 0755 "$work/marketplace"
-    cp -- "$here/marketplace@.service" "$here/tls.conf" "$work"
+    cp -- "$here/marketplace@.service" "$here/tls.conf" "$here/store.conf" "$work"
     tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --directory "$work" \
-        marketplace marketplace@.service tls.conf | gzip --no-name >"$archive"
+        marketplace marketplace@.service tls.conf store.conf | gzip --no-name >"$archive"
     sha256=$(sha256sum <"$archive" | cut --delimiter=' ' --fields=1)
     release=${bucket#gs://}/$sha256.tar.gz
     readonly sha256 release
@@ -142,17 +156,18 @@ create_secret() {
     let_read "$secret"
 }
 
-# All three files as one secret, so that a VM never has some of them from before and some from after a renewal.
-upload_certificates() {
-    local archive=$work/certificates.tar newest=$work/newest.tar
+# upload_files SECRET FOLDER FILE…: the files as one secret, so that a VM never has some of them from before and some from
+# after a change.
+upload_files() {
+    local archive=$work/$1.tar newest=$work/newest-$1.tar
     tar --create --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0400 --file "$archive" \
-        --directory "$certificates" tls.crt tls.key ca.crt
-    create secrets "$certificates_secret" "" --replication-policy=automatic
-    $dry_run || gcloud secrets versions access latest --secret="$certificates_secret" --out-file="$newest" 2>/dev/null || true
+        --directory "$2" "${@:3}"
+    create secrets "$1" "" --replication-policy=automatic
+    $dry_run || gcloud secrets versions access latest --secret="$1" --out-file="$newest" 2>/dev/null || true
     if ! cmp --quiet "$archive" "$newest"; then
-        run gcloud secrets versions add "$certificates_secret" --data-file="$archive"
+        run gcloud secrets versions add "$1" --data-file="$archive"
     fi
-    let_read "$certificates_secret"
+    let_read "$1"
 }
 
 # let_read SECRET: lets the VMs' account read it.
@@ -178,35 +193,46 @@ create_database() {
     local vm=$name-db-$1 metadata
     metadata=$(metadata "db_$1")
     metadata+=,$name-db_$1="$(database_options "$1" 0.0.0.0)"
+    if [[ -n $store ]]; then
+        # Two groups of four have 64 connections to the store, of which PostgreSQL takes 100 by default.
+        create_group "$vm" "$1" "$name-database" 4 "$metadata,$name-store=projects/$project/secrets/$store_secret"
+        return
+    fi
     create_disk "$vm"
     create_vm "$vm" "$name-database" "$metadata" "$vm"
 }
 
 create_frontend() {
-    local group=$name-server-$1 template metadata
+    local metadata
     metadata=$(metadata "server_$1")
     metadata+=,$name-server_$1="$(frontend_options "$1" "$(address customer)" "$(address product)")"
+    create_group "$name-server-$1" "$1" "$name-frontend" 8 "$metadata"
+}
+
+# create_group GROUP SERVICE TAG MAX METADATA: two VMs or more over the region's zones, behind a load balancer.
+create_group() {
+    local group=$1 service=$2 tag=$3 max=$4 metadata=$5 template
     # A template never changes, so it is named by all that is in it.
     template=$group-$(printf '%s\n' "$metadata" "$machine_type" "${vm_options[@]}" |
         cat - "$here/start-up.sh" | sha256sum | cut --characters=1-12)
     create "compute instance-templates" "$template" "" --region="$region" "${vm_options[@]}" \
-        --machine-type="$machine_type" --service-account="$account" --tags="$name-frontend" --metadata="$metadata"
+        --machine-type="$machine_type" --service-account="$account" --tags="$tag" --metadata="$metadata"
     # The event loop itself must answer the check that has a VM replaced: the kernel would accept a TCP connection for a
     # loop that hangs. Traffic goes where the port is open, which it no longer is while draining.
-    create_health_check http "$group-live" --port="${admin_port[$1]}" --request-path=/livez --check-interval=10 \
+    create_health_check http "$group-live" --port="${admin_port[$service]}" --request-path=/livez --check-interval=10 \
         --unhealthy-threshold=3
-    create_health_check tcp "$group" --port="${port[$1]}" --check-interval=2 --timeout=2 --unhealthy-threshold=2
+    create_health_check tcp "$group" --port="${port[$service]}" --check-interval=2 --timeout=2 --unhealthy-threshold=2
     create "compute instance-groups managed" "$group" "--region=$region" --template="$template" --size=2 \
         --health-check="$group-live" --initial-delay=120
     run gcloud compute instance-groups managed set-autoscaling "$group" --region="$region" --min-num-replicas=2 \
-        --max-num-replicas=8 --target-cpu-utilization=0.6
+        --max-num-replicas="$max" --target-cpu-utilization=0.6
     # Nothing changes if the group has this template. A group over three zones grows by three VMs at a time.
     run gcloud compute instance-groups managed rolling-action start-update "$group" --region="$region" \
         --version="template=$template" --max-surge=3 --max-unavailable=0
-    create_load_balancer "$group" "${port[$1]}"
+    create_load_balancer "$group" "${port[$service]}"
 }
 
-# Inside of the VPC network only, because nothing need be encrypted.
+# Inside of the VPC network only, because nothing need be encrypted. The label is a part of its name there (address).
 create_load_balancer() {
     local backends
     create "compute backend-services" "$1" "--region=$region" --load-balancing-scheme=INTERNAL --protocol=TCP \
@@ -217,7 +243,8 @@ create_load_balancer() {
             --instance-group-region="$region"
     fi
     create "compute forwarding-rules" "$1" "--region=$region" --load-balancing-scheme=INTERNAL --network="$name" \
-        --subnet="$name" --ip-protocol=TCP --ports="$2" --backend-service="$1" --backend-service-region="$region"
+        --subnet="$name" --ip-protocol=TCP --ports="$2" --backend-service="$1" --backend-service-region="$region" \
+        --service-label="$name"
 }
 
 create_health_check() {
@@ -260,14 +287,17 @@ metadata() {
 
 # database_options DATABASE HOST
 database_options() {
-    printf '%s' "--listen $2:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --data /var/lib/$name/db_$1" \
+    # start-up.sh adds the URL of a store.
+    local data=" --data /var/lib/$name/db_$1"
+    if [[ -n $store ]]; then data=''; fi
+    printf '%s' "--listen $2:${port[$1]} --admin 0.0.0.0:${admin_port[$1]}$data" \
         "$(tls_options "db_$1" tls-cert=tls.crt tls-key=tls.key)"
 }
 
 # frontend_options FRONTEND CUSTOMER_HOST PRODUCT_HOST. As many event loops as an e2-small has processors.
 frontend_options() {
     printf '%s' "--listen 0.0.0.0:${port[$1]} --admin 0.0.0.0:${admin_port[$1]} --reactors 2" \
-        " --customer $2:${port[customer]} --product $3:${port[product]}" \
+        " --customer $2:${port[customer]} --product $3:${port[product]}${store:+ --links 4}" \
         "$(tls_options "server_$1" tls-cert=tls.crt tls-key=tls.key tls-ca=ca.crt)"
 }
 
@@ -279,15 +309,18 @@ tls_options() {
     done
 }
 
-# The name of a database's VM, which Google's name server knows in all zones.
+# The name of a database's VM, or of the load balancer before its group; Google's name server knows both in all zones.
 address() {
-    printf '%s' "$name-db-$1.$zone.c.$project.internal"
+    if [[ -n $store ]]; then
+        printf '%s' "$name.$name-db-$1.il4.$region.lb.$project.internal"
+    else
+        printf '%s' "$name-db-$1.$zone.c.$project.internal"
+    fi
 }
 
 delete_everything() {
-    local frontend database template
-    for frontend in "${frontends[@]}"; do
-        local group=$name-server-$frontend
+    local group vm template rule
+    for group in "${frontends[@]/#/$name-server-}" "${databases[@]/#/$name-db-}"; do
         delete "compute forwarding-rules" "$group" "--region=$region"
         delete "compute backend-services" "$group" "--region=$region"
         delete "compute instance-groups managed" "$group" "--region=$region"
@@ -297,12 +330,12 @@ delete_everything() {
     # Each release has left one.
     while read -r template; do
         delete "compute instance-templates" "$template" ""
-    done < <(query gcloud compute instance-templates list --filter="name~^$name-server-" --format='value(name)')
+    done < <(query gcloud compute instance-templates list --filter="name~^$name-(server|db)-" --format='value(name)')
     for vm in "$name" "${databases[@]/#/$name-db-}"; do
         delete "compute instances" "$vm" "--zone=$zone"
         if $deleting_data; then delete "compute disks" "$vm" "--zone=$zone"; fi
     done
-    for rule in databases clients health-checks monitoring ssh tunnels; do
+    for rule in databases clients health-checks database-health-checks monitoring ssh tunnels; do
         delete "compute firewall-rules" "$name-$rule" ""
     done
     delete "compute networks subnets" "$name" "--region=$region"
@@ -310,6 +343,7 @@ delete_everything() {
     delete "iam service-accounts" "$account" ""
     delete secrets "$secret" ""
     delete secrets "$certificates_secret" ""
+    delete secrets "$store_secret" ""
     if exists "storage buckets" "$bucket" "" || $dry_run; then run gcloud storage rm "$bucket" --recursive; fi
 }
 

@@ -12,20 +12,25 @@ trap 'rm --recursive --force -- "$work"' EXIT
 
 main() {
     local -a services units
-    local service
+    local service attributes store=''
     read -ra services <<<"$(instance attributes/marketplace-services)"
     mkdir --parents "$settings"
-    if [[ " ${services[*]}" == *" db_"* ]]; then
+    attributes=$(instance attributes/)
+    if [[ " ${services[*]}" == *" db_"* && $attributes != *marketplace-store* ]]; then
         mount_data_disk
     fi
     get_token
     install_release "$(instance attributes/marketplace-release)" "$(instance attributes/marketplace-sha256)"
     install_secret "$(instance attributes/marketplace-secret)"
-    if [[ $(instance attributes/) == *marketplace-certificates* ]]; then
+    if [[ $attributes == *marketplace-certificates* ]]; then
         install_certificates "$(instance attributes/marketplace-certificates)"
     fi
+    if [[ $attributes == *marketplace-store* ]]; then
+        install_store "$(instance attributes/marketplace-store)"
+        store=" --store $(<"$work/url")"
+    fi
     for service in "${services[@]}"; do
-        printf 'OPTIONS=%s\n' "$(instance "attributes/marketplace-$service")" >"$settings/$service.env"
+        printf 'OPTIONS=%s%s\n' "$(instance "attributes/marketplace-$service")" "$store" >"$settings/$service.env"
         units+=("marketplace@$service.service")
     done
     systemctl enable "${units[@]}"
@@ -76,7 +81,7 @@ install_release() {
     tar --extract --file "$archive" --directory "$work"
     install --mode=0755 "$work/marketplace" /usr/local/bin/marketplace
     install --mode=0644 "$work/marketplace@.service" /etc/systemd/system/marketplace@.service
-    install --mode=0644 "$work/tls.conf" "$settings/tls.conf"
+    install --mode=0644 "$work/tls.conf" "$work/store.conf" "$settings"
     systemctl daemon-reload
     printf '%s\n' "$2" >"$settings/release"
 }
@@ -95,6 +100,19 @@ install_certificates() {
     install --mode=0400 "$work/tls.crt" "$work/tls.key" "$work/ca.crt" "$settings/tls"
     install -D --mode=0644 "$settings/tls.conf" /etc/systemd/system/marketplace@.service.d/tls.conf
     systemctl daemon-reload
+}
+
+# The same with what is known of a PostgreSQL, in which it makes the tables, too.
+install_store() {
+    fetch_secret "$1" "$work/store.tar"
+    tar --extract --file "$work/store.tar" --directory "$work"
+    install --directory "$settings/store"
+    install --mode=0400 "$work/password" "$settings/store/password"
+    install --mode=0644 "$work/root.crt" "$settings/store/root.crt"
+    install -D --mode=0644 "$settings/store.conf" /etc/systemd/system/marketplace@.service.d/store.conf
+    systemctl daemon-reload
+    # Tables of a newer release are none of its business, and whether it can use them, the service says.
+    MARKETPLACE_STORE_PASSWORD_FILE=$settings/store/password marketplace migrate --store "$(<"$work/url")" || true
 }
 
 # fetch_secret SECRET FILE: writes its newest version to the file.
