@@ -34,8 +34,8 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     let data = given(&matches, "data").unwrap_or_else(|| "./data".to_owned());
-    let timeout = reject_arguments(&matches)
-        .and_then(|()| number(&matches, "session-timeout", 300, 1, SECONDS_MAX));
+    let timeout =
+        reject_arguments(&matches).and_then(|()| number(&matches, "session-timeout", 300, 1, SECONDS_MAX));
     let (engine, timeout) = match timeout.and_then(|timeout| Ok((Engine::needed(&matches)?, timeout))) {
         Ok(arguments) => arguments,
         Err(message) => return usage_error(&message, BRIEF),
