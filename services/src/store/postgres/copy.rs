@@ -327,3 +327,6 @@ impl fmt::Display for CopyError {
 fn rows_of(reply: &Reply) -> Option<u64> {
     reply.rows.first().and_then(|row| row.int(0).ok()).and_then(|count| u64::try_from(count).ok())
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,7 @@ pub fn open_product<W: Workers>(
 /// # Errors
 /// See [`StoreError`]. Nothing is changed.
 pub fn stopped_customer(directory: &Path) -> Result<Option<Stopped<CustomerRow>>, StoreError> {
+    restore::check_ended(&file_in(directory, CustomerSchema::NAME))?;
     Stopped::open::<CustomerSchema>(directory)
 }
 
@@ -65,6 +66,7 @@ pub fn stopped_customer(directory: &Path) -> Result<Option<Stopped<CustomerRow>>
 /// # Errors
 /// As those of [`stopped_customer`].
 pub fn stopped_product(directory: &Path) -> Result<Option<Stopped<ProductRow>>, StoreError> {
+    restore::check_ended(&file_in(directory, ProductSchema::NAME))?;
     Stopped::open::<ProductSchema>(directory)
 }
 

@@ -14,9 +14,8 @@ use super::commits::{Acknowledged, Mark, SUFFIX};
 use super::connection::connect;
 use super::copy::exists;
 use super::error::{failure, io_failure};
-use super::file::{DatabaseFile, file_in};
+use super::file::DatabaseFile;
 use super::reader::Reader;
-use super::restore::check_ended;
 use super::schema::{Schema, check_pages, examine, identify};
 
 /// A database with rows of type `R` that no service uses.
@@ -35,8 +34,6 @@ impl<R> Stopped<R> {
     /// # Errors
     /// Its service runs, it is of an older version, or it is not what it should be.
     pub(super) fn open<S: Schema<Row = R>>(directory: &Path) -> Result<Option<Self>, StoreError> {
-        let named = file_in(directory, S::NAME);
-        check_ended(&named)?;
         let Some(database) = DatabaseFile::lock(directory, S::NAME)? else { return Ok(None) };
         let path = database.path().to_owned();
         let connection = connect(&path)?;
