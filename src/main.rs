@@ -11,6 +11,7 @@ mod children;
 mod client;
 mod combined_log;
 mod command_line;
+mod copy;
 mod migrate;
 mod ping;
 mod process;
@@ -19,6 +20,7 @@ mod serve;
 mod service;
 mod shell;
 mod store_option;
+mod store_session;
 mod text;
 mod tls;
 mod up;
@@ -47,6 +49,7 @@ Look after its data:
   backup         copy the databases, also while they run
   restore        put a backup in their place
   migrate        make or update the tables of a store that is no file
+  copy           copy the databases into these tables
 
 Measure it:
   bench          the load generator
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         "backup" => backup::backup(rest),
         "bench" => bench::run(rest),
         "up" => up::run(rest),
+        "copy" => copy::run(rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
         "migrate" => migrate::run(rest),

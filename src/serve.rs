@@ -23,7 +23,7 @@ use crate::service::{Kind, Service};
 use crate::tls::ServerFiles;
 use settings::{Settings, Store, options};
 
-pub(crate) use settings::REACTORS_MAX;
+pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX};
 
 /// Runs `service` until a signal asks it to end.
 pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {

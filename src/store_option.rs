@@ -27,7 +27,22 @@ pub(crate) fn add_option(options: &mut Options) {
     options.optopt("", "store", help, "URL");
 }
 
+/// Offers it to a command that does nothing but use the engine.
+pub(crate) fn add_options(options: &mut Options) {
+    add_option(options);
+    let help = "take a server that acknowledges what it has not flushed; for tests and measurement only";
+    options.optflag("", "unsafe-no-flush", help);
+}
+
 impl Engine {
+    /// What the command line says, which must have the option.
+    ///
+    /// # Errors
+    /// It has not, or as those of [`given`](Self::given).
+    pub(crate) fn needed(matches: &Matches) -> Result<Self, String> {
+        Self::given(matches)?.ok_or_else(|| "--store is missing".to_owned())
+    }
+
     /// What the command line says, if it has the option.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ const IN_FLIGHT_MAX: usize = 1 << 20;
 /// The longest time limit that can be asked for in milliseconds, an hour.
 const TIMEOUT_MAX_MS: u64 = 3_600_000;
 /// The longest time that can be asked for, some 136 years.
-const SECONDS_MAX: u64 = 1 << 32;
+pub(crate) const SECONDS_MAX: u64 = 1 << 32;
 /// The most memory that a database may be told to fill: a pebibyte.
 const MEMORY_MAX_MIB: u64 = 1 << 30;
 /// The most threads that hash passwords.

@@ -23,6 +23,12 @@ impl Driver {
         driver
     }
 
+    /// Sends a flight, whose outcome nobody waits for.
+    pub(crate) fn send(&mut self, flight: Flight) {
+        self.connection.submit(flight);
+        self.socket.write_all(&self.connection.take_output()).unwrap();
+    }
+
     /// Sends these flights together.
     pub(crate) fn run<const N: usize>(&mut self, flights: [Flight; N]) -> [Outcome; N] {
         let tickets = flights.map(|flight| self.connection.submit(flight));

@@ -3,6 +3,7 @@
 //! Where no PostgreSQL or PgBouncer is installed, what needs one is skipped and says so, unless
 //! `MARKETPLACE_TEST_POSTGRES=required`.
 
+mod copy;
 mod driver;
 mod flights;
 mod migrate;

@@ -6,6 +6,7 @@
 
 mod answers;
 mod config;
+mod copy;
 mod customer;
 mod domain;
 mod json;
@@ -21,14 +22,19 @@ use std::time::Duration;
 
 use net::Service;
 
-use self::customer::RemoteCustomer;
+use self::customer::{CustomerRows, RemoteCustomer};
 use self::pool::Pool;
-use self::product::RemoteProduct;
+use self::product::{ProductRows, RemoteProduct};
 use self::remote::Remote;
+use self::schema::Schema;
+use crate::api::Database;
 use crate::customer::Hashers;
+use crate::customer::rows::CustomerRow;
 use crate::engine::secrets::Secrets;
+use crate::product::rows::ProductRow;
 
 pub use self::config::{BadConfig, Config, Encryption, Host, Password};
+pub use self::copy::{CopyEnding, CopyError, Copying};
 pub use self::migration::{Migrated, Migration, MigrationError};
 pub use self::wire::{
     BadRow, Call, Class, Connection, Event, Failure, Flight, Outcome, Reply, Row, ServerError, Statement,
@@ -50,4 +56,16 @@ pub(crate) fn customer(
 /// A `db_product` whose truth lies in an engine. `seed` is what its pauses depend on.
 pub(crate) fn product(config: Config, secrets: Option<Secrets>, seed: u64) -> impl Service + use<> {
     Remote::new(RemoteProduct::new(), Pool::new(config, seed), secrets)
+}
+
+/// A copy into the tables of `db_customer`, from a service whose sessions may be idle for so long. `fingerprint` tells what
+/// is copied from everything else.
+pub fn copy_customer(fingerprint: u64, session_timeout: Duration) -> Copying<CustomerRow> {
+    let translator = Box::new(CustomerRows::new(session_timeout));
+    Copying::new(Schema::of(Database::Customer), fingerprint, translator)
+}
+
+/// A copy into the tables of `db_product`, as [`copy_customer`] makes one into those of the other.
+pub fn copy_product(fingerprint: u64) -> Copying<ProductRow> {
+    Copying::new(Schema::of(Database::Product), fingerprint, Box::new(ProductRows::default()))
 }

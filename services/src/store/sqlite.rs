@@ -23,6 +23,7 @@ mod reader;
 mod restore;
 mod schema;
 mod seal;
+mod stopped;
 mod storage;
 mod values;
 
@@ -46,10 +47,13 @@ use crate::engine::storage::{Group, StorageError};
 
 pub use self::backup::BackedUp;
 pub use self::copy::Copied;
-pub use self::databases::{DESCRIPTORS, backup, files, open_customer, open_product, restore};
+pub use self::databases::{
+    DESCRIPTORS, backup, files, open_customer, open_product, restore, stopped_customer, stopped_product,
+};
 pub use self::error::StoreError;
 pub use self::file::create_directory;
 pub use self::restore::Restored;
+pub use self::stopped::Stopped;
 
 /// When a commit is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod carts;
+mod copied;
 mod endings;
 mod history;
 mod json;
@@ -42,6 +43,8 @@ use crate::customer::Hashers;
 use crate::customer::hashing::{Account, Done, Hashing};
 use crate::engine::domain::Job;
 use crate::engine::intake::Entry;
+
+pub(super) use self::copied::CustomerRows;
 
 /// How often a request begins anew because others have changed what it has read.
 const ATTEMPTS_MAX: u32 = 5;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::schema::{SCHEMAS, Schema, VERSIONS};
+use super::schema::{SCHEMAS, Schema, VERSIONS, half_copied, is_copy_mark};
 use super::wire::{Call, Class, Flight, Outcome, Reply, ServerError, Statement, Value};
 
 /// How often a statement is tried that another program's stands in the way of.
@@ -57,6 +57,11 @@ pub enum MigrationError {
         found: i64,
         /// The newest one that is known.
         known: usize,
+    },
+    /// The tables are being filled by a copy.
+    HalfCopied {
+        /// The service's name without its `db_`.
+        service: &'static str,
     },
     /// The engine has refused a statement.
     Refused(ServerError),
@@ -132,6 +137,9 @@ impl Migration {
     fn found(&mut self, schema: &'static Schema, replies: &[Reply]) -> Result<(), MigrationError> {
         let found = Schema::told_version(replies).map_err(|_| MigrationError::BadTable)?;
         let known = schema.version();
+        if is_copy_mark(found) {
+            return Err(MigrationError::HalfCopied { service: schema.service });
+        }
         let from = usize::try_from(found).map_err(|_| MigrationError::BadTable)?;
         if from > known {
             return Err(MigrationError::Newer { service: schema.service, found, known });
@@ -170,6 +178,7 @@ impl fmt::Display for MigrationError {
                 "the tables of {service} have version {found}, and this program knows versions up to {known}: \
                  use the newer program"
             ),
+            Self::HalfCopied { service } => f.write_str(&half_copied(service)),
             Self::Refused(error) => write!(f, "the server refuses a statement: {error}"),
             Self::Interrupted => {
                 f.write_str("the connection was lost in the middle: run it again, which does no harm")

@@ -4,6 +4,7 @@
 //! It answers in the words of the catalogue in memory, of which `product/rules.rs` has those that both refuse with.
 
 mod columns;
+mod copied;
 mod descriptions;
 mod items;
 mod search;
@@ -32,6 +33,8 @@ use crate::engine::caller::Caller;
 use crate::engine::intake::Entry;
 use crate::product::packed::pack;
 use crate::product::rules;
+
+pub(super) use self::copied::ProductRows;
 
 /// The most times that a request is carried out anew because others have changed meanwhile what it was refused for.
 const ATTEMPTS_MAX: u32 = 8;

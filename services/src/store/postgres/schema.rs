@@ -231,6 +231,7 @@ impl Schema {
         let Self { service, .. } = self;
         let known = i64::try_from(self.version()).expect("there are few");
         match found {
+            found if is_copy_mark(found) => Err(half_copied(service)),
             0 => Err(format!("there are no tables of {service} yet: `marketplace migrate` makes them")),
             found if found < known => Err(format!(
                 "the tables of {service} have version {found} and {known} is needed: run `marketplace migrate`"
@@ -242,6 +243,21 @@ impl Schema {
             _ => Ok(()),
         }
     }
+}
+
+/// The version of tables that are being filled with what has this fingerprint. No other version is as low.
+pub(super) fn copy_mark(fingerprint: u64) -> i64 {
+    i64::MIN + (fingerprint >> 2).cast_signed()
+}
+
+/// Whether tables of this version are being filled.
+pub(super) fn is_copy_mark(version: i64) -> bool {
+    version < i64::MIN / 2
+}
+
+/// What keeps a service, or a migration, from tables that are being filled.
+pub(super) fn half_copied(service: &str) -> String {
+    format!("a copy into the tables of {service} has not come to its end: run `marketplace copy` again")
 }
 
 #[cfg(test)]
@@ -256,6 +272,19 @@ mod tests {
         assert!(check(1).contains("version 1 and 2 is needed"));
         assert_eq!((check(2), check(3)), (String::new(), String::new()));
         assert!(check(4).contains("versions up to 2"));
+    }
+
+    #[test]
+    fn tables_that_are_being_filled_are_of_no_use_yet() {
+        let schema = Schema::of(Database::Product);
+        for fingerprint in [0, 7, u64::MAX] {
+            let mark = copy_mark(fingerprint);
+            assert!(is_copy_mark(mark), "{mark}");
+            assert!(
+                schema.check_version(mark).is_err_and(|error| error.contains("`marketplace copy` again"))
+            );
+        }
+        assert!(copy_mark(8) != copy_mark(4) && !is_copy_mark(-1) && !is_copy_mark(0));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::file::{beside, file_in};
 use super::product::ProductSchema;
 use super::restore::{self, Restored};
 use super::schema::Schema;
+use super::stopped::Stopped;
 use super::storage::SqliteStorage;
 use super::{Durability, Store, StoreError};
 use crate::customer::rows::{CustomerRow, Loaded};
@@ -49,6 +50,24 @@ pub fn open_product<W: Workers>(
     workers: &mut W,
 ) -> Result<impl Storage<ProductRow> + use<W>, Box<dyn Error>> {
     SqliteStorage::start(Store::<ProductSchema>::open(directory, durability)?, workers)
+}
+
+/// The rows of the `db_customer` in a directory, whose service must not run; `None` if there is none.
+///
+/// # Errors
+/// See [`StoreError`]. Nothing is changed.
+pub fn stopped_customer(directory: &Path) -> Result<Option<Stopped<CustomerRow>>, StoreError> {
+    restore::check_ended(&file_in(directory, CustomerSchema::NAME))?;
+    Stopped::open::<CustomerSchema>(directory)
+}
+
+/// The rows of the `db_product` in a directory, as [`stopped_customer`] has those of the other.
+///
+/// # Errors
+/// As those of [`stopped_customer`].
+pub fn stopped_product(directory: &Path) -> Result<Option<Stopped<ProductRow>>, StoreError> {
+    restore::check_ended(&file_in(directory, ProductSchema::NAME))?;
+    Stopped::open::<ProductSchema>(directory)
 }
 
 /// The files of a database in `directory` that grow, by what each is, whether or not they are there yet. A frontend has

@@ -29,7 +29,7 @@ use crate::customer::rules::{BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX, empty_c
 use crate::engine::caller::Caller;
 
 /// How many sources of IDs there are, which is fixed by the table. Each session has one of them.
-const SOURCES: u64 = 16;
+pub(super) const SOURCES: u64 = 16;
 /// How often it is found out which purchases have ended, while there are any.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How many purchases are read at once: those have no more lines than a flight may return.
@@ -171,8 +171,8 @@ impl RemoteCustomer {
     pub(super) fn look(&mut self, now: Time) -> Option<Step<Self>> {
         self.ended.next_at().filter(|at| *at <= now)?;
         self.ended.next_at = now + LOOK_INTERVAL;
-        let old = int(i64::try_from(old(now).0 / SOURCES).expect("IDs are below 2^62"));
-        let raise = Transaction::write(LANE, Effect::Repeatable, vec![RAISE_NUMBERS.with([old])]);
+        let raise = vec![raise_numbers(old(now).0 / SOURCES)];
+        let raise = Transaction::write(LANE, Effect::Repeatable, raise);
         let step = Step::ask(raise, |_, _, answer| {
             carried_out(answer)?;
             Step::ask(Transaction::read(None, LOOK.with([])), |customer: &mut Self, now, answer| {
@@ -336,6 +336,11 @@ pub(super) fn made(replies: &[Reply], call: usize) -> Result<Option<Vec<Purchase
 /// What is sent about a purchase of this time is hardly on its way any more.
 fn old(now: Time) -> PurchaseId {
     PurchaseId::first_at(now - IN_TRANSIT_MAX)
+}
+
+/// Raises the sources that have not given this number yet.
+pub(super) fn raise_numbers(last: u64) -> Call {
+    RAISE_NUMBERS.with([int(i64::try_from(last).expect("IDs are below 2^62"))])
 }
 
 /// Empty where there is no key; no key is.

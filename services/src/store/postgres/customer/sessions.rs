@@ -84,9 +84,14 @@ pub(super) struct Activity {
 
 impl SessionKey {
     pub(super) fn of(id: SessionId) -> Self {
+        Self::of_digest(digest(id.secret), id.number)
+    }
+
+    /// That of the session with this digest of its secret, and this number.
+    pub(super) fn of_digest(digest: u128, number: u64) -> Self {
         let mut key = [0; 24];
-        key[..16].copy_from_slice(&digest(id.secret).to_be_bytes());
-        key[16..].copy_from_slice(&id.number.to_be_bytes());
+        key[..16].copy_from_slice(&digest.to_be_bytes());
+        key[16..].copy_from_slice(&number.to_be_bytes());
         Self(key)
     }
 

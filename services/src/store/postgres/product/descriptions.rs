@@ -60,6 +60,11 @@ impl Terms {
         })
     }
 
+    /// How many each of these calls brings there.
+    pub(super) fn counts(&self) -> impl Iterator<Item = usize> {
+        self.by_score.iter().map(|(_, terms)| terms.len()).filter(|count| *count > 0)
+    }
+
     /// Takes them out of the index if the item is sold out.
     pub(super) fn removing(&self, id: ItemId) -> Call {
         let terms = self.by_score.iter().flat_map(|(_, terms)| terms).cloned().collect();

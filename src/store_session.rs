@@ -1,14 +1,18 @@
 //! [`Session`]: a connection to an engine over a socket that blocks: the driver of
-//! [`Connection`](services::postgres::Connection) for a command that does one thing at a time.
+//! [`Connection`](services::postgres::Connection) for a command that does one thing at a time. [`Trouble`] is why such a
+//! command could not do it.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use net::{ClientStream, ClientTls};
 use services::postgres::{Config, Connection, Event, Flight, Host, Outcome};
 
-use super::Trouble;
+use crate::command_line::{CANNOT_CONNECT, FAILED, report};
+use crate::store_option::Engine;
 
 /// How long one address may take to accept a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -18,14 +22,44 @@ const START_MAX: Duration = Duration::from_secs(10);
 const STATEMENT_MAX: Duration = Duration::from_secs(600);
 
 /// A connection over which flights go one by one.
-pub(super) struct Session {
+pub(crate) struct Session {
     stream: ClientStream,
     connection: Connection,
 }
 
+/// Why something was not done.
+pub(crate) enum Trouble {
+    /// There is no connection.
+    CannotConnect(String),
+    /// The server says no, or what it says is of no use.
+    Refused(String),
+}
+
+/// Does something over a connection to the first host that is fit for it.
+///
+/// # Errors
+/// There is none, or it could not be done.
+pub(crate) fn over<T>(
+    engine: &Engine,
+    work: impl FnOnce(&mut Session) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    let mut troubles = Vec::new();
+    for host in &engine.config.hosts {
+        match Session::open(&engine.config, host, engine.tls(host)) {
+            Ok(mut session) => {
+                let done = work(&mut session).map_err(|trouble| trouble.of(host))?;
+                session.finish();
+                return Ok(done);
+            }
+            Err(trouble) => troubles.push(trouble.of(host)),
+        }
+    }
+    Err(Trouble::all(&troubles))
+}
+
 impl Session {
     /// Connects to a host, whose addresses are tried in turn, and logs in.
-    pub(super) fn open(config: &Config, host: &Host, tls: Option<&ClientTls>) -> Result<Self, Trouble> {
+    fn open(config: &Config, host: &Host, tls: Option<&ClientTls>) -> Result<Self, Trouble> {
         let address = host.address();
         let stream = connect(&address)
             .and_then(|socket| ClientStream::open(socket, &address, None))
@@ -45,7 +79,10 @@ impl Session {
     }
 
     /// Carries out a flight.
-    pub(super) fn run(&mut self, flight: Flight) -> Result<Outcome, Trouble> {
+    ///
+    /// # Errors
+    /// The connection is of no use.
+    pub(crate) fn run(&mut self, flight: Flight) -> Result<Outcome, Trouble> {
         let ticket = self.connection.submit(flight);
         loop {
             match self.next_event()? {
@@ -57,7 +94,7 @@ impl Session {
     }
 
     /// Says goodbye, whether or not the server is there to hear it.
-    pub(super) fn finish(mut self) {
+    fn finish(mut self) {
         self.connection.finish();
         let _ = self.stream.write_all(&self.connection.take_output()).and_then(|()| self.stream.flush());
     }
@@ -86,6 +123,42 @@ impl Session {
                 }
             }
         }
+    }
+}
+
+impl Trouble {
+    /// Tells of it, and how the program should end.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (code, message) = match self {
+            Self::CannotConnect(message) => (CANNOT_CONNECT, message),
+            Self::Refused(message) => (FAILED, message),
+        };
+        report(&format!("error: {message}"));
+        ExitCode::from(code)
+    }
+
+    fn of(self, host: &Host) -> Self {
+        let place = |message| format!("{}: {message}", host.address());
+        match self {
+            Self::CannotConnect(message) => Self::CannotConnect(place(message)),
+            Self::Refused(message) => Self::Refused(place(message)),
+        }
+    }
+
+    /// That of all hosts together. It is one of connections if no host has said anything.
+    fn all(troubles: &[Self]) -> Self {
+        let message = troubles.iter().map(Self::to_string).collect::<Vec<_>>().join("; ");
+        match troubles.iter().all(|trouble| matches!(trouble, Self::CannotConnect(_))) {
+            true => Self::CannotConnect(message),
+            false => Self::Refused(message),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::CannotConnect(message) | Self::Refused(message)) = self;
+        f.write_str(message)
     }
 }
 
