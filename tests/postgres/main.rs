@@ -6,6 +6,7 @@
 mod driver;
 mod flights;
 mod migrate;
+mod services;
 
 use support::Program;
 
