@@ -1,1 +1,163 @@
-//! To come.
+//! An engine that goes away, comes back, takes no changes, ends connections, has too few of them, is slow or hangs: what
+//! was acknowledged is kept, nothing is done twice, and what fails says so.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+use support::{Client, Postgres, Report, run_during, wait_until};
+
+use super::{Fleet, database, lines, migrated};
+
+/// An item as a frontend has it registered.
+const ITEM: &str =
+    r#"{"seller_id": 1, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 5}"#;
+/// Ends all connections of services.
+const END: &str =
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'marketplace'";
+
+/// Checks that nothing is lost of what a load has left, and tells what there was.
+#[track_caller]
+fn check(what: &str, report: &Report) {
+    println!("{what}: {} acknowledged, failed: {:#?}", report.acknowledged, report.failures);
+    assert!(report.acknowledged > 0, "there was no load");
+    assert!(report.lost.is_empty(), "lost: {:#?}", report.lost);
+}
+
+#[test]
+fn an_engine_may_come_later_than_its_services() {
+    let Some(mut server) = Postgres::start("trust", &[]) else { return };
+    let url = migrated(&server);
+    server.stop();
+    let mut product = database("db_product", &url);
+    product.process().wait_for("event=store_down");
+    let mut client = Client::new(product.address);
+    let said = client.refused("RegisterItem", ITEM, "UNAVAILABLE");
+    assert_eq!(said, "the store cannot be reached; nothing was changed");
+    client.ok("Ping", "{}");
+    server.restart();
+    assert_eq!(client.insist("RegisterItem", ITEM, |_| ())["item_id"], "1:1");
+    assert_eq!((lines(&mut product, "event=store_down"), lines(&mut product, "event=store_up")), (1, 1));
+}
+
+#[test]
+fn nothing_is_lost_where_the_engine_goes_away_and_comes_back() {
+    let Some(mut server) = Postgres::start("trust", &[]) else { return };
+    let mut fleet = Fleet::start(&migrated(&server), 1);
+    let report = run_during(fleet.frontends(), "restart", 1, || {
+        for _ in 0..2 {
+            thread::sleep(Duration::from_millis(300));
+            server.stop();
+            thread::sleep(Duration::from_millis(300));
+            server.restart();
+            thread::sleep(Duration::from_millis(1500));
+        }
+    });
+    check("restarts of the engine", &report);
+    for service in &mut fleet.services[..2] {
+        assert_eq!(lines(service, "event=store_up"), 3);
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_where_connections_are_ended_again_and_again() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let fleet = Fleet::start(&migrated(&server), 1);
+    let mut ended = 0;
+    let report = run_during(fleet.frontends(), "ended", 2, || {
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(200));
+            ended += server.sql("postgres", END).parse::<u32>().expect("a number");
+        }
+    });
+    check(&format!("{ended} connections ended"), &report);
+}
+
+#[test]
+fn an_engine_that_takes_no_changes_is_told_of_once_and_tried_again() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let mut product = database("db_product", &migrated(&server));
+    let mut client = Client::new(product.address);
+    client.ok("RegisterItem", ITEM);
+    let set = |value| {
+        server.sql("postgres", &format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+        server.sql("postgres", "SELECT pg_reload_conf()");
+    };
+    set("on");
+    let price = json!({"item_id": "1:1", "price": 7});
+    wait_until("changes are refused", || client.call("ChangeItemPrice", &price).is_err());
+    let said = client.refused("ChangeItemPrice", &price, "UNAVAILABLE");
+    assert_eq!(said, "the store cannot be reached; nothing was changed");
+    assert_eq!(lines(&mut product, "the server is read-only"), 1, "{}", product.process().log());
+    set("off");
+    client.insist("ChangeItemPrice", &price, |_| ());
+    println!("{}", product.process().log());
+}
+
+#[test]
+fn with_too_few_connections_a_service_lives_with_those_that_it_has() {
+    let Some(server) = Postgres::start("trust", &["max_connections=6", "superuser_reserved_connections=1"])
+    else {
+        return;
+    };
+    let mut product = database("db_product", &migrated(&server));
+    product.process().wait_for("event=store_refused");
+    let mut client = Client::new(product.address);
+    for _ in 0..100 {
+        client.ok("RegisterItem", ITEM);
+    }
+    println!("{}", product.process().log());
+    assert_eq!(lines(&mut product, "(53300)"), 1);
+}
+
+#[test]
+fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
+    let Some(server) = Postgres::start("trust", &["max_prepared_transactions=1"]) else { return };
+    let url = migrated(&server);
+    server.sql("postgres", "ALTER ROLE market SET lock_timeout = '20ms'");
+    let mut product = database("db_product", &url);
+    let mut client = Client::new(product.address);
+    client.ok("RegisterItem", ITEM);
+    // A transaction that keeps its lock without anybody who waits.
+    server.sql("shop", "BEGIN; SELECT 1 FROM items FOR UPDATE; PREPARE TRANSACTION 'held'");
+    let price = json!({"item_id": "1:1", "price": 7});
+    let said = client.refused("ChangeItemPrice", &price, "UNAVAILABLE");
+    assert_eq!(said, "the store could not carry it out in time; nothing was changed");
+    let log = product.process().log();
+    assert!(log.contains("event=store_error code=55P03"), "{log}");
+    println!("{log}");
+    server.sql("shop", "COMMIT PREPARED 'held'");
+    assert_eq!(client.ok("GetItem", json!({"item_id": "1:1"}))["item"]["price"], 1.0);
+    client.ok("ChangeItemPrice", &price);
+}
+
+#[test]
+fn an_engine_that_hangs_is_given_up_and_used_again_once_it_answers() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let product = database("db_product", &migrated(&server));
+    let mut client = Client::new(product.address);
+    client.ok("RegisterItem", ITEM);
+    server.signal(Signal::STOP);
+    let said = client.refused("ChangeItemPrice", json!({"item_id": "1:1", "price": 7}), "UNAVAILABLE");
+    assert_eq!(said, "the store did not answer; the change may have been made");
+    client.ok("Ping", "{}");
+    server.signal(Signal::CONT);
+    client.insist("ChangeItemPrice", json!({"item_id": "1:1", "price": 8}), |_| ());
+    assert_eq!(client.ok("GetItem", json!({"item_id": "1:1"}))["item"]["price"], 8.0);
+}
+
+#[test]
+fn nothing_is_lost_behind_a_pooler_or_without_pipelines() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let Some((_pooler, port)) = server.pooler() else { return };
+    migrated(&server);
+    for (parameters, port) in [("statements=unnamed", port), ("", port), ("pipeline=off", server.port)] {
+        let url = format!("postgres://market@localhost:{port}/shop?{parameters}");
+        let fleet = Fleet::start(&url, 1);
+        let tag = if port == server.port { "single" } else { parameters };
+        let report = run_during(fleet.frontends(), tag, 3, || thread::sleep(Duration::from_secs(1)));
+        check(&url, &report);
+        assert!(report.failures.is_empty(), "{:?}", report.failures);
+    }
+}

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, Failure, POLL, Service, wait_until};
+use support::{Client, Failure, POLL, Postgres, Service, log_in, wait_until};
 
-use super::{Fleet, log_in};
+use super::{Fleet, migrated};
 
 const BUYERS: usize = 50;
 /// Units of the item of a round.
@@ -119,8 +119,12 @@ fn round(number: u32, seller: &mut Client, selling: &str, buyers: &mut [Buyer]) 
 
 #[test]
 fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
-    let rounds = std::env::var("ENGINE_RACE_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("a number"));
-    let Some(mut fleet) = Fleet::start(2, &["default_transaction_isolation=serializable"]) else { return };
+    let rounds =
+        std::env::var("ENGINE_RACE_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("a number"));
+    let Some(server) = Postgres::start("trust", &["default_transaction_isolation=serializable"]) else {
+        return;
+    };
+    let mut fleet = Fleet::start(&migrated(&server), 2);
     let mut seller = fleet.client("server_seller");
     let selling = log_in(&mut seller, "sue");
     let open = |number| {
@@ -147,10 +151,14 @@ fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
     let rating = seller.insist("GetSellerRating", json!({"session_id": selling}), |_| ());
     assert_eq!(rating["items_sold"], made);
     // Whoever is killed leaves purchases behind, which others bring to their end.
-    wait_until("the end of all purchases", || fleet.server.sql("shop", "SELECT count(*) FROM purchases_begun") == "0");
-    assert_eq!(fleet.server.sql("shop", "SELECT count(*) FROM purchases"), made.to_string());
+    wait_until("the end of all purchases", || {
+        server.sql("shop", "SELECT count(*) FROM purchases_begun") == "0"
+    });
+    assert_eq!(server.sql("shop", "SELECT count(*) FROM purchases"), made.to_string());
     let failures: u64 = buyers.iter().map(|buyer| buyer.failures).sum();
-    println!("{rounds} rounds of {BUYERS} buyers for {UNITS} units: {made} purchases made, {failures} calls failed, kills {kills:?}");
+    println!(
+        "{rounds} rounds of {BUYERS} buyers for {UNITS} units: {made} purchases made, {failures} calls failed, kills {kills:?}"
+    );
 }
 
 /// Stops the kills also when the test panics, which would otherwise wait for them for ever.

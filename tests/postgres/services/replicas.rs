@@ -1,1 +1,86 @@
-//! To come.
+//! One of three replicas of a database is killed under load: nobody who may ask again notices.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::{Client, Postgres, log_in};
+
+use super::{Fleet, migrated};
+
+const CLIENTS: usize = 8;
+/// For how long is measured, with and without kills.
+const MEASURED: Duration = Duration::from_secs(2);
+/// From one kill to the next.
+const KILL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// One of these is done by each client, again and again.
+struct Work {
+    client: Client,
+    session: String,
+    item_id: String,
+}
+
+impl Work {
+    /// Changes a price and looks at it; both may be done twice. Returns how long each took.
+    fn step(&mut self, price: usize) -> [Duration; 2] {
+        let start = Instant::now();
+        let change = json!({"session_id": self.session, "item_id": self.item_id, "price": price});
+        self.client.ok("ChangeItemPrice", change);
+        let changed = start.elapsed();
+        let shelf = self.client.ok("DisplayItemsForSale", json!({"session_id": self.session}));
+        assert_eq!(shelf["items"][0]["price"], price as f64, "what was acknowledged is there at once");
+        [changed, start.elapsed() - changed]
+    }
+}
+
+/// Lets all work while `disturb` runs. Each call must succeed; returns how long they took, the shortest first.
+fn measure(works: &mut [Work], prices: &AtomicUsize, disturb: impl FnOnce()) -> Vec<Duration> {
+    let end = Instant::now() + MEASURED;
+    let work = |work: &mut Work| {
+        let mut took = Vec::new();
+        while Instant::now() < end {
+            took.extend(work.step(prices.fetch_add(1, Ordering::Relaxed)));
+        }
+        took
+    };
+    let mut took: Vec<Duration> = thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = works.iter_mut().map(|own| scope.spawn(move || work(own))).collect();
+        disturb();
+        threads.into_iter().flat_map(|thread| thread.join().expect("all calls succeed")).collect()
+    });
+    took.sort();
+    took
+}
+
+#[test]
+fn of_three_databases_on_an_engine_one_may_be_killed_and_no_idempotent_call_fails() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let mut fleet = Fleet::start(&migrated(&server), 3);
+    let open = |number| {
+        let mut client = Client::new(fleet.addresses("server_seller")[number % 3]);
+        let session = log_in(&mut client, &format!("seller {number}"));
+        let item = json!({"session_id": session, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 1});
+        let item = client.ok("RegisterItemForSale", item);
+        Work { client, session, item_id: item["item_id"].as_str().expect("an ID").to_owned() }
+    };
+    let mut works: Vec<_> = (0..CLIENTS).map(open).collect();
+    let prices = AtomicUsize::new(1);
+    let peace = measure(&mut works, &prices, || ());
+    let kills = measure(&mut works, &prices, || {
+        let products = fleet.services.iter_mut().filter(|service| service.name == "db_product");
+        for product in products {
+            product.kill();
+            thread::sleep(KILL_INTERVAL / 2);
+            product.restart();
+            thread::sleep(KILL_INTERVAL / 2);
+        }
+    });
+    for (name, took) in [("in peace", peace), ("with kills", kills)] {
+        let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+        let longest = took.last().expect("there were some");
+        println!("{name}: {} calls, median {median:?}, p99 {p99:?}, longest {longest:?}", took.len());
+    }
+}
