@@ -2,6 +2,7 @@
 
 mod outages;
 mod races;
+mod readiness;
 mod refusals;
 mod replicas;
 

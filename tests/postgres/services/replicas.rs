@@ -15,7 +15,7 @@ const MEASURED: Duration = Duration::from_secs(2);
 /// From one kill to the next.
 const KILL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// One of these is done by each client, again and again.
+/// What a client does again and again.
 struct Work {
     client: Client,
     session: String,
@@ -23,25 +23,26 @@ struct Work {
 }
 
 impl Work {
-    /// Changes a price and looks at it; both may be done twice. Returns how long each took.
-    fn step(&mut self, price: usize) -> [Duration; 2] {
+    /// Votes and looks at the item; both may be done twice. Returns how long each took.
+    fn step(&mut self, number: usize) -> [Duration; 2] {
         let start = Instant::now();
-        let change = json!({"session_id": self.session, "item_id": self.item_id, "price": price});
-        self.client.ok("ChangeItemPrice", change);
-        let changed = start.elapsed();
-        let shelf = self.client.ok("DisplayItemsForSale", json!({"session_id": self.session}));
-        assert_eq!(shelf["items"][0]["price"], price as f64, "what was acknowledged is there at once");
-        [changed, start.elapsed() - changed]
+        let (vote, other) = if number % 2 == 0 { ("up", "down") } else { ("down", "up") };
+        let feedback = json!({"session_id": self.session, "item_id": self.item_id, "vote": vote});
+        self.client.ok("ProvideFeedback", feedback);
+        let voted = start.elapsed();
+        let item = &self.client.ok("GetItem", json!({"item_id": self.item_id}))["item"];
+        assert_eq!(item["feedback"], json!({vote: 1, other: 0}), "what was acknowledged is there at once");
+        [voted, start.elapsed() - voted]
     }
 }
 
 /// Lets all work while `disturb` runs. Each call must succeed; returns how long they took, the shortest first.
-fn measure(works: &mut [Work], prices: &AtomicUsize, disturb: impl FnOnce()) -> Vec<Duration> {
+fn measure(works: &mut [Work], numbers: &AtomicUsize, disturb: impl FnOnce()) -> Vec<Duration> {
     let end = Instant::now() + MEASURED;
     let work = |work: &mut Work| {
         let mut took = Vec::new();
         while Instant::now() < end {
-            took.extend(work.step(prices.fetch_add(1, Ordering::Relaxed)));
+            took.extend(work.step(numbers.fetch_add(1, Ordering::Relaxed)));
         }
         took
     };
@@ -59,17 +60,19 @@ fn measure(works: &mut [Work], prices: &AtomicUsize, disturb: impl FnOnce()) -> 
 fn of_three_databases_on_an_engine_one_may_be_killed_and_no_idempotent_call_fails() {
     let Some(server) = Postgres::start("trust", &[]) else { return };
     let mut fleet = Fleet::start(&migrated(&server), 3);
+    let mut seller = fleet.client("server_seller");
+    let selling = log_in(&mut seller, "sue");
     let open = |number| {
-        let mut client = Client::new(fleet.addresses("server_seller")[number % 3]);
-        let session = log_in(&mut client, &format!("seller {number}"));
-        let item = json!({"session_id": session, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 1});
-        let item = client.ok("RegisterItemForSale", item);
+        let mut client = Client::new(fleet.addresses("server_buyer")[number % 3]);
+        let session = log_in(&mut client, &format!("buyer {number}"));
+        let item = json!({"session_id": selling, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 1});
+        let item = seller.ok("RegisterItemForSale", item);
         Work { client, session, item_id: item["item_id"].as_str().expect("an ID").to_owned() }
     };
     let mut works: Vec<_> = (0..CLIENTS).map(open).collect();
-    let prices = AtomicUsize::new(1);
-    let peace = measure(&mut works, &prices, || ());
-    let kills = measure(&mut works, &prices, || {
+    let numbers = AtomicUsize::new(1);
+    let peace = measure(&mut works, &numbers, || ());
+    let kills = measure(&mut works, &numbers, || {
         let products = fleet.services.iter_mut().filter(|service| service.name == "db_product");
         for product in products {
             product.kill();

@@ -67,15 +67,17 @@ impl Watch {
         }
     }
 
-    /// A connection was lost or could not be made, and none is ready. Returns whether a line says so.
-    pub(super) fn is_away(&mut self, now: Time, reason: &str) -> bool {
+    /// A connection was lost or could not be made, and none is ready. Returns whether a line says so, which it does not if
+    /// one has just told the reason.
+    pub(super) fn is_away(&mut self, now: Time, reason: &str, is_told: bool) -> bool {
         self.failures += 1;
         let (since, warned_at) = match self.state {
             State::New | State::Up => (now, None),
             State::Away { since, warned_at } => (since, warned_at),
         };
-        let is_due = warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.away_lines.next(now);
-        self.state = State::Away { since, warned_at: if is_due { Some(now) } else { warned_at } };
+        let is_due =
+            !is_told && warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.away_lines.next(now);
+        self.state = State::Away { since, warned_at: if is_due || is_told { Some(now) } else { warned_at } };
         if is_due {
             let (failures, away_ms) = (std::mem::take(&mut self.failures), now.since(since).as_millis());
             log::warn!("event=store_down reason=\"{reason}\" failures={failures} away_ms={away_ms}");
@@ -125,13 +127,23 @@ mod tests {
             let mut lines = 0;
             for second in 0..600 {
                 let now = Time::from_millis(1_000_000 + second * 1000);
-                lines += usize::from(watch.is_away(now, "it closed the connection"));
+                lines += usize::from(watch.is_away(now, "it closed the connection", false));
                 if comes_back {
                     watch.is_up(now, 0);
                 }
             }
             assert!((10..=most).contains(&lines), "{lines}");
         }
+    }
+
+    #[test]
+    fn an_engine_whose_refusal_was_told_is_not_told_to_be_away_as_well() {
+        let mut watch = watch();
+        let at = |ms| Time::from_millis(ms);
+        assert!(watch.is_refused(at(0), 0, "the server is read-only"));
+        assert!(!watch.is_away(at(0), "the server is read-only", true));
+        assert!(!watch.is_away(at(59_000), "it closed the connection", false));
+        assert!(watch.is_away(at(60_000), "it closed the connection", false));
     }
 
     #[test]
