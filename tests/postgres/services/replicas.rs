@@ -10,12 +10,14 @@ use support::{Client, Postgres, log_in};
 use super::{Fleet, migrated};
 
 const CLIENTS: usize = 8;
+/// Units of each item, more than are bought.
+const UNITS: usize = 1_000_000;
 /// For how long is measured, with and without kills.
 const MEASURED: Duration = Duration::from_secs(2);
 /// From one kill to the next.
 const KILL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What a client does again and again.
+/// A buyer.
 struct Work {
     client: Client,
     session: String,
@@ -23,16 +25,21 @@ struct Work {
 }
 
 impl Work {
-    /// Votes and looks at the item; both may be done twice. Returns how long each took.
-    fn step(&mut self, number: usize) -> [Duration; 2] {
-        let start = Instant::now();
-        let (vote, other) = if number % 2 == 0 { ("up", "down") } else { ("down", "up") };
-        let feedback = json!({"session_id": self.session, "item_id": self.item_id, "vote": vote});
-        self.client.ok("ProvideFeedback", feedback);
-        let voted = start.elapsed();
-        let item = &self.client.ok("GetItem", json!({"item_id": self.item_id}))["item"];
-        assert_eq!(item["feedback"], json!({vote: 1, other: 0}), "what was acknowledged is there at once");
-        [voted, start.elapsed() - voted]
+    /// Buys a unit under a key, and looks at what is left. What the database does for that may be done twice. Returns how
+    /// long each call took.
+    fn step(&mut self, number: usize) -> [Duration; 4] {
+        let session_id = &self.session;
+        let calls = [
+            ("AddItemToCart", json!({"session_id": session_id, "item_id": self.item_id, "quantity": 1})),
+            ("MakePurchase", json!({"session_id": session_id, "idempotency_key": number.to_string()})),
+            ("GetItem", json!({"item_id": self.item_id})),
+            ("SearchItemsForSale", json!({"category": 1, "keywords": ["pen"]})),
+        ];
+        calls.map(|(api, data)| {
+            let start = Instant::now();
+            self.client.ok(api, data);
+            start.elapsed()
+        })
     }
 }
 
@@ -65,7 +72,7 @@ fn of_three_databases_on_an_engine_one_may_be_killed_and_no_idempotent_call_fail
     let open = |number| {
         let mut client = Client::new(fleet.addresses("server_buyer")[number % 3]);
         let session = log_in(&mut client, &format!("buyer {number}"));
-        let item = json!({"session_id": selling, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 1});
+        let item = json!({"session_id": selling, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": UNITS});
         let item = seller.ok("RegisterItemForSale", item);
         Work { client, session, item_id: item["item_id"].as_str().expect("an ID").to_owned() }
     };
@@ -81,6 +88,10 @@ fn of_three_databases_on_an_engine_one_may_be_killed_and_no_idempotent_call_fail
             thread::sleep(KILL_INTERVAL / 2);
         }
     });
+    let bought = numbers.into_inner() - 1;
+    let sold = seller.ok("GetSellerRating", json!({"session_id": selling}))["items_sold"].clone();
+    let left = server.sql("shop", "SELECT sum(quantity) FROM items");
+    assert_eq!((sold, left), (bought.into(), (CLIENTS * UNITS - bought).to_string()));
     for (name, took) in [("in peace", peace), ("with kills", kills)] {
         let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
         let longest = took.last().expect("there were some");

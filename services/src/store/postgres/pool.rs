@@ -269,8 +269,9 @@ impl Pool {
 
     /// The engine is not, or no longer, what it has to be.
     fn refused(&mut self, place: usize, reason: String) {
-        let host = self.places[place].host();
-        let is_told = host.is_some_and(|host| self.watch.is_refused(self.now, host, &reason));
+        let is_told = self.places[place].host().is_some_and(|host| {
+            self.watch.is_refused(self.now, host, &reason) || self.watch.has_told(self.now, host, &reason)
+        });
         self.reset(place, reason, is_told);
     }
 

@@ -105,6 +105,11 @@ impl ServerError {
         }
     }
 
+    /// Whether the server takes no changes.
+    fn is_read_only(&self) -> bool {
+        self.code == "25006"
+    }
+
     /// Whether a pooler has led a prepared statement to a server that does not know it, or knows another of its name.
     pub(super) fn is_of_pooler(&self) -> bool {
         matches!(self.code.as_str(), "26000" | "42P05")
@@ -143,6 +148,8 @@ impl fmt::Display for ServerError {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // It may be found out by asking, or by a change that it refuses.
+            Self::Refused(error) if error.is_read_only() => Self::ReadOnly.fmt(f),
             Self::Refused(error) => write!(f, "the server refuses: {error}"),
             Self::Unencrypted => f.write_str("the server does not speak TLS, which sslmode asks for"),
             Self::NoPassword => f.write_str(
