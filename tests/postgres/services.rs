@@ -6,9 +6,10 @@ mod readiness;
 mod refusals;
 mod replicas;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 
-use support::{Addresses, Client, Postgres, SERVICES, Service, assert_code};
+use support::{Addresses, Client, Postgres, Reply, SERVICES, Service, assert_code};
 
 use super::PROGRAM;
 
@@ -63,6 +64,13 @@ fn database(name: &'static str, url: &str) -> Service {
         args.extend(["--hash-memory-kib=8".to_owned(), "--hash-passes=1".to_owned()]);
     }
     PROGRAM.replica(name, args)
+}
+
+/// What is said to a call that is refused because the engine is of no use, by whoever would not have waited for long.
+#[track_caller]
+fn unavailable(client: &mut Client, api: &str, data: impl Display) -> String {
+    let line = format!(r#"{{"request_id":0,"api":"{api}","data":{data},"deadline_ms":500}}"#);
+    Reply::new(client.exchange(line), "0").refused_with("UNAVAILABLE", api)
 }
 
 /// How many lines of a service's log say this.

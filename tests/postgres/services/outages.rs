@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use support::{Client, Postgres, Report, run_during, wait_until};
 
-use super::{Fleet, database, lines, migrated};
+use super::{Fleet, database, lines, migrated, unavailable};
 
 /// An item as a frontend has it registered.
 const ITEM: &str =
@@ -33,7 +33,7 @@ fn an_engine_may_come_later_than_its_services() {
     let mut product = database("db_product", &url);
     product.process().wait_for("event=store_down");
     let mut client = Client::new(product.address);
-    let said = client.refused("RegisterItem", ITEM, "UNAVAILABLE");
+    let said = unavailable(&mut client, "RegisterItem", ITEM);
     assert_eq!(said, "the store cannot be reached; nothing was changed");
     client.ok("Ping", "{}");
     server.restart();
@@ -86,11 +86,15 @@ fn an_engine_that_takes_no_changes_is_told_of_once_and_tried_again() {
     };
     set("on");
     let price = json!({"item_id": "1:1", "price": 7});
-    wait_until("changes are refused", || client.call("ChangeItemPrice", &price).is_err());
-    let said = client.refused("ChangeItemPrice", &price, "UNAVAILABLE");
+    let read_only = "reason=\"the server is read-only\"";
+    wait_until("changes are refused", || {
+        // One that is sent to the last connection waits until it is over.
+        server.sql("shop", "SHOW default_transaction_read_only") == "on"
+    });
+    let said = unavailable(&mut client, "ChangeItemPrice", &price);
     assert_eq!(said, "the store cannot be reached; nothing was changed");
     assert_eq!(lines(&mut product, "WARN"), 1, "{}", product.process().log());
-    assert_eq!(lines(&mut product, "reason=\"the server is read-only\""), 1);
+    assert_eq!(lines(&mut product, read_only), 1);
     set("off");
     client.insist("ChangeItemPrice", &price, |_| ());
     println!("{}", product.process().log());
@@ -134,7 +138,7 @@ fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
     thread::scope(|scope| {
         for client in &mut clients {
             scope.spawn(|| {
-                let said = client.refused("ChangeItemPrice", &price, "UNAVAILABLE");
+                let said = unavailable(client, "ChangeItemPrice", &price);
                 assert_eq!(said, "the store could not carry it out in time; nothing was changed");
             });
         }
@@ -150,13 +154,15 @@ fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
 #[test]
 fn an_engine_that_hangs_is_given_up_and_used_again_once_it_answers() {
     let Some(server) = Postgres::start("trust", &[]) else { return };
-    let product = database("db_product", &migrated(&server));
+    let mut product = database("db_product", &migrated(&server));
     let mut client = Client::new(product.address);
     client.ok("RegisterItem", ITEM);
     server.signal(Signal::STOP);
-    let said = client.refused("ChangeItemPrice", json!({"item_id": "1:1", "price": 7}), "UNAVAILABLE");
+    let said = unavailable(&mut client, "ChangeItemPrice", json!({"item_id": "1:1", "price": 7}));
     assert_eq!(said, "the store did not answer; the change may have been made");
     client.ok("Ping", "{}");
+    let line = product.process().wait_for("event=store_down");
+    assert!(line.contains("nothing was heard of it for 5 s"), "{line}");
     server.signal(Signal::CONT);
     client.insist("ChangeItemPrice", json!({"item_id": "1:1", "price": 8}), |_| ());
     assert_eq!(client.ok("GetItem", json!({"item_id": "1:1"}))["item"]["price"], 8.0);

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use support::{Client, Postgres, Process, Service, assert_code};
 
-use super::{database, lines, migrated};
+use super::{database, lines, migrated, unavailable};
 use crate::PROGRAM;
 
 /// A database, with this password.
@@ -20,7 +20,7 @@ fn assert_refused(mut service: Service, event: &str, reason: &str) {
     let line = service.process().wait_for(event);
     assert!(line.contains(reason), "{line}");
     let mut client = Client::new(service.address);
-    let said = client.refused("GetItem", json!({"item_id": "1:1"}), "UNAVAILABLE");
+    let said = unavailable(&mut client, "GetItem", json!({"item_id": "1:1"}));
     assert_eq!(said, "the store cannot be reached; nothing was changed");
     client.ok("Ping", "{}");
     assert_eq!(lines(&mut service, reason), 1, "{}", service.process().log());
