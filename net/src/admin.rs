@@ -4,7 +4,7 @@
 //! | path | says |
 //! | --- | --- |
 //! | `/livez` | 200 while the event loops of the process turn |
-//! | `/readyz` | 200, and 503 once the process is draining |
+//! | `/readyz` | 200 while the service is ready, and 503 otherwise or once the process is draining |
 //! | `/metrics` | what the process counts |
 
 mod http;
@@ -111,6 +111,7 @@ impl Admin {
         now: Time,
         conn: Conn,
         bytes: &[u8],
+        is_ready: bool,
         limits: &Limits,
         outputs: &mut VecDeque<Output>,
     ) {
@@ -122,7 +123,7 @@ impl Admin {
         connection.channel.receive(&bytes[..bytes.len().min(room)]);
         let received = self.connections.get(conn).expect("it was there").channel.received();
         let answer = match http::parse(received) {
-            Some(Ok(head)) => Some((self.answer(now, &head, limits), head.method != "HEAD")),
+            Some(Ok(head)) => Some((self.answer(now, &head, is_ready, limits), head.method != "HEAD")),
             Some(Err(refusal)) => Some((refusal, true)),
             None if received.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
             None => None,
@@ -186,7 +187,7 @@ impl Admin {
         longest.is_some()
     }
 
-    fn answer(&self, now: Time, head: &Head<'_>, limits: &Limits) -> Response {
+    fn answer(&self, now: Time, head: &Head<'_>, is_ready: bool, limits: &Limits) -> Response {
         if !matches!(head.method, "GET" | "HEAD") {
             return Response::new("405 Method Not Allowed", "GET is all there is\n");
         }
@@ -195,6 +196,7 @@ impl Admin {
                 Response::new("503 Service Unavailable", "an event loop hangs\n")
             }
             "/readyz" if self.is_draining => Response::new("503 Service Unavailable", "draining\n"),
+            "/readyz" if !is_ready => Response::new("503 Service Unavailable", "not ready\n"),
             "/livez" | "/readyz" => Response::new("200 OK", "ok\n"),
             "/metrics" => Response::metrics(self.registry.text()),
             _ => Response::new("404 Not Found", "there are /livez, /readyz and /metrics\n"),
@@ -230,9 +232,24 @@ mod tests {
         other.turn_begins(began);
         for (seconds, status) in [(1, "200"), (60, "503")] {
             let head = Head { method: "GET", path: "/livez" };
-            let response =
-                admin.answer(began + Duration::from_secs(seconds), &head, &Limits::default()).encode(true);
+            let now = began + Duration::from_secs(seconds);
+            let response = admin.answer(now, &head, true, &Limits::default()).encode(true);
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_not_ready_lives() {
+        let admin = Admin::new(Arc::new(Registry::new("shop")));
+        for (path, is_ready, status) in [
+            ("/readyz", true, "200"),
+            ("/readyz", false, "503"),
+            ("/livez", false, "200"),
+            ("/metrics", false, "200"),
+        ] {
+            let head = Head { method: "GET", path };
+            let response = admin.answer(Time::default(), &head, is_ready, &Limits::default()).encode(true);
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {response}");
         }
     }
 }

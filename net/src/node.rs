@@ -310,7 +310,7 @@ impl<S: Service> Node<S> {
             Peer::Link(link) => self.received_of_backend(link, bytes),
             Peer::Admin(conn) => {
                 let Connections { admin, now, limits, outputs, .. } = &mut self.connections;
-                admin.received(*now, conn, bytes, limits, outputs);
+                admin.received(*now, conn, bytes, self.service.is_ready(), limits, outputs);
             }
         }
     }

@@ -65,6 +65,12 @@ pub trait Service {
         None
     }
 
+    /// Whether it can do what it is there for, as far as it depends on others: `/readyz` says so. It may be asked at any
+    /// time, and changes nothing.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// Whether nothing is in flight. It may be asked at any time, and changes nothing; the node ends by it only after
     /// [`Event::Drain`].
     fn is_drained(&self) -> bool;

@@ -7,6 +7,7 @@ mod copy;
 mod driver;
 mod flights;
 mod migrate;
+mod services;
 
 use support::Program;
 

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
+use support::run_during;
 
-use super::{PROGRAM, load};
+use super::PROGRAM;
 
 /// How often each service is killed, unless `RECOVERY_KILLS` says otherwise.
 const KILLS: u32 = 2;
@@ -29,7 +30,7 @@ fn what_was_acknowledged_survives_kills_of_every_service() {
         let addresses = marketplace.addresses();
         let service = &mut *marketplace.services()[place];
         let name = service.name;
-        let report = load::run_during(addresses, name, seed, || {
+        let report = run_during(addresses, name, seed, || {
             for _ in 0..kills {
                 // The load must have time to write, and to run into the gap.
                 thread::sleep(Duration::from_millis(rng.u64(50..300)));

@@ -9,8 +9,6 @@ mod backups;
 mod databases;
 mod descriptors;
 mod kills;
-mod ledger;
-mod load;
 mod memory;
 mod options;
 mod outages;
@@ -25,18 +23,7 @@ mod signals;
 mod tls;
 mod up;
 
-use serde_json::json;
-use support::{Client, Program};
+use support::{PASSWORD, Program, log_in};
 
 /// What is tested.
 const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
-/// The password of all accounts.
-const PASSWORD: &str = "correct horse";
-
-/// Opens an account and a session.
-#[track_caller]
-fn log_in(client: &mut Client, name: &str) -> String {
-    client.ok("CreateAccount", json!({"name": name, "password": PASSWORD}));
-    let login = client.ok("Login", json!({"name": name, "password": PASSWORD}));
-    login["session_id"].as_str().expect("a login has it").to_owned()
-}

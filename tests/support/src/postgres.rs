@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::{Signal, geteuid};
+use rustix::process::{Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -29,6 +29,7 @@ pub struct Postgres {
     process: Process,
     programs: PathBuf,
     folder: TempDir,
+    settings: Vec<String>,
     /// Where it listens, on 127.0.0.1 and 127.0.0.2.
     pub port: u16,
 }
@@ -47,10 +48,37 @@ impl Postgres {
         let folder = TempDir::new().expect("there is space");
         let owner = owner(folder.path());
         make(&programs, folder.path(), owner, method);
-        let (process, port) = run(&programs, folder.path(), owner, settings);
-        let server = Self { process, programs, folder, port };
+        let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let port = free_port();
+        let process = run(&programs, folder.path(), owner, port, &settings);
+        let server = Self { process, programs, folder, settings, port };
         ask(server.client("createdb").arg("shop"));
         Some(server)
+    }
+
+    /// Ends it at once, as a machine does that loses its power, but for what the system has yet to write.
+    pub fn stop(&mut self) {
+        if self.process.is_running() {
+            self.process.signal(Signal::QUIT);
+            wait_until("the end of PostgreSQL", || !self.process.is_running());
+        }
+    }
+
+    /// Starts it again, at the same port and with what it has kept.
+    pub fn restart(&mut self) {
+        self.stop();
+        let folder = self.folder.path();
+        let about = fs::metadata(folder).expect("it is there");
+        self.process = run(&self.programs, folder, (about.uid(), about.gid()), self.port, &self.settings);
+    }
+
+    /// Sends a signal to each process of it.
+    pub fn signal(&self, signal: Signal) {
+        for (_, pid) in self.process.child_commands() {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, signal);
+        }
+        self.process.signal(signal);
     }
 
     /// A PgBouncer before it, which lends its only connection to each transaction in turn, and where it listens on
@@ -100,10 +128,7 @@ impl Postgres {
 impl Drop for Postgres {
     /// Not by SIGKILL, which would leave its children and its shared memory behind for a while.
     fn drop(&mut self) {
-        if self.process.is_running() {
-            self.process.signal(Signal::QUIT);
-            wait_until("the end of PostgreSQL", || !self.process.is_running());
-        }
+        self.stop();
     }
 }
 
@@ -186,13 +211,12 @@ fn make(programs: &Path, folder: &Path, owner: (u32, u32), method: &str) {
     fs::write(folder.join("data/pg_hba.conf"), access).expect("it was just made");
 }
 
-/// Runs the server, on a port that is free.
-fn run(programs: &Path, folder: &Path, owner: (u32, u32), settings: &[&str]) -> (Process, u16) {
-    let port = free_port();
+/// Runs the server.
+fn run(programs: &Path, folder: &Path, owner: (u32, u32), port: u16, settings: &[String]) -> Process {
     let mut postgres = command(&programs.join("postgres"), owner);
     postgres.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
     let own = ["listen_addresses=127.0.0.1,127.0.0.2", "shared_buffers=8MB", "log_min_messages=warning"];
-    for setting in own.iter().chain(settings) {
+    for setting in own.into_iter().chain(settings.iter().map(String::as_str)) {
         postgres.args(["-c", setting]);
     }
     for (setting, file) in [("ssl_cert_file", "server.pem"), ("ssl_key_file", "server.key")] {
@@ -200,5 +224,5 @@ fn run(programs: &Path, folder: &Path, owner: (u32, u32), settings: &[&str]) -> 
     }
     let mut process = Process::start(&mut postgres);
     process.wait_for("ready to accept connections");
-    (process, port)
+    process
 }

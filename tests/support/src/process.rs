@@ -90,6 +90,12 @@ impl Process {
         address.trim().parse().expect("HOST:PORT")
     }
 
+    /// What it has written to standard error so far.
+    pub fn log(&mut self) -> &str {
+        self.log.extend(self.lines.try_iter().map(|line| line + "\n"));
+        &self.log
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("it was not waited for yet");

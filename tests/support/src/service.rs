@@ -48,6 +48,11 @@ impl Program {
         self.service(name, &format!("{}:0", own_host()), args)
     }
 
+    /// Starts a service on a free port of a host of its own, with these options.
+    pub fn replica(self, name: &'static str, args: Vec<String>) -> Service {
+        self.service(name, &format!("{}:0", own_host()), args)
+    }
+
     fn service(self, name: &'static str, listen: &str, args: Vec<String>) -> Service {
         let (process, address) = ready(self.command(&[name, "--listen", listen]).args(&args));
         Service { name, address, process, again: Some((self, args)) }

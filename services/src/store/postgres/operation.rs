@@ -43,6 +43,8 @@ pub(super) struct Transaction {
     /// Whether it never shares a transaction with others. Those whose refusals are errors do not, because one error undoes
     /// all of it.
     pub(super) is_alone: bool,
+    /// Whether the engine may well take it for a mistake. That is an answer then, and the log has nothing of it.
+    pub(super) is_tentative: bool,
 }
 
 impl Transaction {
@@ -53,18 +55,23 @@ impl Transaction {
 
     /// Statements that change nothing.
     pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
-        Self { key, effect: Effect::Read, calls, is_alone: true }
+        Self { key, effect: Effect::Read, calls, is_alone: true, is_tentative: false }
     }
 
     /// Statements that change what has this key. They may be carried out in one transaction with others.
     pub(super) fn write(key: u64, effect: Effect, calls: Vec<Call>) -> Self {
         assert!(effect.is_write(), "what changes nothing is a read");
-        Self { key: Some(key), effect, calls, is_alone: false }
+        Self { key: Some(key), effect, calls, is_alone: false, is_tentative: false }
     }
 
     /// The same, in a transaction of its own.
     pub(super) fn alone(self) -> Self {
         Self { is_alone: true, ..self }
+    }
+
+    /// The same, which the engine may well take for a mistake.
+    pub(super) fn tentative(self) -> Self {
+        Self { is_tentative: true, ..self }
     }
 }
 

@@ -163,8 +163,8 @@ impl Pool {
     pub(super) fn down(&mut self, now: Time, connection: usize, reason: &str) {
         self.happens(now);
         self.lose(connection, reason);
-        if !self.places.iter().any(Place::is_ready) {
-            self.watch.is_away(now, reason);
+        if !self.is_ready() {
+            self.watch.is_away(now, reason, false);
         }
     }
 
@@ -175,7 +175,7 @@ impl Pool {
             if let Some((at, reason)) = self.places[place].give_up()
                 && at <= now
             {
-                self.reset(place, reason.to_owned());
+                self.reset(place, reason.to_owned(), false);
             }
         }
         if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
@@ -188,6 +188,12 @@ impl Pool {
     pub(super) fn next_at(&self) -> Option<Time> {
         let alarm = self.alarms.first().map(|(at, _)| *at);
         self.places.iter().filter_map(|place| Some(place.give_up()?.0)).chain(alarm).min()
+    }
+
+    /// Whether there is a connection to an engine that takes changes. One that owes an answer says something now and then,
+    /// or is given up.
+    pub(super) fn is_ready(&self) -> bool {
+        self.places.iter().any(Place::is_ready)
     }
 
     /// What is to be done next.
@@ -211,7 +217,7 @@ impl Pool {
 
     /// Answers those whose deadline has passed.
     fn answer_late(&mut self) {
-        let is_reachable = self.places.iter().any(Place::is_ready);
+        let is_reachable = self.is_ready();
         let mut answers = Vec::new();
         for asked in self.lanes.iter_mut().flat_map(|lane| lane.expire(self.now)) {
             answers.push((asked.number, asked.deadline, asked.late(is_reachable)));
@@ -263,16 +269,17 @@ impl Pool {
 
     /// The engine is not, or no longer, what it has to be.
     fn refused(&mut self, place: usize, reason: String) {
-        if let Some(host) = self.places[place].host() {
-            self.watch.is_refused(self.now, host, &reason);
-        }
-        self.reset(place, reason);
+        let is_told = self.places[place].host().is_some_and(|host| {
+            self.watch.is_refused(self.now, host, &reason) || self.watch.has_told(self.now, host, &reason)
+        });
+        self.reset(place, reason, is_told);
     }
 
-    fn reset(&mut self, place: usize, reason: String) {
+    /// `is_told`: the log says it already.
+    fn reset(&mut self, place: usize, reason: String, is_told: bool) {
         self.lose(place, &reason);
-        if !self.places.iter().any(Place::is_ready) {
-            self.watch.is_away(self.now, &reason);
+        if !self.is_ready() {
+            self.watch.is_away(self.now, &reason, is_told);
         }
         self.actions.push_back(Action::Reset(place, reason));
     }

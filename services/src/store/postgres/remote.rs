@@ -48,8 +48,9 @@ pub(super) struct Remote<D: RemoteDomain> {
     is_in_upkeep: bool,
     /// The number of the last request.
     last_number: u64,
-    /// Whether the version of the tables was asked for.
+    /// Whether the version of the tables was asked for, and whether it is known to be the right one.
     is_version_asked: bool,
+    is_version_right: bool,
     reception: Reception<Starter<D>>,
     metrics: Arc<RemoteMetrics>,
 }
@@ -98,6 +99,7 @@ impl<D: RemoteDomain> Remote<D> {
             is_in_upkeep: false,
             last_number: 0,
             is_version_asked: false,
+            is_version_right: false,
             reception,
             metrics: Arc::new(metrics),
         }
@@ -223,7 +225,9 @@ impl<D: RemoteDomain> Remote<D> {
 
     /// Begins what the domain does of itself, if it is time for something.
     fn begin_upkeep(&mut self, now: Time) {
-        if !self.is_in_upkeep
+        // Before the tables are known to be ours, nothing is done to them unasked.
+        if self.is_version_right
+            && !self.is_in_upkeep
             && let Some(step) = self.domain.upkeep(now)
         {
             self.is_in_upkeep = true;
@@ -289,7 +293,8 @@ impl<D: RemoteDomain> Remote<D> {
 
     /// Asks for the version of the tables, however long it takes until the engine can be reached.
     fn ask_version(&mut self, now: Time) {
-        let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version());
+        // Where nothing was migrated, there is no table of versions.
+        let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version()).tentative();
         let place = self.asked.insert(Asked::Version);
         self.pool.ask(now, place as u64, transaction, now + VERSION_WITHIN);
         self.is_version_asked = true;
@@ -300,7 +305,8 @@ impl<D: RemoteDomain> Remote<D> {
         let checked = match ended {
             Ok(Ok(replies)) => Schema::told_version(&replies)
                 .map_err(|error| error.to_string())
-                .and_then(|found| Schema::of(D::DATABASE).check_version(found)),
+                .and_then(|found| Schema::of(D::DATABASE).check_version(found))
+                .inspect(|()| self.is_version_right = true),
             Ok(Err(Refused)) => unreachable!("no constraint refuses a read"),
             // There was nobody to ask.
             Err(Error { code: Code::Unavailable | Code::ResourceExhausted, .. }) => {
@@ -353,12 +359,18 @@ impl<D: RemoteDomain> Service for Remote<D> {
         }
         self.begin_upkeep(now);
         self.drive(now, out);
-        let upkeep_at = if self.is_in_upkeep { None } else { self.domain.upkeep_at() };
+        let waits = self.is_version_right && !self.is_in_upkeep;
+        let upkeep_at = if waits { self.domain.upkeep_at() } else { None };
         out.wake_at(self.pool.next_at().into_iter().chain(upkeep_at).min());
     }
 
     fn metrics(&self) -> Option<Arc<dyn Metrics>> {
         Some(Arc::clone(&self.metrics) as Arc<dyn Metrics>)
+    }
+
+    /// There is an engine that takes changes, and its tables are ours.
+    fn is_ready(&self) -> bool {
+        self.is_version_right && self.pool.is_ready()
     }
 
     /// Every request is answered. What is under way for clients that are gone ends without us.

@@ -73,7 +73,9 @@ impl Pool {
             Class::Refusal => self.answer(asked.number, asked.deadline, Ok(Err(Refused))),
             Class::Leave => self.again(lane, asked),
             Class::Defect => {
-                self.watch.cannot(self.now, error);
+                if !asked.transaction.is_tentative {
+                    self.watch.cannot(self.now, error);
+                }
                 self.answer(asked.number, asked.deadline, Err(asked.defective()));
             }
         }

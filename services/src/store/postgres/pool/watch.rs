@@ -14,8 +14,8 @@ use crate::engine::metrics::LineLimit;
 const REMINDER: Duration = Duration::from_secs(60);
 /// Lines of each kind in a minute.
 const LINES_PER_MINUTE_MAX: u32 = 10;
-/// The refusals that are told apart; engines that word each one differently are told of as often as lines may be.
-const REFUSALS_MAX: usize = 64;
+/// The reasons that are told apart; engines that word each one differently are told of as often as lines may be.
+const REASONS_MAX: usize = 64;
 
 /// What was said about an engine.
 pub(super) struct Watch {
@@ -24,10 +24,16 @@ pub(super) struct Watch {
     /// Connections that were lost or could not be made since a line last said so.
     failures: u64,
     away_lines: LineLimit,
-    /// When which host was last said to refuse us, and why.
-    refusals: BTreeMap<(usize, String), Time>,
-    refusal_lines: LineLimit,
-    error_lines: LineLimit,
+    /// Which host refuses us, and why.
+    refusals: Told,
+    /// What the engine cannot carry out.
+    errors: Told,
+}
+
+/// When what was last said. Each thing is, now and then.
+struct Told {
+    last: BTreeMap<String, Time>,
+    lines: LineLimit,
 }
 
 enum State {
@@ -43,15 +49,13 @@ enum State {
 
 impl Watch {
     pub(super) fn new(hosts: &[Host]) -> Self {
-        let lines = || LineLimit::new(Duration::from_secs(60), LINES_PER_MINUTE_MAX);
         Self {
             addresses: hosts.iter().map(Host::address).collect(),
             state: State::New,
             failures: 0,
             away_lines: lines(),
-            refusals: BTreeMap::new(),
-            refusal_lines: lines(),
-            error_lines: lines(),
+            refusals: Told::new(),
+            errors: Told::new(),
         }
     }
 
@@ -67,15 +71,17 @@ impl Watch {
         }
     }
 
-    /// A connection was lost or could not be made, and none is ready. Returns whether a line says so.
-    pub(super) fn is_away(&mut self, now: Time, reason: &str) -> bool {
+    /// A connection was lost or could not be made, and none is ready. Returns whether a line says so, which it does not if
+    /// one has just told the reason.
+    pub(super) fn is_away(&mut self, now: Time, reason: &str, is_told: bool) -> bool {
         self.failures += 1;
         let (since, warned_at) = match self.state {
             State::New | State::Up => (now, None),
             State::Away { since, warned_at } => (since, warned_at),
         };
-        let is_due = warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.away_lines.next(now);
-        self.state = State::Away { since, warned_at: if is_due { Some(now) } else { warned_at } };
+        let is_due =
+            !is_told && warned_at.is_none_or(|at| now.since(at) >= REMINDER) && self.away_lines.next(now);
+        self.state = State::Away { since, warned_at: if is_due || is_told { Some(now) } else { warned_at } };
         if is_due {
             let (failures, away_ms) = (std::mem::take(&mut self.failures), now.since(since).as_millis());
             log::warn!("event=store_down reason=\"{reason}\" failures={failures} away_ms={away_ms}");
@@ -83,26 +89,55 @@ impl Watch {
         is_due
     }
 
-    /// A host cannot be used, and why. Returns whether a line says so: each host and reason has one, now and then.
+    /// A host cannot be used, and why. Returns whether a line says so.
     pub(super) fn is_refused(&mut self, now: Time, host: usize, reason: &str) -> bool {
-        let said_at = self.refusals.get(&(host, reason.to_owned()));
-        let is_due = said_at.is_none_or(|at| now.since(*at) >= REMINDER) && self.refusal_lines.next(now);
+        let address = &self.addresses[host];
+        let is_due = self.refusals.is_due(now, format!("{address} {reason}"));
         if is_due {
-            if self.refusals.len() >= REFUSALS_MAX {
-                self.refusals.clear();
-            }
-            self.refusals.insert((host, reason.to_owned()), now);
-            log::warn!("event=store_refused host={} reason=\"{reason}\"", self.addresses[host]);
+            log::warn!("event=store_refused host={address} reason=\"{reason}\"");
         }
         is_due
     }
 
-    /// The engine cannot carry out a statement, or takes it for a mistake.
-    pub(super) fn cannot(&mut self, now: Time, error: &ServerError) {
-        if self.error_lines.next(now) {
+    /// Whether a line has said so lately.
+    pub(super) fn has_told(&self, now: Time, host: usize, reason: &str) -> bool {
+        self.refusals.has_told(now, &format!("{} {reason}", self.addresses[host]))
+    }
+
+    /// The engine cannot carry out a statement, or takes it for a mistake. Returns whether a line says so.
+    pub(super) fn cannot(&mut self, now: Time, error: &ServerError) -> bool {
+        let is_due = self.errors.is_due(now, error.to_string());
+        if is_due {
             log::error!("event=store_error code={} message=\"{}\"", error.code, error.message);
         }
+        is_due
     }
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { last: BTreeMap::new(), lines: lines() }
+    }
+
+    /// Whether this is to be said now.
+    fn is_due(&mut self, now: Time, what: String) -> bool {
+        let is_due = !self.has_told(now, &what) && self.lines.next(now);
+        if is_due {
+            if self.last.len() >= REASONS_MAX {
+                self.last.clear();
+            }
+            self.last.insert(what, now);
+        }
+        is_due
+    }
+
+    fn has_told(&self, now: Time, what: &str) -> bool {
+        self.last.get(what).is_some_and(|at| now.since(*at) < REMINDER)
+    }
+}
+
+fn lines() -> LineLimit {
+    LineLimit::new(Duration::from_secs(60), LINES_PER_MINUTE_MAX)
 }
 
 #[cfg(test)]
@@ -125,13 +160,37 @@ mod tests {
             let mut lines = 0;
             for second in 0..600 {
                 let now = Time::from_millis(1_000_000 + second * 1000);
-                lines += usize::from(watch.is_away(now, "it closed the connection"));
+                lines += usize::from(watch.is_away(now, "it closed the connection", false));
                 if comes_back {
                     watch.is_up(now, 0);
                 }
             }
             assert!((10..=most).contains(&lines), "{lines}");
         }
+    }
+
+    #[test]
+    fn an_engine_whose_refusal_was_told_is_not_told_to_be_away_as_well() {
+        let mut watch = watch();
+        let at = |ms| Time::from_millis(ms);
+        assert!(watch.is_refused(at(0), 0, "the server is read-only"));
+        assert!(watch.has_told(at(1000), 0, "the server is read-only"));
+        assert!(!watch.has_told(at(1000), 1, "the server is read-only"));
+        assert!(!watch.is_away(at(0), "the server is read-only", true));
+        assert!(!watch.is_away(at(59_000), "it closed the connection", false));
+        assert!(watch.is_away(at(60_000), "it closed the connection", false));
+    }
+
+    #[test]
+    fn each_error_of_an_engine_is_mentioned_once_a_minute() {
+        let mut watch = watch();
+        let error =
+            |code: &str| ServerError { code: code.to_owned(), message: String::new(), is_fatal: false };
+        let mut lines = |at_ms, code| watch.cannot(Time::from_millis(at_ms), &error(code));
+        assert!(lines(0, "55P03"));
+        assert!(!lines(1000, "55P03"));
+        assert!(lines(1000, "53100"));
+        assert!(lines(60_000, "55P03"));
     }
 
     #[test]

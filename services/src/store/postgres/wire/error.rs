@@ -94,7 +94,7 @@ impl ServerError {
             "40001" | "40P01" | "40000" | "26000" | "42P05" => Class::Replay,
             // A lock or a statement that took longer than the engine lets it.
             "55P03" | "57014" => Class::Strained,
-            "40003" => Class::Unknown,
+            "40003" => Class::Replay,
             "23505" | "23514" => Class::Refusal,
             // Read only, too many connections, and a server that starts or stops.
             "25006" | "53300" | "57P01" | "57P02" | "57P03" => Class::Leave,
@@ -103,6 +103,11 @@ impl ServerError {
             code if code.starts_with("53") => Class::Strained,
             _ => Class::Defect,
         }
+    }
+
+    /// Whether the server takes no changes.
+    fn is_read_only(&self) -> bool {
+        self.code == "25006"
     }
 
     /// Whether a pooler has led a prepared statement to a server that does not know it, or knows another of its name.
@@ -143,6 +148,8 @@ impl fmt::Display for ServerError {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // It may be found out by asking, or by a change that it refuses.
+            Self::Refused(error) if error.is_read_only() => Self::ReadOnly.fmt(f),
             Self::Refused(error) => write!(f, "the server refuses: {error}"),
             Self::Unencrypted => f.write_str("the server does not speak TLS, which sslmode asks for"),
             Self::NoPassword => f.write_str(

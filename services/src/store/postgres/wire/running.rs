@@ -154,12 +154,13 @@ impl Running {
 
     /// Whether an error does not tell if the commit took place. One of a statement before it does, because a transaction
     /// with an error in it is none; one of the commit itself does if that is what it means. A single statement is its own
-    /// commit. That a connection is lost may be what a pooler says of its own one, and then the server may have done all that
-    /// was sent.
+    /// commit. What comes behind the answer to a commit, as from a server that is told to end, does not tell. That a
+    /// connection is lost may be what a pooler says of its own one, and then the server may have done all that was sent.
     fn leaves_open(&self, call: usize, error: &ServerError) -> bool {
         let last = self.calls.len() - 1;
         let is_of_commit = if self.is_transaction { call == last } else { call > last };
         match error.class() {
+            _ if self.is_transaction && call > last => true,
             Class::Unknown => true,
             Class::Replay | Class::Refusal => false,
             Class::Leave if error.code.starts_with("08") => self.written == self.calls.len(),

@@ -101,6 +101,9 @@ fn a_commit_may_be_refused_undone_or_left_open() {
     assert_eq!(commit([notice("SyncRepWaitForLSN"), parsed(&[], "COMMIT")].concat()), Outcome::Unknown);
     assert!(matches!(commit([notice("other"), parsed(&[], "COMMIT")].concat()), Outcome::Done(_)));
     assert_eq!(commit(error("FATAL", "57P01")), Outcome::Unknown);
+    // The server leaves before it comes to the Sync behind the commit, which has taken place.
+    let left = [&statements[..], &parsed(&[], "COMMIT"), &error("FATAL", "57P01")].concat();
+    assert_eq!(outcome(&left), Outcome::Unknown);
 }
 
 #[test]

@@ -6,10 +6,12 @@ use std::thread;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, POLL};
 
 use super::{Board, Votes};
+use crate::client::Client;
 use crate::ledger::{Known, Report};
+use crate::users::log_in;
+use crate::wait::POLL;
 
 /// Items of one seller: enough to spread the writes, and few enough to be written again and again.
 const ITEMS_MAX: usize = 200;
@@ -40,7 +42,7 @@ impl Seller {
     /// A seller with an account, a session and an item on the board.
     pub(super) fn open(address: SocketAddr, name: String, rng: Rng, board: &Board) -> Self {
         let mut client = Client::new(address);
-        let session = crate::log_in(&mut client, &name);
+        let session = log_in(&mut client, &name);
         let mut seller = Self {
             name,
             client,

@@ -1,7 +1,8 @@
 //! What clients know of the state that their calls have led to, and what came of checking it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use support::Failure;
+
+use crate::failure::Failure;
 
 /// A number that one client alone changes: every value that it may have, given what was acknowledged and what
 /// has an unknown outcome.
@@ -10,13 +11,13 @@ pub(crate) struct Known(BTreeSet<u64>);
 
 /// What a run of clients has come to.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub struct Report {
     /// Writes that were acknowledged; the state is checked against all of them.
-    pub(crate) acknowledged: u64,
+    pub acknowledged: u64,
     /// Calls that failed, by why.
-    pub(crate) failures: BTreeMap<String, u64>,
+    pub failures: BTreeMap<String, u64>,
     /// What is not as it was acknowledged.
-    pub(crate) lost: Vec<String>,
+    pub lost: Vec<String>,
 }
 
 impl Known {

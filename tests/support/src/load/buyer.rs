@@ -6,11 +6,12 @@ use std::thread;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, POLL};
 
 use super::{Board, Votes};
-use crate::PASSWORD;
+use crate::client::Client;
 use crate::ledger::{Known, Report};
+use crate::users::{PASSWORD, log_in};
+use crate::wait::POLL;
 
 /// Only the first items of the board go into carts, so that one item is added again and again.
 const CART_ITEMS_MAX: usize = 20;
@@ -36,7 +37,7 @@ impl Buyer {
     /// A buyer with an account and a session.
     pub(super) fn open(address: SocketAddr, name: String, rng: Rng) -> Self {
         let mut client = Client::new(address);
-        let session = crate::log_in(&mut client, &name);
+        let session = log_in(&mut client, &name);
         Self {
             name,
             client,

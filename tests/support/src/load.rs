@@ -14,9 +14,9 @@ use std::thread;
 use buyer::Buyer;
 use fastrand::Rng;
 use seller::Seller;
-use support::Addresses;
 
-use super::ledger::Report;
+use crate::ledger::Report;
+use crate::marketplace::Addresses;
 
 const SELLERS: u64 = 3;
 const BUYERS: u64 = 3;
@@ -27,7 +27,7 @@ type Board = Mutex<Vec<String>>;
 type Votes = BTreeMap<String, (u64, u64)>;
 
 /// Runs sellers and buyers while `disturb` runs, lets them finish, and checks what they left.
-pub(crate) fn run_during(addresses: Addresses, tag: &str, seed: u64, disturb: impl FnOnce()) -> Report {
+pub fn run_during(addresses: Addresses, tag: &str, seed: u64, disturb: impl FnOnce()) -> Report {
     let board = Board::default();
     let rng = |n: u64| Rng::with_seed(seed * 100 + n);
     let open_seller = |n| Seller::open(addresses.seller, format!("{tag}-seller-{n}"), rng(n), &board);
