@@ -111,6 +111,10 @@ impl Service for Box<dyn Service> {
         (**self).metrics()
     }
 
+    fn is_ready(&self) -> bool {
+        (**self).is_ready()
+    }
+
     fn is_drained(&self) -> bool {
         (**self).is_drained()
     }
@@ -231,5 +235,70 @@ impl<'a> Out<'a> {
     /// The limits of the node.
     pub fn limits(&self) -> &Limits {
         &self.connections.limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It answers everything otherwise than a service does by itself.
+    struct Contrary;
+
+    impl Service for Contrary {
+        fn handle(&mut self, _: Time, _: Event<'_>, out: &mut Out<'_>) {
+            out.wake_at(Some(Time::from_millis(1)));
+        }
+
+        fn end_turn(&mut self, _: Time, out: &mut Out<'_>) {
+            out.wake_at(Some(Time::from_millis(2)));
+        }
+
+        fn clock_floor(&self) -> Time {
+            Time::from_millis(3)
+        }
+
+        fn greeting(&self, _: Backend, _: usize) -> Option<Cow<'static, [u8]>> {
+            Some(Cow::Borrowed(b"hello"))
+        }
+
+        fn check_greeting(&self, _: Backend, _: usize, _: &[u8]) -> Result<(), Cow<'static, str>> {
+            Err("no".into())
+        }
+
+        fn is_reply(&self, _: Call, _: &[u8]) -> bool {
+            false
+        }
+
+        fn is_end(&self, _: Backend, _: &[u8]) -> bool {
+            true
+        }
+
+        fn is_ready(&self) -> bool {
+            false
+        }
+
+        fn is_drained(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_boxed_service_answers_everything_as_the_one_in_the_box_does() {
+        let mut service: Box<dyn Service> = Box::new(Contrary);
+        let registry = Arc::new(crate::Registry::new("net"));
+        let mut connections = Connections::new(Limits::default(), 1, registry);
+        let asked = |connections: &mut Connections| connections.wake_at.take();
+        Service::handle(&mut service, Time::default(), Event::Wake, &mut Out::new(&mut connections));
+        assert_eq!(asked(&mut connections), Some(Time::from_millis(1)));
+        Service::end_turn(&mut service, Time::default(), &mut Out::new(&mut connections));
+        assert_eq!(asked(&mut connections), Some(Time::from_millis(2)));
+        assert_eq!(Service::clock_floor(&service), Time::from_millis(3));
+        assert!(Service::greeting(&service, Backend(0), 0).is_some());
+        assert!(Service::check_greeting(&service, Backend(0), 0, b"").is_err());
+        assert!(!Service::is_reply(&service, Call(0), b""));
+        assert!(Service::is_end(&service, Backend(0), b""));
+        assert!(!Service::is_ready(&service));
+        assert!(Service::is_drained(&service));
     }
 }
