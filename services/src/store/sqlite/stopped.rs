@@ -23,10 +23,13 @@ pub struct Stopped<R> {
     connection: Connection,
     path: PathBuf,
     mark: Mark,
-    read: fn(&Reader<'_>, &mut dyn FnMut(R) -> bool) -> Result<(), StoreError>,
+    read: Read<R>,
     /// Locked until the end. It is closed last: with it, the system takes the locks of the connection away.
     _database: DatabaseFile,
 }
+
+/// [`Schema::read`].
+type Read<R> = fn(&Reader<'_>, &mut dyn FnMut(R) -> bool) -> Result<(), StoreError>;
 
 impl<R> Stopped<R> {
     /// Locks the database in a directory and checks it as a start of its service does; `None` if there is none.
