@@ -69,7 +69,7 @@ fn database(name: &'static str, url: &str) -> Service {
 /// What is said to a call that is refused because the engine is of no use, by whoever would not have waited for long.
 #[track_caller]
 fn unavailable(client: &mut Client, api: &str, data: impl Display) -> String {
-    let line = format!(r#"{{"request_id":0,"api":"{api}","data":{data},"deadline_ms":500}}"#);
+    let line = format!(r#"{{"request_id":0,"api":"{api}","data":{data},"deadline_ms":2000}}"#);
     Reply::new(client.exchange(line), "0").refused_with("UNAVAILABLE", api)
 }
 

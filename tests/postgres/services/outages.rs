@@ -139,7 +139,10 @@ fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
         for client in &mut clients {
             scope.spawn(|| {
                 let said = unavailable(client, "ChangeItemPrice", &price);
-                assert_eq!(said, "the store could not carry it out in time; nothing was changed");
+                // The last attempt may be under way then.
+                let under_way = "the store did not answer; the change may have been made";
+                let said_to_be = ["the store could not carry it out in time; nothing was changed", under_way];
+                assert!(said_to_be.contains(&said.as_str()), "{said}");
             });
         }
     });
@@ -152,17 +155,15 @@ fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
 }
 
 #[test]
-fn an_engine_that_hangs_is_given_up_and_used_again_once_it_answers() {
+fn an_engine_that_hangs_is_not_waited_for_and_used_again_once_it_answers() {
     let Some(server) = Postgres::start("trust", &[]) else { return };
-    let mut product = database("db_product", &migrated(&server));
+    let product = database("db_product", &migrated(&server));
     let mut client = Client::new(product.address);
     client.ok("RegisterItem", ITEM);
     server.signal(Signal::STOP);
     let said = unavailable(&mut client, "ChangeItemPrice", json!({"item_id": "1:1", "price": 7}));
     assert_eq!(said, "the store did not answer; the change may have been made");
     client.ok("Ping", "{}");
-    let line = product.process().wait_for("event=store_down");
-    assert!(line.contains("nothing was heard of it for 5 s"), "{line}");
     server.signal(Signal::CONT);
     client.insist("ChangeItemPrice", json!({"item_id": "1:1", "price": 8}), |_| ());
     assert_eq!(client.ok("GetItem", json!({"item_id": "1:1"}))["item"]["price"], 8.0);
