@@ -263,9 +263,14 @@ impl<D: RemoteDomain> Remote<D> {
     fn forget(&mut self, conn: Conn) {
         self.reception.forget(conn);
         self.queues.remove(&conn);
-        for (job, _) in self.jobs.extract_if(.., |_, (of, _)| *of == conn) {
-            self.domain.abandon(job);
-        }
+        let Self { domain, jobs, .. } = self;
+        jobs.retain(|job, (of, _)| {
+            let is_left = *of == conn;
+            if is_left {
+                domain.abandon(*job);
+            }
+            !is_left
+        });
     }
 
     /// Sends the replies that wait for no others.
