@@ -94,7 +94,7 @@ impl ServerError {
             "40001" | "40P01" | "40000" | "26000" | "42P05" => Class::Replay,
             // A lock or a statement that took longer than the engine lets it.
             "55P03" | "57014" => Class::Strained,
-            "40003" => Class::Replay,
+            "40003" => Class::Unknown,
             "23505" | "23514" => Class::Refusal,
             // Read only, too many connections, and a server that starts or stops.
             "25006" | "53300" | "57P01" | "57P02" | "57P03" => Class::Leave,
