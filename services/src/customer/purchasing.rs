@@ -127,15 +127,15 @@ fn unknown(id: PurchaseId, is_taken: bool) -> Result<Finished<'static>, Error> {
 
 /// # Errors
 /// `INVALID_ARGUMENT`: it is not what was to be bought.
-fn check_taken(lines: &Lines, taken: &[TakenItem]) -> Result<(), Error> {
+fn check_taken(lines: &Lines, taken: &[TakenItem<'_>]) -> Result<(), Error> {
     let is_same = taken.iter().map(|item| (&item.item_id, &item.quantity)).eq(&lines.0);
     is_same
         .then_some(())
         .ok_or_else(|| invalid("`taken` must be the items and units that the purchase is of"))
 }
 
-fn purchased(TakenItem { item_id, name, quantity, price, .. }: TakenItem) -> PurchasedItem {
-    PurchasedItem { item_id, name, quantity, price }
+fn purchased(TakenItem { item_id, name, quantity, price, .. }: TakenItem<'_>) -> PurchasedItem {
+    PurchasedItem { item_id, name: name.into_owned(), quantity, price }
 }
 
 #[cfg(test)]
