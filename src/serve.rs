@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use net::reactor::{Handle, Reactor, RunError};
-use net::{Threads, no_thread};
+use net::{Target, Threads, no_thread};
 use services::{Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, parse, report, usage_error};
@@ -165,9 +165,10 @@ fn serve_frontend<S: net::Service>(
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(settings.service.name(), reactors[0].local_addr()?);
     let handles: Vec<Handle> = reactors.iter().map(Reactor::handle).collect();
+    let backends = || settings.backends.iter().cloned().map(Target::Lines).collect();
     let run = |reactor: Reactor| {
         let service = service(settings.deadlines, settings.secrets(), &settings.backends);
-        let result = reactor.run(service, settings.limits.clone(), settings.backends.clone()).map(|_| ());
+        let result = reactor.run(service, settings.limits.clone(), backends()).map(|_| ());
         // A set that has lost one is no set: if one fails, all end.
         handles.iter().for_each(Handle::drain);
         result

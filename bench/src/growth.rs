@@ -154,7 +154,8 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> R
         database("db_product", data, &ServiceOptions::default(), launch).map_err(Failure::Failed)?;
     let reactor = reactor()?;
     let fill = CatalogueFill::new(items, interrupt, reactor.handle());
-    let fill = reactor.run(fill, Limits::default(), vec![process.address().to_owned()]);
+    let backend = net::Target::Lines(process.address().to_owned());
+    let fill = reactor.run(fill, Limits::default(), vec![backend]);
     let fill = fill.map_err(|error| failed("the load generator fails", &error))?;
     if interrupt.is_asked() {
         return Err(Failure::Interrupted);
@@ -173,9 +174,9 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
     let reactor = reactor()?;
     let handle = reactor.handle();
     let (idle, ready) = IdleConnections::new(connections);
-    let addresses = vec![cluster.buyer.clone(); connections];
+    let backends = vec![net::Target::Lines(cluster.buyer.clone()); connections];
     thread::scope(|scope| {
-        let run = move || reactor.run(idle, Limits::default(), addresses).map(|_| ());
+        let run = move || reactor.run(idle, Limits::default(), backends).map(|_| ());
         let idle = thread::Builder::new().name("idle".into()).spawn_scoped(scope, run);
         let idle = idle.map_err(|error| failed("the load generator fails", &no_thread("idle", &error)))?;
         let measured = (|| {

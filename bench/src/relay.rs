@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use net::reactor::{Reactor, RunError};
-use net::{Backend, Call, Conn, Event, Limits, Out, Service, Time};
+use net::{Backend, Call, Conn, Event, Limits, Out, Service, Target, Time};
 use slab::Slab;
 
 use crate::api::Hops;
@@ -44,7 +44,8 @@ pub enum Part {
 pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
     match part {
         Part::Frontend { customer, product } => {
-            reactor.run(RelayFrontend::default(), limits, vec![customer, product]).map(drop)
+            let backends = [customer, product].map(Target::Lines).into();
+            reactor.run(RelayFrontend::default(), limits, backends).map(drop)
         }
         Part::Database => reactor.run(RelayDatabase::default(), limits, Vec::new()).map(drop),
     }
@@ -103,7 +104,7 @@ impl Service for RelayFrontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Up(_) | Event::Down(..) | Event::Stream(..) | Event::Closed(_) => {}
             Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
@@ -133,7 +134,7 @@ impl Service for RelayDatabase {
                 out.send(conn, &self.filler[..length]);
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Reply(..) | Event::Up(_) | Event::Down(..) => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Stream(..) => {}
             Event::Closed(_) | Event::Wake | Event::Timer | Event::Drain => {}
         }
     }

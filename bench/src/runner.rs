@@ -97,7 +97,8 @@ impl<'a> Runner<'a> {
             }
         };
         self.progress.begin_run();
-        let load = reactor.run(load, Limits::default(), addresses).map_err(|error| failed(&error))?;
+        let backends = addresses.into_iter().map(net::Target::Lines).collect();
+        let load = reactor.run(load, Limits::default(), backends).map_err(|error| failed(&error))?;
         let record = load.into_record();
         self.progress.end_run();
         let Watch { samples, failure, .. } = watch;

@@ -73,9 +73,17 @@ impl Channel {
         }
     }
 
-    /// The stream, which has just begun, is encrypted. What there is to say of that waits for [`Channel::begin_transmit`].
-    pub(crate) fn encrypt(&mut self, session: Session) {
-        self.transmit = Transmit::Idle;
+    /// A new stream begins, in plain. What was still to be said over the old one, which was [`reset`](Channel::reset), is
+    /// said no more.
+    pub(crate) fn begin(&mut self) {
+        (self.tls, self.transmit) = (None, Transmit::Idle);
+        self.invariants();
+    }
+
+    /// The stream is encrypted from here on; what was written already leaves before that as it is. What there is to say of
+    /// it waits for [`Channel::begin_transmit`].
+    pub(crate) fn encrypt(&mut self, mut session: Session) {
+        session.let_pass(&mut self.outbox);
         self.tls = Some(Box::new(Tls { session, held: Vec::new(), bad: None }));
     }
 
@@ -85,6 +93,10 @@ impl Channel {
         let bad = self.tls.as_mut()?.bad.take();
         if bad == Some(BadStream::NotTls) {
             self.tls = None;
+            // Records that have not left are of no use any more.
+            if !self.has_to_write() {
+                self.transmit = Transmit::Idle;
+            }
         }
         bad
     }
@@ -92,6 +104,11 @@ impl Channel {
     /// Whether the stream is encrypted, and the peers do not know each other yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.session.is_handshaking())
+    }
+
+    /// Whether what is written can be sent.
+    pub(crate) fn may_send(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.session.may_send())
     }
 
     /// Keeps what has arrived of the handshake, until [`Channel::open_held`].
@@ -329,6 +346,17 @@ impl Received<'_> {
     #[inline]
     pub(crate) fn next_line(&mut self, max: usize) -> Option<Result<&[u8], TooLong>> {
         self.lines.next_of(&mut self.arrived, max)
+    }
+
+    /// All that has arrived, of a stream that is not cut into lines, so that nothing was buffered before.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.arrived.is_empty() { self.lines.bytes() } else { self.arrived }
+    }
+
+    /// All of it was taken.
+    pub(crate) fn take_all(&mut self) {
+        self.lines.take_all();
+        self.arrived = &[];
     }
 
     /// What was buffered when it was lent out, from the next line on that is not empty, whole or not.

@@ -5,23 +5,28 @@
 mod arrivals;
 mod links;
 mod shedding;
+mod streams;
+mod upstream;
+mod upstreams;
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub(crate) use self::upstream::Upstream;
 use crate::admin::Admin;
 use crate::buffers::Buffers;
 use crate::channel::{Channel, Received};
 use crate::connection::{Connection, Expiry};
-use crate::event::{Call, Conn, Event, Failure, Reject};
+use crate::dialer::Reason;
+use crate::event::{Backend, Call, Conn, Event, Failure, Reject};
 use crate::handshakes::Handshakes;
 use crate::io::{Output, Peer};
 use crate::limits::Limits;
-use crate::link::Link;
 use crate::metrics::{LoopMetrics, Registry};
 use crate::places::{Addresses, Places};
 use crate::slots::Slots;
+use crate::target::Target;
 use crate::time::{Time, earlier};
 use crate::timers::Timers;
 use crate::tls::{BadStream, Encryption};
@@ -40,8 +45,9 @@ pub(crate) struct Connections {
     addresses: Addresses,
     /// Those that made room for others in this turn. Their sockets are closed when it ends.
     made_room: usize,
-    pub(crate) links: Vec<Link>,
-    /// What the buffers of clients and links take.
+    /// The connections to backends, by their numbers.
+    pub(crate) upstreams: Vec<Upstream>,
+    /// What the buffers of clients and upstreams take.
     buffers: Buffers,
     /// What the kernel may hold for a client, which counts where that does not read.
     socket_bytes: usize,
@@ -54,13 +60,14 @@ pub(crate) struct Connections {
     pub(crate) ready: VecDeque<Conn>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) encryption: Encryption,
-    /// The addresses of the backends, where connections to them are encrypted.
-    pub(crate) backends: Vec<String>,
     pub(crate) handshakes: Handshakes,
     /// Of clients that are turned away or gone, what the service is to be told.
     events: VecDeque<Event<'static>>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
+    /// Streams that are down, and why, which the service does not know yet. Each is one at most, for it connects again
+    /// only in a later turn.
+    pub(crate) resets: VecDeque<(Backend, Reason)>,
     /// Why the service cannot go on, if that is so. It is told of nothing more then.
     pub(crate) failure: Option<Failure>,
     pub(crate) metrics: Arc<LoopMetrics>,
@@ -70,7 +77,7 @@ pub(crate) struct Connections {
 
 /// All of them alike.
 impl Connections {
-    /// Links to so many backends, none of them connected, and room for the rest.
+    /// Links to so many backends, of which nothing else is known, none of them connected, and room for the rest.
     pub(crate) fn new(limits: Limits, backends: usize, registry: Arc<Registry>) -> Self {
         limits.check();
         let metrics = Arc::default();
@@ -82,7 +89,7 @@ impl Connections {
             places: Places::default(),
             addresses: Addresses::default(),
             made_room: 0,
-            links: (0..backends).map(|_| Link::new(&limits)).collect(),
+            upstreams: Vec::new(),
             buffers: Buffers::new(limits.buffer_bytes_max),
             socket_bytes: limits.socket_bytes(),
             admin: Admin::new(registry),
@@ -92,15 +99,15 @@ impl Connections {
             ready: VecDeque::new(),
             outputs: VecDeque::new(),
             encryption: Encryption::default(),
-            backends: Vec::new(),
             handshakes: Handshakes::default(),
             events: VecDeque::new(),
             refused_calls: Vec::new(),
+            resets: VecDeque::new(),
             failure: None,
             metrics,
             grace_until: None,
         };
-        (0..backends).for_each(|link| connections.arm_link(link));
+        connections.set_targets(vec![Target::Lines(String::new()); backends]);
         connections
     }
 
@@ -125,7 +132,7 @@ impl Connections {
     pub(crate) fn channel(&self, peer: Peer) -> Option<&Channel> {
         match peer {
             Peer::Client(conn) => Some(&self.clients.get(conn)?.channel),
-            Peer::Link(link) => Some(&self.links[link].channel),
+            Peer::Link(link) => Some(self.upstreams[link].channel()),
             Peer::Admin(conn) => self.admin.channel(conn),
         }
     }
@@ -134,7 +141,7 @@ impl Connections {
     pub(crate) fn wants_read(&self, peer: Peer) -> bool {
         match peer {
             Peer::Client(conn) => self.clients.get(conn).is_some_and(Connection::is_reading),
-            Peer::Link(link) => self.links[link].is_connected(),
+            Peer::Link(link) => self.upstreams[link].is_connected(),
             Peer::Admin(conn) => self.admin.wants_read(conn),
         }
     }
@@ -180,20 +187,20 @@ impl Connections {
     /// What is true when a turn ends: whoever has a deadline is called by then, because the driver is told of it. It is
     /// looked at then, and not where deadlines are armed, because what breaks it is a change after which none is.
     pub(crate) fn invariants(&self) {
-        let Self { clients, links, timers, limits, grace_until, .. } = self;
+        let Self { clients, upstreams, timers, limits, grace_until, .. } = self;
         let is_armed = |connection: &Connection| {
             let drain_due = grace_until.and_then(|until| connection.drain_due(until, limits));
             connection.channel.is_armed(timers, earlier(connection.deadline(limits), drain_due))
         };
         debug_assert!(clients.iter().all(is_armed), "a client's deadline comes and nobody is called");
-        let is_armed = |link: &Link| link.channel.is_armed(timers, link.deadline(limits));
-        debug_assert!(links.iter().all(is_armed), "a link's deadline comes and nobody is called");
+        let is_armed = |upstream: &Upstream| upstream.channel().is_armed(timers, upstream.deadline(limits));
+        debug_assert!(upstreams.iter().all(is_armed), "a backend's deadline comes and nobody is called");
     }
 
     fn channel_mut(&mut self, peer: Peer) -> Option<&mut Channel> {
         match peer {
             Peer::Client(conn) => Some(&mut self.clients.get_mut(conn)?.channel),
-            Peer::Link(link) => Some(&mut self.links[link].channel),
+            Peer::Link(link) => Some(self.upstreams[link].channel_mut()),
             Peer::Admin(conn) => self.admin.channel_mut(conn),
         }
     }

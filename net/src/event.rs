@@ -19,7 +19,7 @@ impl Conn {
     }
 }
 
-/// A backend, by its place in the list of addresses that the node was given.
+/// A backend, by its place in the list that the node was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Backend(pub usize);
 
@@ -91,10 +91,12 @@ pub enum Event<'a> {
     Reject(Conn, Reject),
     /// The reply to a call, or why there is none. Each call gets exactly one.
     Reply(Call, Result<&'a [u8], Lost>),
-    /// The connection to a backend stands, and its greeting, if it has one, was answered as it must be.
+    /// The connection to a backend with which lines are exchanged stands, and its greeting, if it has one, was answered as it must be.
     Up(Backend),
-    /// The connection to a backend is gone or could not be made, and why, for people. The node tries again.
+    /// That connection is gone or could not be made, and why, for people. The node tries again.
     Down(Backend, &'a str),
+    /// Something of the connection to a backend with which bytes are exchanged.
+    Stream(Backend, StreamEvent<'a>),
     /// A client's connection is gone. What is sent to it from now on is dropped.
     Closed(Conn),
     /// A worker of the service has finished something, or nothing: a wake may be in vain.
@@ -104,6 +106,24 @@ pub enum Event<'a> {
     Timer,
     /// The process is asked to end: finish what is in flight, begin nothing new.
     Drain,
+}
+
+/// What happens to a connection that carries bytes. `Up` comes first, and `Down` last; or `Down` alone, if there was none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEvent<'a> {
+    /// The connection stands, and is not encrypted yet.
+    Up {
+        /// The address that it is to, by its place in the backend's list.
+        address: usize,
+    },
+    /// The connection is encrypted, as the service has asked for ([`Out::encrypt`](crate::Out::encrypt)), and the backend
+    /// is who it must be.
+    Encrypted,
+    /// Bytes that have come, at least one, cut anywhere. Those of an encrypted connection are decrypted.
+    Received(&'a [u8]),
+    /// The connection is gone or could not be made, and why, for people. What was written and has not left is dropped.
+    /// The node tries again, after a pause, at the next address of the list.
+    Down(&'a str),
 }
 
 /// Why a service cannot go on.

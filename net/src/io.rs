@@ -11,7 +11,7 @@ use crate::event::{Backend, Conn};
 pub enum Peer {
     /// A client.
     Client(Conn),
-    /// A backend, by its number.
+    /// A backend, by its number, whether lines or bytes are exchanged with it.
     Link(usize),
     /// Somebody who asks over HTTP how the process is.
     Admin(Conn),
@@ -57,6 +57,7 @@ pub enum Output {
     /// Close the connection, and forget it. Of a link, this also ends an attempt to connect, which is then answered no
     /// more.
     Close(Peer),
-    /// Connect; answer with [`Input::Connected`] or [`Input::NotConnected`], once, whenever that is known.
+    /// Connect to [`Node::address`](crate::Node::address); answer with [`Input::Connected`] or [`Input::NotConnected`],
+    /// once, whenever that is known.
     Connect(Backend),
 }

@@ -1,5 +1,6 @@
 //! The event loop: connections of clients, links to backends, timers and limits, for services that
-//! exchange lines over TCP, and the HTTP side through which they are watched.
+//! exchange lines over TCP, and the HTTP side through which they are watched. With a backend that speaks another
+//! protocol, a service exchanges bytes.
 //!
 //! A service is a state machine without side effects of its own ([`Service`]). A [`Node`] puts
 //! connections around it, still without a system call or a clock. A driver connects a node to the
@@ -16,6 +17,7 @@ mod channel;
 mod connection;
 mod connections;
 mod detect;
+mod dialer;
 mod event;
 mod handshakes;
 mod io;
@@ -30,18 +32,21 @@ pub mod reactor;
 mod service;
 pub mod sim;
 mod slots;
+mod stream;
+mod target;
 mod time;
 mod timers;
 mod tls;
 mod worker;
 
-pub use event::{Backend, Call, Conn, Event, Failure, Lost, Reject};
+pub use event::{Backend, Call, Conn, Event, Failure, Lost, Reject, StreamEvent};
 pub use io::{Input, Output, Peer};
 pub use limits::Limits;
 pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Registry};
 pub use node::Node;
 pub use places::network;
 pub use service::{Out, Service};
+pub use target::{ByteAddress, Target};
 pub use time::Time;
 pub use tls::{BadIdentity, ClientStream, ClientTls, Encryption, Identity, ServerTls};
 pub use worker::{

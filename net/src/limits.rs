@@ -15,6 +15,7 @@ use std::time::Duration;
 /// | --- | --- | --- | --- |
 /// | a client | 250 bytes, and twice `retained_bytes_max` | 2 (`line_bytes_max` + `read_bytes_max`) + 4 (`outbox_bytes_max` + `in_flight_max` replies) | 2.3 KiB; 1.3 MiB, and four times a reply |
 /// | a link | twice `link_retained_bytes_max` | 4 `link_bytes_max` + 2 `reply_bytes_max` + 50 bytes × `calls_max` | 512 KiB; 81 MiB |
+/// | a stream | as a link | 4 `stream_unsent_bytes_max` + 2 `read_bytes_max` | 512 KiB; 64 MiB |
 /// | an HTTP connection | some 200 bytes | 2 `admin_request_bytes_max`, and twice the text of all metrics | 16 KiB, and some 60 KB |
 /// | a reactor | `read_bytes_max` + 12 bytes × `events_max` | the same, and some 100 bytes a connection in its queues | 76 KiB |
 ///
@@ -77,8 +78,12 @@ pub struct Limits {
     /// Bytes of a reply line of a backend, without its end, at least 1. 8 MiB by default: far more than anybody reads
     /// at once. Only a line that arrives in parts is held.
     pub reply_bytes_max: usize,
-    /// Bytes of memory that each of the two buffers of a link keeps once it is empty. 256 KiB by default: there are few
-    /// links, and they are busy.
+    /// Bytes that wait to be sent over a stream, with the words of its encryption, at least 1; one that is to send more is
+    /// ended. 16 MiB by default, as of a
+    /// link: its service, which knows what they say, lets far fewer wait.
+    pub stream_unsent_bytes_max: usize,
+    /// Bytes of memory that each of the two buffers of a link or a stream keeps once it is empty. 256 KiB by default:
+    /// there are few of them, and they are busy.
     pub link_retained_bytes_max: usize,
 
     /// How long a client may take to end a line that it has begun. 30 s by default: a line fits into some packets,
@@ -106,16 +111,16 @@ pub struct Limits {
     /// How long a call waits for a link that is down; its deadline may be later, for a backend that is slow. 2 s by
     /// default: about what a restart takes.
     pub waiting_timeout: Duration,
-    /// How long connecting to a backend may take, and once more until its greeting is answered. 1 s by
-    /// default: within a data centre, and with one lost packet.
+    /// How long connecting to a backend may take, and once more until its greeting is answered, or a stream to it is
+    /// encrypted. 1 s by default: within a data centre, and with one lost packet.
     pub connect_timeout: Duration,
     /// How long a backend may answer nothing while a call is overdue. 5 s by default: it counts only once a
     /// call was given up, and a backend that is slow rather than gone has answered another one by then.
     pub silence_timeout: Duration,
-    /// The shortest pause before a link connects again; it doubles up to `backoff_max`. 10 ms by default: a service
+    /// The shortest pause before a link or a stream connects again; it doubles up to `backoff_max`. 10 ms by default: a service
     /// that was replaced is back at once.
     pub backoff_min: Duration,
-    /// The longest pause before a link connects again. 200 ms by default: nobody notices it after an outage, and five
+    /// The longest pause before it connects again. 200 ms by default: nobody notices it after an outage, and five
     /// attempts a second are no load.
     pub backoff_max: Duration,
     /// How long a request may take before the service logs it as slow, if at all. By default it is not logged.
@@ -194,6 +199,7 @@ impl Limits {
             self.calls_max,
             self.link_bytes_max,
             self.reply_bytes_max,
+            self.stream_unsent_bytes_max,
             self.admin_request_bytes_max,
             self.events_max,
             self.reads_max,
@@ -222,6 +228,7 @@ impl Default for Limits {
             calls_max: 16 * 1024,
             link_bytes_max: 16 * 1024 * 1024,
             reply_bytes_max: 8 * 1024 * 1024,
+            stream_unsent_bytes_max: 16 * 1024 * 1024,
             link_retained_bytes_max: 256 * 1024,
             line_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),

@@ -118,6 +118,14 @@ impl LineBuffer {
         }
     }
 
+    /// All that is buffered was delivered, as it arrived.
+    pub(crate) fn take_all(&mut self) {
+        self.start = self.bytes.len();
+        self.scanned = self.start;
+        self.release();
+        self.invariants();
+    }
+
     /// Bytes that were not delivered yet.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start

@@ -4,11 +4,10 @@
 //! A link reconnects for ever, and never repeats a call: whether that is safe is the service's knowledge. So is
 //! whether a line is the reply that it must be; a connection that carries another one is of no further use.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::channel::Channel;
+use crate::dialer::{Action, Dialer, within};
 use crate::event::{Call, Lost};
 use crate::limits::Limits;
 use crate::time::{Time, earlier};
@@ -16,33 +15,16 @@ use crate::time::{Time, earlier};
 /// Calls that will not be answered, and why.
 pub(crate) type LostCalls = Vec<(Call, Lost)>;
 
-/// Why a connection to a backend is of no use, for people.
-pub(crate) type Reason = Cow<'static, str>;
-
-/// `Down → Connecting → Greeting → Up`, and from each of them back to `Down`. Without a greeting, a connection that
-/// stands is up at once.
+/// `Greeting → Up`. Without a greeting, a connection that stands is up at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Down {
-        retry_at: Time,
-    },
-    Connecting {
-        give_up_at: Time,
-    },
-    /// The connection stands, and the backend has yet to say what it is. Calls wait as if it did not stand.
+enum Phase {
+    /// The backend has yet to say what it is. Calls wait as if the connection did not stand.
     Greeting {
         give_up_at: Time,
         /// The line of the greeting that is to be answered.
         number: usize,
     },
     Up,
-}
-
-/// What the driver is to do with the link's socket.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Connect,
-    Close(Reason),
 }
 
 /// What the next line of the backend must be.
@@ -79,8 +61,10 @@ struct Waiting {
 
 #[derive(Debug)]
 pub(crate) struct Link {
-    state: State,
+    dialer: Dialer<Phase>,
     pub(crate) channel: Channel,
+    /// For the host of this address, written `HOST:PORT`, a certificate of the backend must be valid.
+    address: String,
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
     waiting: VecDeque<Waiting>,
@@ -89,40 +73,42 @@ pub(crate) struct Link {
     earliest: Option<Time>,
     /// Since when the backend says nothing, if it owes anything.
     silent_since: Time,
-    /// The pause after the next failure. Only a reply to a call makes it short again: what merely accepts
-    /// connections, or greets and then fails, is not to be connected to without a pause.
-    backoff: Duration,
 }
 
 impl Link {
     /// A link that wants to connect at once.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(address: String, limits: &Limits) -> Self {
         Self {
-            state: State::Down { retry_at: Time::default() },
+            dialer: Dialer::new(limits),
             channel: Channel::new(limits.link_retained_bytes_max),
+            address,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             earliest: None,
             silent_since: Time::default(),
-            backoff: limits.backoff_min,
         }
     }
 
     /// Whether calls leave at once.
     pub(crate) fn is_up(&self) -> bool {
-        self.state == State::Up
+        self.dialer.phase() == Some(Phase::Up)
     }
 
     /// Whether the connection stands.
     pub(crate) fn is_connected(&self) -> bool {
-        matches!(self.state, State::Greeting { .. } | State::Up)
+        self.dialer.is_connected()
     }
 
     /// Whether there is neither a connection nor one that is being made.
     pub(crate) fn is_down(&self) -> bool {
-        matches!(self.state, State::Down { .. })
+        self.dialer.is_down()
+    }
+
+    /// Where the backend is.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Since when the oldest call that was handed over waits for its reply, whether or not anybody still does.
@@ -167,11 +153,9 @@ impl Link {
     /// The link has not asked for a connection.
     #[must_use]
     pub(crate) fn connected(&mut self, now: Time, greeting: Option<&[u8]>, limits: &Limits) -> bool {
-        assert!(
-            matches!(self.state, State::Connecting { .. }),
-            "a driver connected a link that did not ask for it"
-        );
-        self.greet(now, now + limits.connect_timeout, 0, greeting)
+        let give_up_at = now + limits.connect_timeout;
+        self.dialer.connected(Phase::Greeting { give_up_at, number: 0 });
+        self.greet(now, give_up_at, 0, greeting)
     }
 
     /// The backend has answered a line of the greeting as it must. `next` is the one after it; if there is none, the
@@ -181,7 +165,7 @@ impl Link {
     /// It has not said a line of its greeting.
     #[must_use]
     pub(crate) fn greeted(&mut self, now: Time, next: Option<&[u8]>) -> bool {
-        let State::Greeting { give_up_at, number } = self.state else {
+        let Some(Phase::Greeting { give_up_at, number }) = self.dialer.phase() else {
             panic!("a greeting is answered that was not sent")
         };
         self.greet(now, give_up_at, number + 1, next)
@@ -189,7 +173,7 @@ impl Link {
 
     fn greet(&mut self, now: Time, give_up_at: Time, number: usize, line: Option<&[u8]>) -> bool {
         let Some(line) = line else { return self.go_up(now) };
-        self.state = State::Greeting { give_up_at, number };
+        self.dialer.enter(Phase::Greeting { give_up_at, number });
         let is_to_write = self.channel.send_line(&[line]);
         self.invariants();
         is_to_write
@@ -197,7 +181,7 @@ impl Link {
 
     /// The backend is the right one: what waited for it leaves. True: the driver is to be told to write.
     fn go_up(&mut self, now: Time) -> bool {
-        self.state = State::Up;
+        self.dialer.enter(Phase::Up);
         let mut is_to_write = false;
         while let Some(waiting) = self.waiting.pop_front() {
             is_to_write |= self.hand_over(now, waiting.call, &waiting.line, waiting.deadline);
@@ -214,8 +198,8 @@ impl Link {
 
     /// What the next line must be.
     pub(crate) fn expected(&self) -> Expected {
-        match (self.state, self.in_flight.front()) {
-            (State::Greeting { number, .. }, _) => Expected::Greeting(number),
+        match (self.dialer.phase(), self.in_flight.front()) {
+            (Some(Phase::Greeting { number, .. }), _) => Expected::Greeting(number),
             (_, None) => Expected::Nothing,
             (_, Some(InFlight { call: Some(call), .. })) => Expected::Reply(*call),
             (_, Some(InFlight { call: None, .. })) => Expected::LateReply,
@@ -227,7 +211,7 @@ impl Link {
         if let Some(in_flight) = self.in_flight.pop_front() {
             self.in_flight_bytes -= in_flight.bytes;
             if in_flight.call.is_some() {
-                self.backoff = limits.backoff_min;
+                self.dialer.works(limits);
             }
         }
         self.invariants();
@@ -237,8 +221,7 @@ impl Link {
     /// wait go on waiting. True: before it is closed, the driver is to write why.
     #[must_use]
     pub(crate) fn disconnected(&mut self, now: Time, limits: &Limits, lost: &mut LostCalls) -> bool {
-        self.state = State::Down { retry_at: now + self.backoff };
-        self.backoff = (self.backoff * 2).min(limits.backoff_max);
+        self.dialer.disconnected(now, limits);
         let has_last_words = self.channel.reset();
         self.in_flight_bytes = 0;
         let calls = self.in_flight.drain(..);
@@ -249,10 +232,10 @@ impl Link {
 
     /// When [`Link::expire`] should be called next.
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
-        let step = match self.state {
-            State::Down { retry_at } => Some(retry_at),
-            State::Connecting { give_up_at } | State::Greeting { give_up_at, .. } => Some(give_up_at),
-            State::Up => self.dead_at(limits),
+        let step = match self.dialer.phase() {
+            None => self.dialer.deadline(),
+            Some(Phase::Greeting { give_up_at, .. }) => Some(give_up_at),
+            Some(Phase::Up) => self.dead_at(limits),
         };
         earlier(step, self.earliest)
     }
@@ -262,22 +245,15 @@ impl Link {
         if self.earliest.is_some_and(|earliest| earliest <= now) {
             self.expire_calls(now, lost);
         }
-        match self.state {
-            State::Down { retry_at } if retry_at <= now => {
-                self.state = State::Connecting { give_up_at: now + limits.connect_timeout };
-                self.invariants();
-                Some(Action::Connect)
-            }
-            State::Connecting { give_up_at } if give_up_at <= now => {
-                Some(Action::Close(within("no connection", limits.connect_timeout)))
-            }
-            State::Greeting { give_up_at, .. } if give_up_at <= now => {
+        match self.dialer.phase() {
+            None => self.dialer.expire(now, limits),
+            Some(Phase::Greeting { give_up_at, .. }) if give_up_at <= now => {
                 Some(Action::Close(within("no answer to the greeting", limits.connect_timeout)))
             }
-            State::Up if self.dead_at(limits).is_some_and(|at| at <= now) => {
+            Some(Phase::Up) if self.dead_at(limits).is_some_and(|at| at <= now) => {
                 Some(Action::Close(within("no answer to any call", limits.silence_timeout)))
             }
-            _ => None,
+            Some(_) => None,
         }
     }
 
@@ -342,8 +318,4 @@ impl Link {
             "a call falls due and nobody looks"
         );
     }
-}
-
-fn within(what: &str, timeout: Duration) -> Reason {
-    format!("{what} within {} ms", timeout.as_millis()).into()
 }

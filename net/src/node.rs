@@ -1,6 +1,8 @@
 //! [`Node`]: a service with its connections, timers and limits. It makes no system call and reads no
 //! clock of its own: a driver feeds it inputs and the time, and carries out its outputs.
 
+mod backends;
+
 use core::net::SocketAddr;
 use std::sync::Arc;
 use std::{iter, mem};
@@ -11,9 +13,9 @@ use crate::connections::Connections;
 use crate::event::{Backend, Conn, Event, Failure, Lost};
 use crate::io::{Input, Output, Peer};
 use crate::limits::Limits;
-use crate::link::{Expected, LostCalls, Reason};
 use crate::metrics::{LoopMetrics, Registry};
 use crate::service::{Out, Service};
+use crate::target::Target;
 use crate::time::{Time, earlier};
 use crate::tls::Encryption;
 
@@ -30,7 +32,8 @@ use crate::tls::Encryption;
 /// 3. [`poll_output`](Node::poll_output): what the driver is to do, one thing at a time, in this order.
 /// 4. Questions, which change nothing and may be asked at any time: [`poll_timeout`](Node::poll_timeout),
 ///    [`may_accept`](Node::may_accept), [`may_accept_admin`](Node::may_accept_admin), [`outbox`](Node::outbox),
-///    [`wants_read`](Node::wants_read), [`is_drained`](Node::is_drained), [`limits`](Node::limits).
+///    [`wants_read`](Node::wants_read), [`address`](Node::address), [`is_drained`](Node::is_drained),
+///    [`limits`](Node::limits).
 ///
 /// # A turn
 ///
@@ -74,7 +77,8 @@ pub struct Node<S> {
 }
 
 impl<S: Service> Node<S> {
-    /// A node with so many backends, none of them connected yet.
+    /// A node with so many backends, none of them connected yet, with which lines are exchanged unless it is said
+    /// otherwise ([`Node::with_targets`]).
     ///
     /// # Panics
     /// One of the limits is out of its bounds.
@@ -100,9 +104,20 @@ impl<S: Service> Node<S> {
     /// The same node, of which this is encrypted. `backends` are the addresses of the backends, written `HOST:PORT`: for
     /// their hosts the certificates must be valid.
     #[must_use]
-    pub fn with_encryption(mut self, encryption: Encryption, backends: Vec<String>) -> Self {
-        assert_eq!(backends.len(), self.connections.links.len(), "each backend has an address");
-        (self.connections.encryption, self.connections.backends) = (encryption, backends);
+    pub fn with_encryption(self, encryption: Encryption, backends: Vec<String>) -> Self {
+        self.with_targets(encryption, backends.into_iter().map(Target::Lines).collect())
+    }
+
+    /// The same node, of which this is encrypted and whose backends are these. Of connections that carry bytes, each
+    /// address says whether they may be encrypted.
+    ///
+    /// # Panics
+    /// There are more backends than the node was to have, or fewer, or one of them has no address.
+    #[must_use]
+    pub fn with_targets(mut self, encryption: Encryption, targets: Vec<Target>) -> Self {
+        assert_eq!(targets.len(), self.connections.upstreams.len(), "each backend has an address");
+        self.connections.encryption = encryption;
+        self.connections.set_targets(targets);
         self
     }
 
@@ -170,6 +185,7 @@ impl<S: Service> Node<S> {
             }
         }
         self.report();
+        self.report_resets();
     }
 
     /// Acts on the deadlines that have come. One that a service sets in the past meanwhile waits for the next
@@ -188,6 +204,7 @@ impl<S: Service> Node<S> {
             }
         }
         self.report();
+        self.report_resets();
     }
 
     /// Goes on with the clients that have sent undelivered lines, a bounded number of lines each, and ends the
@@ -206,6 +223,7 @@ impl<S: Service> Node<S> {
         for call in mem::take(&mut self.connections.refused_calls) {
             self.tell(Event::Reply(call, Err(Lost::Overloaded)));
         }
+        self.report_resets();
         if !self.has_failed() {
             self.service.end_turn(self.connections.now, &mut Out::new(&mut self.connections));
         }
@@ -234,8 +252,9 @@ impl<S: Service> Node<S> {
     /// When the next turn is to come at the latest, with [`Node::handle_timeout`]. [`Time::default`], long past, if
     /// work is left for it. `None`: not before something happens.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let Connections { ready, refused_calls, handshakes, timers, wake_at, .. } = &self.connections;
-        let is_done = ready.is_empty() && refused_calls.is_empty() && handshakes.is_empty();
+        let Connections { ready, refused_calls, resets, handshakes, timers, wake_at, .. } = &self.connections;
+        let is_told = refused_calls.is_empty() && resets.is_empty();
+        let is_done = is_told && ready.is_empty() && handshakes.is_empty();
         if is_done && !self.has_failed() { earlier(timers.next(), *wake_at) } else { Some(Time::default()) }
     }
 
@@ -250,6 +269,12 @@ impl<S: Service> Node<S> {
     /// Whether the driver may read from the peer. If not, [`Output::Resume`] says when it may again.
     pub fn wants_read(&self, peer: Peer) -> bool {
         !self.has_failed() && self.connections.wants_read(peer)
+    }
+
+    /// The address that [`Output::Connect`] asks to connect to, by its place in the backend's list: 0 of a backend with
+    /// which lines are exchanged, for it has no other.
+    pub fn address(&self, Backend(link): Backend) -> usize {
+        self.connections.upstreams[link].address()
     }
 
     /// Whether nothing is in flight and no client can begin anything. After [`Input::Drain`], it is the end once it is
@@ -282,7 +307,7 @@ impl<S: Service> Node<S> {
     fn received(&mut self, peer: Peer, bytes: &[u8]) {
         match peer {
             Peer::Client(conn) => self.connections.received(conn, bytes),
-            Peer::Link(link) => self.answered(link, bytes),
+            Peer::Link(link) => self.received_of_backend(link, bytes),
             Peer::Admin(conn) => {
                 let Connections { admin, now, limits, outputs, .. } = &mut self.connections;
                 admin.received(*now, conn, bytes, limits, outputs);
@@ -330,91 +355,6 @@ impl<S: Service> Node<S> {
             }
         }
         self.connections.end_delivery(conn, received, rejected);
-    }
-
-    fn connected(&mut self, backend: Backend) {
-        let Backend(link) = backend;
-        match self.connections.connected(link, self.service.greeting(backend, 0).as_deref()) {
-            Ok(()) => self.report_up(link),
-            Err(reason) => self.disconnect(link, &reason),
-        }
-    }
-
-    fn report_up(&mut self, link: usize) {
-        if self.connections.links[link].is_up() {
-            self.tell(Event::Up(Backend(link)));
-        }
-    }
-
-    /// Takes what a backend sent. A line that is not what it must be ends the connection: those that follow it might
-    /// be anybody's.
-    fn answered(&mut self, link: usize, bytes: &[u8]) {
-        let Connections { links, limits, now, .. } = &mut self.connections;
-        if !links[link].is_connected() {
-            return;
-        }
-        let reply_bytes_max = limits.reply_bytes_max;
-        links[link].heard(*now);
-        // As above, they are lent out.
-        let mut received = links[link].channel.lend(bytes);
-        let mut taken = Ok(());
-        while taken.is_ok()
-            && !self.has_failed()
-            && let Some(line) = received.next_line(reply_bytes_max)
-        {
-            taken = match line {
-                Ok(line) => self.take_reply(link, line),
-                Err(_) => Err(format!("a line of it is longer than {reply_bytes_max} bytes").into()),
-            };
-        }
-        let ended = self.connections.end_replies(link, received);
-        taken = taken.and(ended);
-        if let Err(reason) = taken {
-            self.disconnect(link, &reason);
-        }
-    }
-
-    /// Hands a line of a backend to the service, if it is what it must be.
-    fn take_reply(&mut self, link: usize, line: &[u8]) -> Result<(), Reason> {
-        let backend = Backend(link);
-        match self.connections.links[link].expected() {
-            Expected::Greeting(number) => {
-                self.service.check_greeting(backend, number, line)?;
-                self.connections.greeted(link, self.service.greeting(backend, number + 1).as_deref());
-                self.report_up(link);
-            }
-            Expected::Reply(call) => {
-                if !self.service.is_reply(call, line) {
-                    return Err("a line of it is not the reply to the call that it must answer".into());
-                }
-                self.connections.answered(link);
-                self.tell(Event::Reply(call, Ok(line)));
-            }
-            Expected::LateReply => self.connections.answered(link),
-            Expected::Nothing => return Err("a line of it answers no call".into()),
-        }
-        Ok(())
-    }
-
-    fn disconnect(&mut self, link: usize, reason: &str) {
-        if let Some(lost) = self.connections.disconnect(link) {
-            self.tell(Event::Down(Backend(link), reason));
-            self.report_lost(lost);
-        }
-    }
-
-    fn expire_link(&mut self, at: Time, link: usize) {
-        let (lost, reason) = self.connections.expire_link(at, link);
-        if let Some(reason) = reason {
-            self.disconnect(link, &reason);
-        }
-        self.report_lost(lost);
-    }
-
-    fn report_lost(&mut self, lost: LostCalls) {
-        for (call, why) in lost {
-            self.tell(Event::Reply(call, Err(why)));
-        }
     }
 
     /// Tells the service of clients that were turned away and of those that are gone, also of those to which that

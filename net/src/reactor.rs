@@ -22,7 +22,7 @@ use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
 use self::sockets::{listen_on_any, listen_on_set};
-use crate::{Encryption, Failure, Limits, Node, Registry, Service, Waker};
+use crate::{Encryption, Failure, Limits, Node, Registry, Service, Target, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -157,7 +157,7 @@ impl Reactor {
         self.registry = Arc::clone(registry);
     }
 
-    /// Encrypts connections of clients, connections to backends, or both, from the start.
+    /// Encrypts connections of clients, connections to backends with which lines are exchanged, or both, from the start.
     pub fn encrypt(&mut self, encryption: Encryption) {
         self.encryption = encryption;
     }
@@ -186,18 +186,19 @@ impl Reactor {
         self.handle.clone()
     }
 
-    /// Runs the service until it is drained, and gives it back. `backends` are the addresses (`HOST:PORT`) of its
-    /// backends; names are looked up again at every connect.
+    /// Runs the service until it is drained, and gives it back. `backends` says where its backends are; names are looked
+    /// up again at every connect.
     ///
     /// # Errors
     /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
     /// was sent from that moment on.
-    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<String>) -> Result<S, RunError> {
+    pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<Target>) -> Result<S, RunError> {
         let Self { poll, listener, admin, registry, encryption, handle } = self;
         listener.iter().try_for_each(|listener| listener.bound_buffers(&limits))?;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
-        let node = node.with_encryption(encryption, backends.clone());
-        let lookups = Lookups::new(backends, handle.waker())?;
+        let addresses = backends.iter().map(Target::addresses).collect();
+        let node = node.with_targets(encryption, backends);
+        let lookups = Lookups::new(addresses, handle.waker())?;
         let metrics = Arc::clone(node.loop_metrics());
         let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);
         metrics.end();

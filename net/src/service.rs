@@ -104,7 +104,40 @@ impl<'a> Out<'a> {
     /// Since when the oldest call in flight to a backend waits for its reply. One whose deadline has passed counts as
     /// well, until its late reply comes; one that waits for the connection does not. `None`: the backend owes nothing.
     pub fn owes_since(&self, Backend(link): Backend) -> Option<Time> {
-        self.connections.links[link].owes_since()
+        self.connections.upstreams[link].link().owes_since()
+    }
+
+    /// Appends bytes to what is to be sent to a backend with which bytes are exchanged. Dropped if the connection does not
+    /// stand. If more than `stream_unsent_bytes_max` wait then, it is ended, as by [`Out::reset`].
+    ///
+    /// # Panics
+    /// Lines are exchanged with the backend; so of those that follow.
+    pub fn write(&mut self, backend: Backend, bytes: &[u8]) {
+        self.connections.write(backend, bytes);
+    }
+
+    /// Encrypts the connection from here on: bytes that were written already leave before that as they are, and those
+    /// that are written from now on once the backend has proved who it is, of which
+    /// [`StreamEvent::Encrypted`](crate::StreamEvent::Encrypted) tells. If it does not, in `connect_timeout`, the
+    /// connection ends. Nothing happens if it does not stand.
+    ///
+    /// # Panics
+    /// It is encrypted already, or its address came without a word of how.
+    pub fn encrypt(&mut self, backend: Backend) {
+        self.connections.encrypt(backend);
+    }
+
+    /// Ends the connection, or the attempt to make one, and drops what has not left.
+    /// [`StreamEvent::Down`](crate::StreamEvent::Down) follows, with this reason, and not before this returns; nothing
+    /// that has come is delivered before it. Nothing happens if there is no connection.
+    pub fn reset(&mut self, backend: Backend, reason: &str) {
+        self.connections.reset(backend, reason.to_owned().into());
+    }
+
+    /// The backend has proved to be of use: the pause before the next attempt is short again. A link learns that from a
+    /// reply; of bytes, only the service knows what they are worth.
+    pub fn works(&mut self, backend: Backend) {
+        self.connections.works(backend);
     }
 
     /// Where a client connects from; nowhere once it is gone.

@@ -1,10 +1,11 @@
-//! The simulator: a driver that runs several nodes over a simulated network in virtual time.
+//! The simulator: a driver that runs several nodes, and what they talk to, over a simulated network in virtual time.
 //!
 //! Messages are delayed, split at any byte and held back; connections break, for one side alone too; hosts crash, and
 //! their clocks differ. All chance comes from one seed, so a run that fails is run again by its seed. It simulates
 //! neither lost nor reordered bytes: TCP does not show them either.
 
 mod alarm;
+mod byte_server;
 mod connection;
 mod faults;
 mod host;
@@ -20,6 +21,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use self::alarm::Alarm;
+pub use self::byte_server::{ByteEvent, ByteOut, ByteServer};
 use self::connection::{Connection, Parting, Side};
 pub use self::faults::{Break, Faults};
 use self::host::Host;
@@ -280,7 +282,8 @@ impl Sim {
         }
         self.hosts[host].connecting.remove(&link);
         let peer = Peer::Link(link);
-        let HostId(target) = self.hosts[host].backends[link];
+        let place = self.hosts[host].node.as_ref().map_or(0, |node| node.address(Backend(link)));
+        let HostId(target) = self.hosts[host].backends[link][place];
         // As if the source had used each port for one connection after another.
         let address = SocketAddr::from((self.address(HostId(host)), id as u16));
         let now = self.clock(HostId(target));

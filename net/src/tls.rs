@@ -4,9 +4,9 @@
 mod stream;
 mod unverified;
 
-use std::fmt;
 use std::io::{self, Read, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, mem};
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
@@ -40,7 +40,8 @@ pub struct Identity<'a> {
 pub struct Encryption {
     /// The connections of clients. All of them, or none.
     pub server: Option<ServerTls>,
-    /// The connections to backends. All of them, or none.
+    /// The connections to backends with which lines are exchanged. All of them, or none. Whether one that carries bytes is
+    /// encrypted, its address and its service say.
     pub client: Option<ClientTls>,
 }
 
@@ -225,6 +226,13 @@ impl Session {
         // A client has something to say at once.
         session.collect();
         session
+    }
+
+    /// Lets what waits in plain leave before everything that is encrypted.
+    pub(crate) fn let_pass(&mut self, plain: &mut Outbox) {
+        mem::swap(&mut self.sealed, plain);
+        self.sealed.append(plain.unsent());
+        plain.clear();
     }
 
     /// Decrypts what has arrived, and hands it to `take` piece by piece.

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use net::reactor::{Handle, Reactor};
-use net::{Limits, Service, Threads};
+use net::{Limits, Service, Target, Threads};
 use serde_json::json;
 use services::sqlite::{self, Durability};
 use services::{CustomerOptions, Deadlines, HashCost, Room};
@@ -253,7 +253,7 @@ impl User {
 }
 
 fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<String>) {
-    reactor.run(service, limits, backends).unwrap();
+    reactor.run(service, limits, backends.into_iter().map(Target::Lines).collect()).unwrap();
 }
 
 fn backends(customer: SocketAddr, product: SocketAddr) -> Vec<String> {

@@ -21,9 +21,9 @@ impl Connections {
         self.metrics.buffer_bytes.set(self.buffers.total() as u64);
     }
 
-    /// Notes what the link's buffers take by now.
+    /// Notes what the buffers of the connection to a backend take by now.
     pub(super) fn count_link_buffers(&mut self, link: usize) {
-        if let Some((before, now)) = self.links[link].channel.recount(0) {
+        if let Some((before, now)) = self.upstreams[link].channel_mut().recount(0) {
             self.buffers.link(before, now);
             self.metrics.buffer_bytes.set(self.buffers.total() as u64);
         }

@@ -322,7 +322,9 @@ impl<S: Service> Driver<S> {
                     self.lookups.give_up(link);
                 }
             }
-            Output::Connect(Backend(link)) => self.lookups.start(link),
+            Output::Connect(Backend(link)) => {
+                self.lookups.start(link, self.node.address(Backend(link)));
+            }
         }
     }
 

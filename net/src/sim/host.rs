@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::HostId;
 use super::connection::Side;
-use crate::{Conn, Failure, Input, Node, Output, Peer, Service, Time};
+use crate::{Backend, Conn, Failure, Input, Node, Output, Peer, Service, Time};
 
 pub(super) struct Host {
     pub(super) node: Option<Box<dyn AnyNode>>,
@@ -18,7 +18,8 @@ pub(super) struct Host {
     pub(super) incarnation: u32,
     /// The node takes connections: it runs and does not drain.
     pub(super) listening: bool,
-    pub(super) backends: Vec<HostId>,
+    /// Where each backend of its node is: one host for each address.
+    pub(super) backends: Vec<Vec<HostId>>,
     /// How far its clock is ahead of the network's time.
     pub(super) clock_ahead: Duration,
     /// The connection of each peer.
@@ -39,7 +40,7 @@ impl Host {
             node: None,
             incarnation: 0,
             listening: false,
-            backends: backends.to_vec(),
+            backends: backends.iter().map(|host| vec![*host]).collect(),
             clock_ahead: Duration::ZERO,
             peers: BTreeMap::new(),
             connecting: BTreeMap::new(),
@@ -83,6 +84,7 @@ pub(super) trait AnyNode {
     fn poll_timeout(&self) -> Option<Time>;
     fn outbox(&self, peer: Peer) -> &[u8];
     fn wants_read(&mut self, peer: Peer) -> bool;
+    fn address(&self, backend: Backend) -> usize;
 }
 
 impl<S: Service> AnyNode for Node<S> {
@@ -113,5 +115,9 @@ impl<S: Service> AnyNode for Node<S> {
 
     fn wants_read(&mut self, peer: Peer) -> bool {
         Node::wants_read(self, peer)
+    }
+
+    fn address(&self, backend: Backend) -> usize {
+        Node::address(self, backend)
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use net::{
     Backend, Call, Conn, Encryption, Event, Input, Limits, Lost, Node, Out, Output, Peer, Registry, Reject,
-    Service, Time,
+    Service, StreamEvent, Target, Time,
 };
 
 /// What the service saw.
@@ -32,14 +32,19 @@ enum Act {
     Call(Backend, Call, String, Time),
     Fail(&'static str),
     LookWhatIsOwed,
+    Do(Box<dyn FnOnce(&mut Out<'_>)>),
 }
+
+/// What a service does at once when something happens to its stream.
+pub(crate) type Reaction = fn(StreamEvent<'_>, &mut Out<'_>);
 
 #[derive(Default)]
 struct Notes {
     seen: Vec<Seen>,
     acts: Vec<Act>,
-    /// What became of the connection to the backend: `up`, or why it is down.
+    /// What became of the connection to the backend: `up`, or why it is down. Of a stream, also what has come over it.
     changes: Vec<String>,
+    reaction: Option<Reaction>,
     /// The lines with which the connection begins, and the answers to them.
     greeting: &'static [(&'static str, &'static str)],
     /// Each reply must repeat the number of its call.
@@ -75,6 +80,15 @@ impl Service for Puppet {
             Event::Drain => Seen::Drain,
             Event::Up(_) => return notes.changes.push("up".into()),
             Event::Down(_, reason) => return notes.changes.push(reason.into()),
+            Event::Stream(_, event) => {
+                notes.changes.push(match event {
+                    StreamEvent::Up { address } => format!("up at {address}"),
+                    StreamEvent::Encrypted => "encrypted".into(),
+                    StreamEvent::Received(bytes) => format!("received {}", text(bytes)),
+                    StreamEvent::Down(reason) => reason.into(),
+                });
+                return notes.reaction.into_iter().for_each(|react| react(event, out));
+            }
             Event::Wake => {
                 for act in mem::take(&mut notes.acts) {
                     match act {
@@ -84,6 +98,7 @@ impl Service for Puppet {
                             out.call(backend, call, line.as_bytes(), deadline);
                         }
                         Act::Fail(error) => out.fail(error),
+                        Act::Do(act) => act(out),
                         Act::LookWhatIsOwed => notes.owes_since = out.owes_since(Backend(0)),
                     }
                 }
@@ -136,6 +151,15 @@ impl World {
             taken: BTreeMap::new(),
             room: BTreeMap::new(),
         }
+    }
+
+    /// A world whose backends are these, and whose service reacts like this to what happens to streams.
+    pub(crate) fn with_targets(limits: Limits, targets: Vec<Target>, reaction: Option<Reaction>) -> Self {
+        let mut world = Self::new(limits, targets.len());
+        world.notes.borrow_mut().reaction = reaction;
+        let node = mem::replace(&mut world.node, Node::new(Puppet(Rc::default()), Limits::default(), 0));
+        world.node = node.with_targets(Encryption::default(), targets);
+        world
     }
 
     /// From now on, this is encrypted. `backend` is the address of the only backend, if there is one.
@@ -269,6 +293,11 @@ impl World {
         self.notes.borrow_mut().acts.extend(acts);
         self.input(Input::Wake);
         self.turn();
+    }
+
+    /// The service does this.
+    pub(crate) fn does(&mut self, act: impl FnOnce(&mut Out<'_>) + 'static) -> Vec<Output> {
+        self.act(Act::Do(Box::new(act)))
     }
 
     /// The service says that it cannot go on, before the turn ends.

@@ -12,5 +12,6 @@ mod limits;
 mod links;
 mod noise;
 mod places;
+mod streams;
 mod time;
 mod tls;

@@ -12,35 +12,35 @@ macro_rules! certificate {
     };
 }
 
-const AUTHORITY: &[u8] = certificate!("authority.pem");
+pub(crate) const AUTHORITY: &[u8] = certificate!("authority.pem");
 const STRANGER: &[u8] = certificate!("stranger.pem");
-const SERVER: Identity<'_> =
+pub(crate) const SERVER: Identity<'_> =
     Identity { certificates: certificate!("server.pem"), key: certificate!("server.key") };
 const CLIENT: Identity<'_> =
     Identity { certificates: certificate!("client.pem"), key: certificate!("client.key") };
-const EXPIRED: Identity<'_> =
+pub(crate) const EXPIRED: Identity<'_> =
     Identity { certificates: certificate!("expired.pem"), key: certificate!("expired.key") };
-const ELSEWHERE: Identity<'_> =
+pub(crate) const ELSEWHERE: Identity<'_> =
     Identity { certificates: certificate!("elsewhere.pem"), key: certificate!("elsewhere.key") };
-const UNKNOWN: Identity<'_> =
+pub(crate) const UNKNOWN: Identity<'_> =
     Identity { certificates: certificate!("unknown.pem"), key: certificate!("unknown.key") };
 
-fn server(identity: Identity<'_>, client_authority: Option<&[u8]>) -> ServerTls {
+pub(crate) fn server(identity: Identity<'_>, client_authority: Option<&[u8]>) -> ServerTls {
     ServerTls::new(identity, client_authority).expect("it is of use")
 }
 
-fn client(authority: &[u8], identity: Option<Identity<'_>>) -> ClientTls {
+pub(crate) fn client(authority: &[u8], identity: Option<Identity<'_>>) -> ClientTls {
     ClientTls::new(authority, identity).expect("it is of use")
 }
 
 /// Two nodes: the link of the first leads to the second, which answers each line with itself.
-struct Pair {
-    near: World,
-    far: World,
+pub(crate) struct Pair {
+    pub(crate) near: World,
+    pub(crate) far: World,
     /// The link, as the second node knows it.
-    conn: net::Conn,
+    pub(crate) conn: net::Conn,
     /// So many bytes arrive at once.
-    piece: usize,
+    pub(crate) piece: usize,
 }
 
 impl Pair {
@@ -54,6 +54,11 @@ impl Pair {
         near.turn();
         near.input(Input::Connected(Backend(0)));
         near.turn();
+        Self::of(near, limits, server)
+    }
+
+    /// Leads the link of the first node, which is connected, to the second one.
+    pub(crate) fn of(near: World, limits: Limits, server: ServerTls) -> Self {
         let mut far = World::echo(limits);
         far.encrypt(Encryption { server: Some(server), ..Encryption::default() }, "");
         let conn = far.accept();
@@ -61,7 +66,7 @@ impl Pair {
     }
 
     /// Carries bytes to and fro until nobody has any.
-    fn talk(&mut self) {
+    pub(crate) fn talk(&mut self) {
         let far_end = Peer::Client(self.conn);
         loop {
             let (to_far, to_near) = (self.near.taken_bytes(LINK), self.far.taken_bytes(far_end));
@@ -169,6 +174,18 @@ fn who_speaks_no_tls_is_told_in_plain_text() {
     world.turn();
     world.answer("{\"type\":\"Response\"}\n");
     assert_eq!(world.changes(), ["up", "it does not speak TLS"]);
+}
+
+#[test]
+fn a_backend_that_speaks_no_tls_may_say_so_before_it_is_spoken_to() {
+    let mut world = World::new(Limits::default(), 1);
+    let encryption = Encryption { client: Some(client(AUTHORITY, None)), ..Encryption::default() };
+    world.encrypt(encryption, "localhost:1");
+    world.turn();
+    world.input(Input::Connected(Backend(0)));
+    assert_eq!(world.answer("220 hello\n").last(), Some(&Output::Close(LINK)));
+    assert_eq!(world.changes(), ["up", "it does not speak TLS"]);
+    assert_eq!(world.taken(LINK), "");
 }
 
 #[test]

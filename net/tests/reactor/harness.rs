@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use net::reactor::{Handle, Reactor, RunError};
-use net::{Conn, Event, Limits, Out, Service, Time};
+use net::{Conn, Event, Limits, Out, Service, Target, Time};
 
 /// No test waits this long unless it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,9 +35,18 @@ impl Server {
         limits: Limits,
         backends: &[SocketAddr],
     ) -> Self {
+        let backends = backends.iter().map(|addr| Target::Lines(addr.to_string())).collect();
+        Self::with_targets(reactor, make, limits, backends)
+    }
+
+    pub(crate) fn with_targets<S: Service>(
+        reactor: Reactor,
+        make: impl FnOnce(&Handle) -> S + Send + 'static,
+        limits: Limits,
+        backends: Vec<Target>,
+    ) -> Self {
         let addr = reactor.local_addr().expect("it is bound");
         let handle = reactor.handle();
-        let backends = backends.iter().map(SocketAddr::to_string).collect();
         let thread = thread::spawn(move || {
             let service = make(&reactor.handle());
             reactor.run(service, limits, backends).map(|_| ())

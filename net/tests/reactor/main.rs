@@ -4,3 +4,4 @@ mod backends;
 mod clients;
 mod harness;
 mod listeners;
+mod streams;

@@ -2,6 +2,7 @@
 //! so that a reply that came to the wrong call is seen.
 
 mod hosts;
+mod streams;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -77,7 +78,7 @@ impl Service for Frontend {
                 }
             }
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
-            Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Up(_) | Event::Down(..) | Event::Stream(..) | Event::Closed(_) => {}
             Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
@@ -114,7 +115,7 @@ impl Service for Database {
                     out.send(conn, &line);
                 }
             }
-            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Closed(_) => {}
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Stream(..) | Event::Closed(_) => {}
             Event::Timer | Event::Drain => {}
         }
     }

@@ -366,7 +366,9 @@ impl<D: Domain> Service for Database<D> {
             Event::Wake | Event::Timer => self.poll_workers(now, out),
             Event::Closed(conn) => self.forget(conn),
             Event::Drain => self.domain.drain(now),
-            Event::Reply(..) | Event::Up(_) | Event::Down(..) => unreachable!("a database calls nobody"),
+            Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Stream(..) => {
+                unreachable!("a database calls nobody")
+            }
         }
         self.invariants();
     }

@@ -335,6 +335,7 @@ impl<F: Flow> Service for Frontend<F> {
             Event::Down(backend, reason) => {
                 self.databases.lane_is_down(now, Lane::of_backend(backend), reason)
             }
+            Event::Stream(..) => unreachable!("databases are told lines"),
             Event::Timer => {
                 self.drop_waiting(|deadline, _| deadline <= now, out);
                 self.recover(now, out);
