@@ -31,6 +31,10 @@ main() {
     fi
     for service in "${services[@]}"; do
         printf 'OPTIONS=%s%s\n' "$(instance "attributes/marketplace-$service")" "$store" >"$settings/$service.env"
+        # README.md, Buffers: a database would pay for it with its speed.
+        if [[ $service == server_* ]]; then
+            echo MALLOC_MMAP_THRESHOLD_=32768 >>"$settings/$service.env"
+        fi
         units+=("marketplace@$service.service")
     done
     systemctl enable "${units[@]}"

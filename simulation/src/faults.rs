@@ -135,8 +135,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "a refused take is not remembered",
         &[edit(
             STOCK,
-            "self.decisions.put(purchase_id, decided);",
-            "if matches!(decided, Decided::Taken(_)) { self.decisions.put(purchase_id, decided); }",
+            "self.decisions.put(purchase_id, decided.clone());",
+            "if matches!(decided, Decided::Taken(_)) { self.decisions.put(purchase_id, decided.clone()); }",
         )],
     ),
     fault(
@@ -234,8 +234,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "stock is taken from what is on disk rather than from what is left",
         &[edit(
             STOCK,
-            "self.items.latest(item_id).map(|(_, listing)| listing);",
-            "self.items.get(item_id).map(|item| item.listing);",
+            "item.map(|item| self.items.latest_listing(item_id, item));",
+            "item.map(|item| item.listing);",
         )],
     ),
     fault(

@@ -237,6 +237,7 @@ fn a_slow_request_is_logged_without_what_the_client_sent() {
 #[test]
 fn a_slow_search_is_logged() {
     const ITEMS: usize = 3000;
+    const SEARCHES: usize = 100;
     let data = tempfile::tempdir().unwrap();
     let mut args = Service::database_args("db_product", data.path());
     let database = Watched::start("db_product", &args);
@@ -253,12 +254,15 @@ fn a_slow_search_is_logged() {
 
     args.push("--slow-ms=1".to_owned());
     let database = Watched::start("db_product", &args);
-    let found = Client::new(database.address).ok("SearchItems", json!({"keywords": words, "limit": 1000}));
-    assert_eq!(found["total"], ITEMS);
+    let mut client = Client::connect(database.address);
+    let search = request("SearchItems", json!({"keywords": words, "limit": 1000}));
+    // One alone may well take less; those that come with it wait for it.
+    client.send_bytes(search.repeat(SEARCHES).as_bytes());
+    (0..SEARCHES).for_each(|_| assert_eq!(client.read_json()["data"]["total"], ITEMS));
     database.process.signal(Signal::TERM);
     let (_, log) = database.process.finish();
     let slow = |line: &&str| line.contains("event=slow_request api=SearchItems outcome=ok duration_ms=");
-    assert_eq!(log.lines().filter(slow).count(), 1, "{log}");
+    assert!((1..=SEARCHES).contains(&log.lines().filter(slow).count()), "{log}");
 }
 
 #[test]

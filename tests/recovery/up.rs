@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use super::{PASSWORD, PROGRAM};
 
 const PORTS: [u16; 4] = [6001, 6002, 6003, 6004];
+/// From which length on the C library gives memory back that is free.
+const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
 
 /// A place where `up` can be started again and again, and its users' home.
 struct Place {
@@ -47,7 +49,10 @@ impl Place {
 
     /// Starts all services and waits until `up` says that they are there.
     fn up(&self) -> Up {
-        let mut command = self.command(&self.data());
+        Self::start(self.command(&self.data()))
+    }
+
+    fn start(mut command: Command) -> Up {
         let (mut stdout, stdout_in) = std::io::pipe().unwrap();
         let process = Process::start(command.stdout(stdout_in));
         // The command holds an end of the pipe, which would never end.
@@ -132,6 +137,16 @@ impl Up {
     }
 }
 
+fn proc_file(process: Pid, name: &str) -> PathBuf {
+    format!("/proc/{}/{name}", process.as_raw_nonzero()).into()
+}
+
+fn resident_kib(process: Pid) -> usize {
+    let status = fs::read_to_string(proc_file(process, "status")).unwrap();
+    let (_, resident) = status.split_once("VmRSS:").unwrap();
+    resident.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn up_starts_all_services_and_stops_them_in_order() {
     let place = Place::new();
@@ -157,6 +172,39 @@ fn up_starts_all_services_and_stops_them_in_order() {
         place.assert_empty();
     }
     assert_eq!(place.run(&["ping", &place.address(6001)]).status.code(), Some(3));
+}
+
+#[test]
+fn frontends_give_back_the_memory_of_a_burst_unless_they_are_told_to_keep_it() {
+    const CLIENTS: usize = 300;
+    let place = Place::new();
+    for (given, expected) in [(None, "32768"), (Some("1000000"), "1000000")] {
+        let mut command = place.command(&place.data());
+        command.env_remove(THRESHOLD).envs(given.map(|given| (THRESHOLD, given)));
+        let up = Place::start(command);
+        for child in ["server_buyer", "server_seller"].map(|name| up.children()[name]) {
+            let environment = fs::read_to_string(proc_file(child, "environ")).unwrap();
+            let expected = format!("{THRESHOLD}={expected}");
+            assert!(environment.split('\0').any(|variable| variable == expected), "{environment:?}");
+        }
+        let buyers = up.children()["server_buyer"];
+        let before_kib = resident_kib(buyers);
+        let half_line = [b'x'; 60_000];
+        let begin = |_| {
+            let mut client = TcpStream::connect(place.address(6003)).unwrap();
+            client.write_all(&half_line).unwrap();
+            client
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(begin).collect();
+        let is_large = || resident_kib(buyers) > before_kib + CLIENTS * 40;
+        wait_until("the burst", is_large);
+        drop(clients);
+        if given.is_none() {
+            wait_until("the memory goes back", || resident_kib(buyers) < before_kib + CLIENTS * 10);
+        }
+        up.process.signal(Signal::TERM);
+        assert_eq!(up.end().0, Some(0));
+    }
 }
 
 #[test]

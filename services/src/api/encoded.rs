@@ -1,11 +1,14 @@
 //! [`EncodedItem`]: an item as it is returned everywhere, kept ready to be sent, because items are read far more often
 //! than they change.
 
+use std::borrow::Cow;
 use std::mem;
 
-use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::Deserializer;
 
 use super::Encode;
+use super::fields::NameSeed;
 use super::values::{Condition, Feedback, ItemId, Price};
 
 /// What an item is. It never changes, and goes to disk once.
@@ -32,6 +35,8 @@ pub(crate) struct EncodedItem {
     json: Box<[u8]>,
     /// The length of the part of `json` that never changes.
     fixed_bytes: u32,
+    /// Where the name begins in it.
+    name_at: u8,
 }
 
 impl EncodedItem {
@@ -41,6 +46,7 @@ impl EncodedItem {
         json.extend_from_slice(b"{\"item_id\":");
         id.encode(&mut json);
         json.extend_from_slice(b",\"name\":");
+        let name_at = u8::try_from(json.len()).expect("IDs are short");
         name.encode(&mut json);
         json.extend_from_slice(b",\"category\":");
         id.category.encode(&mut json);
@@ -50,7 +56,7 @@ impl EncodedItem {
         condition.encode(&mut json);
         let fixed_bytes = u32::try_from(json.len()).expect("names and keywords are short");
         append_listing(&mut json, seller_id, listing);
-        Self { json: json.as_slice().into(), fixed_bytes }
+        Self { json: json.as_slice().into(), fixed_bytes, name_at }
     }
 
     /// Replaces the part that tells the listing.
@@ -67,13 +73,9 @@ impl EncodedItem {
 
     /// The item's name. It is read from the JSON: that costs a purchase less than it would cost every item to keep its
     /// name twice.
-    pub(crate) fn name(&self) -> String {
-        #[derive(Deserialize)]
-        struct Named {
-            name: String,
-        }
-        let Named { name } = serde_json::from_slice(&self.json).expect("it is our own JSON of an item");
-        name
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        let json = &self.json[self.name_at.into()..];
+        NameSeed.deserialize(&mut Deserializer::from_slice(json)).expect("it is our own JSON of an item")
     }
 }
 

@@ -111,8 +111,8 @@ impl<'de> Visitor<'de> for EntriesVisitor<'_, 'de> {
     }
 }
 
-/// Borrows a field's name where it holds no escape.
-struct NameSeed;
+/// Reads a name, which is borrowed where it holds no escape.
+pub(crate) struct NameSeed;
 
 impl<'de> DeserializeSeed<'de> for NameSeed {
     type Value = Cow<'de, str>;

@@ -4,6 +4,7 @@
 //! under its ID, all lines or none, and that decision is durable too. Then it is finished in `db_customer` as it was
 //! decided. Each step may be asked for again, by anyone, and answers the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -66,9 +67,9 @@ pub(crate) struct TakeStock(pub(crate) Unfinished);
 /// What became of a purchase's stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Decision {
+pub(crate) enum Decision<'a> {
     /// All of it was taken.
-    Taken(TakenItems),
+    Taken(TakenItems<'a>),
     /// Nothing was: of these items, too little was there.
     Refused(Vec<Shortage>),
 }
@@ -76,15 +77,16 @@ pub(crate) enum Decision {
 /// What was taken of each item, in the order of the items, at which price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct TakenItems(pub(crate) Vec<TakenItem>);
+pub(crate) struct TakenItems<'a>(pub(crate) Vec<TakenItem<'a>>);
 
 /// Units of an item that were taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TakenItem {
+pub(crate) struct TakenItem<'a> {
     pub(crate) item_id: ItemId,
     pub(crate) seller_id: u32,
-    pub(crate) name: String,
+    /// That of the item, which is borrowed where the item is kept.
+    pub(crate) name: Cow<'a, str>,
     pub(crate) quantity: u32,
     /// Of one unit, at that moment.
     pub(crate) price: Price,
@@ -106,7 +108,7 @@ pub(crate) struct FinishPurchase {
     pub(crate) purchase_id: PurchaseId,
     /// What was taken for it; `None` if nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) taken: Option<TakenItems>,
+    pub(crate) taken: Option<TakenItems<'static>>,
 }
 
 /// How a purchase has ended.
@@ -227,7 +229,7 @@ impl Value for Lines {
     }
 }
 
-impl Value for TakenItems {
+impl Value for TakenItems<'_> {
     const RULE: &'static str =
         "1 to 1000 items in their order, each with a seller, a name, a price and 1 to 1000000000 units";
 
@@ -286,7 +288,7 @@ impl FromFields for TakeStock {
 impl Api for TakeStock {
     const NAME: &'static str = "TakeStock";
     const EFFECT: Effect = Effect::Repeatable;
-    type Reply<'a> = Decision;
+    type Reply<'a> = Decision<'a>;
 }
 
 impl DatabaseApi for TakeStock {

@@ -161,15 +161,15 @@ pub(crate) fn unknown_purchase(id: PurchaseId, is_taken: bool) -> Result<Finishe
 
 /// # Errors
 /// `INVALID_ARGUMENT`: it is not what was to be bought.
-pub(crate) fn check_taken(lines: &Lines, taken: &[TakenItem]) -> Result<(), Error> {
+pub(crate) fn check_taken(lines: &Lines, taken: &[TakenItem<'_>]) -> Result<(), Error> {
     let is_same = taken.iter().map(|item| (&item.item_id, &item.quantity)).eq(&lines.0);
     is_same
         .then_some(())
         .ok_or_else(|| invalid("`taken` must be the items and units that the purchase is of"))
 }
 
-pub(crate) fn purchased(TakenItem { item_id, name, quantity, price, .. }: TakenItem) -> PurchasedItem {
-    PurchasedItem { item_id, name, quantity, price }
+pub(crate) fn purchased(TakenItem { item_id, name, quantity, price, .. }: TakenItem<'_>) -> PurchasedItem {
+    PurchasedItem { item_id, name: name.into_owned(), quantity, price }
 }
 
 /// Whether purchases of so many items are not too long for a page of a history.

@@ -62,8 +62,8 @@ pub(super) fn take(purchase: Unfinished) -> DatabaseCall {
 }
 
 /// What was decided.
-pub(super) fn decision(reply: Result<Reply<'_>, Error>) -> Result<Decision, Error> {
-    match reply.and_then(Reply::data_of::<TakeStock>) {
+pub(super) fn decision(reply: Result<Reply<'_>, Error>) -> Result<Decision<'static>, Error> {
+    match reply.and_then(Reply::data) {
         // It has ended some time ago, and how is forgotten here. Whoever finishes it again is told, and a purchase of
         // which there is no record was refused.
         Err(error) if error.code == Code::FailedPrecondition => Ok(Decision::Refused(Vec::new())),
@@ -72,7 +72,7 @@ pub(super) fn decision(reply: Result<Reply<'_>, Error>) -> Result<Decision, Erro
 }
 
 /// The call that ends a purchase as it was decided, and of what there was too little for it.
-pub(super) fn finish(purchase_id: PurchaseId, decision: Decision) -> (DatabaseCall, Vec<Shortage>) {
+pub(super) fn finish(purchase_id: PurchaseId, decision: Decision<'static>) -> (DatabaseCall, Vec<Shortage>) {
     let (taken, shortages) = match decision {
         Decision::Taken(items) => (Some(items), Vec::new()),
         Decision::Refused(shortages) => (None, shortages),

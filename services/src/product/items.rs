@@ -81,14 +81,22 @@ impl Items {
 
     /// The seller of an item and its listing with all changes, on disk or not.
     pub(crate) fn latest(&self, id: ItemId) -> Option<(u32, Listing)> {
-        let item = self.find(id)?;
-        Some((item.seller_id, self.listings.get(&id).copied().unwrap_or(item.listing)))
+        let item = self.categories.get(&id.category)?.latest(id.n)?;
+        Some((item.seller_id, self.latest_listing(id, item)))
     }
 
-    /// The item, on disk or not. Its listing may be older than the latest.
-    pub(crate) fn find(&self, id: ItemId) -> Option<&Item> {
-        let category = self.categories.get(&id.category)?;
-        Some(&category.items[category.place(id.n)?])
+    /// The items, on disk or not, in this order. Their listings may be older than the latest. They lie anywhere in memory,
+    /// so each step is made for all before the next one: the processor then waits for many of them at once.
+    pub(crate) fn find_all(&self, ids: &[ItemId]) -> Vec<Option<&Item>> {
+        let categories: Vec<_> = ids.iter().map(|id| id.category).collect();
+        let categories = self.categories.get_all(&categories);
+        let places = ids.iter().zip(categories);
+        places.map(|(id, category)| category.and_then(|category| category.latest(id.n))).collect()
+    }
+
+    /// The listing of this item with all changes, on disk or not.
+    pub(crate) fn latest_listing(&self, id: ItemId, item: &Item) -> Listing {
+        self.listings.get(&id).copied().unwrap_or(item.listing)
     }
 
     /// What the next item of a category is to be called; `None` if the category is full.
@@ -153,6 +161,10 @@ impl Category {
     fn durable(&self, n: u32) -> Option<&Item> {
         let place = self.place(n).filter(|place| *place < self.durable_len)?;
         Some(&self.items[place])
+    }
+
+    fn latest(&self, n: u32) -> Option<&Item> {
+        Some(&self.items[self.place(n)?])
     }
 
     /// Where an item lies, on disk or not.

@@ -9,6 +9,7 @@ use net::Time;
 
 use super::Product;
 use super::decisions::{Decided, TakenUnits};
+use super::item::Item;
 use crate::api::encoded::Listing;
 use crate::api::error::Error;
 use crate::api::purchases::{Decision, Lines, Shortage, TakeStock, TakenItem, TakenItems, Unfinished};
@@ -17,16 +18,17 @@ use crate::engine::domain::Answer;
 
 /// Whoever asks, and how often, is told the same until the purchase has ended.
 impl Answer<TakeStock> for Product {
-    fn answer(&mut self, _: Time, TakeStock(purchase): TakeStock) -> Result<Decision, Error> {
+    fn answer(&mut self, _: Time, TakeStock(purchase): TakeStock) -> Result<Decision<'_>, Error> {
         let Unfinished { purchase_id, lines: Lines(lines), ended_before } = purchase;
-        if let Some(decided) = self.decisions.find(purchase_id, ended_before)? {
-            let decided = decided.clone();
-            return Ok(self.told(&decided));
-        }
-        let decided = self.take(&lines);
-        let told = self.told(&decided);
-        self.decisions.put(purchase_id, decided);
-        Ok(told)
+        let decided = match self.decisions.find(purchase_id, ended_before)? {
+            Some(decided) => decided.clone(),
+            None => {
+                let decided = self.take(&lines);
+                self.decisions.put(purchase_id, decided.clone());
+                decided
+            }
+        };
+        Ok(self.told(&decided))
     }
 }
 
@@ -36,8 +38,9 @@ impl Product {
     fn take(&mut self, lines: &BTreeMap<ItemId, u32>) -> Decided {
         let mut takeable = Vec::with_capacity(lines.len());
         let mut shortages = Vec::new();
-        for (&item_id, &quantity) in lines {
-            let latest = self.items.latest(item_id).map(|(_, listing)| listing);
+        let ids: Vec<_> = lines.keys().copied().collect();
+        for ((&item_id, &quantity), item) in lines.iter().zip(self.items.find_all(&ids)) {
+            let latest = item.map(|item| self.items.latest_listing(item_id, item));
             match latest.filter(|listing| listing.quantity >= quantity) {
                 Some(listing) => takeable.push((item_id, quantity, listing)),
                 None => {
@@ -57,16 +60,24 @@ impl Product {
     }
 
     /// A decision as it is told.
-    fn told(&self, decided: &Decided) -> Decision {
-        let taken = |&TakenUnits { item_id, quantity, price }: &TakenUnits| {
-            let item = self.items.find(item_id).expect("items are never removed");
-            TakenItem { item_id, seller_id: item.seller_id, name: item.encoded().name(), quantity, price }
-        };
+    fn told(&self, decided: &Decided) -> Decision<'_> {
         match decided {
-            Decided::Taken(lines) => Decision::Taken(TakenItems(lines.iter().map(taken).collect())),
+            Decided::Taken(lines) => {
+                let ids: Vec<_> = lines.iter().map(|line| line.item_id).collect();
+                let items = self.items.find_all(&ids);
+                Decision::Taken(TakenItems(
+                    lines.iter().zip(items).map(|(line, item)| taken(line, item)).collect(),
+                ))
+            }
             Decided::Refused(shortages) => Decision::Refused(shortages.to_vec()),
         }
     }
+}
+
+fn taken<'a>(line: &TakenUnits, item: Option<&'a Item>) -> TakenItem<'a> {
+    let &TakenUnits { item_id, quantity, price } = line;
+    let item = item.expect("items are never removed");
+    TakenItem { item_id, seller_id: item.seller_id, name: item.encoded().name(), quantity, price }
 }
 
 #[cfg(test)]

@@ -306,7 +306,7 @@ fn a_page_of_a_history_has_as_much_as_fits_in_a_reply() {
         }
         let begun = shop.begun(1, None);
         let mut taken = taken(&begun.lines, u32::MAX, 99_999_999_999);
-        taken.0.iter_mut().for_each(|item| item.name = "\u{1f600}".repeat(32));
+        taken.0.iter_mut().for_each(|item| item.name = "\u{1f600}".repeat(32).into());
         shop.finish(begun.purchase_id, Some(taken)).expect("it is made");
     }
     shop.flush();

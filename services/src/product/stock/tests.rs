@@ -64,19 +64,19 @@ impl Shop {
     }
 
     /// Takes units of items of category 1, of which each line has the number.
-    fn take_after(&mut self, ended_before: u64, id: u64, lines: &[(u32, u32)]) -> Result<Decision, Error> {
+    fn take_after(
+        &mut self,
+        ended_before: u64,
+        id: u64,
+        lines: &[(u32, u32)],
+    ) -> Result<Decision<'static>, Error> {
         let lines = lines.iter().map(|&(n, quantity)| (item(n), quantity)).collect();
-        self.product.answer(
-            NOW,
-            TakeStock(Unfinished {
-                purchase_id: PurchaseId(id),
-                lines: Lines(lines),
-                ended_before: PurchaseId(ended_before),
-            }),
-        )
+        let (purchase_id, ended_before) = (PurchaseId(id), PurchaseId(ended_before));
+        let purchase = Unfinished { purchase_id, lines: Lines(lines), ended_before };
+        self.product.answer(NOW, TakeStock(purchase)).map(kept)
     }
 
-    fn take(&mut self, id: u64, lines: &[(u32, u32)]) -> Decision {
+    fn take(&mut self, id: u64, lines: &[(u32, u32)]) -> Decision<'static> {
         self.take_after(0, id, lines).expect("it is decided")
     }
 
@@ -108,8 +108,19 @@ fn item(n: u32) -> ItemId {
     ItemId { category: 1, n }
 }
 
+/// What was told, to be kept while the catalogue changes.
+fn kept(decision: Decision<'_>) -> Decision<'static> {
+    match decision {
+        Decision::Taken(TakenItems(items)) => {
+            let kept = |item: TakenItem<'_>| TakenItem { name: item.name.into_owned().into(), ..item };
+            Decision::Taken(TakenItems(items.into_iter().map(kept).collect()))
+        }
+        Decision::Refused(shortages) => Decision::Refused(shortages),
+    }
+}
+
 /// That this was taken: of each item its number, the units and the price.
-fn taken(lines: &[(u32, u32, u64)]) -> Decision {
+fn taken(lines: &[(u32, u32, u64)]) -> Decision<'static> {
     let line = |&(n, quantity, cents): &(u32, u32, u64)| TakenItem {
         item_id: item(n),
         seller_id: 7,
@@ -121,7 +132,7 @@ fn taken(lines: &[(u32, u32, u64)]) -> Decision {
 }
 
 /// That too little was there: of each item its number, what there was, and what was asked for.
-fn refused(lines: &[(u32, u32, u32)]) -> Decision {
+fn refused(lines: &[(u32, u32, u32)]) -> Decision<'static> {
     let line =
         |&(n, available, quantity): &(u32, u32, u32)| Shortage { item_id: item(n), available, quantity };
     Decision::Refused(lines.iter().map(line).collect())

@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 use net::Time;
 
 use super::super::*;
-use crate::api::Encode;
+use crate::api::envelope::Request;
+use crate::api::fields::Fields;
 use crate::api::page::Page;
 use crate::api::purchases::{Lines, Unfinished};
 use crate::api::values::{Condition, Keywords, Limit, Name, Price, PurchaseId};
+use crate::api::{Api, Encode};
 use crate::engine::database::PUBLISHED_PER_TURN_MAX;
+use crate::engine::intake::decode;
 use crate::engine::storage::Row;
 
 const NOW: Time = Time::from_millis(1_000_000);
@@ -142,11 +145,21 @@ fn take(product: &mut Product) {
     let (mut taken, mut published) = (Vec::new(), Vec::new());
     for purchase in 0..CALLS {
         let lines = ids.iter().skip(purchase * 7).step_by(ids.len() / 1000).take(1000).map(|id| (*id, 1));
-        let purchase_id = PurchaseId(purchase as u64 + 1);
-        let unfinished =
-            Unfinished { purchase_id, lines: Lines(lines.collect()), ended_before: PurchaseId(0) };
-        let (mut json, start) = (Vec::new(), Instant::now());
-        product.answer(NOW, TakeStock(unfinished)).expect("taken").encode(&mut json);
+        let purchase = TakeStock(Unfinished {
+            purchase_id: PurchaseId(purchase as u64 + 1),
+            lines: Lines(lines.collect()),
+            ended_before: PurchaseId(0),
+        });
+        let data = serde_json::to_vec(&purchase).expect("it is ours");
+        let (mut request, mut json) = (Vec::new(), Vec::new());
+        Request::encode(&mut request, 1, TakeStock::NAME, None, &data);
+        // The whole turn: from the line to the rows that go to disk.
+        let start = Instant::now();
+        let request = Request::parse(&request).expect("it is a request");
+        let fields = Fields::parse(request.data).expect("they are fields");
+        let purchase = decode::<TakeStock>(fields).expect("it is a purchase");
+        product.answer(NOW, purchase).expect("taken").encode(&mut json);
+        product.end_turn(NOW);
         let rows = product.seal();
         taken.push(start.elapsed());
         drop(rows);

@@ -18,7 +18,7 @@ const ITEM_COUNT: u32 = 4;
 struct Model {
     stock: BTreeMap<ItemId, Stock>,
     /// Those that may have been forgotten too.
-    decisions: BTreeMap<PurchaseId, Decision>,
+    decisions: BTreeMap<PurchaseId, Decision<'static>>,
     ended_before: PurchaseId,
 }
 
@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// What is to be decided about a purchase.
-    fn decide(&self, lines: &BTreeMap<ItemId, u32>) -> Decision {
+    fn decide(&self, lines: &BTreeMap<ItemId, u32>) -> Decision<'static> {
         let available = |item_id| self.stock.get(item_id).map_or(0, |stock| stock.quantity);
         let short: Vec<Shortage> = lines
             .iter()
@@ -107,7 +107,7 @@ impl Model {
     }
 }
 
-fn is_taken(decision: &Decision) -> bool {
+fn is_taken(decision: &Decision<'_>) -> bool {
     matches!(decision, Decision::Taken(_))
 }
 

@@ -126,7 +126,7 @@ impl Shop {
     pub(super) fn finish(
         &mut self,
         purchase_id: PurchaseId,
-        taken: Option<TakenItems>,
+        taken: Option<TakenItems<'static>>,
     ) -> Result<String, Error> {
         let finished = self.customer.answer(self.now, FinishPurchase { purchase_id, taken })?;
         Ok(json(&finished))
@@ -167,10 +167,10 @@ pub(super) fn check(number: u64) -> SessionCheck {
     SessionCheck { session_id: SessionId { number, secret: 0 }, role: None }
 }
 
-pub(super) fn taken(lines: &Lines, seller_id: u32, cents: u64) -> TakenItems {
+pub(super) fn taken(lines: &Lines, seller_id: u32, cents: u64) -> TakenItems<'static> {
     let item = |(&item_id, &quantity): (&ItemId, &u32)| {
         let name = format!("item \"{item_id}\"");
-        TakenItem { item_id, seller_id, name, quantity, price: Price(cents) }
+        TakenItem { item_id, seller_id, name: name.into(), quantity, price: Price(cents) }
     };
     TakenItems(lines.0.iter().map(item).collect())
 }

@@ -112,7 +112,7 @@ impl RemoteCustomer {
     }
 
     /// All of it was taken.
-    fn make(under_way: UnderWay, taken: TakenItems, attempts: u32) -> Flow {
+    fn make(under_way: UnderWay, taken: TakenItems<'static>, attempts: u32) -> Flow {
         check_taken(&under_way.lines, &taken.0)?;
         let (id, calls) = (under_way.id, under_way.make(&taken));
         let transaction = Transaction::write(id.0, FinishPurchase::EFFECT, calls);

@@ -176,7 +176,7 @@ impl Taking {
     ///
     /// # Errors
     /// The purchase has ended.
-    fn decided(&self, product: &mut RemoteProduct, replies: &[Reply]) -> Result<Option<Decision>, Error> {
+    fn decided(&self, product: &mut RemoteProduct, replies: &[Reply]) -> Result<Option<Decision<'static>>, Error> {
         let floor = first(replies, FLOOR).ok_or_else(|| nonsense("there is no floor of decisions"))?;
         let floor = u64::try_from(floor.int(0)?).ok().and_then(PurchaseId::from_number);
         let floor = floor.ok_or_else(|| nonsense("the floor of decisions is no purchase"))?;
@@ -214,17 +214,17 @@ impl Taking {
 }
 
 /// The lines of a decision, which this call has returned.
-fn taken(replies: &[Reply], call: usize) -> Result<TakenItems, Error> {
+fn taken(replies: &[Reply], call: usize) -> Result<TakenItems<'static>, Error> {
     let rows = replies.get(call).map_or(&[][..], |reply| &reply.rows);
     rows.iter().map(taken_item).collect::<Result<_, _>>().map(TakenItems)
 }
 
-fn taken_item(row: &Row) -> Result<TakenItem, Error> {
+fn taken_item(row: &Row) -> Result<TakenItem<'static>, Error> {
     Ok(TakenItem {
         item_id: item_id(row, 0)?,
         quantity: number(row, 1, QUANTITY_MAX)?,
         price: price(row, 2)?,
-        name: row.text(3)?.to_owned(),
+        name: row.text(3)?.to_owned().into(),
         seller_id: number(row, 4, u32::MAX)?,
     })
 }
