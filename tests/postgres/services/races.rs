@@ -38,10 +38,10 @@ impl Buyer {
     fn fill(&mut self, item_id: &str) {
         let line = json!({"session_id": self.session, "item_id": item_id, "quantity": 1});
         loop {
-            self.client.insist("ClearCart", json!({"session_id": self.session}), |_| ());
-            match self.client.call("AddItemToCart", &line) {
+            let cleared = self.client.call("ClearCart", json!({"session_id": self.session}));
+            match cleared.and_then(|_| self.client.call("AddItemToCart", &line)) {
                 Ok(_) => return,
-                Err(failure) => assert!(failure.is_outage(), "{failure}"),
+                Err(failure) => pause(&failure),
             }
         }
     }
@@ -54,9 +54,8 @@ impl Buyer {
                 Ok(receipt) => return drop(self.receipts.insert(key, receipt)),
                 Err(Failure::Refused(code, _)) if code == "OUT_OF_STOCK" => return,
                 Err(failure) => {
-                    assert!(failure.is_outage(), "{key}: {failure}");
                     self.failures += 1;
-                    thread::sleep(POLL);
+                    pause(&failure);
                 }
             }
         }
@@ -82,6 +81,14 @@ impl Buyer {
         };
         assert_eq!(by_id(purchases), by_id(self.receipts.values().cloned().collect()));
     }
+}
+
+/// Waits before a call is made again, which must have failed for want of a service, or of one that has time.
+#[track_caller]
+fn pause(failure: &Failure) {
+    let is_busy = matches!(failure, Failure::Refused(code, _) if code == "RESOURCE_EXHAUSTED");
+    assert!(failure.is_outage() || is_busy, "{failure}");
+    thread::sleep(POLL);
 }
 
 /// Kills a service at a time, now and then, until it is told to stop; returns how often which.
