@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, Failure, POLL, Postgres, Service, log_in, wait_until};
+use support::{Client, Failure, PASSWORD, POLL, Postgres, Service, log_in, wait_until};
 
 use super::{Fleet, migrated};
 
@@ -25,6 +25,7 @@ const KILL_INTERVAL: Duration = Duration::from_secs(1);
 const AWAY_MS_MAX: u64 = 100;
 
 struct Buyer {
+    name: String,
     client: Client,
     session: String,
     /// All receipts, by key.
@@ -34,12 +35,19 @@ struct Buyer {
 }
 
 impl Buyer {
-    /// Puts a unit of this into an empty cart; two or more where one that was given up comes late, which the contract lets it.
+    /// Puts a unit of this into the cart of a new session; two or more where one that was given up comes late, which the
+    /// contract lets it. So may the begin of a purchase, which then finds what was in the cart of its own round.
     fn fill(&mut self, item_id: &str) {
+        let login = json!({"name": self.name, "password": PASSWORD});
+        self.session = loop {
+            match self.client.call("Login", &login) {
+                Ok(data) => break data["session_id"].as_str().expect("a login has it").to_owned(),
+                Err(failure) => pause(&failure),
+            }
+        };
         let line = json!({"session_id": self.session, "item_id": item_id, "quantity": 1});
         loop {
-            let cleared = self.client.call("ClearCart", json!({"session_id": self.session}));
-            match cleared.and_then(|_| self.client.call("AddItemToCart", &line)) {
+            match self.client.call("AddItemToCart", &line) {
                 Ok(_) => return,
                 Err(failure) => pause(&failure),
             }
@@ -140,9 +148,9 @@ fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
     let mut seller = fleet.client("server_seller");
     let selling = log_in(&mut seller, "sue");
     let open = |number| {
-        let mut client = fleet.client("server_buyer");
-        let session = log_in(&mut client, &format!("buyer {number}"));
-        Buyer { client, session, receipts: BTreeMap::new(), failures: 0 }
+        let (mut client, name) = (fleet.client("server_buyer"), format!("buyer {number}"));
+        let session = log_in(&mut client, &name);
+        Buyer { name, client, session, receipts: BTreeMap::new(), failures: 0 }
     };
     let mut buyers: Vec<_> = (0..BUYERS).map(open).collect();
     let stop = AtomicBool::new(false);

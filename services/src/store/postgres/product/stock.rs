@@ -176,7 +176,11 @@ impl Taking {
     ///
     /// # Errors
     /// The purchase has ended.
-    fn decided(&self, product: &mut RemoteProduct, replies: &[Reply]) -> Result<Option<Decision<'static>>, Error> {
+    fn decided(
+        &self,
+        product: &mut RemoteProduct,
+        replies: &[Reply],
+    ) -> Result<Option<Decision<'static>>, Error> {
         let floor = first(replies, FLOOR).ok_or_else(|| nonsense("there is no floor of decisions"))?;
         let floor = u64::try_from(floor.int(0)?).ok().and_then(PurchaseId::from_number);
         let floor = floor.ok_or_else(|| nonsense("the floor of decisions is no purchase"))?;
