@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, Failure, POLL};
+use support::{Client, Failure, POLL, assert_history};
 
 use super::{PROGRAM, log_in};
 
@@ -74,16 +74,7 @@ impl Buyer {
 
     /// Checks that the history has what there are receipts of, and nothing else.
     fn audit(&mut self) {
-        let page = json!({"session_id": self.session, "limit": 1000});
-        let history = self.client.insist("GetBuyerPurchases", page, |_| ());
-        let mut purchases = history["purchases"].as_array().expect("a page has them").clone();
-        for purchase in &mut purchases {
-            purchase.as_object_mut().expect("it is one").remove("at");
-        }
-        let by_id = |purchases: Vec<Value>| -> BTreeMap<String, Value> {
-            purchases.into_iter().map(|purchase| (purchase["purchase_id"].to_string(), purchase)).collect()
-        };
-        assert_eq!(by_id(purchases), by_id(self.receipts.values().cloned().collect()));
+        assert_history(&mut self.client, &self.session, self.receipts.values());
     }
 }
 

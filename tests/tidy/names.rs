@@ -55,26 +55,13 @@ const RULES: &[Rule] = &[
     Rule {
         krate: "services",
         names: &["serde_json", "RawValue"],
-        homes: &[
-            "api",
-            "engine",
-            "store::sqlite",
-            "store::postgres::customer::json",
-            "store::postgres::json",
-        ],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::json"],
     },
     // What comes of a password is one of two replies of the contract, so `customer` says how it is written.
     Rule {
         krate: "services",
         names: &["serde", "Serialize", "Deserialize"],
-        homes: &[
-            "api",
-            "engine",
-            "store::sqlite",
-            "store::postgres::customer::json",
-            "store::postgres::json",
-            "customer",
-        ],
+        homes: &["api", "engine", "store::sqlite", "store::postgres::json", "customer"],
     },
     // Rules see requests that are read, and flows the envelope of what they were answered.
     Rule {

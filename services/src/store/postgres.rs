@@ -5,6 +5,7 @@
 //! exception is chance: a SCRAM nonce is drawn by the library that knows that method, when a connection is made.
 
 mod answers;
+mod columns;
 mod config;
 mod copy;
 mod customer;
@@ -16,6 +17,8 @@ mod pool;
 mod product;
 mod remote;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::time::Duration;

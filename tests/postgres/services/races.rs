@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use support::{Client, Failure, PASSWORD, POLL, Postgres, Service, log_in, wait_until};
+use support::{
+    Client, Failure, PASSWORD, POLL, Postgres, Service, StopAtEnd, assert_history, log_in, wait_until,
+};
 
 use super::{Fleet, migrated};
 
@@ -78,16 +80,7 @@ impl Buyer {
 
     /// Checks that the history has what there are receipts of, and nothing else.
     fn audit(&mut self) {
-        let page = json!({"session_id": self.session, "limit": 1000});
-        let history = self.client.insist("GetBuyerPurchases", page, |_| ());
-        let mut purchases = history["purchases"].as_array().expect("a page has them").clone();
-        for purchase in &mut purchases {
-            purchase.as_object_mut().expect("it is one").remove("at");
-        }
-        let by_id = |purchases: Vec<Value>| -> BTreeMap<String, Value> {
-            purchases.into_iter().map(|purchase| (purchase["purchase_id"].to_string(), purchase)).collect()
-        };
-        assert_eq!(by_id(purchases), by_id(self.receipts.values().cloned().collect()));
+        assert_history(&mut self.client, &self.session, self.receipts.values());
     }
 }
 
@@ -121,12 +114,11 @@ fn round(number: u32, seller: &mut Client, selling: &str, buyers: &mut [Buyer]) 
     let item = json!({"session_id": selling, "name": "pen", "category": 1, "condition": "new", "price": 0.5, "quantity": UNITS});
     let item = seller.insist("RegisterItemForSale", item, |_| ());
     let item_id = item["item_id"].as_str().expect("an ID");
-    let run = |act: fn(&mut Buyer, &str, u32)| {
+    let mut run = |act: fn(&mut Buyer, &str, u32)| {
         thread::scope(|scope| {
             buyers.iter_mut().for_each(|buyer| drop(scope.spawn(move || act(buyer, item_id, number))));
         });
     };
-    let mut run = run;
     run(|buyer, item_id, _| buyer.fill(item_id));
     run(|buyer, _, number| buyer.buy(format!("round {number}")));
     let key = format!("round {number}");
@@ -179,13 +171,4 @@ fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
     println!(
         "{rounds} rounds of {BUYERS} buyers for {UNITS} units: {made} purchases made, {failures} calls failed, kills {kills:?}"
     );
-}
-
-/// Stops the kills also when the test panics, which would otherwise wait for them for ever.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -67,8 +67,8 @@ pub fn run_during(addresses: Addresses, tag: &str, seed: u64, disturb: impl FnOn
     report
 }
 
-/// Stops the clients also when the test panics, which would otherwise wait for them for ever.
-struct StopAtEnd<'a>(&'a AtomicBool);
+/// Stops what goes on until it is told to stop, also when the test panics, which would otherwise wait for it for ever.
+pub struct StopAtEnd<'a>(pub &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {

@@ -11,7 +11,6 @@ mod carts;
 mod copied;
 mod endings;
 mod history;
-mod json;
 mod logins;
 mod purchases;
 mod sessions;

@@ -1,10 +1,10 @@
 //! The columns that hold JSON. It has types of its own, so that what is sent can change and rows stay as they are.
 
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::api::purchases::Shortage;
-use crate::api::values::ItemId;
+use crate::api::purchases::{PurchasedItem, Shortage};
+use crate::api::values::{ItemId, Price};
 
 /// The keywords of an item as a column: `["book","cs"]`.
 pub(super) fn from_keywords(keywords: &[String]) -> String {
@@ -19,7 +19,7 @@ pub(super) fn keywords(column: &str) -> Option<Vec<String>> {
 /// What there was too little of as a column: `[{"item_id":"1:42","available":1,"quantity":2}]`.
 pub(super) fn from_shortages(shortages: &[Shortage]) -> String {
     let stored = |&Shortage { item_id, available, quantity }: &Shortage| StoredShortage {
-        item_id: StoredId(item_id),
+        item_id: item_id.to_string(),
         available,
         quantity,
     };
@@ -29,35 +29,46 @@ pub(super) fn from_shortages(shortages: &[Shortage]) -> String {
 /// The shortages that a column tells.
 pub(super) fn shortages(column: &str) -> Option<Vec<Shortage>> {
     let stored: Vec<StoredShortage> = from_column(column)?;
-    let shortage = |StoredShortage { item_id: StoredId(item_id), available, quantity }| Shortage {
-        item_id,
-        available,
-        quantity,
+    let shortage = |StoredShortage { item_id, available, quantity }| {
+        Some(Shortage { item_id: ItemId::parse(&item_id)?, available, quantity })
     };
-    Some(stored.into_iter().map(shortage).collect())
+    stored.into_iter().map(shortage).collect()
+}
+
+/// What was bought as a column: `[{"item_id":"1:42","name":"desk","quantity":2,"price_cents":1999}]`.
+pub(super) fn from_items(items: &[PurchasedItem]) -> String {
+    let line = |item: &PurchasedItem| StoredLine {
+        item_id: item.item_id.to_string(),
+        name: item.name.clone(),
+        quantity: item.quantity,
+        price_cents: item.price.0,
+    };
+    to_column(&items.iter().map(line).collect::<Vec<_>>())
+}
+
+/// What was bought, as a column tells it.
+pub(super) fn items(column: &str) -> Option<Vec<PurchasedItem>> {
+    let lines: Vec<StoredLine> = from_column(column)?;
+    let item = |StoredLine { item_id, name, quantity, price_cents }| {
+        let item_id = ItemId::parse(&item_id)?;
+        Some(PurchasedItem { item_id, name, quantity, price: Price::from_cents(price_cents)? })
+    };
+    lines.into_iter().map(item).collect()
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredShortage {
-    item_id: StoredId,
+    item_id: String,
     available: u32,
     quantity: u32,
 }
 
-/// An item's ID as text.
-struct StoredId(ItemId);
-
-impl Serialize for StoredId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for StoredId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        ItemId::parse(&text).map(Self).ok_or_else(|| D::Error::custom("not an item ID"))
-    }
+#[derive(Serialize, Deserialize)]
+struct StoredLine {
+    item_id: String,
+    name: String,
+    quantity: u32,
+    price_cents: u64,
 }
 
 fn to_column<T: Serialize + ?Sized>(value: &T) -> String {
@@ -88,5 +99,16 @@ mod tests {
         let words = ["a\"b".to_owned(), "Straße".to_owned()];
         assert_eq!(keywords(&from_keywords(&words)).as_deref(), Some(&words[..]));
         assert_eq!(keywords("{}"), None);
+    }
+
+    #[test]
+    fn what_was_bought_comes_back_and_what_was_not_does_not() {
+        let column = r#"[{"item_id":"1:42","name":"a \"desk\"\u0000","quantity":2,"price_cents":1999}]"#;
+        assert_eq!(from_items(&items(column).expect("a purchase")), column);
+        let wrong =
+            [("1:42", "1:0"), ("2,", "-2,"), ("1999", "100000000001"), ("quantity", "units"), ("[", "")];
+        for (part, other) in wrong {
+            assert!(items(&column.replacen(part, other, 1)).is_none(), "{other}");
+        }
     }
 }

@@ -3,10 +3,11 @@
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense};
+use super::super::columns::feedback;
 use super::super::domain::Carry;
 use super::super::operation::{Refused, Step, Transaction};
 use super::super::wire::{Call, Row, Statement};
-use super::values::{feedback_of, int, text, user_id_of};
+use super::values::{int, text, user_id_of};
 use super::{Flow, RemoteCustomer, account_lane, username_lane};
 use crate::api::Effect;
 use crate::api::accounts::{CreateAccount, CreateBuyer, CreateSeller, GetSellerRating, Rating, SellerId};
@@ -139,7 +140,7 @@ impl Carry<GetSellerRating<Option<SessionCheck>, Option<SellerId>>> for RemoteCu
             let seller_id = asked_id.or(own_id).ok_or_else(SellerId::missing)?;
             let row = first(&replies, replies.len() - 1).ok_or_else(|| no_seller(seller_id))?;
             let items_sold = u64::try_from(row.int(4)?).map_err(|_| nonsense("fewer than none are sold"))?;
-            let feedback = feedback_of(row, 2, 3)?;
+            let feedback = feedback(row, 2)?;
             Step::reply(&Rating { seller_id, name: row.text(1)?, feedback, items_sold })
         })
     }

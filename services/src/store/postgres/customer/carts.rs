@@ -9,12 +9,13 @@ use std::slice;
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense, number};
+use super::super::columns::item_value;
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Statement, Value};
 use super::accounts::hold_buyer;
 use super::sessions::Used;
-use super::values::{int, item, line_of};
+use super::values::{int, line_of};
 use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, account_lane, again};
 use crate::api::Api;
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
@@ -115,8 +116,8 @@ impl Cart {
 
     fn add_line(self, id: ItemId) -> Call {
         match self {
-            Self::OfSession(used) => ADD_LINE.with([self.value(), item(id), used.alive_after()]),
-            Self::OfBuyer(buyer_id) => ADD_SAVED_LINE.with([self.value(), item(id), int(buyer_id)]),
+            Self::OfSession(used) => ADD_LINE.with([self.value(), item_value(id), used.alive_after()]),
+            Self::OfBuyer(buyer_id) => ADD_SAVED_LINE.with([self.value(), item_value(id), int(buyer_id)]),
         }
     }
 
@@ -143,7 +144,7 @@ impl Change {
     /// be.
     fn calls(self) -> Vec<Call> {
         let Self { cart, item_id, delta, available } = self;
-        let line = || [cart.value(), item(item_id)];
+        let line = || [cart.value(), item_value(item_id)];
         let units = Value::Int(delta.abs());
         let max = int(available.map_or(QUANTITY_MAX, |available| available.min(QUANTITY_MAX)));
         let with_units = |rest: &[Value]| [&line()[..], slice::from_ref(&units), rest].concat();

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use net::Time;
 
+use super::super::columns::{item_value, purchase_value};
 use super::super::copy::{Batch, Table, Translator};
+use super::super::json::from_items;
 use super::super::wire::{Statement, Value};
 use super::carts::saved_cart;
-use super::json::from_items;
 use super::purchases::{SOURCES, key_value, raise_numbers};
 use super::sessions::SessionKey;
-use super::values::{int, item, purchase, text, time};
+use super::values::{int, text, time};
 use crate::api::purchases::Lines;
 use crate::api::values::{Ballot, Feedback, PurchaseId, Role, nfc};
 use crate::customer::accounts::{Buyer, Identity, Seller};
@@ -155,22 +156,22 @@ impl CustomerRows {
         let (buyer, key_column) = (int(*buyer_id), key_value(key.as_ref()));
         self.last_purchase = self.last_purchase.max(id);
         if key.is_some() {
-            batch.insert("purchase_keys", KEY.with([buyer.clone(), key_column.clone(), purchase(id)]));
+            batch.insert("purchase_keys", KEY.with([buyer.clone(), key_column.clone(), purchase_value(id)]));
         }
         match state {
             State::Made(items) => {
                 batch.insert(
                     "purchases",
-                    MADE.with([buyer, purchase(id), time(*at), Value::Text(from_items(items))]),
+                    MADE.with([buyer, purchase_value(id), time(*at), Value::Text(from_items(items))]),
                 );
                 batch.weigh(items.len());
             }
             State::Begun { session_number, lines: Lines(lines) } => {
                 let session = self.key_of(*session_number).value();
-                let values = [purchase(id), buyer, session, key_column, time(*at)];
+                let values = [purchase_value(id), buyer, session, key_column, time(*at)];
                 batch.insert("purchases_begun", BEGUN.with(values));
                 for (&id_of_item, &quantity) in lines {
-                    let values = [purchase(id), item(id_of_item), int(quantity)];
+                    let values = [purchase_value(id), item_value(id_of_item), int(quantity)];
                     batch.insert("purchase_lines", LINE.with(values));
                 }
             }
@@ -195,7 +196,7 @@ impl Translator<CustomerRow> for CustomerRows {
             CustomerRow::Buyer(id, buyer) => self.add_buyer(id, &buyer, batch),
             CustomerRow::Session(number, session) => return self.add_session(number, &session, batch),
             CustomerRow::Vote(buyer_id, item_id, Ballot { vote, revision }) => {
-                let values = [int(buyer_id), item(item_id), text(vote.as_str()), int(revision.0)];
+                let values = [int(buyer_id), item_value(item_id), text(vote.as_str()), int(revision.0)];
                 batch.insert("seller_votes", VOTE.with(values));
             }
             CustomerRow::Purchase(id, record) => self.add_purchase(id, &record, batch),
@@ -229,6 +230,6 @@ fn account(id: u32, Identity { username, name, password_hash }: &Identity) -> [V
 
 fn add_cart(key: &Value, cart: &Cart, batch: &mut Batch) {
     for (&id, &quantity) in cart.lines() {
-        batch.insert("cart_lines", CART_LINE.with([key.clone(), item(id), int(quantity)]));
+        batch.insert("cart_lines", CART_LINE.with([key.clone(), item_value(id), int(quantity)]));
     }
 }

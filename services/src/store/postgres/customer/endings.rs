@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use net::Time;
 
 use super::super::answers::{carried_out, first};
+use super::super::columns::purchase_value;
 use super::super::domain::Carry;
+use super::super::json::from_items;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Row, Statement, Value};
 use super::carts::lines;
-use super::json::from_items;
 use super::purchases::{made, read};
-use super::values::{int, purchase, user_id_of};
+use super::values::{int, user_id_of};
 use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, again};
 use crate::api::Api;
 use crate::api::error::Error;
@@ -89,7 +90,7 @@ impl RemoteCustomer {
     /// Reads how far the purchase has come, and brings it to its end unless it is there.
     fn finish(request: FinishPurchase, attempts: u32) -> Flow {
         let id = request.purchase_id;
-        let find = FIND.with([purchase(id)]);
+        let find = FIND.with([purchase_value(id)]);
         let calls = [find].into_iter().chain(read(id)).collect();
         // It is about the purchase; who ends it at the same time is kept off by the engine.
         Step::ask(Transaction::reads(Some(id.0), calls), move |_, _, answer| {
@@ -131,11 +132,11 @@ impl RemoteCustomer {
     /// Nothing was taken.
     fn give_up(under_way: UnderWay, attempts: u32) -> Flow {
         let UnderWay { id, buyer_id, key, .. } = under_way;
-        let mut calls = vec![HOLD.with([purchase(id)])];
+        let mut calls = vec![HOLD.with([purchase_value(id)])];
         if key != Value::Bytes(Vec::new()) {
-            calls.push(FREE_KEY.with([purchase(id), int(buyer_id), key]));
+            calls.push(FREE_KEY.with([purchase_value(id), int(buyer_id), key]));
         }
-        calls.extend([DROP_LINES, END].map(|statement| statement.with([purchase(id)])));
+        calls.extend([DROP_LINES, END].map(|statement| statement.with([purchase_value(id)])));
         let transaction = Transaction::write(id.0, FinishPurchase::EFFECT, calls);
         Step::ask(transaction, move |_, _, answer| {
             if first(&carried_out(answer)?, 0).is_none() {
@@ -155,7 +156,7 @@ impl UnderWay {
 
     /// The statements that make it. The second one returns something if it was under way.
     fn make(&self, TakenItems(taken): &TakenItems) -> Vec<Call> {
-        let id = || purchase(self.id);
+        let id = || purchase_value(self.id);
         let items: Vec<_> = taken.iter().cloned().map(purchased).collect();
         // Everybody counts sellers in this order, so nobody waits for each other.
         let mut sold = BTreeMap::<u32, i64>::new();

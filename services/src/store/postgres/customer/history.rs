@@ -3,11 +3,12 @@
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense};
+use super::super::columns::{purchase_id, purchase_value};
 use super::super::domain::Carry;
+use super::super::json::items;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Row, Statement, Value};
-use super::json::items;
-use super::values::{count, int, purchase, purchase_of, time_of};
+use super::values::{count, int, time_of};
 use super::{Flow, RemoteCustomer, account_lane};
 use crate::api::carts::Owner;
 use crate::api::error::Error;
@@ -75,7 +76,7 @@ impl Reading {
     /// Reads some more of the page.
     fn go_on(mut self) -> Flow {
         let before = self.made.last().map(|made| made.id).or(self.after);
-        let before = before.map_or(Value::Int(i64::MAX), purchase);
+        let before = before.map_or(Value::Int(i64::MAX), purchase_value);
         let wanted = (self.limit + 1 - self.made.len()).min(READ_MAX);
         let calls =
             vec![COUNT.with([int(self.buyer_id)]), PAGE.with([int(self.buyer_id), before, count(wanted)])];
@@ -109,6 +110,6 @@ impl Reading {
 impl Made {
     fn of(row: &Row) -> Result<Self, Error> {
         let items = items(row.text(2)?).ok_or_else(|| nonsense("what was bought is unclear"))?;
-        Ok(Self { id: purchase_of(row, 0)?, at: time_of(row, 1)?, items })
+        Ok(Self { id: purchase_id(row, 0)?, at: time_of(row, 1)?, items })
     }
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense};
+use super::super::columns::{purchase_id, purchase_value};
 use super::super::domain::Carry;
+use super::super::json::items;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Statement, Value};
 use super::carts::lines;
-use super::json::items;
 use super::sessions::Used;
-use super::values::{count, int, purchase, purchase_of, time};
+use super::values::{count, int, time};
 use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, again};
 use crate::api::error::Error;
 use crate::api::purchases::{
@@ -179,7 +180,7 @@ impl RemoteCustomer {
                 let replies = carried_out(answer)?;
                 let row = first(&replies, 0).ok_or_else(|| nonsense("no source of purchases is there"))?;
                 let last = u64::try_from(row.int(0)?).map_err(|_| nonsense("a number is below 0"))?;
-                customer.ended.see(now, last, purchase_of(row, 1)?);
+                customer.ended.see(now, last, purchase_id(row, 1)?);
                 Ok(Step::Reply(Vec::new()))
             })
         });
@@ -202,7 +203,7 @@ impl RemoteCustomer {
             let Some(row) = first(&replies, last - 1) else { return Self::find(begin, attempts) };
             customer.ended.stir(now);
             let lines = Lines(lines(&replies, last)?);
-            Step::reply(&Begun::Unfinished(customer.unfinished(purchase_of(row, 0)?, lines)))
+            Step::reply(&Begun::Unfinished(customer.unfinished(purchase_id(row, 0)?, lines)))
         })
     }
 
@@ -214,7 +215,7 @@ impl RemoteCustomer {
         let calls = vec![of_key, OF_SESSION.with([session.clone()]), CART_ANY.with([session])];
         Step::ask(Transaction::reads(Some(used.key.lane()), calls), move |_, _, answer| {
             let replies = carried_out(answer)?;
-            let id = |call| first(&replies, call).map(|row| purchase_of(row, 0)).transpose();
+            let id = |call| first(&replies, call).map(|row| purchase_id(row, 0)).transpose();
             match meant(begin.key.is_some(), id(0)?, id(1)?)? {
                 Some(id) => Self::found(begin, id, attempts),
                 None if first(&replies, 2).is_none() => Err(empty_cart()),
@@ -248,7 +249,7 @@ impl RemoteCustomer {
         if ids.is_empty() {
             return Step::reply(&Claimed { purchases: claimed });
         }
-        let calls = ids.iter().map(|id| LINES.with([purchase(*id)])).collect();
+        let calls = ids.iter().map(|id| LINES.with([purchase_value(*id)])).collect();
         Step::ask(Transaction::reads(Some(LANE), calls), move |customer: &mut Self, _, answer| {
             let replies = carried_out(answer)?;
             for (call, id) in ids.into_iter().enumerate() {
@@ -300,8 +301,9 @@ impl Carry<ClaimPurchases> for RemoteCustomer {
         let Limit(limit) = request.limit;
         let due = DUE.with([time(now), count(limit.min(CLAIMED_MAX))]);
         Step::ask(Transaction::read(Some(LANE), due), move |customer: &mut Self, now, answer| {
-            let claim =
-                |row| Ok(CLAIM.with([purchase(purchase_of(row, 0)?), time(now + CLAIMANT_HAS), time(now)]));
+            let claim = |row| {
+                Ok(CLAIM.with([purchase_value(purchase_id(row, 0)?), time(now + CLAIMANT_HAS), time(now)]))
+            };
             let replies = carried_out(answer)?;
             let due = replies.first().map_or(&[][..], |reply| &reply.rows);
             let calls = due.iter().map(claim).collect::<Result<Vec<Call>, Error>>()?;
@@ -311,7 +313,7 @@ impl Carry<ClaimPurchases> for RemoteCustomer {
             customer.ended.stir(now);
             Step::ask(Transaction::write(LANE, Effect::Repeatable, calls), |_, _, answer| {
                 let rows = carried_out(answer)?.into_iter().flat_map(|reply| reply.rows);
-                let ids = rows.map(|row| purchase_of(&row, 0)).collect::<Result<_, Error>>()?;
+                let ids = rows.map(|row| purchase_id(&row, 0)).collect::<Result<_, Error>>()?;
                 Self::read_claimed(ids, Vec::new())
             })
         })
@@ -321,7 +323,7 @@ impl Carry<ClaimPurchases> for RemoteCustomer {
 /// What finds out how far a purchase has come: its lines, if it is under way, and then what was bought, if it was made. It
 /// goes from one to the other in one transaction, so if there is neither, it was refused or is unknown.
 pub(super) fn read(id: PurchaseId) -> [Call; 2] {
-    [LINES, MADE].map(|statement| statement.with([purchase(id)]))
+    [LINES, MADE].map(|statement| statement.with([purchase_value(id)]))
 }
 
 /// What was bought, if this statement has found it.

@@ -6,10 +6,11 @@
 use net::Time;
 
 use super::super::answers::{carried_out, first};
+use super::super::columns::item_value;
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::Statement;
-use super::values::{int, item, text};
+use super::values::{int, text};
 use super::{Flow, RemoteCustomer, account_lane};
 use crate::api::Api;
 use crate::api::accounts::SellerId;
@@ -52,14 +53,14 @@ impl Carry<RateSeller> for RemoteCustomer {
         let RateSeller { buyer_id: UserId(buyer_id), item_id, seller, ballot } = request;
         let SellerId { seller_id: UserId(seller_id) } = seller;
         let Ballot { vote, revision: Revision(revision) } = ballot;
-        let vote_key = || [int(buyer_id), item(item_id)];
+        let vote_key = || [int(buyer_id), item_value(item_id)];
         let with = |values: &[_]| [&vote_key()[..], values].concat();
         let [up, down] = [Vote::Up, Vote::Down].map(|kind| int(i64::from(kind == vote)));
         let calls = vec![
             FIND.with([int(seller_id)]),
             ADD.with(with(&[int(seller_id)])),
             CAST.with(with(&[text(vote.as_str()), int(revision), int(seller_id)])),
-            COUNT.with([int(seller_id), int(buyer_id), item(item_id), up, down]),
+            COUNT.with([int(seller_id), int(buyer_id), item_value(item_id), up, down]),
             COUNTED.with(vote_key()),
         ];
         let lane = account_lane(Role::Seller, seller_id);

@@ -1,25 +1,15 @@
 //! How items lie in columns: what statements are given and what they return.
 
 use super::super::answers::{nonsense, number};
+use super::super::columns::{feedback, item_id};
 use super::super::json;
-use super::super::wire::{Row, Value};
+use super::super::wire::Row;
 use crate::api::encoded::{Description, EncodedItem, Listing};
 use crate::api::error::Error;
-use crate::api::values::{Condition, Feedback, ItemId, Price, QUANTITY_MAX};
-use crate::product::packed::{pack, unpack};
+use crate::api::values::{Condition, ItemId, Price, QUANTITY_MAX};
 
 /// How many columns an item takes, from the first.
 pub(super) const ITEM_COLUMNS: usize = 9;
-
-/// The ID of an item as a number.
-pub(super) fn from_item_id(id: ItemId) -> i64 {
-    i64::try_from(pack(id)).expect("categories have 31 bits")
-}
-
-/// The same as a parameter.
-pub(super) fn id_value(id: ItemId) -> Value {
-    Value::Int(from_item_id(id))
-}
 
 /// The item in the first columns of a row.
 ///
@@ -40,15 +30,6 @@ pub(super) fn item(row: &Row) -> Result<(ItemId, EncodedItem), Error> {
     Ok((id, EncodedItem::new(&description, &listing)))
 }
 
-/// The ID of an item in a column.
-///
-/// # Errors
-/// No item has it.
-pub(super) fn item_id(row: &Row, column: usize) -> Result<ItemId, Error> {
-    let id = u64::try_from(row.int(column)?).ok().map(unpack).filter(|id| id.n > 0);
-    id.ok_or_else(|| nonsense("an item's ID is none"))
-}
-
 /// The keywords of an item in a column.
 ///
 /// # Errors
@@ -64,12 +45,4 @@ pub(super) fn keywords(row: &Row, column: usize) -> Result<Vec<String>, Error> {
 pub(super) fn price(row: &Row, column: usize) -> Result<Price, Error> {
     let price = u64::try_from(row.int(column)?).ok().and_then(Price::from_cents);
     price.ok_or_else(|| nonsense("a price is out of bounds"))
-}
-
-/// The votes up and down in two columns.
-///
-/// # Errors
-/// There are none.
-pub(super) fn feedback(row: &Row, column: usize) -> Result<Feedback, Error> {
-    Ok(Feedback { up: number(row, column, u32::MAX)?, down: number(row, column + 1, u32::MAX)? })
 }

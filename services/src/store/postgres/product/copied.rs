@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::columns::{item_number, item_value, purchase_value};
 use super::super::copy::{Batch, Table, Translator};
 use super::super::json;
 use super::super::wire::{Statement, Value};
-use super::columns::{from_item_id, id_value};
 use super::descriptions::Terms;
 use super::statements;
 use crate::api::encoded::{Description, Listing};
@@ -85,7 +85,7 @@ impl ProductRows {
         batch.insert(
             "items",
             ITEM.with([
-                id_value(*id),
+                item_value(*id),
                 Value::Int((*seller_id).into()),
                 Value::Text(name.clone()),
                 Value::Text(json::from_keywords(keywords)),
@@ -98,7 +98,7 @@ impl ProductRows {
         );
         if quantity > 0 {
             let terms = Terms::new(id.category, *seller_id, name, keywords);
-            for (count, call) in terms.counts().zip(terms.adding(TERMS, from_item_id(*id), &[])) {
+            for (count, call) in terms.counts().zip(terms.adding(TERMS, item_number(*id), &[])) {
                 batch.insert_beside("item_terms", count, call);
             }
         }
@@ -133,12 +133,13 @@ impl Translator<ProductRow> for ProductRows {
             }
             ProductRow::Vote(id, buyer_id, Ballot { vote, revision }) => {
                 let word = Value::Text(vote.as_str().to_owned());
-                let values = [id_value(id), Value::Int(buyer_id.into()), word, Value::Int(revision.0.into())];
+                let values =
+                    [item_value(id), Value::Int(buyer_id.into()), word, Value::Int(revision.0.into())];
                 batch.insert("item_votes", VOTE.with(values));
             }
             ProductRow::Decision(id, decided) => add_decision(id, &decided, batch),
             ProductRow::DecisionFloor(floor) => {
-                batch.change(statements::RAISE_FLOOR.with([purchase(floor)]));
+                batch.change(statements::RAISE_FLOOR.with([purchase_value(floor)]));
             }
             // What is no more is not stored.
             ProductRow::DecisionForgotten(_) => return false,
@@ -163,20 +164,16 @@ fn add_decision(id: PurchaseId, decided: &Decided, batch: &mut Batch) {
     };
     let count = Value::Int(i64::try_from(lines).expect("a purchase has few lines"));
     let word = Value::Text(word.to_owned());
-    batch.insert("decisions", DECISION.with([purchase(id), word, count, Value::Text(shortages)]));
+    batch.insert("decisions", DECISION.with([purchase_value(id), word, count, Value::Text(shortages)]));
     match decided {
         Decided::Taken(lines) => {
             for &TakenUnits { item_id, quantity, price } in lines {
                 let cents = i64::try_from(price.0).expect("prices are far below");
                 let values =
-                    [purchase(id), id_value(item_id), Value::Int(quantity.into()), Value::Int(cents)];
+                    [purchase_value(id), item_value(item_id), Value::Int(quantity.into()), Value::Int(cents)];
                 batch.insert("decision_lines", LINE.with(values));
             }
         }
         Decided::Refused(shortages) => batch.weigh(shortages.len()),
     }
-}
-
-fn purchase(PurchaseId(id): PurchaseId) -> Value {
-    Value::Int(i64::try_from(id).expect("IDs of purchases have 62 bits"))
 }

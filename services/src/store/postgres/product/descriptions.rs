@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::super::columns::item_value;
 use super::super::wire::{Call, Statement, Value};
-use super::columns::id_value;
 use super::statements;
 use crate::api::values::ItemId;
 use crate::product::terms::{Role, each_term};
@@ -68,7 +68,7 @@ impl Terms {
     /// Takes them out of the index if the item is sold out.
     pub(super) fn removing(&self, id: ItemId) -> Call {
         let terms = self.by_score.iter().flat_map(|(_, terms)| terms).cloned().collect();
-        statements::REMOVE_TERMS.with([id_value(id), Value::Texts(terms)])
+        statements::REMOVE_TERMS.with([item_value(id), Value::Texts(terms)])
     }
 }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense, number};
+use super::super::columns::{item_number, item_value};
 use super::super::domain::Carry;
 use super::super::json;
 use super::super::operation::{Answer, Step, Transaction};
 use super::super::wire::{Call, Reply, Value};
-use super::columns::{from_item_id, id_value, keywords};
+use super::columns::keywords;
 use super::descriptions::Terms;
 use super::{ATTEMPTS_MAX, RemoteProduct, category_key, item_key, statements};
 use crate::api::accounts::SellerId;
@@ -122,14 +123,14 @@ impl Carry<ChangeItemPrice<Option<SellerId>>> for RemoteProduct {
         let key = item_key(item_id);
         let seller_id = by.map_or(0, |SellerId { seller_id: UserId(seller_id) }| seller_id);
         let cents = i64::try_from(price.0).expect("prices are far below");
-        let values = [id_value(item_id), Value::Int(cents), Value::Int(seller_id.into())];
+        let values = [item_value(item_id), Value::Int(cents), Value::Int(seller_id.into())];
         let effect = ChangeItemPrice::<Option<SellerId>>::EFFECT;
         let write = Transaction::write(key, effect, vec![statements::REPRICE.with(values)]);
         Step::ask(write, move |_, _, answer| {
             if first(&carried_out(answer)?, 0).is_some() {
                 return Step::reply(&Priced { item_id, price });
             }
-            let read = Transaction::read(Some(key), statements::OWNER.with([id_value(item_id)]));
+            let read = Transaction::read(Some(key), statements::OWNER.with([item_value(item_id)]));
             Step::ask(read, move |_, _, answer| {
                 let replies = carried_out(answer)?;
                 let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;
@@ -162,7 +163,7 @@ impl Carry<UpdateUnitsForSale<Option<SellerId>>> for RemoteProduct {
             rules::check_owner(item_id, terms.seller_id, by)?;
             return restocking.carry_out(terms);
         }
-        let call = statements::DESCRIPTION.with([id_value(item_id)]);
+        let call = statements::DESCRIPTION.with([item_value(item_id)]);
         Step::ask(Transaction::read(Some(item_key(item_id)), call), move |product: &mut Self, _, answer| {
             let replies = carried_out(answer)?;
             let terms = product.learn(item_id, &replies, 0)?.ok_or_else(|| rules::no_item(item_id))?;
@@ -196,7 +197,7 @@ impl Restocking {
     }
 
     fn calls(&self, terms: &Terms) -> Vec<Call> {
-        let (id, QuantityDelta(delta)) = (from_item_id(self.item_id), self.delta);
+        let (id, QuantityDelta(delta)) = (item_number(self.item_id), self.delta);
         if delta < 0 {
             let units = statements::REMOVE_UNITS.with([Value::Int(id), Value::Int(-delta)]);
             return vec![units, terms.removing(self.item_id)];
@@ -222,7 +223,7 @@ impl Restocking {
     /// Reads why the stock could not be changed. If it could by now, it is tried again.
     fn explain(self, terms: Rc<Terms>) -> Result<Step<RemoteProduct>, Error> {
         let Self { item_id, delta, attempts } = self;
-        let call = statements::STOCK.with([id_value(item_id)]);
+        let call = statements::STOCK.with([item_value(item_id)]);
         Step::ask(Transaction::read(Some(item_key(item_id)), call), move |_, _, answer| {
             let replies = carried_out(answer)?;
             let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;

@@ -3,10 +3,11 @@
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense};
+use super::super::columns::{item_number, item_value};
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Row, Value};
-use super::columns::{self, ITEM_COLUMNS, from_item_id, id_value};
+use super::columns::{self, ITEM_COLUMNS};
 use super::descriptions::{term_of_category, term_of_seller};
 use super::{RemoteProduct, statements};
 use crate::api::accounts::SellerId;
@@ -28,7 +29,7 @@ impl Carry<DisplayItemsForSale<SellerId>> for RemoteProduct {
     ) -> Result<Step<Self>, Error> {
         let DisplayItemsForSale { sold_out, page, by: SellerId { seller_id: UserId(seller_id) } } = display;
         let Limit(limit) = page.limit;
-        let after = page.after.map_or(Value::Int(0), |Cursor(id)| id_value(id));
+        let after = page.after.map_or(Value::Int(0), |Cursor(id)| item_value(id));
         let (statement, whose) = match sold_out {
             true => (statements::SHELF_WITH_SOLD_OUT, Value::Int(seller_id.into())),
             false => (statements::SHELF_IN_STOCK, Value::Text(term_of_seller(seller_id))),
@@ -100,7 +101,7 @@ impl Query {
             terms => {
                 // Without a cursor all hits come after it.
                 let after =
-                    self.after.map_or([i64::MAX, 0], |after| [after.score.into(), from_item_id(after.id)]);
+                    self.after.map_or([i64::MAX, 0], |after| [after.score.into(), item_number(after.id)]);
                 let [score, after] = after.map(Value::Int);
                 let terms = Value::Texts(terms.to_vec());
                 statements::SEARCH_TERMS.with([terms, first, last, score, after, limit])
@@ -144,7 +145,7 @@ impl Query {
         let [first, _] = self.bounds();
         match self.after {
             Some(after) if after.score < score => i64::MAX,
-            Some(after) if after.score == score => first.max(from_item_id(after.id)),
+            Some(after) if after.score == score => first.max(item_number(after.id)),
             _ => first,
         }
     }

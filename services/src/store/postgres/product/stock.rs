@@ -11,11 +11,12 @@ use std::rc::Rc;
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense, number};
+use super::super::columns::{item_id, item_value, purchase_value};
 use super::super::domain::Carry;
 use super::super::json;
 use super::super::operation::{Answer, Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Value};
-use super::columns::{id_value, item_id, price};
+use super::columns::price;
 use super::descriptions::Terms;
 use super::{ATTEMPTS_MAX, RemoteProduct, purchase_key, statements};
 use crate::api::error::{Code, Error};
@@ -43,7 +44,7 @@ impl Carry<TakeStock> for RemoteProduct {
 
 /// Refuses a purchase that has ended. Whoever hears this may rely on it, so the engine is told first.
 fn raise_floor(purchase_id: PurchaseId, floor: PurchaseId) -> Result<Step<RemoteProduct>, Error> {
-    let calls = vec![statements::RAISE_FLOOR.with([id_of(floor)])];
+    let calls = vec![statements::RAISE_FLOOR.with([purchase_value(floor)])];
     let write = Transaction::write(purchase_key(purchase_id), EFFECT, calls);
     Step::ask(write, move |_, _, answer| {
         carried_out(answer)?;
@@ -80,7 +81,7 @@ impl Taking {
         }
         let unknown = self.lines.iter().filter(|line| line.terms.is_none());
         let calls: Vec<Call> =
-            unknown.map(|line| statements::DESCRIPTION.with([id_value(line.item_id)])).collect();
+            unknown.map(|line| statements::DESCRIPTION.with([item_value(line.item_id)])).collect();
         if calls.is_empty() {
             return self.take();
         }
@@ -107,11 +108,11 @@ impl Taking {
 
     /// Three for each line, of which there are at most a thousand.
     fn calls(&self) -> Vec<Call> {
-        let id = id_of(self.purchase_id);
+        let id = purchase_value(self.purchase_id);
         let count = i64::try_from(self.lines.len()).expect("a purchase has few lines");
         let mut calls = vec![statements::DECIDE_TAKEN.with([id.clone(), Value::Int(count)])];
         for line in &self.lines {
-            let (item, quantity) = (id_value(line.item_id), Value::Int(line.quantity.into()));
+            let (item, quantity) = (item_value(line.item_id), Value::Int(line.quantity.into()));
             calls.push(statements::TAKE_UNITS.with([item.clone(), quantity.clone()]));
             calls.push(statements::ADD_LINE.with([id.clone(), item, quantity]));
             let terms = line.terms.as_ref().expect("it is known what is taken");
@@ -124,7 +125,7 @@ impl Taking {
 
     /// Reads why nothing could be taken.
     fn look(self) -> Result<Step<RemoteProduct>, Error> {
-        let stock = self.lines.iter().map(|line| statements::STOCK.with([id_value(line.item_id)]));
+        let stock = self.lines.iter().map(|line| statements::STOCK.with([item_value(line.item_id)]));
         let calls = self.asking_what_is_decided().chain(stock).collect();
         let read = Transaction::reads(Some(purchase_key(self.purchase_id)), calls);
         Step::ask(read, move |product, _, answer| {
@@ -155,7 +156,7 @@ impl Taking {
     /// Decides that nothing is taken, unless somebody else has decided meanwhile.
     fn refuse(self, shortages: &[Shortage]) -> Result<Step<RemoteProduct>, Error> {
         let column = Value::Text(json::from_shortages(shortages));
-        let refusal = statements::DECIDE_REFUSED.with([id_of(self.purchase_id), column]);
+        let refusal = statements::DECIDE_REFUSED.with([purchase_value(self.purchase_id), column]);
         let mut calls: Vec<Call> = self.asking_what_is_decided().collect();
         calls.insert(0, refusal);
         let write = Transaction::write(purchase_key(self.purchase_id), EFFECT, calls).alone();
@@ -167,7 +168,7 @@ impl Taking {
     }
 
     fn asking_what_is_decided(&self) -> impl Iterator<Item = Call> + use<> {
-        let id = id_of(self.purchase_id);
+        let id = purchase_value(self.purchase_id);
         let [decision, lines] = [statements::DECISION, statements::LINES].map(|read| read.with([id.clone()]));
         [decision, lines, statements::FLOOR.with([])].into_iter()
     }
@@ -231,8 +232,4 @@ fn taken_item(row: &Row) -> Result<TakenItem<'static>, Error> {
         name: row.text(3)?.to_owned().into(),
         seller_id: number(row, 4, u32::MAX)?,
     })
-}
-
-fn id_of(PurchaseId(id): PurchaseId) -> Value {
-    Value::Int(i64::try_from(id).expect("IDs of purchases have 62 bits"))
 }

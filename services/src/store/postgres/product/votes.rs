@@ -3,10 +3,10 @@
 use net::Time;
 
 use super::super::answers::{carried_out, first, nonsense, number};
+use super::super::columns::{feedback, item_value};
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::Value;
-use super::columns::{feedback, id_value};
 use super::{RemoteProduct, item_key, statements};
 use crate::api::Api;
 use crate::api::accounts::BuyerId;
@@ -24,7 +24,7 @@ impl Carry<ProvideFeedback<Option<BuyerId>>> for RemoteProduct {
         vote: ProvideFeedback<Option<BuyerId>>,
     ) -> Result<Step<Self>, Error> {
         let ProvideFeedback { item_id, vote, by } = vote;
-        let id = id_value(item_id);
+        let id = item_value(item_id);
         let calls = match by {
             Some(BuyerId { buyer_id: UserId(buyer_id) }) => {
                 let buyer = Value::Int(buyer_id.into());

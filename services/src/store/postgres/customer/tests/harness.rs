@@ -1,9 +1,7 @@
 //! `db_customer` twice: in memory, and on a PostgreSQL server, over a connection that blocks and carries out one step after
 //! another.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::thread;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use net::sim::SimWorker;
@@ -17,19 +15,15 @@ use crate::customer::{Customer, HashCost, Hashers, Passwords};
 use crate::engine::caller::Caller;
 use crate::engine::domain::{Domain, Handler};
 use crate::engine::room::Room;
-use crate::store::postgres::config::Config;
 use crate::store::postgres::customer::RemoteCustomer;
 use crate::store::postgres::domain::RemoteDomain;
-use crate::store::postgres::migration::Migration;
-use crate::store::postgres::operation::{Answer, Next, Refused, Step, Transaction};
-use crate::store::postgres::wire::{Class, Connection, Event, Flight, Outcome};
+use crate::store::postgres::operation::{Next, Step, Transaction};
+use crate::store::postgres::tests::blocking::Blocking;
+pub(super) use crate::store::postgres::tests::blocking::LEVELS;
 
 pub(super) const START: Time = Time::from_millis(1_800_000_000_000);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
-pub(super) const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
-/// Nothing is in the way of a transaction as often.
-const REPLAYS_MAX: u64 = 200;
 
 /// What both stores can be asked.
 pub(super) trait Store {
@@ -59,10 +53,7 @@ pub(super) struct Memory(Customer);
 /// The store on a server.
 pub(super) struct Engine {
     pub(super) customer: RemoteCustomer,
-    socket: TcpStream,
-    connection: Connection,
-    /// How often a transaction was carried out again.
-    pub(super) replays: u64,
+    pub(super) engine: Blocking,
 }
 
 /// A server with a database of its own for each of these levels of isolation, or none if none is installed.
@@ -72,7 +63,7 @@ pub(super) fn server(levels: &[&str]) -> Option<Postgres> {
         let name = database(level);
         server.sql("shop", &format!("CREATE DATABASE {name}"));
         server.sql(&name, &format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'"));
-        Engine::connect(&server, level, 0).migrate();
+        Blocking::connect(&url(&server, level)).migrate();
     }
     Some(server)
 }
@@ -142,63 +133,8 @@ impl Engine {
     }
 
     pub(super) fn connect_to(url: &str, seed: u64) -> Self {
-        let config = Config::parse(url, None).expect("a good URL");
-        let config = Config { may_be_unflushed: true, ..config };
-        let host = &config.hosts[0];
-        let socket = TcpStream::connect(host.address()).expect("it listens");
-        socket.set_nodelay(true).expect("it is a socket");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a socket");
-        let connection = Connection::new(&config, host);
         let customer = RemoteCustomer::new(TIMEOUT, hashers(), random(seed));
-        let mut engine = Self { customer, socket, connection, replays: 0 };
-        assert_eq!(engine.next_event(), Event::Ready);
-        engine
-    }
-
-    fn migrate(&mut self) {
-        let mut migration = Migration::new();
-        while let Some(flight) = migration.flight() {
-            let outcome = self.fly(flight);
-            migration.answered(outcome).expect("the tables are made");
-        }
-    }
-
-    fn next_event(&mut self) -> Event {
-        let mut piece = [0; 65_536];
-        loop {
-            if let Some(event) = self.connection.next_event() {
-                return event;
-            }
-            self.socket.write_all(&self.connection.take_output()).expect("the server reads");
-            match self.socket.read(&mut piece).expect("the server answers") {
-                0 => self.connection.lost(),
-                count => self.connection.received(&piece[..count]),
-            }
-        }
-    }
-
-    fn fly(&mut self, flight: Flight) -> Outcome {
-        let ticket = self.connection.submit(flight);
-        match self.next_event() {
-            Event::Ended(ended, outcome) if ended == ticket => outcome,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Carries out a transaction, again and again if something is in its way.
-    fn carry_out(&mut self, transaction: &Transaction) -> Answer {
-        for replay in 0..REPLAYS_MAX {
-            match self.fly(Flight::transaction(transaction.calls.clone())) {
-                Outcome::Done(replies) => return Ok(replies),
-                Outcome::Failed { error, .. } if error.class() == Class::Refusal => return Err(Refused),
-                Outcome::Failed { error, .. } if error.class() == Class::Replay => {
-                    self.replays += 1;
-                    thread::sleep(Duration::from_millis(fastrand::u64(0..=replay.min(20))));
-                }
-                other => panic!("{other:?} of {transaction:?}"),
-            }
-        }
-        panic!("{transaction:?} was in vain {REPLAYS_MAX} times");
+        Self { customer, engine: Blocking::connect(url) }
     }
 
     fn go_on(&mut self, now: Time, step: Result<Step<RemoteCustomer>, Error>) -> Result<String, Error> {
@@ -206,7 +142,7 @@ impl Engine {
         loop {
             step = match step {
                 Step::Ask(transaction, next) => {
-                    let answer = self.carry_out(&transaction);
+                    let answer = self.engine.carry_out(&transaction);
                     next(&mut self.customer, now, answer)?
                 }
                 Step::Work(job) => {
@@ -234,7 +170,7 @@ impl Engine {
             asked.push((transaction.calls.len(), next));
             all.calls.extend(transaction.calls);
         }
-        let mut replies = self.carry_out(&all).expect("it is not refused").into_iter();
+        let mut replies = self.engine.carry_out(&all).expect("it is not refused").into_iter();
         let answers: Vec<_> = asked
             .into_iter()
             .map(|(calls, next)| (replies.by_ref().take(calls).collect::<Vec<_>>(), next))

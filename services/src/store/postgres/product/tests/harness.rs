@@ -1,26 +1,17 @@
 //! [`Shop`]: a catalogue on PostgreSQL, whose requests are carried out one by one, over a socket that blocks.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::thread;
-use std::time::Duration;
-
 use net::Time;
 use support::Postgres;
 
 use super::super::super::domain::RemoteDomain;
-use super::super::super::migration::Migration;
-use super::super::super::operation::{Answer, Refused, Step, Transaction};
-use super::super::super::wire::{Class, Connection, Event, Flight, Outcome};
-use super::super::super::{Config, Password};
+use super::super::super::operation::Step;
+use super::super::super::tests::blocking::{Blocking, LEVELS};
 use super::super::RemoteProduct;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::engine::caller::Caller;
 
 pub(super) const NOW: Time = Time::from_millis(1_000_000);
-/// What PostgreSQL calls its levels of isolation.
-const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
 
 /// The JSON of a reply, or why there is none.
 pub(super) type Told = Result<String, Error>;
@@ -28,11 +19,7 @@ pub(super) type Told = Result<String, Error>;
 /// A server with the tables.
 pub(super) fn server() -> Option<Postgres> {
     let server = Postgres::start("trust", &["fsync=off"])?;
-    let mut engine = Engine::connect(&url(&server));
-    let mut migration = Migration::new();
-    while let Some(flight) = migration.flight() {
-        migration.answered(engine.run(flight)).expect("the tables can be made");
-    }
+    Blocking::connect(&url(&server)).migrate();
     Some(server)
 }
 
@@ -58,7 +45,7 @@ pub(super) fn url(server: &Postgres) -> String {
 
 /// A replica of the service.
 pub(super) struct Shop {
-    engine: Engine,
+    engine: Blocking,
     pub(super) product: RemoteProduct,
 }
 
@@ -69,7 +56,7 @@ impl Shop {
 
     /// The same, by where the server is.
     pub(super) fn at(url: &str) -> Self {
-        Self { engine: Engine::connect(url), product: RemoteProduct::new() }
+        Self { engine: Blocking::connect(url), product: RemoteProduct::new() }
     }
 
     /// Carries out a request of this API with this `data`.
@@ -102,72 +89,8 @@ impl Shop {
     }
 
     /// How often a transaction was carried out anew so far.
-    pub(super) fn replays(&self) -> usize {
+    pub(super) fn replays(&self) -> u64 {
         self.engine.replays
-    }
-}
-
-/// A connection that blocks.
-struct Engine {
-    socket: TcpStream,
-    connection: Connection,
-    replays: usize,
-}
-
-impl Engine {
-    fn connect(url: &str) -> Self {
-        let password = Password::new(Postgres::PASSWORD).ok();
-        let mut config = Config::parse(url, password).expect("a URL");
-        config.may_be_unflushed = true;
-        let host = &config.hosts[0];
-        let socket = TcpStream::connect(host.address()).expect("it listens");
-        socket.set_nodelay(true).expect("it is a socket");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a socket");
-        let mut engine = Self { socket, connection: Connection::new(&config, host), replays: 0 };
-        assert_eq!(engine.next_event(), Event::Ready);
-        engine
-    }
-
-    /// Carries out a transaction, anew as often as it takes.
-    fn carry_out(&mut self, transaction: &Transaction) -> Answer {
-        loop {
-            let mut calls = transaction.calls.clone();
-            let flight = match calls.len() {
-                1 => Flight::single(calls.remove(0)),
-                _ => Flight::transaction(calls),
-            };
-            match self.run(flight) {
-                Outcome::Done(replies) => return Ok(replies),
-                Outcome::Failed { error, .. } if error.class() == Class::Refusal => return Err(Refused),
-                Outcome::Failed { error, .. } if error.class() == Class::Replay => {
-                    self.replays += 1;
-                    thread::sleep(Duration::from_micros(fastrand::u64(0..20_000)));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    fn run(&mut self, flight: Flight) -> Outcome {
-        let ticket = self.connection.submit(flight);
-        match self.next_event() {
-            Event::Ended(ended, outcome) if ended == ticket => outcome,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn next_event(&mut self) -> Event {
-        let mut piece = [0; 16 * 1024];
-        loop {
-            if let Some(event) = self.connection.next_event() {
-                return event;
-            }
-            self.socket.write_all(&self.connection.take_output()).expect("the server is there");
-            match self.socket.read(&mut piece).expect("the server answers") {
-                0 => self.connection.lost(),
-                count => self.connection.received(&piece[..count]),
-            }
-        }
     }
 }
 

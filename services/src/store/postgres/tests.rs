@@ -1,0 +1,3 @@
+//! What the tests of both databases on an engine have in common.
+
+pub(super) mod blocking;
