@@ -26,7 +26,7 @@ use std::time::Duration;
 use net::Service;
 
 use self::customer::{CustomerRows, RemoteCustomer};
-use self::pool::Pool;
+use self::pool::{Lanes, Pool};
 use self::product::{ProductRows, RemoteProduct};
 use self::remote::Remote;
 use self::schema::Schema;
@@ -52,8 +52,9 @@ pub(crate) fn customer(
     secrets: Option<Secrets>,
     mut random: Box<dyn FnMut() -> u128>,
 ) -> impl Service + use<> {
+    let lanes = Lanes(config.connections);
     let pool = Pool::new(config, u64::try_from(random() >> 64).expect("half of the bits are left"));
-    Remote::new(RemoteCustomer::new(session_timeout, hashers, random), pool, secrets)
+    Remote::new(RemoteCustomer::new(session_timeout, lanes, hashers, random), pool, secrets)
 }
 
 /// A `db_product` whose truth lies in an engine. `seed` is what its pauses depend on.

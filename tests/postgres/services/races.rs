@@ -129,6 +129,35 @@ fn round(number: u32, seller: &mut Client, selling: &str, buyers: &mut [Buyer]) 
     item_id.to_owned()
 }
 
+/// A seller with a session, and buyers.
+fn users(fleet: &Fleet) -> (Client, String, Vec<Buyer>) {
+    let mut seller = fleet.client("server_seller");
+    let selling = log_in(&mut seller, "sue");
+    let open = |number| {
+        let (mut client, name) = (fleet.client("server_buyer"), format!("buyer {number}"));
+        let session = log_in(&mut client, &name);
+        Buyer { name, client, session, receipts: BTreeMap::new(), failures: 0 }
+    };
+    (seller, selling, (0..BUYERS).map(open).collect())
+}
+
+#[test]
+fn purchases_of_the_same_item_and_seller_do_not_wait_for_each_other_in_circles() {
+    let Some(server) = Postgres::start("trust", &[]) else { return };
+    let fleet = Fleet::start(&migrated(&server), 1);
+    let (mut seller, selling, mut buyers) = users(&fleet);
+    for number in 0..3 {
+        round(number, &mut seller, &selling, &mut buyers);
+    }
+    // A server process tells what it has counted when it ends.
+    drop(fleet);
+    let deadlocks = || server.sql("shop", "SELECT deadlocks FROM pg_stat_database WHERE datname = 'shop'");
+    let processes =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND pid <> pg_backend_pid()";
+    wait_until("the end of all connections", || server.sql("shop", processes) == "0");
+    assert_eq!(deadlocks(), "0");
+}
+
 #[test]
 fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
     let rounds =
@@ -137,14 +166,7 @@ fn in_a_race_over_replicas_for_the_last_units_all_are_sold_and_none_twice() {
         return;
     };
     let mut fleet = Fleet::start(&migrated(&server), 2);
-    let mut seller = fleet.client("server_seller");
-    let selling = log_in(&mut seller, "sue");
-    let open = |number| {
-        let (mut client, name) = (fleet.client("server_buyer"), format!("buyer {number}"));
-        let session = log_in(&mut client, &name);
-        Buyer { name, client, session, receipts: BTreeMap::new(), failures: 0 }
-    };
-    let mut buyers: Vec<_> = (0..BUYERS).map(open).collect();
+    let (mut seller, selling, mut buyers) = users(&fleet);
     let stop = AtomicBool::new(false);
     let kills = thread::scope(|scope| {
         let killer = scope.spawn(|| kill(&mut fleet.services, &stop));

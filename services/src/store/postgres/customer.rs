@@ -25,11 +25,12 @@ use std::time::Duration;
 use net::{Metrics, Time};
 use siphasher::sip::SipHasher13;
 
-use self::purchases::Ended;
+use self::purchases::{Ended, Sources};
 use self::sessions::Activity;
 use self::upkeep::Sweeps;
 use super::domain::{RemoteDomain, Starter, carried};
 use super::operation::Step;
+use super::pool::Lanes;
 use crate::api::Database;
 use crate::api::accounts::{CreateBuyer, CreateSeller, GetSellerRating, SellerId};
 use crate::api::carts::{ClearCart, GetCart, Owner, SaveCart, UpdateCart};
@@ -59,18 +60,25 @@ pub(crate) struct RemoteCustomer {
     /// With each login comes the account that was read for it, if there is one.
     hashing: Hashing<Option<Account>>,
     ended: Ended,
+    sources: Sources,
     sweeps: Sweeps,
     random: Box<dyn FnMut() -> u128>,
 }
 
 impl RemoteCustomer {
-    /// `hashers` hash passwords; `random` is a source of unpredictable bits.
-    pub(crate) fn new(timeout: Duration, hashers: Hashers, mut random: Box<dyn FnMut() -> u128>) -> Self {
+    /// `lanes` carry its transactions out; `hashers` hash passwords; `random` is a source of unpredictable bits.
+    pub(super) fn new(
+        timeout: Duration,
+        lanes: Lanes,
+        hashers: Hashers,
+        mut random: Box<dyn FnMut() -> u128>,
+    ) -> Self {
         Self {
             timeout,
             activity: Activity::default(),
             hashing: Hashing::new(hashers),
             ended: Ended::new(),
+            sources: Sources::new(lanes, random()),
             sweeps: Sweeps::from(random()),
             random,
         }

@@ -37,14 +37,26 @@ pub(super) struct Transaction {
     /// What it is about. Those of the same key are carried out in the order in which they are asked for. `None`: it looks at
     /// more than one thing, and must see what was done before it.
     pub(super) key: Option<u64>,
+    /// Its place among those that share a transaction: all groups take their locks in this order. It is the key of what it
+    /// locks first.
+    pub(super) rank: u64,
     /// What it changes, and so whether it may be carried out again if nobody knows whether it was.
     pub(super) effect: Effect,
     pub(super) calls: Vec<Call>,
-    /// Whether it never shares a transaction with others. Those whose refusals are errors do not, because one error undoes
-    /// all of it.
-    pub(super) is_alone: bool,
+    pub(super) sharing: Sharing,
     /// Whether the engine may well take it for a mistake. That is an answer then, and the log has nothing of it.
     pub(super) is_tentative: bool,
+}
+
+/// With which others something may be carried out in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Whatever they are about.
+    All,
+    /// Those of the same key. What locks more than its rank tells does so, as long as all of a key lock the same.
+    SameKey,
+    /// None: one error undoes all of a transaction, so that is for what is likely to be refused, or locks what only it knows.
+    Nobody,
 }
 
 impl Transaction {
@@ -55,18 +67,28 @@ impl Transaction {
 
     /// Statements that change nothing.
     pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
-        Self { key, effect: Effect::Read, calls, is_alone: true, is_tentative: false }
+        Self { key, rank: 0, effect: Effect::Read, calls, sharing: Sharing::Nobody, is_tentative: false }
     }
 
     /// Statements that change what has this key. They may be carried out in one transaction with others.
     pub(super) fn write(key: u64, effect: Effect, calls: Vec<Call>) -> Self {
         assert!(effect.is_write(), "what changes nothing is a read");
-        Self { key: Some(key), effect, calls, is_alone: false, is_tentative: false }
+        Self { key: Some(key), rank: key, effect, calls, sharing: Sharing::All, is_tentative: false }
+    }
+
+    /// The same, which first locks what has another key.
+    pub(super) fn ranked(self, rank: u64) -> Self {
+        Self { rank, ..self }
     }
 
     /// The same, in a transaction of its own.
     pub(super) fn alone(self) -> Self {
-        Self { is_alone: true, ..self }
+        Self { sharing: Sharing::Nobody, ..self }
+    }
+
+    /// The same, in a transaction with others of its key at most.
+    pub(super) fn with_its_like(self) -> Self {
+        Self { sharing: Sharing::SameKey, ..self }
     }
 
     /// The same, which the engine may well take for a mistake.

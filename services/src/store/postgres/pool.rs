@@ -35,6 +35,8 @@ use super::operation::{Answer, Transaction};
 use super::wire::Flight;
 use crate::api::error::Error;
 
+pub(super) use self::lane::Lanes;
+
 /// The most transactions that wait in all: a second of them at the pace of a slow engine, and no client waits longer.
 const WAITING_MAX: usize = 4096;
 /// The most statements that these have, because a purchase of a thousand lines has thousands: some dozen megabytes.
@@ -366,10 +368,9 @@ impl Pool {
         true
     }
 
-    /// The lane of a key. Keys are spread over all of them, whatever they count.
     fn lane(&self, key: Option<u64>) -> usize {
-        let count = self.places.len();
-        key.map_or(count, |key| (Chance(key).next() % count as u64) as usize)
+        let keyed = Lanes(self.places.len());
+        key.map_or(self.places.len(), |key| keyed.of(key))
     }
 }
 

@@ -7,20 +7,21 @@ use std::collections::BTreeMap;
 
 use net::Time;
 
-use super::super::answers::{carried_out, first};
+use super::super::answers::{carried_out, first, nonsense};
 use super::super::columns::purchase_value;
 use super::super::domain::Carry;
 use super::super::json::from_items;
 use super::super::operation::{Step, Transaction};
-use super::super::wire::{Call, Row, Statement, Value};
+use super::super::wire::{Row, Statement, Value};
 use super::carts::lines;
 use super::purchases::{made, read};
+use super::sessions::SessionKey;
 use super::values::{int, user_id_of};
-use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, again};
+use super::{ATTEMPTS_MAX, Flow, RemoteCustomer, account_lane, again};
 use crate::api::Api;
 use crate::api::error::Error;
 use crate::api::purchases::{FinishPurchase, Finished, Lines, Receipt, TakenItems};
-use crate::api::values::PurchaseId;
+use crate::api::values::{PurchaseId, Role};
 use crate::customer::rules::{check_taken, purchased, unknown_purchase};
 use crate::engine::caller::Caller;
 
@@ -74,7 +75,7 @@ const END: Statement = Statement::kept("ending_end", "DELETE FROM purchases_begu
 struct UnderWay {
     id: PurchaseId,
     buyer_id: u32,
-    session: Value,
+    session: SessionKey,
     /// Empty if there is none.
     key: Value,
     lines: Lines,
@@ -115,8 +116,7 @@ impl RemoteCustomer {
     /// All of it was taken.
     fn make(under_way: UnderWay, taken: TakenItems<'static>, attempts: u32) -> Flow {
         check_taken(&under_way.lines, &taken.0)?;
-        let (id, calls) = (under_way.id, under_way.make(&taken));
-        let transaction = Transaction::write(id.0, FinishPurchase::EFFECT, calls);
+        let (id, transaction) = (under_way.id, under_way.make(&taken));
         Step::ask(transaction, move |_, _, answer| {
             if first(&carried_out(answer)?, 1).is_none() {
                 return Self::finish(
@@ -149,13 +149,16 @@ impl RemoteCustomer {
 
 impl UnderWay {
     fn of(id: PurchaseId, row: &Row, lines: Lines) -> Result<Self, Error> {
-        let [session, key] = [1, 2].map(|column| Ok(Value::Bytes(row.bytes(column)?.to_vec())));
-        let (session, key): (Result<Value, Error>, Result<Value, Error>) = (session, key);
-        Ok(Self { id, buyer_id: user_id_of(row, 0)?, session: session?, key: key?, lines })
+        let session = SessionKey::from_bytes(row.bytes(1)?).ok_or_else(|| nonsense("a session is none"))?;
+        let key = Value::Bytes(row.bytes(2)?.to_vec());
+        Ok(Self { id, buyer_id: user_id_of(row, 0)?, session, key, lines })
     }
 
-    /// The statements that make it. The second one returns something if it was under way.
-    fn make(&self, TakenItems(taken): &TakenItems) -> Vec<Call> {
+    /// What makes it. The second statement returns something if it was under way.
+    ///
+    /// Where one seller has sold all of it, it shares a transaction with others of the same, whose count all of them raise.
+    /// What several have sold holds all of their counts until its own commit, so it is alone.
+    fn make(&self, TakenItems(taken): &TakenItems) -> Transaction {
         let id = || purchase_value(self.id);
         let items: Vec<_> = taken.iter().cloned().map(purchased).collect();
         // Everybody counts sellers in this order, so nobody waits for each other.
@@ -164,14 +167,21 @@ impl UnderWay {
             *sold.entry(item.seller_id).or_default() += i64::from(item.quantity);
         }
         let mut calls = vec![
-            HOLD_SESSION.with([self.session.clone()]),
+            HOLD_SESSION.with([self.session.value()]),
             HOLD.with([id()]),
             MAKE.with([id(), Value::Text(from_items(&items))]),
         ];
-        calls.extend([TAKE_OUT, TAKE_OUT_SOME].map(|statement| statement.with([id(), self.session.clone()])));
-        let count = |(seller_id, units)| COUNT_SOLD.with([id(), int(seller_id), Value::Int(units)]);
-        calls.extend(sold.into_iter().map(count));
+        calls.extend([TAKE_OUT, TAKE_OUT_SOME].map(|statement| statement.with([id(), self.session.value()])));
+        let count =
+            |(seller_id, units): (&u32, &i64)| COUNT_SOLD.with([id(), int(*seller_id), Value::Int(*units)]);
+        calls.extend(sold.iter().map(count));
         calls.extend([DROP_LINES, END].map(|statement| statement.with([id()])));
-        calls
+        let write = |key| Transaction::write(key, FinishPurchase::EFFECT, calls);
+        match sold.keys().next() {
+            Some(seller_id) if sold.len() == 1 => {
+                write(account_lane(Role::Seller, *seller_id)).ranked(self.session.lane()).with_its_like()
+            }
+            _ => write(self.id.0).alone(),
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::super::columns::{purchase_id, purchase_value};
 use super::super::domain::Carry;
 use super::super::json::items;
 use super::super::operation::{Step, Transaction};
+use super::super::pool::Lanes;
 use super::super::wire::{Call, Reply, Row, Statement, Value};
 use super::carts::lines;
 use super::sessions::Used;
@@ -29,7 +30,7 @@ use crate::api::{Api, Effect};
 use crate::customer::rules::{BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX, empty_cart, meant};
 use crate::engine::caller::Caller;
 
-/// How many sources of IDs there are, which is fixed by the table. Each session has one of them.
+/// How many sources of IDs there are, which is fixed by the table.
 pub(super) const SOURCES: u64 = 16;
 /// How often it is found out which purchases have ended, while there are any.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -129,6 +130,17 @@ pub(super) struct Ended {
     next_at: Time,
 }
 
+/// From which source each purchase has its ID.
+///
+/// Who holds one keeps others from it until the commit. So all that share a transaction, which are of one lane, have the same
+/// one, and lanes have others as far as there are enough: if a group held several, it and another one might each wait for one
+/// of the other's. Services begin with different ones by chance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources {
+    lanes: Lanes,
+    first: u64,
+}
+
 /// What is seen where nothing is under way.
 const NONE: PurchaseId = PurchaseId((1 << 62) - 1);
 
@@ -137,6 +149,7 @@ const NONE: PurchaseId = PurchaseId((1 << 62) - 1);
 struct Begin {
     used: Used,
     key: Option<IdempotencyKey>,
+    source: u64,
 }
 
 impl Ended {
@@ -164,6 +177,19 @@ impl Ended {
         } else if self.stirred_at.is_some_and(|at| now.since(at) > IN_TRANSIT_MAX + LOOK_INTERVAL) {
             self.stirred_at = None;
         }
+    }
+}
+
+impl Sources {
+    /// `random` is where it begins.
+    pub(super) fn new(lanes: Lanes, random: u128) -> Self {
+        let first = u64::try_from(random % u128::from(SOURCES)).expect("there are few");
+        Self { lanes, first }
+    }
+
+    /// The source of what has this key.
+    fn of(self, key: u64) -> u64 {
+        (self.first + self.lanes.of(key) as u64) % SOURCES
     }
 }
 
@@ -209,7 +235,7 @@ impl RemoteCustomer {
 
     /// None was begun, so there is one already that is meant, or nothing to buy.
     fn find(begin: Begin, attempts: u32) -> Flow {
-        let Begin { used, key } = &begin;
+        let Begin { used, key, .. } = &begin;
         let session = used.key.value();
         let of_key = OF_KEY.with([session.clone(), key_value(key.as_ref())]);
         let calls = vec![of_key, OF_SESSION.with([session.clone()]), CART_ANY.with([session])];
@@ -268,10 +294,9 @@ impl Begin {
     /// The first returns the holder of the session, if it can be used. The last but one returns the ID, if a purchase has
     /// begun, and the last what it is of.
     fn calls(&self) -> Vec<Call> {
-        let Self { used, key } = self;
-        let source = used.key.lane() % SOURCES;
+        let Self { used, key, source } = self;
         let number = PurchaseId::first_at(used.now).0 / SOURCES;
-        let [source, number] = [source, number].map(|n| int(i64::try_from(n).expect("IDs are below 2^62")));
+        let [source, number] = [*source, number].map(|n| int(i64::try_from(n).expect("IDs are below 2^62")));
         let session = || used.key.value();
         let holder = [session(), used.alive_after(), source.clone()];
         let times = [time(used.now), time(used.now + BEGINNER_HAS)];
@@ -291,7 +316,8 @@ impl Carry<BeginPurchase> for RemoteCustomer {
     fn carry(&mut self, now: Time, _: Caller, request: BeginPurchase) -> Flow {
         let BeginPurchase { session: check, idempotency_key: key } = request;
         let used = self.used(now, SessionCheck { role: Some(Role::Buyer), ..check });
-        Self::begin(Begin { used, key }, ATTEMPTS_MAX)
+        let source = self.sources.of(used.key.lane());
+        Self::begin(Begin { used, key, source }, ATTEMPTS_MAX)
     }
 }
 

@@ -95,6 +95,11 @@ impl SessionKey {
         Self(key)
     }
 
+    /// One as it is stored.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     pub(super) fn value(self) -> Value {
         Value::Bytes(self.0.to_vec())
     }

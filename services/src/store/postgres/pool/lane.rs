@@ -8,12 +8,18 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use net::Time;
 
+use super::super::operation::Sharing;
 use super::super::wire::Flight;
+use super::Chance;
 use super::asked::Asked;
 
 /// How many that wait are looked at for what may leave, from the first on: a few groups and all reads that a connection
 /// takes. What is further behind has its turn later.
 const LOOKED_AT_MAX: usize = 256;
+
+/// How many lanes there are for what has a key, at least one.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Lanes(pub(in super::super) usize);
 
 /// A lane.
 #[derive(Debug, Default)]
@@ -51,6 +57,14 @@ pub(super) struct Departed {
     pub(super) reads: Vec<Asked>,
     /// In one transaction.
     pub(super) writes: Vec<Asked>,
+}
+
+impl Lanes {
+    /// The lane of a key. Keys are spread over all of them, whatever they count.
+    pub(in super::super) fn of(self, key: u64) -> usize {
+        let Self(count) = self;
+        (Chance(key).next() % count as u64) as usize
+    }
 }
 
 impl Lane {
@@ -112,7 +126,7 @@ impl Lane {
         }
         departed.writes.iter().for_each(|asked| self.begin(asked));
         // All take their locks in the same order, so that two of these transactions do not wait for each other.
-        departed.writes.sort_by_key(|asked| asked.transaction.key);
+        departed.writes.sort_by_key(|asked| asked.transaction.rank);
         departed
     }
 
@@ -158,9 +172,13 @@ impl UnderWay {
 
 /// Whether a write may share the transaction of these.
 fn may_join(group: &[Asked], asked: &Asked) -> bool {
-    let is_alone = |asked: &Asked| asked.transaction.is_alone;
     let calls = |asked: &Asked| asked.transaction.calls.len();
+    let get_along = |other: &Asked| match (other.transaction.sharing, asked.transaction.sharing) {
+        (Sharing::Nobody, _) | (_, Sharing::Nobody) => false,
+        (Sharing::SameKey, _) | (_, Sharing::SameKey) => other.transaction.key == asked.transaction.key,
+        (Sharing::All, Sharing::All) => true,
+    };
     group.is_empty()
-        || !(is_alone(asked) || group.iter().any(is_alone))
+        || group.iter().all(get_along)
             && group.iter().map(calls).sum::<usize>() + calls(asked) <= Flight::CALLS_MAX
 }

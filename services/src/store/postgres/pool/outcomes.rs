@@ -1,6 +1,6 @@
 //! What follows from the outcome of what was sent: an answer, or another attempt.
 
-use super::super::operation::Refused;
+use super::super::operation::{Refused, Sharing};
 use super::super::wire::{Class, Failure, Outcome, Reply, ServerError};
 use super::Pool;
 use super::asked::Asked;
@@ -93,12 +93,12 @@ impl Pool {
 
     /// One of a group has failed, which may have been any of them.
     fn again_alone(&mut self, lane: usize, mut asked: Asked) {
-        asked.transaction.is_alone = true;
+        asked.transaction.sharing = Sharing::Nobody;
         self.again(lane, asked);
     }
 
     fn later(&mut self, lane: usize, mut asked: Asked) {
-        asked.transaction.is_alone = true;
+        asked.transaction.sharing = Sharing::Nobody;
         asked.pause(self.now, self.chance.next());
         self.alarms.insert((asked.not_before, asked.number));
         self.again(lane, asked);

@@ -18,7 +18,7 @@ use super::super::operation::{Answer, Step, Transaction};
 use super::super::wire::{Call, Reply, Row, Value};
 use super::columns::price;
 use super::descriptions::Terms;
-use super::{ATTEMPTS_MAX, RemoteProduct, purchase_key, statements};
+use super::{ATTEMPTS_MAX, RemoteProduct, item_key, purchase_key, statements};
 use crate::api::error::{Code, Error};
 use crate::api::purchases::{Decision, Lines, Shortage, TakeStock, TakenItem, TakenItems, Unfinished};
 use crate::api::values::{ItemId, PurchaseId, QUANTITY_MAX};
@@ -99,11 +99,20 @@ impl Taking {
     }
 
     fn take(self) -> Result<Step<RemoteProduct>, Error> {
-        let write = Transaction::write(purchase_key(self.purchase_id), EFFECT, self.calls()).alone();
-        Step::ask(write, move |_, _, answer: Answer| match answer {
+        Step::ask(self.taking(), move |_, _, answer: Answer| match answer {
             Ok(replies) => Step::reply(&Decision::Taken(taken(&replies, replies.len().saturating_sub(1))?)),
             Err(_) => self.look(),
         })
+    }
+
+    /// What takes all of it. Where that is of one item, it shares a transaction with others of the same: an item that
+    /// everybody wants leaves as fast as a group is committed. What is of several items holds all of them until its own
+    /// commit, so it is alone.
+    fn taking(&self) -> Transaction {
+        match &*self.lines {
+            [line] => Transaction::write(item_key(line.item_id), EFFECT, self.calls()),
+            _ => Transaction::write(purchase_key(self.purchase_id), EFFECT, self.calls()).alone(),
+        }
     }
 
     /// Three for each line, of which there are at most a thousand.
@@ -159,7 +168,7 @@ impl Taking {
         let refusal = statements::DECIDE_REFUSED.with([purchase_value(self.purchase_id), column]);
         let mut calls: Vec<Call> = self.asking_what_is_decided().collect();
         calls.insert(0, refusal);
-        let write = Transaction::write(purchase_key(self.purchase_id), EFFECT, calls).alone();
+        let write = Transaction::write(purchase_key(self.purchase_id), EFFECT, calls);
         Step::ask(write, move |product, _, answer| {
             let replies = carried_out(answer)?;
             let decided = self.decided(product, replies.get(1..).unwrap_or_default())?;

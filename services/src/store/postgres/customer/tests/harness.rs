@@ -17,7 +17,8 @@ use crate::engine::domain::{Domain, Handler};
 use crate::engine::room::Room;
 use crate::store::postgres::customer::RemoteCustomer;
 use crate::store::postgres::domain::RemoteDomain;
-use crate::store::postgres::operation::{Next, Step, Transaction};
+use crate::store::postgres::operation::{Next, Sharing, Step, Transaction};
+use crate::store::postgres::pool::Lanes;
 use crate::store::postgres::tests::blocking::Blocking;
 pub(super) use crate::store::postgres::tests::blocking::LEVELS;
 
@@ -133,7 +134,7 @@ impl Engine {
     }
 
     pub(super) fn connect_to(url: &str, seed: u64) -> Self {
-        let customer = RemoteCustomer::new(TIMEOUT, hashers(), random(seed));
+        let customer = RemoteCustomer::new(TIMEOUT, Lanes(1), hashers(), random(seed));
         Self { customer, engine: Blocking::connect(url) }
     }
 
@@ -166,7 +167,7 @@ impl Engine {
         for (api, data) in requests {
             let step = self.begin(now, 1, api, data).expect("it begins");
             let Step::Ask(transaction, next) = step else { panic!("it is answered at once") };
-            assert!(!transaction.is_alone && transaction.effect.is_write(), "it shares no transaction");
+            assert!(transaction.sharing != Sharing::Nobody, "it shares no transaction");
             asked.push((transaction.calls.len(), next));
             all.calls.extend(transaction.calls);
         }

@@ -50,6 +50,25 @@ fn a_group_is_bounded_and_some_writes_are_never_in_one() {
 }
 
 #[test]
+fn some_share_a_transaction_with_others_of_their_key_only_and_in_the_order_of_what_they_lock() {
+    let mut stage = Stage::ready(1);
+    stage.ask_all([
+        write(7, ONCE, 1),
+        write(1, ONCE, 2).ranked(5).with_its_like(),
+        write(2, ONCE, 3).with_its_like(),
+        write(1, ONCE, 4).ranked(3).with_its_like(),
+        write(1, ONCE, 5).ranked(4),
+        write(8, ONCE, 6),
+    ]);
+    let mut seen = Vec::new();
+    while let Some(flight) = stage.flights(0).first() {
+        seen.push(flight.clone());
+        stage.serve(0, Served::Success);
+    }
+    assert_eq!(seen, [vec![1, 6], vec![4, 5, 2], vec![3]]);
+}
+
+#[test]
 fn a_group_has_no_more_statements_than_a_flight_may_have() {
     let mut stage = Stage::ready(1);
     let long = |value| {
