@@ -213,7 +213,7 @@ fn settings(name: &str, host: Ipv4Addr, folder: &Path, programs: &Path, stores: 
                 "synchronous_mode": true, "synchronous_mode_strict": true,
                 "postgresql": {
                     "use_pg_rewind": true,
-                    "parameters": {"max_connections": 60, "shared_buffers": "64MB", "wal_keep_size": "1GB"},
+                    "parameters": {"max_connections": 60, "shared_buffers": "64MB", "wal_keep_size": "1GB", "wal_retrieve_retry_interval": "500ms"},
                 },
             },
             "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
