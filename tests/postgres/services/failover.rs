@@ -1,7 +1,7 @@
 //! A PostgreSQL that replaces its primary by itself, whose primary is killed again and again while a hundred clients shop:
 //! what was acknowledged is kept, nothing is done twice, and no service has to be started again.
 //!
-//! It takes a quarter of an hour, so it is run by itself, with as many kills as `FAILOVER_KILLS` says:
+//! It takes some eight minutes, so it is run by itself, with as many kills as `FAILOVER_KILLS` says:
 //! `cargo test --release --test postgres failover -- --ignored --nocapture`, or `.ci/failover`, which installs what it needs.
 
 mod buyer;
@@ -170,7 +170,7 @@ fn audit(cluster: &Patroni, fleet: &Fleet, buyers: &mut [Buyer<'_>], sellers: &m
 }
 
 #[test]
-#[ignore = "it takes a quarter of an hour"]
+#[ignore = "it takes eight minutes"]
 fn nothing_is_lost_or_done_twice_where_the_primary_is_replaced_again_and_again() {
     let kills = env::var("FAILOVER_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"));
     let Some(mut cluster) = Patroni::start() else { return };
