@@ -1,5 +1,6 @@
 //! The services as processes, any number of each, which keep what they have in a real PostgreSQL.
 
+mod failover;
 mod outages;
 mod races;
 mod readiness;

@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use net::{Time, network};
 
-/// How long work may take for a caller that says nothing of it.
-const PATIENCE_DEFAULT: Duration = Duration::from_secs(10);
-
 /// For whom something is done. It is the client of the frontend that calls, or the caller itself if that names none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
@@ -23,8 +20,8 @@ pub(crate) struct ClientNetwork(IpAddr);
 
 impl Caller {
     /// The caller of a request that came `at` this time.
-    pub(crate) fn new(client: IpAddr, at: Time, patience: Option<Duration>) -> Self {
-        Self { client: client.into(), deadline: at + patience.unwrap_or(PATIENCE_DEFAULT) }
+    pub(crate) fn new(client: IpAddr, at: Time, patience: Duration) -> Self {
+        Self { client: client.into(), deadline: at + patience }
     }
 }
 

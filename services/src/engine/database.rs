@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{Conn, Event, Metrics, Out, Service, Time};
 
@@ -25,6 +26,8 @@ use crate::engine::storage::{Group, Storage};
 pub(crate) const PUBLISHED_PER_TURN_MAX: usize = 128;
 /// Where more has come to disk meanwhile, it is this part of it, lest more comes than is shown.
 const PUBLISHED_PART: usize = 8;
+/// How long work may take for whoever does not say how long it waits. Passwords are hashed one after another.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A database as a service.
 pub(crate) struct Database<D: Domain> {
@@ -136,7 +139,7 @@ impl<D: Domain> Database<D> {
             Some(Handler::Answer(answer)) => check_in_time(&request, now, started)
                 .and_then(|()| answer(&mut self.domain, now, Fields::parse(request.data)?, &mut self.line)),
             Some(Handler::Begin(begin)) => {
-                let begun = caller(&request, conn, started, out)
+                let begun = caller(&request, conn, started, PATIENCE, out)
                     .and_then(|caller| begin(&mut self.domain, now, caller, Fields::parse(request.data)?));
                 match begun {
                     Ok(job) => return Executed::Offloaded { job, id: request.id.into(), started },

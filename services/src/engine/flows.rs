@@ -236,7 +236,7 @@ impl<F: Flow> Frontend<F> {
             return self.drop_stale(parked, out);
         };
         parked.client_address = Some(address);
-        let caller = Caller::new(address, now, Some(patience));
+        let caller = Caller::new(address, now, patience);
         let account = parked.call.account.clone();
         if let Some((refused, error)) = self.passwords.push(now, caller, &account, parked) {
             self.take(refused.origin, Err(error), None, out);

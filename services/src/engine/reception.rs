@@ -5,6 +5,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use net::{Conn, Out, Reject, Time};
 
@@ -126,7 +127,7 @@ pub(crate) fn write_reject(line: &mut Vec<u8>, reject: Reject) {
     }
 }
 
-/// For whom a request is carried out, and until when.
+/// For whom a request is carried out, and until when: for so long, if it does not say how long.
 ///
 /// # Errors
 /// The frontend says of its client what makes no sense.
@@ -134,11 +135,13 @@ pub(crate) fn caller(
     request: &Request<'_>,
     conn: Conn,
     started: Started,
+    patience: Duration,
     out: &Out<'_>,
 ) -> Result<Caller, Error> {
     let peer = || out.peer_address(conn).map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let client = request.client_address()?.unwrap_or_else(peer);
-    Ok(Caller::new(client, started.at, request.patience()?))
+    let patience = request.patience()?.unwrap_or(patience);
+    Ok(Caller::new(client, started.at, patience))
 }
 
 /// Refuses a request that nobody waits for any more.

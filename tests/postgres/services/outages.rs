@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Client, Postgres, Report, run_during, wait_until};
+use support::{Client, Postgres, Report, log_in, run_during, wait_until};
 
 use super::{Fleet, database, lines, migrated, unavailable};
 
@@ -39,6 +39,22 @@ fn an_engine_may_come_later_than_its_services() {
     server.restart();
     assert_eq!(client.insist("RegisterItem", ITEM, |_| ())["item_id"], "1:1");
     assert_eq!((lines(&mut product, "event=store_down"), lines(&mut product, "event=store_up")), (1, 1));
+}
+
+#[test]
+fn frontends_are_told_that_the_engine_is_away_before_they_give_up() {
+    let Some(mut server) = Postgres::start("trust", &[]) else { return };
+    let mut fleet = Fleet::start(&migrated(&server), 1);
+    let mut buyer = fleet.client("server_buyer");
+    let session = log_in(&mut buyer, "ben");
+    server.stop();
+    // As many as a connection that is taken for a silent one would wait for.
+    for _ in 0..3 {
+        let said = buyer.refused("ClearCart", json!({"session_id": session}), "UNAVAILABLE");
+        assert_eq!(said, "the store cannot be reached; nothing was changed");
+    }
+    let frontend = fleet.services.iter_mut().find(|service| service.name == "server_buyer");
+    assert_eq!(lines(frontend.expect("it runs"), "event=backend_down"), 0);
 }
 
 #[test]

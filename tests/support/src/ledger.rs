@@ -7,7 +7,7 @@ use crate::failure::Failure;
 /// A number that one client alone changes: every value that it may have, given what was acknowledged and what
 /// has an unknown outcome.
 #[derive(Clone, Debug)]
-pub(crate) struct Known(BTreeSet<u64>);
+pub struct Known(BTreeSet<u64>);
 
 /// What a run of clients has come to.
 #[derive(Debug, Default)]
@@ -21,25 +21,27 @@ pub struct Report {
 }
 
 impl Known {
-    pub(crate) fn exactly(value: u64) -> Self {
+    /// It has this value.
+    pub fn exactly(value: u64) -> Self {
         Self(BTreeSet::from([value]))
     }
 
     /// The number was to grow by `delta`, and nobody knows whether it did.
-    pub(crate) fn may_have_grown(&mut self, delta: u64) {
+    pub fn may_have_grown(&mut self, delta: u64) {
         let grown: Vec<_> = self.0.iter().map(|value| value + delta).collect();
         self.0.extend(grown);
     }
 
     /// The number has grown by `delta`, and is `value` now. Returns whether that is possible.
     #[must_use]
-    pub(crate) fn has_grown(&mut self, delta: u64, value: u64) -> bool {
+    pub fn has_grown(&mut self, delta: u64, value: u64) -> bool {
         let possible = value.checked_sub(delta).is_some_and(|before| self.allows(before));
         *self = Self::exactly(value);
         possible
     }
 
-    pub(crate) fn allows(&self, value: u64) -> bool {
+    /// Whether it may have this value.
+    pub fn allows(&self, value: u64) -> bool {
         self.0.contains(&value)
     }
 }

@@ -1,28 +1,20 @@
 //! [`Postgres`]: a PostgreSQL server of a test's own, where one is installed.
 
-use std::env;
 use std::fs;
-use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
+use crate::installed::{Owner, ask, ask_psql, command, owner, programs, skipped};
 use crate::process::Process;
 use crate::wait::wait_until;
 
-/// Where Debian has the programs of the server, which are in nobody's path.
-const DEBIAN: &str = "/usr/lib/postgresql";
 /// Where Debian has the pooler.
 const POOLER: &str = "/usr/sbin/pgbouncer";
-/// What Debian calls the user of the server, which must not be root.
-const USER: &str = "postgres";
-/// If it is `required`, a test fails where no PostgreSQL is installed.
-const REQUIRED: &str = "MARKETPLACE_TEST_POSTGRES";
 
 /// A server, with a superuser `market` whose password is [`Postgres::PASSWORD`], and a database `shop`. Dropped, it ends.
 pub struct Postgres {
@@ -111,9 +103,7 @@ impl Postgres {
     /// What `psql` says to these statements.
     #[track_caller]
     pub fn sql(&self, database: &str, statements: &str) -> String {
-        let mut psql = self.client("psql");
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
-        ask(psql.args(["--dbname", database, "--command", statements]))
+        ask_psql(&mut self.client("psql"), database, statements)
     }
 
     /// One of the programs that come with the server.
@@ -132,64 +122,13 @@ impl Drop for Postgres {
     }
 }
 
-/// Tells what a test is skipped for, unless it must not be.
-fn skipped(missing: &str) {
-    assert_ne!(env::var(REQUIRED).as_deref(), Ok("required"), "no {missing} is installed");
-    // Not by `eprintln`, which a test that passes is not heard through.
-    let _ = writeln!(io::stderr(), "skipped: no {missing} is installed");
-}
-
 fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     free.expect("a port is free").port()
 }
 
-/// What a command writes, which must succeed.
-#[track_caller]
-fn ask(command: &mut Command) -> String {
-    let output = command.output().expect("it is installed beside the server");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("it writes text").trim().to_owned()
-}
-
-/// The folder of the server's programs and of its clients. Some have links to a few of them elsewhere.
-fn programs() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let versions = fs::read_dir(DEBIAN).into_iter().flatten().map_while(Result::ok);
-    let mut versions: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    versions.sort();
-    let folders = env::split_paths(&path).chain(versions.into_iter().rev());
-    let is_whole = |folder: &PathBuf| {
-        ["initdb", "postgres", "createdb", "psql"].iter().all(|name| folder.join(name).exists())
-    };
-    folders.into_iter().find(is_whole)
-}
-
-/// Whose the server is to be: nobody's but ours, unless we are root. The folder becomes theirs.
-fn owner(folder: &Path) -> (u32, u32) {
-    if !geteuid().is_root() {
-        let ours = fs::metadata(folder).expect("it was just made");
-        return (ours.uid(), ours.gid());
-    }
-    let users = fs::read_to_string("/etc/passwd").expect("there are users");
-    let line = users.lines().find(|line| line.split(':').next() == Some(USER));
-    let fields: Vec<&str> = line.expect("PostgreSQL came with a user").split(':').collect();
-    let [user, group] = [2, 3].map(|field| fields[field].parse().expect("users have numbers"));
-    chown(folder, Some(user), Some(group)).expect("root may");
-    (user, group)
-}
-
-fn command(program: &Path, (user, group): (u32, u32)) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().current_dir("/");
-    if geteuid().is_root() {
-        command.uid(user).gid(group);
-    }
-    command
-}
-
 /// Makes the files of the server, with certificates that it may use.
-fn make(programs: &Path, folder: &Path, owner: (u32, u32), method: &str) {
+fn make(programs: &Path, folder: &Path, owner: Owner, method: &str) {
     let own = |name: &str, text: &[u8]| {
         let path = folder.join(name);
         fs::write(&path, text).expect("there is space");
@@ -212,7 +151,7 @@ fn make(programs: &Path, folder: &Path, owner: (u32, u32), method: &str) {
 }
 
 /// Runs the server.
-fn run(programs: &Path, folder: &Path, owner: (u32, u32), port: u16, settings: &[String]) -> Process {
+fn run(programs: &Path, folder: &Path, owner: Owner, port: u16, settings: &[String]) -> Process {
     let mut postgres = command(&programs.join("postgres"), owner);
     postgres.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &port.to_string()]);
     let own = ["listen_addresses=127.0.0.1,127.0.0.2", "shared_buffers=8MB", "log_min_messages=warning"];

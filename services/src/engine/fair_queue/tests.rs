@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn caller(host: usize) -> Caller {
     let host = Ipv4Addr::from_bits(u32::try_from(host).expect("small"));
-    Caller::new(IpAddr::V4(host), START, Some(PATIENCE))
+    Caller::new(IpAddr::V4(host), START, PATIENCE)
 }
 
 /// Lets something of this host wait, for which there is room.
@@ -152,7 +152,7 @@ fn a_flood_of_those_who_have_failed_makes_nobody_else_wait_long() {
     }
     assert_eq!(next(&mut queue), Some("flood"));
     queue.done(START + Duration::from_secs(1));
-    let soon = |host| Caller::new(IpAddr::V4(Ipv4Addr::from_bits(host)), START, Some(Duration::from_secs(2)));
+    let soon = |host| Caller::new(IpAddr::V4(Ipv4Addr::from_bits(host)), START, Duration::from_secs(2));
     let (item, _) = queue.push(START, soon(1), "", "flood").expect("it waits for all others");
     assert_eq!(item, "flood");
     assert!(queue.push(START, soon(201), "", "new").is_none(), "done within 2 s");

@@ -31,6 +31,11 @@ use crate::engine::secrets::Secrets;
 const ENVELOPE_BYTES: usize = 64;
 /// How long the version of the tables is waited for: the engine may come much later than the service.
 const VERSION_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// How long a request waits for the engine that does not say how long it may. Frontends wait for 2 s unless they are told
+/// otherwise, and whoever is answered before that is told what is known here: mostly, that nothing was changed. Nothing is
+/// left behind then that would be carried out for nobody once the engine is back, and a connection over which an answer is due
+/// is not taken for a silent one.
+const PATIENCE: Duration = Duration::from_millis(1800);
 /// How long a transaction may take that nobody waits for.
 const UPKEEP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -117,7 +122,7 @@ impl<D: RemoteDomain> Remote<D> {
         };
         let (entry, started) = self.reception.find(&request.api, now);
         let mut deadline = now;
-        let step = caller(&request, conn, started, out).and_then(|caller| {
+        let step = caller(&request, conn, started, PATIENCE, out).and_then(|caller| {
             deadline = caller.deadline;
             let Some(entry) = entry else {
                 let mut data = Vec::new();

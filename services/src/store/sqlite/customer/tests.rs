@@ -35,7 +35,7 @@ fn ask(customer: &mut Customer, api: &str, data: Json) -> Result<Json, Error> {
     match api.handler {
         Handler::Answer(answer) => answer(customer, NOW, Fields::parse(&text)?, &mut json)?,
         Handler::Begin(begin) => {
-            let caller = Caller::new(Ipv4Addr::LOCALHOST.into(), NOW, None);
+            let caller = Caller::new(Ipv4Addr::LOCALHOST.into(), NOW, Duration::from_secs(10));
             begin(customer, NOW, caller, Fields::parse(&text)?)?;
             let (_, finished) = customer.poll(NOW).expect("passwords are hashed when they are waited for");
             finished?.encode(&mut json);

@@ -96,7 +96,7 @@ fn random(seed: u64) -> Box<dyn FnMut() -> u128> {
 }
 
 fn caller(now: Time, host: u8) -> Caller {
-    Caller::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), now, None)
+    Caller::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), now, Duration::from_secs(10))
 }
 
 impl Memory {

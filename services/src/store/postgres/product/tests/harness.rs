@@ -1,5 +1,7 @@
 //! [`Shop`]: a catalogue on PostgreSQL, whose requests are carried out one by one, over a socket that blocks.
 
+use std::time::Duration;
+
 use net::Time;
 use support::Postgres;
 
@@ -62,7 +64,7 @@ impl Shop {
     /// Carries out a request of this API with this `data`.
     pub(super) fn call(&mut self, api: &str, data: &str) -> Told {
         let entry = RemoteProduct::APIS.iter().find(|entry| entry.name == api).expect("it has the API");
-        let caller = Caller::new([127, 0, 0, 1].into(), NOW, None);
+        let caller = Caller::new([127, 0, 0, 1].into(), NOW, Duration::from_secs(10));
         let mut step = (entry.handler)(&mut self.product, NOW, caller, Fields::parse(data)?)?;
         loop {
             match step {
