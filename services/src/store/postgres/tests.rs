@@ -1,3 +1,4 @@
 //! What the tests of both databases on an engine have in common.
 
 pub(super) mod blocking;
+pub(super) mod fake;

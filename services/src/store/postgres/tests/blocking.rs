@@ -10,6 +10,7 @@ use super::super::config::Config;
 use super::super::migration::Migration;
 use super::super::operation::{Answer, Refused, Transaction};
 use super::super::wire::{Class, Connection, Event, Flight, Outcome};
+use super::fake::{Fake, FakeClient};
 
 /// What PostgreSQL calls its levels of isolation.
 pub(in super::super) const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
@@ -18,22 +19,37 @@ const REPLAYS_MAX: u64 = 200;
 
 /// A connection that blocks.
 pub(in super::super) struct Blocking {
-    socket: TcpStream,
+    peer: Peer,
     connection: Connection,
     /// How often a transaction was carried out again.
     pub(in super::super) replays: u64,
 }
 
+/// What is at the other end.
+enum Peer {
+    Server(TcpStream),
+    Fake(FakeClient),
+}
+
 impl Blocking {
     /// A connection to a server that lets everybody in, and need not flush.
     pub(in super::super) fn connect(url: &str) -> Self {
-        let config = Config::parse(url, None).expect("a good URL");
-        let config = Config { may_be_unflushed: true, ..config };
+        let config = config(url);
         let host = &config.hosts[0];
         let socket = TcpStream::connect(host.address()).expect("it listens");
         socket.set_nodelay(true).expect("it is a socket");
         socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is a socket");
-        let mut blocking = Self { socket, connection: Connection::new(&config, host), replays: 0 };
+        Self::over(Peer::Server(socket), &config)
+    }
+
+    /// A connection to an engine in this process.
+    pub(in super::super) fn connect_to_fake(fake: &Fake) -> Self {
+        Self::over(Peer::Fake(fake.connect()), &config("postgres://market@127.0.0.1/shop"))
+    }
+
+    fn over(peer: Peer, config: &Config) -> Self {
+        let connection = Connection::new(config, &config.hosts[0]);
+        let mut blocking = Self { peer, connection, replays: 0 };
         assert_eq!(blocking.next_event(), Event::Ready);
         blocking
     }
@@ -67,7 +83,8 @@ impl Blocking {
         panic!("{transaction:?} was in vain {REPLAYS_MAX} times");
     }
 
-    fn run(&mut self, flight: Flight) -> Outcome {
+    /// What becomes of a flight.
+    pub(in super::super) fn run(&mut self, flight: Flight) -> Outcome {
         let ticket = self.connection.submit(flight);
         match self.next_event() {
             Event::Ended(ended, outcome) if ended == ticket => outcome,
@@ -81,11 +98,23 @@ impl Blocking {
             if let Some(event) = self.connection.next_event() {
                 return event;
             }
-            self.socket.write_all(&self.connection.take_output()).expect("the server reads");
-            match self.socket.read(&mut piece).expect("the server answers") {
-                0 => self.connection.lost(),
-                count => self.connection.received(&piece[..count]),
+            let output = self.connection.take_output();
+            let received = match &mut self.peer {
+                Peer::Server(socket) => {
+                    socket.write_all(&output).expect("the server reads");
+                    let count = socket.read(&mut piece).expect("the server answers");
+                    piece[..count].to_vec()
+                }
+                Peer::Fake(client) => client.exchange(&output),
+            };
+            match &received[..] {
+                [] => self.connection.lost(),
+                received => self.connection.received(received),
             }
         }
     }
+}
+
+fn config(url: &str) -> Config {
+    Config { may_be_unflushed: true, ..Config::parse(url, None).expect("a good URL") }
 }

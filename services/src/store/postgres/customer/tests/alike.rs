@@ -6,8 +6,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use net::Time;
 
-use super::harness::{Engine, LEVELS, Memory, SECOND, START, Store, server};
+use super::harness::{Engine, LEVELS, Memory, SECOND, START, Store, fake, server};
 use crate::api::error::Error;
+use crate::store::postgres::tests::fake::ISOLATIONS;
 
 const REQUESTS: usize = 1200;
 const ITEMS: [&str; 4] = ["0:1", "1:1", "1:2", "2147483647:4294967295"];
@@ -33,24 +34,34 @@ struct Seen {
 fn both_stores_answer_alike() {
     let Some(server) = server(&LEVELS) else { return };
     for (seed, level) in LEVELS.into_iter().enumerate() {
-        let mut random = Rng::with_seed(seed as u64);
-        let engine = Engine::connect(&server, level, seed as u64);
-        let mut twins = Twins { memory: Memory::new(), engine, names: Vec::new(), now: START };
-        let mut seen = Seen::default();
-        let mut answers = BTreeMap::<String, usize>::new();
-        for request in 0..REQUESTS {
-            let (api, data) = seen.request(&mut random);
-            let host = random.u8(1..=2);
-            let replies = twins.ask(host, api, &data);
-            assert_eq!(replies[1], replies[0], "{level}, request {request}: {api} {data}");
-            let [_, reply] = replies;
-            let outcome = reply.as_ref().err().map_or("OK".to_owned(), |error| format!("{:?}", error.code));
-            *answers.entry(format!("{api} {outcome}")).or_default() += 1;
-            seen.learn(api, &reply.unwrap_or_default());
-            twins.wait(&mut random);
-        }
-        assert!(answers.len() >= 40, "little was asked for: {answers:#?}");
+        answer_alike(seed as u64, Engine::connect(&server, level, seed as u64));
     }
+}
+
+#[test]
+fn a_fake_engine_answers_alike() {
+    for (seed, isolation) in ISOLATIONS.into_iter().enumerate() {
+        answer_alike(seed as u64, Engine::over(&fake(isolation), seed as u64));
+    }
+}
+
+fn answer_alike(seed: u64, engine: Engine) {
+    let mut random = Rng::with_seed(seed);
+    let mut twins = Twins { memory: Memory::new(), engine, names: Vec::new(), now: START };
+    let mut seen = Seen::default();
+    let mut answers = BTreeMap::<String, usize>::new();
+    for request in 0..REQUESTS {
+        let (api, data) = seen.request(&mut random);
+        let host = random.u8(1..=2);
+        let replies = twins.ask(host, api, &data);
+        assert_eq!(replies[1], replies[0], "seed {seed}, request {request}: {api} {data}");
+        let [_, reply] = replies;
+        let outcome = reply.as_ref().err().map_or("OK".to_owned(), |error| format!("{:?}", error.code));
+        *answers.entry(format!("{api} {outcome}")).or_default() += 1;
+        seen.learn(api, &reply.unwrap_or_default());
+        twins.wait(&mut random);
+    }
+    assert!(answers.len() >= 40, "little was asked for: {answers:#?}");
 }
 
 impl Twins {

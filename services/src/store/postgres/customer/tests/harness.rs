@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use fake_postgres::Isolation;
 use net::sim::SimWorker;
 use net::{Time, Waker};
 use support::Postgres;
@@ -21,6 +22,7 @@ use crate::store::postgres::operation::{Next, Sharing, Step, Transaction};
 use crate::store::postgres::pool::Lanes;
 use crate::store::postgres::tests::blocking::Blocking;
 pub(super) use crate::store::postgres::tests::blocking::LEVELS;
+use crate::store::postgres::tests::fake::Fake;
 
 pub(super) const START: Time = Time::from_millis(1_800_000_000_000);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -67,6 +69,13 @@ pub(super) fn server(levels: &[&str]) -> Option<Postgres> {
         Blocking::connect(&url(&server, level)).migrate();
     }
     Some(server)
+}
+
+/// An engine in this process, with the tables.
+pub(super) fn fake(isolation: Isolation) -> Fake {
+    let fake = Fake::new(isolation);
+    Blocking::connect_to_fake(&fake).migrate();
+    fake
 }
 
 /// Where the database of a level is.
@@ -136,6 +145,12 @@ impl Engine {
     pub(super) fn connect_to(url: &str, seed: u64) -> Self {
         let customer = RemoteCustomer::new(TIMEOUT, Lanes(1), hashers(), random(seed));
         Self { customer, engine: Blocking::connect(url) }
+    }
+
+    /// The same, over an engine in this process.
+    pub(super) fn over(fake: &Fake, seed: u64) -> Self {
+        let customer = RemoteCustomer::new(TIMEOUT, hashers(), random(seed));
+        Self { customer, engine: Blocking::connect_to_fake(fake) }
     }
 
     fn go_on(&mut self, now: Time, step: Result<Step<RemoteCustomer>, Error>) -> Result<String, Error> {

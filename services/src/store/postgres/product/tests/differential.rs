@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::super::Descriptions;
-use super::harness::{NOW, Shop, Told, assert_consistent, at_each_level};
+use super::harness::{NOW, Shop, Told, assert_consistent, at_each_level, at_each_level_of_a_fake};
 use crate::api::fields::Fields;
 use crate::engine::domain::{Domain, Handler};
 use crate::engine::room::Room;
@@ -190,37 +190,44 @@ impl Requests {
 #[test]
 fn an_engine_answers_as_memory_does() {
     at_each_level(|server, level| {
-        let mut shop = Shop::open(server);
-        let mut product = Product::new(Room::default());
-        let mut requests =
-            Requests { random: Rng::with_seed(level.len() as u64), next_cursor: None, ended_before: 0 };
-        let mut seen = BTreeMap::new();
-        for number in 0..REQUESTS {
-            let (api, data) = requests.next();
-            let expected = remember(&mut product, api, &data);
-            assert_eq!(shop.call(api, &data), expected, "request {number} at {level}: {api} {data}");
-            requests.heard(&expected);
-            let kind = match &expected {
-                Err(error) => format!("{:?}", error.code),
-                Ok(json) => json[..json.len().min(8)].to_owned(),
-            };
-            *seen.entry((api, kind)).or_insert(0) += 1;
-            // What is remembered of items is of no consequence.
-            if number % 100 == 0 {
-                shop.product.descriptions = Descriptions::new();
-            }
-        }
+        answer_alike(Shop::open(server), level.len() as u64);
         assert_consistent(server);
-        for kind in [
-            ("ChangeItemPrice", "PermissionDenied"),
-            ("UpdateUnitsForSale", "InvalidArgument"),
-            ("UpdateUnitsForSale", "OutOfStock"),
-            ("TakeStock", "FailedPrecondition"),
-            ("TakeStock", r#"{"taken""#),
-            ("TakeStock", r#"{"refuse"#),
-        ] {
-            let times = seen.get(&(kind.0, kind.1.to_owned()));
-            assert!(times.is_some_and(|times| *times >= 3), "{kind:?} came too seldom: {seen:?}");
-        }
     });
+}
+
+#[test]
+fn a_fake_engine_answers_as_memory_does() {
+    at_each_level_of_a_fake(|fake| answer_alike(Shop::over(fake), 1));
+}
+
+fn answer_alike(mut shop: Shop, seed: u64) {
+    let mut product = Product::new(Room::default());
+    let mut requests = Requests { random: Rng::with_seed(seed), next_cursor: None, ended_before: 0 };
+    let mut seen = BTreeMap::new();
+    for number in 0..REQUESTS {
+        let (api, data) = requests.next();
+        let expected = remember(&mut product, api, &data);
+        assert_eq!(shop.call(api, &data), expected, "seed {seed}, request {number}: {api} {data}");
+        requests.heard(&expected);
+        let kind = match &expected {
+            Err(error) => format!("{:?}", error.code),
+            Ok(json) => json[..json.len().min(8)].to_owned(),
+        };
+        *seen.entry((api, kind)).or_insert(0) += 1;
+        // What is remembered of items is of no consequence.
+        if number % 100 == 0 {
+            shop.product.descriptions = Descriptions::new();
+        }
+    }
+    for kind in [
+        ("ChangeItemPrice", "PermissionDenied"),
+        ("UpdateUnitsForSale", "InvalidArgument"),
+        ("UpdateUnitsForSale", "OutOfStock"),
+        ("TakeStock", "FailedPrecondition"),
+        ("TakeStock", r#"{"taken""#),
+        ("TakeStock", r#"{"refuse"#),
+    ] {
+        let times = seen.get(&(kind.0, kind.1.to_owned()));
+        assert!(times.is_some_and(|times| *times >= 3), "{kind:?} came too seldom: {seen:?}");
+    }
 }

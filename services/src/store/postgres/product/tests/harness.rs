@@ -8,6 +8,7 @@ use support::Postgres;
 use super::super::super::domain::RemoteDomain;
 use super::super::super::operation::Step;
 use super::super::super::tests::blocking::{Blocking, LEVELS};
+use super::super::super::tests::fake::{Fake, ISOLATIONS};
 use super::super::RemoteProduct;
 use crate::api::error::Error;
 use crate::api::fields::Fields;
@@ -40,6 +41,15 @@ pub(super) fn at_each_level(test: impl Fn(&Postgres, &str)) {
     }
 }
 
+/// Does this with an engine in this process whose transactions are isolated at each level.
+pub(super) fn at_each_level_of_a_fake(test: impl Fn(&Fake)) {
+    for isolation in ISOLATIONS {
+        let fake = Fake::new(isolation);
+        Blocking::connect_to_fake(&fake).migrate();
+        test(&fake);
+    }
+}
+
 /// Where a server is.
 pub(super) fn url(server: &Postgres) -> String {
     server.url("127.0.0.1", "")
@@ -59,6 +69,11 @@ impl Shop {
     /// The same, by where the server is.
     pub(super) fn at(url: &str) -> Self {
         Self { engine: Blocking::connect(url), product: RemoteProduct::new() }
+    }
+
+    /// The same, over an engine in this process.
+    pub(super) fn over(fake: &Fake) -> Self {
+        Self { engine: Blocking::connect_to_fake(fake), product: RemoteProduct::new() }
     }
 
     /// Carries out a request of this API with this `data`.
