@@ -7,6 +7,7 @@
 //! seen from the beginning.
 
 use std::collections::VecDeque;
+use std::slice;
 use std::sync::Arc;
 
 use crate::error::SqlError;
@@ -271,7 +272,7 @@ impl Change {
         }
         let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
         for check in store.checks(table) {
-            if reader.truth(&check.condition, &Scope::of(&[row.clone()]))? == Some(false) {
+            if reader.truth(&check.condition, &Scope::of(slice::from_ref(row)))? == Some(false) {
                 let message = format!(
                     "new row for relation \"{}\" violates check constraint \"{}\"",
                     about.name, check.name
@@ -319,7 +320,7 @@ fn existing(reader: &Reader<'_>, table: TableId, filter: &Filter) -> Result<VecD
 
 fn fits(reader: &Reader<'_>, filter: &Filter, row: &Row) -> Result<bool, SqlError> {
     for (_, condition) in &filter.conditions {
-        if reader.truth(condition, &Scope::of(&[row.clone()]))? != Some(true) {
+        if reader.truth(condition, &Scope::of(slice::from_ref(row)))? != Some(true) {
             return Ok(false);
         }
     }

@@ -1,10 +1,6 @@
 //! The engine, as its clients see it.
 
 mod client;
-mod commits;
-mod isolation;
-mod locks;
-mod protocol;
 mod statements;
 
 use self::client::Clients;

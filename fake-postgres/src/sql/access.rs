@@ -1,6 +1,7 @@
 //! How the rows of a table are found: by an index, if the conditions say something of its first columns, or one by one.
 
 use std::ops::Bound;
+use std::slice;
 use std::sync::Arc;
 
 use super::evaluate::Scope;
@@ -55,7 +56,7 @@ impl Reader<'_> {
                 break;
             }
             let longer = |prefix: &Vec<Value>| {
-                values.iter().map(|value| [&prefix[..], &[value.clone()]].concat()).collect::<Vec<_>>()
+                values.iter().map(|value| [&prefix[..], slice::from_ref(value)].concat()).collect::<Vec<_>>()
             };
             prefixes = prefixes.iter().flat_map(longer).collect();
             columns.next();

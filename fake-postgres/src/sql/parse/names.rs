@@ -23,7 +23,7 @@ pub(super) struct Names<'a> {
     sources: RefCell<Vec<Named>>,
     pub(super) outer: Option<&'a Names<'a>>,
     /// Queries that have names of their own, with their columns.
-    pub(super) queries: Rc<BTreeMap<String, (Arc<Query>, Vec<String>)>>,
+    pub(super) queries: Rc<NamedQueries>,
     /// Aggregates that were found in the result, where there may be some.
     pub(super) aggregates: RefCell<Option<Vec<Aggregate>>>,
     /// Whether something around it was named.
@@ -31,6 +31,9 @@ pub(super) struct Names<'a> {
     /// How many sources what was named needs, from the first.
     reach: Cell<usize>,
 }
+
+/// Queries by their names, with their columns.
+pub(super) type NamedQueries = BTreeMap<String, (Arc<Query>, Vec<String>)>;
 
 /// A source.
 pub(super) struct Named {
@@ -60,7 +63,7 @@ impl<'a> Names<'a> {
     }
 
     /// The same, where these queries have names too.
-    pub(super) fn with(&self, queries: BTreeMap<String, (Arc<Query>, Vec<String>)>) -> Names<'a> {
+    pub(super) fn with(&self, queries: NamedQueries) -> Names<'a> {
         Names { queries: Rc::new(queries), ..self.beside() }
     }
 

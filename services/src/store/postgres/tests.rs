@@ -2,3 +2,4 @@
 
 pub(super) mod blocking;
 pub(super) mod fake;
+pub(super) mod interleaved;

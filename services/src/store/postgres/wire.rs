@@ -24,6 +24,8 @@ mod row;
 mod running;
 #[cfg(test)]
 pub(super) mod server;
+#[cfg(test)]
+pub(super) mod single;
 
 pub use self::connection::{Connection, Event};
 pub use self::error::{Class, Failure, ServerError};

@@ -2,6 +2,7 @@
 
 mod alike;
 mod harness;
+mod interleaved;
 mod purchases;
 mod races;
 

@@ -2,5 +2,6 @@
 
 mod differential;
 mod harness;
+mod interleaved;
 mod races;
 mod refusals;

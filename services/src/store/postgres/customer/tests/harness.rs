@@ -94,6 +94,11 @@ pub(super) fn field(json: &str, name: &str) -> String {
     rest.split('"').next().expect("it has an end").to_owned()
 }
 
+/// One of the services.
+pub(super) fn remote(seed: u64) -> RemoteCustomer {
+    RemoteCustomer::new(TIMEOUT, Lanes(1), hashers(), random(seed))
+}
+
 fn hashers() -> Hashers {
     let passwords = Passwords::new(HashCost { memory_kib: 8, passes: 1 }).expect("valid");
     vec![Box::new(SimWorker::new(passwords, Waker::new(|| ()), 0))]
@@ -143,14 +148,12 @@ impl Engine {
     }
 
     pub(super) fn connect_to(url: &str, seed: u64) -> Self {
-        let customer = RemoteCustomer::new(TIMEOUT, Lanes(1), hashers(), random(seed));
-        Self { customer, engine: Blocking::connect(url) }
+        Self { customer: remote(seed), engine: Blocking::connect(url) }
     }
 
     /// The same, over an engine in this process.
     pub(super) fn over(fake: &Fake, seed: u64) -> Self {
-        let customer = RemoteCustomer::new(TIMEOUT, hashers(), random(seed));
-        Self { customer, engine: Blocking::connect_to_fake(fake) }
+        Self { customer: remote(seed), engine: Blocking::connect_to_fake(fake) }
     }
 
     fn go_on(&mut self, now: Time, step: Result<Step<RemoteCustomer>, Error>) -> Result<String, Error> {
