@@ -2,6 +2,7 @@
 
 mod client;
 mod statements;
+mod waits;
 
 use self::client::Clients;
 use super::Isolation;

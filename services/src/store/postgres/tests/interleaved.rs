@@ -8,6 +8,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::env;
+use std::time::Duration;
 
 use fake_postgres::Isolation;
 use fastrand::Rng;
@@ -134,7 +135,7 @@ impl<D: RemoteDomain, S: Script<D>> Run<D, S> {
     fn begin(&mut self, client: usize, api: &'static str, data: &str) {
         let domain = &mut self.clients[client].domain;
         let entry = D::APIS.iter().find(|entry| entry.name == api).expect(api);
-        let caller = Caller::new([127, 0, 0, 1].into(), self.now, None);
+        let caller = Caller::new([127, 0, 0, 1].into(), self.now, Duration::from_secs(10));
         let fields = Fields::parse(data).expect("an object");
         let step = (entry.handler)(domain, self.now, caller, fields);
         self.follow(client, api, step);

@@ -1,0 +1,81 @@
+//! Transactions that meet: who waits for whom, and what they find when they go on.
+
+use super::{Isolation, LEVELS, accounts};
+
+const ADD: &str = "UPDATE accounts SET balance = balance + 5 WHERE id = 1";
+const SPEND: &str = "UPDATE accounts SET balance = balance - 8 WHERE id = 1 AND balance >= 8";
+const TAKE: &str = "UPDATE accounts SET balance = balance - 5 WHERE id = 1";
+const READ: &str = "SELECT balance FROM accounts WHERE id = 1";
+
+#[test]
+fn who_waits_for_a_row_looks_at_it_again_or_is_undone() {
+    for level in LEVELS {
+        let mut clients = accounts(level);
+        clients.run(1, "BEGIN");
+        clients.run(1, TAKE);
+        clients.run(2, "BEGIN");
+        clients.waits(2, SPEND);
+        clients.run(1, "COMMIT");
+        assert!(!clients.is_waiting(2));
+        let told = clients.told(2);
+        match level {
+            // There were 10 when it began, and are 5 now.
+            Isolation::ReadCommitted => assert!(told.contains("UPDATE 0 Z T"), "{told}"),
+            _ => assert!(told.contains("E 40001") && told.ends_with("Z E"), "{told}"),
+        }
+    }
+}
+
+#[test]
+fn of_two_that_wait_for_each_other_one_is_undone_and_the_other_goes_on() {
+    let mut clients = accounts(Isolation::ReadCommitted);
+    let add_to_the_other = "UPDATE accounts SET balance = balance + 5 WHERE id = 2";
+    for client in [1, 2] {
+        clients.run(client, "BEGIN");
+    }
+    clients.run(1, ADD);
+    clients.run(2, add_to_the_other);
+    clients.waits(1, add_to_the_other);
+    let told = clients.ask(2, ADD);
+    let undone = [told, clients.told(1)];
+    assert_eq!(undone.iter().filter(|told| told.contains("E 40P01")).count(), 1, "{undone:?}");
+    assert_eq!(undone.iter().filter(|told| told.contains("UPDATE 1")).count(), 1, "{undone:?}");
+}
+
+#[test]
+fn a_transaction_sees_what_was_committed_when_its_snapshot_was_taken() {
+    for (level, seen) in LEVELS.into_iter().zip(["(15) SELECT 1", "(10) SELECT 1", "(10) SELECT 1"]) {
+        let mut clients = accounts(level);
+        clients.run(1, "BEGIN");
+        assert_eq!(clients.run(1, READ), "(10) SELECT 1");
+        clients.run(2, ADD);
+        assert_eq!(clients.run(1, READ), seen, "{level:?}");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_to_disk_is_neither_answered_nor_seen() {
+    let mut clients = accounts(Isolation::ReadCommitted);
+    clients.is_slow = true;
+    assert_eq!(clients.ask(1, ADD), "");
+    assert_eq!(clients.run(2, READ), "(10) SELECT 1");
+    clients.waits(3, SPEND);
+    clients.flush();
+    assert!(clients.told(1).contains("UPDATE 1 Z I"));
+    assert_eq!(clients.run(2, READ), "(15) SELECT 1");
+    clients.flush();
+    assert!(clients.told(3).contains("UPDATE 1 Z I"));
+    assert_eq!(clients.run(2, READ), "(7) SELECT 1");
+}
+
+#[test]
+fn who_leaves_takes_what_it_has_not_committed_along() {
+    let mut clients = accounts(Isolation::ReadCommitted);
+    clients.run(1, "BEGIN");
+    clients.run(1, ADD);
+    clients.waits(2, "UPDATE accounts SET balance = balance + 1 WHERE id = 1 RETURNING balance");
+    let session = clients.session(1);
+    clients.engine.close(session);
+    clients.settle();
+    assert!(clients.told(2).contains("(11) UPDATE 1"));
+}
