@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use fake_postgres::Isolation;
+
 use super::super::config::Config;
 use super::super::migration::Migration;
 use super::super::operation::{Answer, Refused, Transaction};
@@ -113,6 +115,13 @@ impl Blocking {
             }
         }
     }
+}
+
+/// An engine in this process, with the tables.
+pub(in super::super) fn migrated_fake(isolation: Isolation) -> Fake {
+    let fake = Fake::new(isolation);
+    Blocking::connect_to_fake(&fake).migrate();
+    fake
 }
 
 fn config(url: &str) -> Config {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use net::Time;
 
-use super::harness::{Engine, LEVELS, Memory, SECOND, START, Store, fake, server};
+use super::harness::{Engine, LEVELS, Memory, SECOND, START, Store, server};
 use crate::api::error::Error;
+use crate::store::postgres::tests::blocking::migrated_fake;
 use crate::store::postgres::tests::fake::ISOLATIONS;
 
 const REQUESTS: usize = 1200;
@@ -41,7 +42,7 @@ fn both_stores_answer_alike() {
 #[test]
 fn a_fake_engine_answers_alike() {
     for (seed, isolation) in ISOLATIONS.into_iter().enumerate() {
-        answer_alike(seed as u64, Engine::over(&fake(isolation), seed as u64));
+        answer_alike(seed as u64, Engine::over(&migrated_fake(isolation), seed as u64));
     }
 }
 

@@ -4,7 +4,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use fake_postgres::Isolation;
 use net::sim::SimWorker;
 use net::{Time, Waker};
 use support::Postgres;
@@ -69,13 +68,6 @@ pub(super) fn server(levels: &[&str]) -> Option<Postgres> {
         Blocking::connect(&url(&server, level)).migrate();
     }
     Some(server)
-}
-
-/// An engine in this process, with the tables.
-pub(super) fn fake(isolation: Isolation) -> Fake {
-    let fake = Fake::new(isolation);
-    Blocking::connect_to_fake(&fake).migrate();
-    fake
 }
 
 /// Where the database of a level is.
@@ -185,7 +177,8 @@ impl Engine {
         for (api, data) in requests {
             let step = self.begin(now, 1, api, data).expect("it begins");
             let Step::Ask(transaction, next) = step else { panic!("it is answered at once") };
-            assert!(transaction.sharing != Sharing::Nobody, "it shares no transaction");
+            let is_shared = transaction.sharing == Sharing::All && transaction.effect.is_write();
+            assert!(is_shared, "it shares no transaction");
             asked.push((transaction.calls.len(), next));
             all.calls.extend(transaction.calls);
         }

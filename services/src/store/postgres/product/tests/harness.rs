@@ -7,7 +7,7 @@ use support::Postgres;
 
 use super::super::super::domain::RemoteDomain;
 use super::super::super::operation::Step;
-use super::super::super::tests::blocking::{Blocking, LEVELS};
+use super::super::super::tests::blocking::{Blocking, LEVELS, migrated_fake};
 use super::super::super::tests::fake::{Fake, ISOLATIONS};
 use super::super::RemoteProduct;
 use crate::api::error::Error;
@@ -43,11 +43,7 @@ pub(super) fn at_each_level(test: impl Fn(&Postgres, &str)) {
 
 /// Does this with an engine in this process whose transactions are isolated at each level.
 pub(super) fn at_each_level_of_a_fake(test: impl Fn(&Fake)) {
-    for isolation in ISOLATIONS {
-        let fake = Fake::new(isolation);
-        Blocking::connect_to_fake(&fake).migrate();
-        test(&fake);
-    }
+    ISOLATIONS.into_iter().for_each(|isolation| test(&migrated_fake(isolation)));
 }
 
 /// Where a server is.
