@@ -9,8 +9,9 @@ mod replicas;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::thread;
 
-use support::{Addresses, Client, Postgres, Reply, SERVICES, Service, assert_code};
+use support::{Addresses, Client, Failure, POLL, Postgres, Reply, SERVICES, Service, assert_code};
 
 use super::PROGRAM;
 
@@ -82,4 +83,12 @@ fn lines(service: &mut Service, what: &str) -> usize {
 /// How addresses are told to a frontend.
 fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Waits before another call, after one that must have failed for want of a service or an engine, or of one that has time.
+#[track_caller]
+fn pause(api: &str, failure: &Failure) {
+    let is_busy = matches!(failure, Failure::Refused(code, _) if code == "RESOURCE_EXHAUSTED");
+    assert!(is_busy || failure.is_outage(), "{api}: {failure}");
+    thread::sleep(POLL);
 }

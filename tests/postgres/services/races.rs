@@ -14,7 +14,7 @@ use support::{
     Client, Failure, PASSWORD, POLL, Postgres, Service, StopAtEnd, assert_history, log_in, wait_until,
 };
 
-use super::{Fleet, migrated};
+use super::{Fleet, migrated, pause};
 
 const BUYERS: usize = 50;
 /// Units of the item of a round.
@@ -44,14 +44,14 @@ impl Buyer {
         self.session = loop {
             match self.client.call("Login", &login) {
                 Ok(data) => break data["session_id"].as_str().expect("a login has it").to_owned(),
-                Err(failure) => pause(&failure),
+                Err(failure) => pause("Login", &failure),
             }
         };
         let line = json!({"session_id": self.session, "item_id": item_id, "quantity": 1});
         loop {
             match self.client.call("AddItemToCart", &line) {
                 Ok(_) => return,
-                Err(failure) => pause(&failure),
+                Err(failure) => pause("AddItemToCart", &failure),
             }
         }
     }
@@ -65,7 +65,7 @@ impl Buyer {
                 Err(Failure::Refused(code, _)) if code == "OUT_OF_STOCK" => return,
                 Err(failure) => {
                     self.failures += 1;
-                    pause(&failure);
+                    pause("MakePurchase", &failure);
                 }
             }
         }
@@ -82,14 +82,6 @@ impl Buyer {
     fn audit(&mut self) {
         assert_history(&mut self.client, &self.session, self.receipts.values());
     }
-}
-
-/// Waits before a call is made again, which must have failed for want of a service, or of one that has time.
-#[track_caller]
-fn pause(failure: &Failure) {
-    let is_busy = matches!(failure, Failure::Refused(code, _) if code == "RESOURCE_EXHAUSTED");
-    assert!(failure.is_outage() || is_busy, "{failure}");
-    thread::sleep(POLL);
 }
 
 /// Kills a service at a time, now and then, until it is told to stop; returns how often which.
@@ -151,11 +143,11 @@ fn purchases_of_the_same_item_and_seller_do_not_wait_for_each_other_in_circles()
     }
     // A server process tells what it has counted when it ends.
     drop(fleet);
-    let deadlocks = || server.sql("shop", "SELECT deadlocks FROM pg_stat_database WHERE datname = 'shop'");
     let processes =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND pid <> pg_backend_pid()";
     wait_until("the end of all connections", || server.sql("shop", processes) == "0");
-    assert_eq!(deadlocks(), "0");
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'shop'";
+    assert_eq!(server.sql("shop", deadlocks), "0");
 }
 
 #[test]

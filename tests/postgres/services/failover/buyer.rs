@@ -6,7 +6,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use support::{Client, Failure, PASSWORD, assert_history, log_in};
 
-use super::user::{Progress, User, pause};
+use super::super::pause;
+use super::user::{Progress, User};
 use super::{CATEGORIES, KEYWORD};
 
 /// Items of a page.

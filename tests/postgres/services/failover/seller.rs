@@ -7,7 +7,8 @@ use fastrand::Rng;
 use serde_json::json;
 use support::{Client, Known, log_in};
 
-use super::user::{Progress, User, pause};
+use super::super::pause;
+use super::user::{Progress, User};
 use super::{CATEGORIES, KEYWORD};
 
 /// How many items each has.

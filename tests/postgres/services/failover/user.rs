@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Client, Failure, POLL};
+use support::{Client, Failure};
+
+use super::super::pause;
 
 /// What has come of the calls of all users.
 #[derive(Default)]
@@ -126,12 +127,4 @@ impl<'a> User<'a> {
         }
         outcome
     }
-}
-
-/// Waits before another call, after one that must have failed because the engine is away, or has no time.
-#[track_caller]
-pub(super) fn pause(api: &str, failure: &Failure) {
-    let is_busy = matches!(failure, Failure::Refused(code, _) if code == "RESOURCE_EXHAUSTED");
-    assert!(is_busy || failure.is_outage(), "{api}: {failure}");
-    thread::sleep(POLL);
 }
