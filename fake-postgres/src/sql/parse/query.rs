@@ -25,7 +25,7 @@ impl Planner<'_> {
         }
         let names = self.with(with.as_ref(), around)?;
         if let (SetExpr::Query(inside), None, None) = (&**body, order_by, limit_clause) {
-            return note(around, self.query(inside, &names)?);
+            return Ok(note(around, self.query(inside, &names)?));
         }
         let (body, columns) = match &**body {
             SetExpr::Select(select) => {
@@ -74,7 +74,7 @@ impl Planner<'_> {
         };
         let is_correlated = names.is_correlated.get();
         let query = Query { id: self.next_query(), is_correlated, body, order, limit };
-        note(around, (query, columns))
+        Ok(note(around, (query, columns)))
     }
 
     /// The names that a query begins with.
@@ -110,7 +110,7 @@ impl Planner<'_> {
             }
             other => return Err(SqlError::unsupported(other)),
         };
-        note(names, planned)
+        Ok(note(names, planned))
     }
 
     fn values(&self, values: &ast::Values, names: &Names<'_>) -> Result<(Body, Vec<String>), SqlError> {
@@ -231,11 +231,11 @@ fn group(grouping: Option<Grouping>, names: &Names<'_>) -> Option<Grouping> {
 }
 
 /// What a query depends on, the one around it does too.
-fn note(around: &Names<'_>, planned: Planned) -> Result<Planned, SqlError> {
+fn note(around: &Names<'_>, planned: Planned) -> Planned {
     if planned.0.is_correlated {
         around.is_correlated.set(true);
     }
-    Ok(planned)
+    planned
 }
 
 /// What PostgreSQL calls a column without a name.

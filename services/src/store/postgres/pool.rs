@@ -368,9 +368,10 @@ impl Pool {
         true
     }
 
+    /// The lane of a key, or that of what has none.
     fn lane(&self, key: Option<u64>) -> usize {
-        let keyed = Lanes(self.places.len());
-        key.map_or(self.places.len(), |key| keyed.of(key))
+        let count = self.places.len();
+        key.map_or(count, |key| Lanes(count).of(key))
     }
 }
 

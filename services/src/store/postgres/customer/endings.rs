@@ -172,16 +172,16 @@ impl UnderWay {
             MAKE.with([id(), Value::Text(from_items(&items))]),
         ];
         calls.extend([TAKE_OUT, TAKE_OUT_SOME].map(|statement| statement.with([id(), self.session.value()])));
-        let count =
-            |(seller_id, units): (&u32, &i64)| COUNT_SOLD.with([id(), int(*seller_id), Value::Int(*units)]);
-        calls.extend(sold.iter().map(count));
+        let only_seller = sold.keys().next().copied().filter(|_| sold.len() == 1);
+        let count = |(seller_id, units)| COUNT_SOLD.with([id(), int(seller_id), Value::Int(units)]);
+        calls.extend(sold.into_iter().map(count));
         calls.extend([DROP_LINES, END].map(|statement| statement.with([id()])));
         let write = |key| Transaction::write(key, FinishPurchase::EFFECT, calls);
-        match sold.keys().next() {
-            Some(seller_id) if sold.len() == 1 => {
-                write(account_lane(Role::Seller, *seller_id)).ranked(self.session.lane()).with_its_like()
+        match only_seller {
+            Some(seller_id) => {
+                write(account_lane(Role::Seller, seller_id)).ranked(self.session.lane()).with_its_like()
             }
-            _ => write(self.id.0).alone(),
+            None => write(self.id.0).alone(),
         }
     }
 }
