@@ -65,6 +65,12 @@ impl Transaction {
         Self::reads(key, vec![call])
     }
 
+    /// A statement that finds what has this key, and changes nothing. It takes so little time that others may be answered
+    /// together with it.
+    pub(super) fn lookup(key: u64, call: Call) -> Self {
+        Self { sharing: Sharing::All, ..Self::read(Some(key), call) }
+    }
+
     /// Statements that change nothing.
     pub(super) fn reads(key: Option<u64>, calls: Vec<Call>) -> Self {
         Self { key, rank: 0, effect: Effect::Read, calls, sharing: Sharing::Nobody, is_tentative: false }

@@ -354,7 +354,8 @@ impl Pool {
             return false;
         }
         let Departed { reads, writes } = self.lanes[lane].depart(self.now, room);
-        let flights = reads.into_iter().map(|read| vec![read]).chain([writes]);
+        let (lookups, reads): (Vec<_>, Vec<_>) = reads.into_iter().partition(Asked::is_lookup);
+        let flights = [lookups].into_iter().chain(reads.into_iter().map(|read| vec![read])).chain([writes]);
         let flights: Vec<_> = flights.filter(|members| !members.is_empty()).collect();
         if flights.is_empty() {
             return false;

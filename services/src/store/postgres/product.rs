@@ -69,7 +69,7 @@ impl RemoteDomain for RemoteProduct {
 
 impl Carry<GetItem> for RemoteProduct {
     fn carry(&mut self, _: Time, _: Caller, GetItem { item_id }: GetItem) -> Result<Step<Self>, Error> {
-        let read = Transaction::read(Some(item_key(item_id)), statements::ITEM.with([item_value(item_id)]));
+        let read = Transaction::lookup(item_key(item_id), statements::ITEM.with([item_value(item_id)]));
         Step::ask(read, move |_, _, answer| {
             let replies = carried_out(answer)?;
             let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;
@@ -82,7 +82,7 @@ impl Carry<GetItem> for RemoteProduct {
 impl Carry<CheckAvailability> for RemoteProduct {
     fn carry(&mut self, _: Time, _: Caller, check: CheckAvailability) -> Result<Step<Self>, Error> {
         let CheckAvailability { item_id, quantity: Quantity(quantity) } = check;
-        let read = Transaction::read(Some(item_key(item_id)), statements::STOCK.with([item_value(item_id)]));
+        let read = Transaction::lookup(item_key(item_id), statements::STOCK.with([item_value(item_id)]));
         Step::ask(read, move |_, _, answer| {
             let replies = carried_out(answer)?;
             let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;

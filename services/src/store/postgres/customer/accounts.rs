@@ -77,7 +77,7 @@ impl RemoteCustomer {
     fn create(&mut self, _: Time, caller: Caller, role: Role, account: CreateAccount) -> Flow {
         let find = find(role, &account.username.0);
         let lane = username_lane(role, &account.username.0);
-        Step::ask(Transaction::read(Some(lane), find), move |customer: &mut Self, now, answer| {
+        Step::ask(Transaction::lookup(lane, find), move |customer: &mut Self, now, answer| {
             if first(&carried_out(answer)?, 0).is_some() {
                 return Err(username_taken(&account.username.0));
             }
@@ -112,7 +112,7 @@ impl RemoteCustomer {
     /// An account cannot be opened: its name is taken, or there is no number for it.
     fn explain(role: Role, username: &str, lane: u64) -> Flow {
         let taken = username_taken(username);
-        Step::ask(Transaction::read(Some(lane), find(role, username)), move |_, _, answer| {
+        Step::ask(Transaction::lookup(lane, find(role, username)), move |_, _, answer| {
             Err(if first(&carried_out(answer)?, 0).is_some() { taken } else { no_numbers_left() })
         })
     }

@@ -207,13 +207,10 @@ impl Carry<ClearCart<Owner>> for RemoteCustomer {
 impl Carry<SaveCart<SessionCheck>> for RemoteCustomer {
     fn carry(&mut self, now: Time, _: Caller, SaveCart(check): SaveCart<SessionCheck>) -> Flow {
         let used = self.used(now, SessionCheck { role: Some(Role::Buyer), ..check });
-        Step::ask(
-            Transaction::read(Some(used.key.lane()), used.read()),
-            move |customer: &mut Self, _, answer| {
-                let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
-                Self::save(used, holder.user_id, ATTEMPTS_MAX)
-            },
-        )
+        Step::ask(Transaction::lookup(used.key.lane(), used.read()), move |customer: &mut Self, _, answer| {
+            let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
+            Self::save(used, holder.user_id, ATTEMPTS_MAX)
+        })
     }
 }
 

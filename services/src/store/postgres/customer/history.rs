@@ -56,7 +56,7 @@ impl Carry<GetBuyerPurchases<Owner>> for RemoteCustomer {
             Owner::Buyer { buyer_id: UserId(buyer_id) } => Reading::of(buyer_id, &page).go_on(),
             Owner::Session(check) => {
                 let used = self.used(now, check);
-                let read = Transaction::read(Some(used.key.lane()), used.read());
+                let read = Transaction::lookup(used.key.lane(), used.read());
                 Step::ask(read, move |customer: &mut Self, _, answer| {
                     let holder = customer.admit(used, first(&carried_out(answer)?, 0))?;
                     Reading::of(holder.user_id, &page).go_on()

@@ -206,14 +206,11 @@ impl RemoteCustomer {
         attempts: u32,
         anew: impl FnOnce(&mut Self, u32) -> Flow + 'static,
     ) -> Flow {
-        Step::ask(
-            Transaction::read(Some(used.key.lane()), used.read()),
-            move |customer: &mut Self, _, answer| {
-                let replies = carried_out(answer)?;
-                customer.admit(used, first(&replies, 0))?;
-                anew(customer, again(attempts)?)
-            },
-        )
+        Step::ask(Transaction::lookup(used.key.lane(), used.read()), move |customer: &mut Self, _, answer| {
+            let replies = carried_out(answer)?;
+            customer.admit(used, first(&replies, 0))?;
+            anew(customer, again(attempts)?)
+        })
     }
 }
 
@@ -228,13 +225,10 @@ pub(super) fn held(row: Option<&Row>) -> Result<Option<Holder>, Error> {
 impl Carry<ValidateSession> for RemoteCustomer {
     fn carry(&mut self, now: Time, _: Caller, ValidateSession(check): ValidateSession) -> Flow {
         let used = self.used(now, check);
-        Step::ask(
-            Transaction::read(Some(used.key.lane()), used.read()),
-            move |customer: &mut Self, _, answer| {
-                let Holder { role, user_id } = customer.admit(used, first(&carried_out(answer)?, 0))?;
-                Step::reply(&Validated { role, user_id })
-            },
-        )
+        Step::ask(Transaction::lookup(used.key.lane(), used.read()), move |customer: &mut Self, _, answer| {
+            let Holder { role, user_id } = customer.admit(used, first(&carried_out(answer)?, 0))?;
+            Step::reply(&Validated { role, user_id })
+        })
     }
 }
 

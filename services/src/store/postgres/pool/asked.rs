@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use net::Time;
 
-use super::super::operation::Transaction;
+use super::super::operation::{Sharing, Transaction};
 use crate::api::Effect;
 use crate::api::error::{Code, Error};
 
@@ -49,6 +49,11 @@ impl Asked {
             may_be_done: false,
             is_answered: false,
         }
+    }
+
+    /// Whether it may be answered together with others.
+    pub(super) fn is_lookup(&self) -> bool {
+        !self.transaction.effect.is_write() && self.transaction.sharing == Sharing::All
     }
 
     /// Whether it may be carried out again if nobody knows whether it was.

@@ -53,7 +53,7 @@ pub(super) struct Room {
 /// What leaves a lane.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
-    /// Each by itself, before the writes.
+    /// Lookups together, all others each by itself, before the writes.
     pub(super) reads: Vec<Asked>,
     /// In one transaction.
     pub(super) writes: Vec<Asked>,

@@ -159,9 +159,9 @@ impl Place {
         let Some(live) = self.0.as_ref().filter(|live| live.connection.has_room()) else {
             return Room { reads: 0, writes: 0 };
         };
-        let writes = live.flights.iter().filter(|sent| sent.is_write).count();
-        let reads = live.flights.len() - writes;
-        Room { reads: READS_MAX - reads, writes: if writes == 0 { group_max } else { 0 } }
+        let has_writes = live.flights.iter().any(|sent| sent.is_write);
+        let reads = live.flights.iter().filter(|sent| !sent.is_write).map(|sent| sent.members.len());
+        Room { reads: READS_MAX - reads.sum::<usize>(), writes: if has_writes { 0 } else { group_max } }
     }
 
     /// Sends these together.
@@ -169,9 +169,11 @@ impl Place {
         let live = self.0.as_mut().expect("it has room");
         let calls: Vec<Call> = members.iter().flat_map(|asked| &asked.transaction.calls).cloned().collect();
         let is_write = members.iter().any(|asked| asked.transaction.effect.is_write());
+        let are_lookups = members.iter().all(Asked::is_lookup);
         // One statement is a transaction of its own.
         let flight = match <[Call; 1]>::try_from(calls) {
             Ok([call]) => Flight::single(call),
+            Err(calls) if are_lookups => Flight::lookups(calls),
             Err(calls) => Flight::transaction(calls),
         };
         if live.flights.is_empty() {

@@ -9,7 +9,7 @@ mod stage;
 mod starts;
 
 use self::peer::Peer;
-use self::stage::{Stage, nothing_changed, read, search, unknown, write};
+use self::stage::{Stage, lookup, nothing_changed, read, search, unknown, write};
 use super::*;
 use crate::api::Effect;
 use crate::api::error::Code;

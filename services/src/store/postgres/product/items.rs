@@ -130,7 +130,7 @@ impl Carry<ChangeItemPrice<Option<SellerId>>> for RemoteProduct {
             if first(&carried_out(answer)?, 0).is_some() {
                 return Step::reply(&Priced { item_id, price });
             }
-            let read = Transaction::read(Some(key), statements::OWNER.with([item_value(item_id)]));
+            let read = Transaction::lookup(key, statements::OWNER.with([item_value(item_id)]));
             Step::ask(read, move |_, _, answer| {
                 let replies = carried_out(answer)?;
                 let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;
@@ -164,7 +164,7 @@ impl Carry<UpdateUnitsForSale<Option<SellerId>>> for RemoteProduct {
             return restocking.carry_out(terms);
         }
         let call = statements::DESCRIPTION.with([item_value(item_id)]);
-        Step::ask(Transaction::read(Some(item_key(item_id)), call), move |product: &mut Self, _, answer| {
+        Step::ask(Transaction::lookup(item_key(item_id), call), move |product: &mut Self, _, answer| {
             let replies = carried_out(answer)?;
             let terms = product.learn(item_id, &replies, 0)?.ok_or_else(|| rules::no_item(item_id))?;
             rules::check_owner(item_id, terms.seller_id, by)?;
@@ -224,7 +224,7 @@ impl Restocking {
     fn explain(self, terms: Rc<Terms>) -> Result<Step<RemoteProduct>, Error> {
         let Self { item_id, delta, attempts } = self;
         let call = statements::STOCK.with([item_value(item_id)]);
-        Step::ask(Transaction::read(Some(item_key(item_id)), call), move |_, _, answer| {
+        Step::ask(Transaction::lookup(item_key(item_id), call), move |_, _, answer| {
             let replies = carried_out(answer)?;
             let row = first(&replies, 0).ok_or_else(|| rules::no_item(item_id))?;
             rules::changed_stock(item_id, number(row, 0, QUANTITY_MAX)?, delta)?;

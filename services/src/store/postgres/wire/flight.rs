@@ -18,7 +18,7 @@ pub struct Call {
     pub(super) values: Vec<Value>,
 }
 
-/// What is sent together: one statement, or those of a transaction.
+/// What is sent together: statements that change nothing, one that does, or those of a transaction.
 #[derive(Clone, Debug)]
 pub struct Flight {
     pub(super) calls: Vec<Call>,
@@ -81,6 +81,15 @@ impl Flight {
     /// One statement, which is a transaction of its own.
     pub fn single(call: Call) -> Self {
         Self { calls: vec![call], is_transaction: false }
+    }
+
+    /// Statements that change nothing, whose answers come together; 1 to 4096.
+    ///
+    /// A server ends what came before a Sync in one go, and then sends what it has to say: that costs it more than to find a
+    /// row does. Without a BEGIN it need not be told to, either.
+    pub fn lookups(calls: Vec<Call>) -> Self {
+        assert!((1..=Self::CALLS_MAX).contains(&calls.len()), "a flight has 1 to 4096 statements");
+        Self { calls, is_transaction: false }
     }
 
     /// Statements of which all take place, or none; 1 to 4096.

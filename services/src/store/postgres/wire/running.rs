@@ -2,7 +2,7 @@
 //!
 //! A transaction goes out as `BEGIN, its statements, Sync, COMMIT, Sync`. After an error the server skips all up to the
 //! next Sync, so none of its statements is carried out without the others; the COMMIT then finds a transaction that has
-//! failed, and is answered with `ROLLBACK`. Where nothing is to be pipelined, each statement has a Sync of its own and
+//! failed, and is answered with `ROLLBACK`. Lookups go out with one Sync behind them all. Where nothing is to be pipelined, each statement has a Sync of its own and
 //! waits for the answer to the one before.
 
 use std::collections::VecDeque;
@@ -53,9 +53,10 @@ impl Running {
             calls.push(COMMIT.with([]));
         }
         let count = calls.len();
-        let segments = match is_transaction && is_pipelined {
-            true => [count - 1, count].into(),
-            false => (1..=count).collect(),
+        let segments = match (is_pipelined, is_transaction) {
+            (true, true) => [count - 1, count].into(),
+            (true, false) => [count].into(),
+            (false, _) => (1..=count).collect(),
         };
         Self {
             ticket,

@@ -221,3 +221,34 @@ fn lanes_that_share_a_connection_take_turns() {
     let last_of_first = ended.iter().position(|(number, _)| *number == 28).unwrap();
     assert!(last_of_first >= 26, "{ended:?}");
 }
+
+#[test]
+fn lookups_leave_together_and_what_may_take_longer_by_itself() {
+    let mut stage = Stage::ready(1);
+    stage.ask_all([lookup(1, 1), read(2, 2), lookup(3, 3), write(4, ONCE, 4), lookup(1, 5)]);
+    assert_eq!(stage.flights(0), [vec![1, 3, 5], vec![2], vec![4]]);
+    stage.serve_all();
+    let answers = [1, 3, 5, 2, 4].map(|value| (value as u64, Ok(vec![value])));
+    assert_eq!(stage.take_ended(), answers);
+}
+
+#[test]
+fn of_lookups_of_which_one_fails_each_is_carried_out_by_itself() {
+    let mut stage = Stage::ready(1);
+    stage.ask_all([lookup(1, 1), lookup(2, 2)]);
+    stage.serve(0, Served::Error("42501"));
+    assert_eq!(stage.flights(0), [[1], [2]]);
+    stage.serve(0, Served::Error("42501"));
+    stage.serve_all();
+    let refused = "internal the store refuses a statement; nothing was changed";
+    assert_eq!(stage.take_ended(), [(1, Err(refused.to_owned())), (2, Ok(vec![2]))]);
+}
+
+#[test]
+fn lookups_under_way_are_bounded_like_other_reads() {
+    let mut stage = Stage::ready(1);
+    stage.ask_all((0..100).map(|value| lookup(value as u64, value)));
+    assert_eq!(stage.flights(0).iter().map(Vec::len).collect::<Vec<_>>(), [32]);
+    stage.serve_all();
+    assert_eq!(stage.take_ended().len(), 100);
+}

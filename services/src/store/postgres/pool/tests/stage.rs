@@ -154,6 +154,10 @@ pub(super) fn read(key: u64, value: i64) -> Transaction {
     Transaction::read(Some(key), call(READ, value))
 }
 
+pub(super) fn lookup(key: u64, value: i64) -> Transaction {
+    Transaction::lookup(key, call(READ, value))
+}
+
 pub(super) fn search(value: i64) -> Transaction {
     Transaction::read(None, call(READ, value))
 }

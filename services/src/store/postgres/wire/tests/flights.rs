@@ -128,6 +128,24 @@ fn a_single_statement_is_committed_at_its_sync() {
 }
 
 #[test]
+fn lookups_share_a_sync_and_fail_together() {
+    let mut connection = ready("");
+    let lookups = || Flight::lookups([read().calls, read().calls].concat());
+    connection.submit(lookups());
+    assert_eq!(said(&mut connection), ["P read SELECT", "B read", "E", "B read", "E", "S"]);
+    let one = parsed(&[&NUMBER], "SELECT 1");
+    connection.received(&[&one[..], &one, &server::ready(b'I')].concat());
+    let ended = outcomes(&mut connection);
+    let [Outcome::Done(replies)] = ended.as_slice() else { panic!("{ended:?}") };
+    assert_eq!(replies.iter().map(|reply| reply.rows.len()).collect::<Vec<_>>(), [1, 1]);
+
+    connection.submit(lookups());
+    assert_eq!(said(&mut connection), ["B read", "E", "B read", "E", "S"]);
+    connection.received(&[error("ERROR", "40001"), server::ready(b'I')].concat());
+    assert_eq!(failed_at(&outcomes(&mut connection)[0]), (0, Class::Replay));
+}
+
+#[test]
 fn where_a_connection_is_lost_decides_what_is_known() {
     let [statements, commit] = success();
     let all = [&statements[..], &commit].concat();
