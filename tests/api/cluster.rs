@@ -14,11 +14,13 @@ use serde_json::json;
 use services::postgres::{Config, Host};
 use services::sqlite::{self, Durability};
 use services::{Backends, CustomerOptions, Deadlines, HashCost, Room};
-use support::Client;
+use support::{Client, Store};
 
+use crate::PROGRAM;
 use crate::external::{Addresses, External};
-use crate::store::Store;
 
+/// Replicas of each service, where there can be more than one. Each call goes to one of them by chance.
+const REPLICAS: usize = 3;
 const ANY_PORT: &str = "127.0.0.1:0";
 /// The memory that each database may fill, in MiB.
 pub(crate) const MEMORY_MAX_MIB: u64 = 100;
@@ -93,7 +95,7 @@ impl Server {
                 })
             }
             Store::Engine(engine) => {
-                let config = engine.config.clone();
+                let config = Config::parse(&engine.url, None).unwrap();
                 Server::start(listen, move |reactor| {
                     let mut threads = Threads::new(reactor.handle().waker());
                     let backends = targets(&config);
@@ -120,7 +122,7 @@ impl Server {
                 })
             }
             Store::Engine(engine) => {
-                let config = engine.config.clone();
+                let config = Config::parse(&engine.url, None).unwrap();
                 Server::start(listen, move |reactor| {
                     let backends = targets(&config);
                     run(reactor, services::db_product_on(config, None, fastrand::u64(..)), limits, backends);
@@ -208,7 +210,7 @@ impl Cluster {
 
     /// It always runs here.
     pub(crate) fn with(setup: Setup) -> Cluster {
-        Cluster::here(Store::new(), setup)
+        Cluster::here(Store::new(PROGRAM), setup)
     }
 
     /// It always runs here, and its databases have their truth in memory and in files.
@@ -230,7 +232,7 @@ impl Cluster {
     }
 
     fn here(store: Store, setup: Setup) -> Cluster {
-        let of_each = || 0..store.replicas().min(setup.replicas_max);
+        let of_each = || 0..replicas(&store).min(setup.replicas_max);
         let customer = Server::replicated(of_each().map(|_| Server::customer(ANY_PORT, &store, &setup)));
         let product = Server::replicated(of_each().map(|_| Server::product(ANY_PORT, &store, &setup)));
         let databases = |place: usize| (customer.replicas[place], product.replicas[place]);
@@ -317,6 +319,14 @@ impl User {
     fn with_session(&self, mut data: serde_json::Value) -> serde_json::Value {
         data["session_id"] = json!(self.session);
         data
+    }
+}
+
+/// How many of each service there are: several, where they have nothing of their own.
+fn replicas(store: &Store) -> usize {
+    match store {
+        Store::Files(_) => 1,
+        Store::Engine(_) => REPLICAS,
     }
 }
 

@@ -2,7 +2,8 @@
 //! input, and databases that come and go. How fast it all is, and what a crash leaves behind, are not tested here.
 //!
 //! With `MARKETPLACE_CLUSTER` in the environment, the services of most tests are real ones: see [`external`]. With
-//! `MARKETPLACE_TEST_STORE`, the databases have their truth in PostgreSQL, and there are three of each service: see [`store`].
+//! `MARKETPLACE_TEST_STORE`, the databases have their truth in PostgreSQL, and there are three of each service: see
+//! [`Store`](support::Store).
 
 mod accounts;
 mod bounds;
@@ -25,6 +26,10 @@ mod proxy;
 mod purchases;
 mod search;
 mod sessions;
-mod store;
 mod text;
 mod wrong_replies;
+
+use support::Program;
+
+/// What makes the tables of an engine.
+const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use services::Deadlines;
-use support::{Act, FakeService, Reply, own_host};
+use support::{Act, FakeService, Reply, Store, own_host};
 
+use crate::PROGRAM;
 use crate::cluster::{Server, Setup, User};
-use crate::store::Store;
 
 /// Patience of a frontend that is to run out in a test.
 const SHORT: Duration = Duration::from_millis(400);
@@ -40,7 +40,7 @@ impl Shop {
             product: None,
             customer_address,
             product_address,
-            store: Store::new(),
+            store: Store::new(PROGRAM),
             setup,
         }
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use support::Store;
+
 use crate::cluster::{Cluster, Server, Setup, User};
-use crate::store::Store;
 
 /// Every API that needs a session, with data that would pass.
 fn buyer_apis() -> Vec<(&'static str, Value)> {

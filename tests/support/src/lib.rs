@@ -16,6 +16,7 @@ mod process;
 mod program;
 mod reply;
 mod service;
+mod store;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -33,5 +34,6 @@ pub use process::{Process, processes};
 pub use program::{Program, assert_code, stderr, stdout};
 pub use reply::Reply;
 pub use service::{SERVICES, Service, own_host};
+pub use store::{EngineDatabase, Store};
 pub use users::{PASSWORD, assert_history, log_in};
 pub use wait::{PATIENCE, POLL, wait_until};

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 
-use tempfile::TempDir;
-
 use crate::program::Program;
 use crate::service::Service;
+use crate::store::Store;
 
-/// All four services on one temporary directory.
+/// All four services on one [`Store`].
 pub struct Marketplace {
     /// Accounts, sessions and carts.
     pub db_customer: Service,
@@ -17,7 +16,7 @@ pub struct Marketplace {
     pub server_buyer: Service,
     /// What sellers connect to.
     pub server_seller: Service,
-    _data: TempDir,
+    _store: Store,
 }
 
 /// Where clients connect to.
@@ -32,12 +31,12 @@ pub struct Addresses {
 impl Program {
     /// Starts all services; `frontend_args` are further options of the frontends.
     pub fn marketplace(self, frontend_args: &[&str]) -> Marketplace {
-        let data = tempfile::tempdir().expect("a directory can be made");
-        let db_customer = self.database("db_customer", data.path());
-        let db_product = self.database("db_product", data.path());
+        let store = Store::new(self);
+        let database = |name| self.replica(name, Service::database_args_with(name, store.arg()));
+        let (db_customer, db_product) = (database("db_customer"), database("db_product"));
         let frontend = |name| self.frontend(name, db_customer.address, db_product.address, frontend_args);
         let (server_buyer, server_seller) = (frontend("server_buyer"), frontend("server_seller"));
-        Marketplace { db_customer, db_product, server_buyer, server_seller, _data: data }
+        Marketplace { db_customer, db_product, server_buyer, server_seller, _store: store }
     }
 }
 

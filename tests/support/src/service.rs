@@ -62,7 +62,12 @@ impl Program {
 impl Service {
     /// The options of a database; passwords are hashed at the least cost, to be fast.
     pub fn database_args(name: &str, data: &Path) -> Vec<String> {
-        let mut args = vec![format!("--data={}", data.display())];
+        Self::database_args_with(name, format!("--data={}", data.display()))
+    }
+
+    /// The same of one that keeps what it knows where this option says.
+    pub(crate) fn database_args_with(name: &str, store: String) -> Vec<String> {
+        let mut args = vec![store];
         if name == "db_customer" {
             args.extend(["--hash-memory-kib=8".to_owned(), "--hash-passes=1".to_owned()]);
         }

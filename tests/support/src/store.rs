@@ -2,75 +2,76 @@
 //! the environment, in a database of their own at the PostgreSQL that this names.
 //!
 //! It is the URL of a server (`postgres://USER@HOST:PORT/postgres`) where databases may be made, and `psql` must be
-//! installed. Each service then has three
-//! replicas, and each call goes to one of them by chance.
+//! installed.
 
 use std::env;
-use std::path::Path;
 use std::process::{self, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use services::postgres::Config;
 use tempfile::TempDir;
 
+use crate::installed::ask_psql;
+use crate::program::Program;
+
 const SERVER: &str = "MARKETPLACE_TEST_STORE";
-/// Connections of each replica: few, for many tests run side by side.
+/// Connections of each database: few, for many tests run side by side.
 const CONNECTIONS: usize = 3;
-/// Replicas of each service, where there can be more than one.
-const REPLICAS: usize = 3;
 
 /// Where the databases of a test keep what they know. Dropped, it is gone.
-pub(crate) enum Store {
+pub enum Store {
+    /// Files in this folder.
     Files(TempDir),
-    Engine(Engine),
+    /// Tables in a database of an engine.
+    Engine(EngineDatabase),
 }
 
-/// A database of an engine.
-pub(crate) struct Engine {
+/// A database of an engine, with all tables.
+pub struct EngineDatabase {
     name: String,
-    pub(crate) config: Config,
+    /// Where it is.
+    pub url: String,
 }
 
 impl Store {
-    /// An empty one.
-    pub(crate) fn new() -> Store {
+    /// An empty one, whose tables are made by this program.
+    pub fn new(program: Program) -> Self {
         match server() {
-            Some(server) => Store::Engine(Engine::new(server)),
-            None => Store::files(),
+            Some(server) => Self::Engine(EngineDatabase::new(server, program)),
+            None => Self::files(),
         }
     }
 
     /// An empty folder, whatever the environment says.
-    pub(crate) fn files() -> Store {
-        Store::Files(tempfile::tempdir().unwrap())
+    pub fn files() -> Self {
+        Self::Files(tempfile::tempdir().expect("a directory can be made"))
     }
 
     /// Whether those that are made are in an engine, if nothing else is asked for.
-    pub(crate) fn is_engine() -> bool {
+    pub fn is_engine() -> bool {
         server().is_some()
     }
 
-    /// How many of each service there may be.
-    pub(crate) fn replicas(&self) -> usize {
+    /// The option of a database that keeps there what it knows.
+    pub(crate) fn arg(&self) -> String {
         match self {
-            Store::Files(_) => 1,
-            Store::Engine(_) => REPLICAS,
+            Self::Files(folder) => format!("--data={}", folder.path().display()),
+            Self::Engine(database) => format!("--store={}", database.url),
         }
     }
 }
 
-impl Engine {
-    fn new(server: &str) -> Engine {
+impl EngineDatabase {
+    fn new(server: &str, program: Program) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        sql(server, &format!("CREATE DATABASE {name} TEMPLATE {}", template(server)));
+        sql(server, &format!("CREATE DATABASE {name} TEMPLATE {}", template(server, program)));
         let url = format!("{}?connections={CONNECTIONS}", of_database(server, &name));
-        Engine { name, config: Config::parse(&url, None).unwrap() }
+        Self { name, url }
     }
 }
 
-impl Drop for Engine {
+impl Drop for EngineDatabase {
     fn drop(&mut self) {
         let server = server().expect("it was made there");
         sql(server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
@@ -83,13 +84,13 @@ fn server() -> Option<&'static str> {
 }
 
 /// A database with empty tables, which all others are copies of.
-fn template(server: &str) -> &'static str {
+fn template(server: &str, program: Program) -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
         let name = format!("test_{}", process::id());
         sql(server, &format!("CREATE DATABASE {name}"));
-        let mut migrate = Command::new(Path::new(env!("CARGO_BIN_EXE_marketplace")));
-        let output = migrate.args(["migrate", "--store", &of_database(server, &name)]).output().unwrap();
+        let output = program.command(&["migrate", "--store", &of_database(server, &name)]).output();
+        let output = output.expect("the program runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         name
     })
@@ -103,16 +104,5 @@ fn of_database(server: &str, name: &str) -> String {
 
 #[track_caller]
 fn sql(server: &str, statement: &str) {
-    let mut psql = Command::new("psql");
-    psql.args([
-        "--no-psqlrc",
-        "--quiet",
-        "--set=ON_ERROR_STOP=1",
-        "--dbname",
-        server,
-        "--command",
-        statement,
-    ]);
-    let output = psql.output().expect("psql is installed");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    ask_psql(&mut Command::new("psql"), server, statement);
 }
