@@ -28,7 +28,7 @@ use net::Time;
 use self::asked::Asked;
 use self::lane::{Departed, Lane, Room};
 use self::metrics::PoolMetrics;
-use self::place::{Happened, Place};
+use self::place::{Due, Happened, Place};
 use self::watch::Watch;
 use super::config::Config;
 use super::operation::{Answer, Transaction};
@@ -174,10 +174,10 @@ impl Pool {
     pub(super) fn expire(&mut self, now: Time) {
         self.happens(now);
         for place in 0..self.places.len() {
-            if let Some((at, reason)) = self.places[place].give_up()
-                && at <= now
-            {
-                self.reset(place, reason.to_owned(), false);
+            match self.places[place].due().filter(|(at, _)| *at <= now) {
+                Some((_, Due::Question)) => self.places[place].ask(now),
+                Some((_, Due::End(reason))) => self.reset(place, reason.to_owned(), false),
+                None => {}
             }
         }
         if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
@@ -189,11 +189,11 @@ impl Pool {
     /// When that is to be done.
     pub(super) fn next_at(&self) -> Option<Time> {
         let alarm = self.alarms.first().map(|(at, _)| *at);
-        self.places.iter().filter_map(|place| Some(place.give_up()?.0)).chain(alarm).min()
+        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).min()
     }
 
-    /// Whether there is a connection to an engine that takes changes. One that owes an answer says something now and then,
-    /// or is given up.
+    /// Whether there is a connection to an engine that takes changes. One that says nothing for some seconds is asked, and
+    /// given up if it owes an answer for some seconds.
     pub(super) fn is_ready(&self) -> bool {
         self.places.iter().any(Place::is_ready)
     }

@@ -21,6 +21,9 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long a connection may say nothing while it owes an answer. No statement takes that long; a host that is gone says
 /// nothing at all.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long nothing is heard of a connection that owes nothing until it is asked whether it is still of use. An engine that
+/// hangs, or a way to it that is gone, shows in nothing else; a small question each few seconds is no load.
+const QUIET_MAX: Duration = Duration::from_secs(5);
 
 /// The place of a connection.
 #[derive(Default)]
@@ -52,6 +55,15 @@ pub(super) struct Sent {
     pub(super) lane: usize,
     pub(super) members: Vec<Asked>,
     is_write: bool,
+}
+
+/// What is to be done about a connection over which nothing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It is to be asked whether it is still of use.
+    Question,
+    /// It is to be given up, for this reason.
+    End(&'static str),
 }
 
 /// What a connection has led to.
@@ -174,11 +186,18 @@ impl Place {
             Ok([call]) => Flight::single(call),
             Err(calls) => Flight::transaction(calls),
         };
-        if live.flights.is_empty() {
+        if !live.connection.is_owed() {
             live.silent_since = now;
         }
         let ticket = live.connection.submit(flight);
         live.flights.push_back(Sent { ticket, lane, members, is_write });
+    }
+
+    /// Asks whether it is still of use. Nothing is under way over it.
+    pub(super) fn ask(&mut self, now: Time) {
+        let live = self.0.as_mut().expect("it stands");
+        live.connection.ask_again();
+        live.silent_since = now;
     }
 
     /// What is under way and not answered.
@@ -187,15 +206,17 @@ impl Place {
         flights.flat_map(|sent| &mut sent.members).filter(|asked| !asked.is_answered)
     }
 
-    /// When it is to be given up, if nothing comes of it until then, and why.
-    pub(super) fn give_up(&self) -> Option<(Time, &'static str)> {
+    /// What is to be done if nothing comes of it until then.
+    pub(super) fn due(&self) -> Option<(Time, Due)> {
         let live = self.0.as_ref()?;
-        match live.state {
+        Some(match live.state {
             State::Starting { give_up_at } | State::Encrypting { give_up_at } => {
-                Some((give_up_at, "the start has taken 10 s"))
+                (give_up_at, Due::End("the start has taken 10 s"))
             }
-            State::Ready if live.flights.is_empty() => None,
-            State::Ready => Some((live.silent_since + SILENCE_MAX, "nothing was heard of it for 5 s")),
-        }
+            State::Ready if live.connection.is_owed() => {
+                (live.silent_since + SILENCE_MAX, Due::End("nothing was heard of it for 5 s"))
+            }
+            State::Ready => (live.silent_since + QUIET_MAX, Due::Question),
+        })
     }
 }

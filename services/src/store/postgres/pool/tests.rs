@@ -5,6 +5,7 @@ mod errors;
 mod limits;
 mod order;
 mod peer;
+mod silence;
 mod stage;
 mod starts;
 

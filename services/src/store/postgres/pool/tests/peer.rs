@@ -13,7 +13,14 @@ pub(super) struct Peer {
     segments: VecDeque<Vec<Said>>,
     /// What has come since the last Sync.
     said: Vec<Said>,
+    /// How often it was asked what it is like: at the start, and whether it is still there.
+    checks: usize,
+    /// It answers nothing any more.
+    pub(super) hangs: bool,
 }
+
+/// How often a server is asked what it is like at the start.
+const CHECKS: usize = 3;
 
 /// A message of the client.
 #[derive(Clone, Debug)]
@@ -42,7 +49,20 @@ impl Peer {
         [admission(), settings(&["off", "on", "on"])].concat()
     }
 
-    /// Takes what a client says once it is let in. Its first flights, which are parsed like all others, are not kept.
+    /// Whether it was asked once more what it is like, which is to be answered if it is. Until then that is forgotten.
+    pub(super) fn is_asked_again(&mut self) -> bool {
+        let is_asked = self.checks > CHECKS;
+        self.checks = self.checks.min(CHECKS);
+        is_asked
+    }
+
+    /// What it says then: whether it is read-only.
+    pub(super) fn is_read_only(value: &str) -> Vec<u8> {
+        settings(&[value])
+    }
+
+    /// Takes what a client says once it is let in. Questions about what it is like, which are parsed like all else, are only
+    /// counted.
     pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         // What comes before has no tag: a start, or a question about TLS.
         while let [tag @ b'A'..=b'z', rest @ ..] = bytes {
@@ -58,6 +78,7 @@ impl Peer {
             bytes = &rest[length..];
         }
         let is_check = |segment: &Vec<Said>| matches!(segment.first(), Some(Said::Parse(sql)) if sql.starts_with("SHOW"));
+        self.checks += self.segments.iter().filter(|segment| is_check(segment)).count();
         self.segments.retain(|segment| !is_check(segment));
     }
 

@@ -70,7 +70,7 @@ impl Stage {
         self.act();
     }
 
-    /// Some time passes, with all that is due meanwhile.
+    /// Some time passes, with all that is due meanwhile. Servers that do not hang answer whether they are still there.
     pub(super) fn wait(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
         while let Some(at) = self.pool.next_at().filter(|at| *at <= end) {
@@ -78,8 +78,18 @@ impl Stage {
             self.pool.expire(self.now);
             self.act();
             assert!(self.pool.next_at().is_none_or(|next| next > self.now), "what is due is done");
+            self.answer_questions();
         }
         self.now = end;
+    }
+
+    fn answer_questions(&mut self) {
+        for connection in 0..self.peers.len() {
+            let peer = &mut self.peers[connection];
+            if !peer.hangs && peer.is_asked_again() {
+                self.say(connection, &Peer::is_read_only("off"));
+            }
+        }
     }
 
     /// A server answers its first flight.
