@@ -52,8 +52,11 @@ pub(super) struct Pool {
     config: Config,
     /// The place of each connection.
     places: Vec<Place>,
-    /// A lane that is at home at each of these, and one more for what has no key, which is at home nowhere.
+    /// A lane that is at home at each of these, and behind them two that are at home nowhere: one for what has no key, and one
+    /// for what is asked for first.
     lanes: Vec<Lane>,
+    /// Whether all may leave. Before, only what is asked for first does.
+    is_open: bool,
     /// How often a lane has sent something.
     departures: u64,
     /// Deadlines, with the number of the transaction, and the ends of pauses.
@@ -91,12 +94,13 @@ pub(super) enum Action {
 struct Chance(u64);
 
 impl Pool {
-    /// A pool without connections. `seed` is what its pauses depend on; no two processes should have the same.
+    /// A pool without connections, which is not [open](Self::open). `seed` is what its pauses depend on; no two processes should have the same.
     pub(super) fn new(config: Config, seed: u64) -> Self {
         let count = config.connections;
         Self {
             places: (0..count).map(|_| Place::default()).collect(),
-            lanes: (0..=count).map(|_| Lane::default()).collect(),
+            lanes: (0..count + 2).map(|_| Lane::default()).collect(),
+            is_open: false,
             departures: 0,
             alarms: BTreeSet::new(),
             asked: 0,
@@ -121,7 +125,6 @@ impl Pool {
     /// after the deadline at the latest. No other that is unanswered has the number.
     pub(super) fn ask(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
         let count = transaction.calls.len();
-        assert!((1..=Flight::CALLS_MAX).contains(&count), "a transaction has 1 to 4096 statements");
         self.happens(now);
         let waiting: usize = self.lanes.iter().map(Lane::len).sum();
         let calls: usize = self.lanes.iter().map(Lane::calls).sum();
@@ -129,12 +132,20 @@ impl Pool {
             self.actions.push_back(Action::Ended(number, Err(asked::refused_early())));
             return;
         }
-        let asked = Asked::new(number, self.asked, transaction, deadline);
-        self.asked += 1;
-        self.unanswered += 1;
-        self.alarms.insert((deadline, number));
-        let lane = self.lane(asked.transaction.key);
-        self.lanes[lane].wait(asked);
+        self.wait(self.lane(transaction.key), number, transaction, deadline);
+    }
+
+    /// The same, for what is carried out before the pool is [open](Self::open): whatever else is asked for waits meanwhile, as
+    /// it does for connections.
+    pub(super) fn ask_first(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
+        self.happens(now);
+        self.wait(self.lane_of_first(), number, transaction, deadline);
+    }
+
+    /// Let all be carried out.
+    pub(super) fn open(&mut self) {
+        self.is_open = true;
+        self.is_stirred = true;
     }
 
     /// The connection of bytes of this place stands, to this host of the configuration.
@@ -217,12 +228,22 @@ impl Pool {
         self.is_stirred = true;
     }
 
+    /// Lets a transaction wait in this lane.
+    fn wait(&mut self, lane: usize, number: u64, transaction: Transaction, deadline: Time) {
+        let count = transaction.calls.len();
+        assert!((1..=Flight::CALLS_MAX).contains(&count), "a transaction has 1 to 4096 statements");
+        self.alarms.insert((deadline, number));
+        self.lanes[lane].wait(Asked::new(number, self.asked, transaction, deadline));
+        self.asked += 1;
+        self.unanswered += 1;
+    }
+
     /// Answers those whose deadline has passed.
     fn answer_late(&mut self) {
-        let is_reachable = self.is_ready();
+        let hindrance = self.hindrance();
         let mut answers = Vec::new();
         for asked in self.lanes.iter_mut().flat_map(|lane| lane.expire(self.now)) {
-            answers.push((asked.number, asked.deadline, asked.late(is_reachable)));
+            answers.push((asked.number, asked.deadline, asked.late(hindrance)));
         }
         for asked in self.places.iter_mut().flat_map(Place::unanswered) {
             if asked.deadline <= self.now {
@@ -232,6 +253,15 @@ impl Pool {
         }
         for (number, deadline, error) in answers {
             self.answer(number, deadline, Err(error));
+        }
+    }
+
+    /// Why what waits has not been sent.
+    fn hindrance(&self) -> &'static str {
+        match (self.is_ready(), self.is_open) {
+            (false, _) => "cannot be reached",
+            (true, false) => "has not told the version of its tables",
+            (true, true) => "answers too slowly",
         }
     }
 
@@ -310,7 +340,8 @@ impl Pool {
     /// Sends what may leave. Several lanes share a connection while others are down, so the one comes first that has waited
     /// longest for its turn.
     fn dispatch(&mut self) {
-        let waits = |lane: &usize| self.lanes[*lane].len() > 0;
+        let may_leave = |lane: &usize| self.is_open || *lane == self.lane_of_first();
+        let waits = |lane: &usize| self.lanes[*lane].len() > 0 && may_leave(lane);
         let mut lanes: Vec<usize> = (0..self.lanes.len()).filter(waits).collect();
         lanes.sort_by_key(|lane| self.lanes[*lane].departed_last);
         for lane in lanes {
@@ -372,6 +403,11 @@ impl Pool {
     fn lane(&self, key: Option<u64>) -> usize {
         let count = self.places.len();
         key.map_or(count, |key| Lanes(count).of(key))
+    }
+
+    /// That of what is asked for first, whatever its key.
+    fn lane_of_first(&self) -> usize {
+        self.places.len() + 1
     }
 }
 

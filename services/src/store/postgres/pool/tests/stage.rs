@@ -30,8 +30,15 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A pool without connections.
+    /// A pool without connections, which is open.
     pub(super) fn empty(parameters: &str) -> Self {
+        let mut stage = Self::closed(parameters);
+        stage.pool.open();
+        stage
+    }
+
+    /// A pool without connections.
+    pub(super) fn closed(parameters: &str) -> Self {
         let url = format!("postgres://market@localhost,127.0.0.1/shop?{parameters}");
         let pool = Pool::new(Config::parse(&url, None).unwrap(), 12);
         let peers = pool.places.iter().map(|_| Peer::default()).collect();
@@ -60,6 +67,13 @@ impl Stage {
         self.asked += 1;
         self.pool.ask(self.now, self.asked, transaction, self.now + PATIENCE);
         self.asked
+    }
+
+    /// The same, for what is carried out before all else.
+    pub(super) fn ask_first(&mut self, transaction: Transaction) {
+        self.asked += 1;
+        self.pool.ask_first(self.now, self.asked, transaction, self.now + PATIENCE);
+        self.act();
     }
 
     /// Asks for all of these in one turn.
