@@ -6,6 +6,7 @@ mod races;
 mod readiness;
 mod refusals;
 mod replicas;
+mod stalls;
 
 use std::fmt::Display;
 use std::net::SocketAddr;

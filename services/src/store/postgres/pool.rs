@@ -13,6 +13,8 @@
 //! the server report success. It is answered, and its late outcome swallowed.
 
 mod asked;
+mod commits;
+mod departures;
 mod lane;
 mod metrics;
 mod outcomes;
@@ -26,7 +28,8 @@ use bytes::Bytes;
 use net::Time;
 
 use self::asked::Asked;
-use self::lane::{Departed, Lane, Room};
+use self::commits::Commits;
+use self::lane::Lane;
 use self::metrics::PoolMetrics;
 use self::place::{Due, Happened, Place};
 use self::watch::Watch;
@@ -71,6 +74,7 @@ pub(super) struct Pool {
     /// Whether something may leave since it was looked for last.
     is_stirred: bool,
     actions: VecDeque<Action>,
+    commits: Commits,
     watch: Watch,
     metrics: Arc<PoolMetrics>,
 }
@@ -110,6 +114,7 @@ impl Pool {
             now: Time::default(),
             is_stirred: false,
             actions: VecDeque::new(),
+            commits: Commits::default(),
             watch: Watch::new(&config.hosts),
             metrics: Arc::default(),
             config,
@@ -184,12 +189,24 @@ impl Pool {
     /// Takes note of what has not happened in time.
     pub(super) fn expire(&mut self, now: Time) {
         self.happens(now);
+        let mut waited = None;
         for place in 0..self.places.len() {
             match self.places[place].due().filter(|(at, _)| *at <= now) {
                 Some((_, Due::Question)) => self.places[place].ask(now),
-                Some((_, Due::End(reason))) => self.reset(place, reason.to_owned(), false),
+                Some((_, Due::StartEnd)) => self.reset(place, "the start has taken 10 s".to_owned(), false),
+                Some((_, Due::End(silence))) => {
+                    let doublings = self.places[place].doublings();
+                    if doublings.is_some_and(|doublings| self.commits.abandon(now, doublings)) {
+                        waited = Some(silence);
+                    }
+                    self.reset(place, format!("nothing was heard of it for {} s", silence.as_secs()), false);
+                }
                 None => {}
             }
+        }
+        self.metrics.abandoned.set(self.commits.abandoned());
+        if let Some(waited) = waited {
+            self.watch.commits_stall(now, self.commits.abandoned(), waited);
         }
         if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
             self.alarms = self.alarms.split_off(&(now, u64::MAX));
@@ -335,68 +352,6 @@ impl Pool {
     fn count_ready(&self) {
         let ready = self.places.iter().filter(|place| place.is_ready()).count();
         self.metrics.ready.set(ready as u64);
-    }
-
-    /// Sends what may leave. Several lanes share a connection while others are down, so the one comes first that has waited
-    /// longest for its turn.
-    fn dispatch(&mut self) {
-        let may_leave = |lane: &usize| self.is_open || *lane == self.lane_of_first();
-        let waits = |lane: &usize| self.lanes[*lane].len() > 0 && may_leave(lane);
-        let mut lanes: Vec<usize> = (0..self.lanes.len()).filter(waits).collect();
-        lanes.sort_by_key(|lane| self.lanes[*lane].departed_last);
-        for lane in lanes {
-            if lane < self.places.len() {
-                self.dispatch_lane(lane);
-            } else {
-                self.dispatch_keyless(lane);
-            }
-        }
-        for place in 0..self.places.len() {
-            self.settle(place);
-        }
-    }
-
-    /// A lane leads to the connection where it is at home, or else to the next one that is ready.
-    fn dispatch_lane(&mut self, lane: usize) {
-        let count = self.places.len();
-        let mut places = (0..count).map(|step| (lane + step) % count);
-        if let Some(place) = places.find(|place| self.places[*place].is_ready()) {
-            let room = self.places[place].room(self.group_max);
-            self.depart(lane, place, room);
-        }
-    }
-
-    /// What has no key goes to wherever the least is under way, one after another.
-    fn dispatch_keyless(&mut self, lane: usize) {
-        loop {
-            let reads = |place: &usize| self.places[*place].room(self.group_max).reads;
-            let roomy = (0..self.places.len()).filter(|place| reads(place) > 0);
-            let Some(place) = roomy.min_by_key(|place| self.places[*place].load()) else { return };
-            let room = Room { reads: 1, ..self.places[place].room(self.group_max) };
-            if !self.depart(lane, place, room) {
-                return;
-            }
-        }
-    }
-
-    /// Sends what may leave a lane over a connection. Returns whether anything did.
-    fn depart(&mut self, lane: usize, place: usize, room: Room) -> bool {
-        if room.reads + room.writes == 0 || self.lanes[lane].len() == 0 {
-            return false;
-        }
-        let Departed { reads, writes } = self.lanes[lane].depart(self.now, room);
-        let flights = reads.into_iter().map(|read| vec![read]).chain([writes]);
-        let flights: Vec<_> = flights.filter(|members| !members.is_empty()).collect();
-        if flights.is_empty() {
-            return false;
-        }
-        self.departures += 1;
-        self.lanes[lane].departed_last = self.departures;
-        for members in flights {
-            self.metrics.sends(&members);
-            self.places[place].send(self.now, lane, members);
-        }
-        true
     }
 
     /// The lane of a key, or that of what has none.

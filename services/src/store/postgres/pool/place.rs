@@ -54,7 +54,9 @@ pub(super) struct Sent {
     /// The lane of all of them.
     pub(super) lane: usize,
     pub(super) members: Vec<Asked>,
-    is_write: bool,
+    pub(super) is_write: bool,
+    /// How often the time has doubled that it is waited for.
+    doublings: u32,
 }
 
 /// What is to be done about a connection over which nothing has come.
@@ -62,8 +64,10 @@ pub(super) struct Sent {
 pub(super) enum Due {
     /// It is to be asked whether it is still of use.
     Question,
-    /// It is to be given up, for this reason.
-    End(&'static str),
+    /// It is to be given up: its start has taken too long.
+    StartEnd,
+    /// It is to be given up: it owes an answer, and was silent for so long.
+    End(Duration),
 }
 
 /// What a connection has led to.
@@ -176,8 +180,8 @@ impl Place {
         Room { reads: READS_MAX - reads, writes: if writes == 0 { group_max } else { 0 } }
     }
 
-    /// Sends these together.
-    pub(super) fn send(&mut self, now: Time, lane: usize, members: Vec<Asked>) {
+    /// Sends these together. Of writes, the time that they are waited for has doubled so often.
+    pub(super) fn send(&mut self, now: Time, lane: usize, members: Vec<Asked>, doublings: u32) {
         let live = self.0.as_mut().expect("it has room");
         let calls: Vec<Call> = members.iter().flat_map(|asked| &asked.transaction.calls).cloned().collect();
         let is_write = members.iter().any(|asked| asked.transaction.effect.is_write());
@@ -190,7 +194,19 @@ impl Place {
             live.silent_since = now;
         }
         let ticket = live.connection.submit(flight);
-        live.flights.push_back(Sent { ticket, lane, members, is_write });
+        let doublings = if is_write { doublings } else { 0 };
+        live.flights.push_back(Sent { ticket, lane, members, is_write, doublings });
+    }
+
+    /// How often the time has doubled that the writes under way over it are waited for, if there are any.
+    pub(super) fn doublings(&self) -> Option<u32> {
+        let live = self.0.as_ref()?;
+        live.flights.iter().find(|sent| sent.is_write).map(|sent| sent.doublings)
+    }
+
+    /// Whether a write is under way over it that may not be answered for long, because others were not.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doublings().is_some_and(|doublings| doublings > 0)
     }
 
     /// Asks whether it is still of use. Nothing is under way over it.
@@ -210,11 +226,10 @@ impl Place {
     pub(super) fn due(&self) -> Option<(Time, Due)> {
         let live = self.0.as_ref()?;
         Some(match live.state {
-            State::Starting { give_up_at } | State::Encrypting { give_up_at } => {
-                (give_up_at, Due::End("the start has taken 10 s"))
-            }
+            State::Starting { give_up_at } | State::Encrypting { give_up_at } => (give_up_at, Due::StartEnd),
             State::Ready if live.connection.is_owed() => {
-                (live.silent_since + SILENCE_MAX, Due::End("nothing was heard of it for 5 s"))
+                let silence_max = SILENCE_MAX * 2_u32.pow(self.doublings().unwrap_or(0));
+                (live.silent_since + silence_max, Due::End(silence_max))
             }
             State::Ready => (live.silent_since + QUIET_MAX, Due::Question),
         })

@@ -1,6 +1,7 @@
 //! A pool beside servers that follow a script.
 
 mod chance;
+mod commits;
 mod errors;
 mod limits;
 mod order;
