@@ -23,6 +23,7 @@ mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use net::Time;
@@ -189,24 +190,17 @@ impl Pool {
     /// Takes note of what has not happened in time.
     pub(super) fn expire(&mut self, now: Time) {
         self.happens(now);
-        let mut waited = None;
+        let doublings = self.commits.doublings();
         for place in 0..self.places.len() {
             match self.places[place].due().filter(|(at, _)| *at <= now) {
                 Some((_, Due::Question)) => self.places[place].ask(now),
                 Some((_, Due::StartEnd)) => self.reset(place, "the start has taken 10 s".to_owned(), false),
-                Some((_, Due::End(silence))) => {
-                    let doublings = self.places[place].doublings();
-                    if doublings.is_some_and(|doublings| self.commits.abandon(now, doublings)) {
-                        waited = Some(silence);
-                    }
-                    self.reset(place, format!("nothing was heard of it for {} s", silence.as_secs()), false);
-                }
+                Some((_, Due::End(silence))) => self.give_up(place, silence),
                 None => {}
             }
         }
-        self.metrics.abandoned.set(self.commits.abandoned());
-        if let Some(waited) = waited {
-            self.watch.commits_stall(now, self.commits.abandoned(), waited);
+        if self.commits.doublings() > doublings {
+            self.watch.commits_stall(now, self.commits.abandoned(), place::silence_max(doublings));
         }
         if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
             self.alarms = self.alarms.split_off(&(now, u64::MAX));
@@ -331,6 +325,24 @@ impl Pool {
             self.watch.is_away(self.now, &reason, is_told);
         }
         self.actions.push_back(Action::Reset(place, reason));
+    }
+
+    /// Gives a connection up that owes an answer, and was silent for so long. Where it was not for a change, its host is silent
+    /// altogether, and then a change that is tried there has nothing to wait for.
+    fn give_up(&mut self, place: usize, silence: Duration) {
+        let host = self.places[place].host();
+        let is_host_silent = self.places[place].doublings().is_none();
+        let is_vain = |other: &Place| is_host_silent && other.is_doubtful() && other.host() == host;
+        for given_up in 0..self.places.len() {
+            if given_up != place && !is_vain(&self.places[given_up]) {
+                continue;
+            }
+            if let Some(doublings) = self.places[given_up].doublings() {
+                self.commits.abandon(self.now, doublings);
+                self.metrics.abandoned.set(self.commits.abandoned());
+            }
+            self.reset(given_up, format!("nothing was heard of it for {} s", silence.as_secs()), false);
+        }
     }
 
     /// Gives a connection up, if there is one: what was under way over it has its outcome.

@@ -42,16 +42,13 @@ impl Commits {
         self.doublings
     }
 
-    /// A connection was given up that had not answered one whose time had doubled so often. Returns whether the next one is
-    /// waited for longer than it was before.
-    pub(super) fn abandon(&mut self, now: Time, doublings: u32) -> bool {
+    /// A connection was given up that had not answered one whose time had doubled so often.
+    pub(super) fn abandon(&mut self, now: Time, doublings: u32) {
         if !self.are_stalled() {
             self.since = now;
         }
         self.abandoned += 1;
-        let is_longer = doublings >= self.doublings;
         self.doublings = self.doublings.max((doublings + 1).min(DOUBLINGS_MAX));
-        is_longer
     }
 
     /// One was answered that has changed something. Returns for how long none was, if connections were given up.

@@ -78,6 +78,11 @@ pub(super) enum Happened {
     Failed(Failure),
 }
 
+/// How long a connection may say nothing that owes an answer, once that time has doubled so often.
+pub(super) fn silence_max(doublings: u32) -> Duration {
+    SILENCE_MAX * 2_u32.pow(doublings)
+}
+
 impl Place {
     /// A new connection of bytes to this host stands.
     pub(super) fn up(&mut self, now: Time, config: &Config, host: usize) {
@@ -228,7 +233,7 @@ impl Place {
         Some(match live.state {
             State::Starting { give_up_at } | State::Encrypting { give_up_at } => (give_up_at, Due::StartEnd),
             State::Ready if live.connection.is_owed() => {
-                let silence_max = SILENCE_MAX * 2_u32.pow(self.doublings().unwrap_or(0));
+                let silence_max = silence_max(self.doublings().unwrap_or(0));
                 (live.silent_since + silence_max, Due::End(silence_max))
             }
             State::Ready => (live.silent_since + QUIET_MAX, Due::Question),

@@ -138,3 +138,23 @@ fn reads_that_are_not_answered_say_nothing_about_commits() {
     stage.wait(5000);
     assert_eq!((stage.resets.len(), abandoned(&stage)), (1, 0));
 }
+
+#[test]
+fn a_change_that_is_tried_is_given_up_with_its_host() {
+    let mut stage = stalled();
+    change_all(&mut stage);
+    for _ in 0..3 {
+        // By now each is waited for a good while.
+        stage.wait(80_000);
+        renew(&mut stage);
+        change_all(&mut stage);
+    }
+    stage.peers.iter_mut().for_each(|peer| peer.hangs = true);
+    stage.wait(10_000);
+    assert_eq!(renew(&mut stage), CONNECTIONS);
+    change_all(&mut stage);
+    let trying = busy(&stage);
+    assert_eq!(trying.len(), 1);
+    stage.serve(trying[0], Served::Success);
+    assert_eq!(abandoned(&stage), 0);
+}
