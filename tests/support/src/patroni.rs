@@ -150,6 +150,14 @@ impl Patroni {
         });
     }
 
+    /// Sends a signal to all that runs on a node.
+    pub fn signal_node(&self, node: usize, signal: Signal) {
+        for pid in working_in(&self.nodes[node].folder) {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     /// Starts a node again that was killed, with what is left in its folder.
     pub fn restart_node(&mut self, node: usize) {
         let node = &mut self.nodes[node];
