@@ -185,7 +185,9 @@ fn audit(cluster: &Patroni, fleet: &Fleet, buyers: &mut [Buyer<'_>], sellers: &m
 fn nothing_is_lost_or_done_twice_where_the_primary_is_replaced_again_and_again() {
     let kills = env::var("FAILOVER_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"));
     let Some(mut cluster) = Patroni::start() else { return };
-    let mut fleet = Fleet::start(&prepare(&cluster), 2);
+    let folder = cluster.guarded_folder();
+    let start_service = |name, args| PROGRAM.replica_in(&folder, name, args);
+    let mut fleet = Fleet::start_by(&prepare(&cluster), 2, start_service);
     let progress = Progress::default();
     let buyer = |number| Buyer::open(number, fleet.client("server_buyer"), &progress);
     let mut buyers: Vec<_> = (0..BUYERS).map(buyer).collect();
