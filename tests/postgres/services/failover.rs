@@ -44,7 +44,7 @@ const SILENT_AWAY_MAX: Duration = Duration::from_secs(40);
 enum Victim {
     Postgres,
     Node,
-    /// All of a node, which says nothing more, closes nothing, and goes on in the end.
+    /// All of a node, which says nothing more and closes nothing until another one has taken over.
     Silent,
 }
 
@@ -95,7 +95,11 @@ fn kill(number: u32, victim: Victim, cluster: &mut Patroni, progress: &Progress)
     match victim {
         Victim::Postgres => {}
         Victim::Node => cluster.restart_node(node),
-        Victim::Silent => cluster.signal_node(node, Signal::CONT),
+        Victim::Silent => {
+            // If it went on, it would answer reads for a moment by what it knew before, until its Patroni finds out.
+            cluster.kill_node(node);
+            cluster.restart_node(node);
+        }
     }
     wait_until("the return of the node", || cluster.is_whole());
     let Counts { changes, refused, unknown, .. } = progress.counts();
