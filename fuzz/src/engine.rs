@@ -1,6 +1,6 @@
 //! The target [`engine`]: what a PostgreSQL says to a connection of ours, or what calls itself one.
 
-use services::postgres::{Config, Connection, Event, Flight, Outcome, Password, Reply, Statement, Value};
+use services::postgres::{Config, Connection, Event, Flight, Outcome, Password, Statement, Value};
 
 /// The ways of a connection. The first byte of an input chooses.
 const URLS: [&str; 4] = [
@@ -57,7 +57,7 @@ fn check(outcome: &Outcome, said: &[u8]) {
     let Outcome::Done(replies) = outcome else { return };
     let commit = b"COMMIT\0";
     assert!(replies.len() == 1 || said.windows(commit.len()).any(|word| word == commit));
-    for row in replies.iter().flat_map(|Reply { rows }| rows) {
+    for row in replies.iter().flat_map(|reply| &reply.rows) {
         let _ = (row.int(0), row.text(0), row.bytes(usize::MAX));
     }
 }

@@ -6,6 +6,7 @@ mod races;
 mod readiness;
 mod refusals;
 mod replicas;
+mod stalls;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -23,14 +24,19 @@ struct Fleet {
 impl Fleet {
     /// So many of each service.
     fn start(url: &str, replicas: usize) -> Self {
+        Self::start_by(url, replicas, |name, args| PROGRAM.replica(name, args))
+    }
+
+    /// The same, of which each is started like this.
+    fn start_by(url: &str, replicas: usize, start: impl Fn(&'static str, Vec<String>) -> Service) -> Self {
         let mut fleet = Self { services: Vec::new() };
         for name in ["db_customer", "db_product"] {
-            fleet.services.extend((0..replicas).map(|_| database(name, url)));
+            fleet.services.extend((0..replicas).map(|_| start(name, database_args(name, url))));
         }
         let [customer, product] = ["db_customer", "db_product"].map(|name| list(&fleet.addresses(name)));
         for name in ["server_buyer", "server_seller"] {
             let args = || vec![format!("--customer={customer}"), format!("--product={product}")];
-            fleet.services.extend((0..replicas).map(|_| PROGRAM.replica(name, args())));
+            fleet.services.extend((0..replicas).map(|_| start(name, args())));
         }
         assert_eq!(fleet.services.len(), SERVICES.len() * replicas);
         fleet
@@ -61,11 +67,15 @@ fn migrated(server: &Postgres) -> String {
 
 /// A database on an engine; passwords are hashed at the least cost, to be fast.
 fn database(name: &'static str, url: &str) -> Service {
+    PROGRAM.replica(name, database_args(name, url))
+}
+
+fn database_args(name: &str, url: &str) -> Vec<String> {
     let mut args = vec![format!("--store={url}")];
     if name == "db_customer" {
         args.extend(["--hash-memory-kib=8".to_owned(), "--hash-passes=1".to_owned()]);
     }
-    PROGRAM.replica(name, args)
+    args
 }
 
 /// What is said to a call that is refused because the engine is of no use, by whoever would not have waited for long.

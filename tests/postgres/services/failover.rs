@@ -1,5 +1,5 @@
 //! A PostgreSQL that replaces its primary by itself, whose primary is killed again and again while a hundred clients shop:
-//! what was acknowledged is kept, nothing is done twice, and no service has to be started again.
+//! what was acknowledged is kept, nothing is done twice, and no service has to be started again. In the end one falls silent.
 //!
 //! It takes some eight minutes, so it is run by itself, with as many kills as `FAILOVER_KILLS` says:
 //! `cargo test --release --test postgres failover -- --ignored --nocapture`, or `.ci/failover`, which installs what it needs.
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use support::{Patroni, StopAtEnd, assert_code, wait_until};
 
 use self::buyer::Buyer;
@@ -34,12 +35,17 @@ const CALM: Duration = Duration::from_secs(3);
 /// of a node, which the others hold for alive until its leadership runs out.
 const POSTGRES_AWAY_MAX: Duration = Duration::from_secs(8);
 const NODE_AWAY_MAX: Duration = Duration::from_secs(25);
+/// And of a node that falls silent without closing a connection: a service may have begun to connect to it again, which it
+/// gives up after 10 s, when the others have a new leader.
+const SILENT_AWAY_MAX: Duration = Duration::from_secs(40);
 
-/// What is killed of a primary.
+/// What is killed of a primary, or stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Victim {
     Postgres,
     Node,
+    /// All of a node, which says nothing more and closes nothing until another one has taken over.
+    Silent,
 }
 
 impl Victim {
@@ -47,6 +53,7 @@ impl Victim {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::Node => "node",
+            Self::Silent => "silent node",
         }
     }
 
@@ -54,6 +61,7 @@ impl Victim {
         match self {
             Self::Postgres => POSTGRES_AWAY_MAX,
             Self::Node => NODE_AWAY_MAX,
+            Self::Silent => SILENT_AWAY_MAX,
         }
     }
 }
@@ -72,24 +80,31 @@ fn prepare(cluster: &Patroni) -> String {
     url
 }
 
-/// Kills the primary and waits until changes and reads succeed again, and then until another one could be killed. Returns
+/// Kills the primary, or stops it, and waits until changes and reads succeed again, and then until another one could be killed. Returns
 /// how long the first change took.
 fn kill(number: u32, victim: Victim, cluster: &mut Patroni, progress: &Progress) -> Duration {
     let (node, before, since) = (cluster.leader(), progress.counts(), Instant::now());
     match victim {
         Victim::Postgres => cluster.kill_postgres(node),
         Victim::Node => cluster.kill_node(node),
+        Victim::Silent => cluster.signal_node(node, Signal::STOP),
     }
     progress.look_out();
     wait_until("a change and a read", || progress.counts().first(since).is_some());
     let [change, read] = progress.counts().first(since).expect("it was waited for");
-    if victim == Victim::Node {
-        cluster.restart_node(node);
+    match victim {
+        Victim::Postgres => {}
+        Victim::Node => cluster.restart_node(node),
+        Victim::Silent => {
+            // If it went on, it would answer reads for a moment by what it knew before, until its Patroni finds out.
+            cluster.kill_node(node);
+            cluster.restart_node(node);
+        }
     }
     wait_until("the return of the node", || cluster.is_whole());
     let Counts { changes, refused, unknown, .. } = progress.counts();
     println!(
-        "{number:>4}  {:<10}  pg{}  {:>8.1}  {:>6.1}  {:>7.1}  {:>7}  {:>7}  {changes:>12}",
+        "{number:>4}  {:<11}  pg{}  {:>8.1}  {:>6.1}  {:>7.1}  {:>7}  {:>7}  {changes:>12}",
         victim.name(),
         node + 1,
         change.as_secs_f64(),
@@ -110,7 +125,7 @@ fn shop(
     sellers: &mut [Seller<'_>],
 ) -> Vec<(Victim, Duration)> {
     let [is_bought, is_sold] = [(); 2].map(|()| AtomicBool::new(false));
-    println!("kill  victim            change/s  read/s  whole/s  refused  unknown  acknowledged");
+    println!("kill  victim             change/s  read/s  whole/s  refused  unknown  acknowledged");
     thread::scope(|scope| {
         let (is_bought, is_sold) = (&is_bought, &is_sold);
         let _end_of_sellers = StopAtEnd(is_sold);
@@ -131,9 +146,9 @@ fn shop(
                     }
                 });
             });
-            let victims = [Victim::Postgres, Victim::Node].into_iter().cycle();
-            (1..=kills)
-                .zip(victims)
+            let victims = [Victim::Postgres, Victim::Node].into_iter().cycle().take(kills as usize);
+            (1..)
+                .zip(victims.chain([Victim::Silent]))
                 .map(|(number, victim)| {
                     thread::sleep(CALM);
                     (victim, kill(number, victim, cluster, progress))
@@ -174,7 +189,9 @@ fn audit(cluster: &Patroni, fleet: &Fleet, buyers: &mut [Buyer<'_>], sellers: &m
 fn nothing_is_lost_or_done_twice_where_the_primary_is_replaced_again_and_again() {
     let kills = env::var("FAILOVER_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"));
     let Some(mut cluster) = Patroni::start() else { return };
-    let mut fleet = Fleet::start(&prepare(&cluster), 2);
+    let folder = cluster.guarded_folder();
+    let start_service = |name, args| PROGRAM.replica_in(&folder, name, args);
+    let mut fleet = Fleet::start_by(&prepare(&cluster), 2, start_service);
     let progress = Progress::default();
     let buyer = |number| Buyer::open(number, fleet.client("server_buyer"), &progress);
     let mut buyers: Vec<_> = (0..BUYERS).map(buyer).collect();

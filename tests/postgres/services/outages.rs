@@ -135,7 +135,8 @@ fn with_too_few_connections_a_service_lives_with_those_that_it_has() {
 #[test]
 fn what_takes_longer_than_the_engine_lets_it_is_undone_and_said_to_be() {
     let Some(server) = Postgres::start("trust", &["max_prepared_transactions=1"]) else { return };
-    let url = migrated(&server);
+    // The only connection of each, so that none is made after the limits are taken back.
+    let url = migrated(&server) + "connections=1";
     let limited = [("lock_timeout", "55P03"), ("statement_timeout", "57014")].map(|(setting, code)| {
         server.sql(
             "postgres",

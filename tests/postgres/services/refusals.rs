@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use support::{Client, Postgres, Process, Service, assert_code};
+use support::{Client, Postgres, Process, Service, assert_code, request};
 
 use super::{database, lines, migrated, unavailable};
 use crate::PROGRAM;
@@ -85,5 +85,36 @@ fn services_end_where_the_tables_are_missing_or_of_another_version() {
     for name in ["db_customer", "db_product"] {
         let newer = ended(name);
         assert!(newer.contains("have version 9, and this program knows versions up to 1"), "{newer}");
+    }
+}
+
+/// Registers an item.
+const REGISTER: &str =
+    r#"{"seller_id": 1, "name": "pen", "category": 1, "condition": "new", "price": 1, "quantity": 5}"#;
+
+#[test]
+fn nothing_is_served_before_the_version_of_the_tables_is_known_to_be_the_right_one() {
+    let Some(server) = Postgres::start("trust", &["max_prepared_transactions=1"]) else { return };
+    let url = migrated(&server);
+    for version in [1, 9] {
+        // Nobody reads the version until this transaction is committed, which needs nobody who waits.
+        let set = format!("UPDATE market_schema SET version = {version}; LOCK TABLE market_schema");
+        server.sql("shop", &format!("BEGIN; {set}; PREPARE TRANSACTION 'held'"));
+        let mut product = database("db_product", &url);
+        product.process().wait_for("event=store_up");
+        let mut client = Client::new(product.address);
+        let said = unavailable(&mut client, "RegisterItem", REGISTER);
+        assert_eq!(said, "the store has not told the version of its tables; nothing was changed");
+        client.ok("Ping", "{}");
+        if version == 1 {
+            server.sql("shop", "COMMIT PREPARED 'held'");
+            client.insist("RegisterItem", REGISTER, |_| ());
+        } else {
+            // This one waits when the version comes to be known.
+            client.send(request("RegisterItem", REGISTER));
+            server.sql("shop", "COMMIT PREPARED 'held'");
+            product.process().wait_for("event=failed");
+        }
+        assert_eq!(server.sql("shop", "SELECT count(*) FROM items"), "1");
     }
 }

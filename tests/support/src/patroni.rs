@@ -43,7 +43,7 @@ pub struct Patroni {
     owner: Owner,
     _stores: Vec<Process>,
     nodes: Vec<Node>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A machine with a PostgreSQL and a Patroni that looks after it.
@@ -79,9 +79,14 @@ impl Patroni {
             Node { host, process: start_patroni(&folder, owner), folder }
         });
         let (stores, nodes) = (stores.into(), nodes.into());
-        let cluster = Self { _guard: guard, programs, owner, _stores: stores, nodes, _folder: folder };
+        let cluster = Self { _guard: guard, programs, owner, _stores: stores, nodes, folder };
         wait_until("a leader and who would follow it", || cluster.is_whole());
         Some(cluster)
+    }
+
+    /// A new folder for processes that are to end with the cluster, also when that is ended by SIGKILL: they work in it.
+    pub fn guarded_folder(&self) -> PathBuf {
+        make_folder(self.folder.path(), "services")
     }
 
     /// The URL of a database, at all of its hosts.
@@ -148,6 +153,14 @@ impl Patroni {
             }
             left.is_empty()
         });
+    }
+
+    /// Sends a signal to all that runs on a node.
+    pub fn signal_node(&self, node: usize, signal: Signal) {
+        for pid in working_in(&self.nodes[node].folder) {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, signal);
+        }
     }
 
     /// Starts a node again that was killed, with what is left in its folder.

@@ -66,11 +66,12 @@ impl Postgres {
 
     /// Sends a signal to each process of it.
     pub fn signal(&self, signal: Signal) {
+        // First the one that starts the others, so that none is missed.
+        self.process.signal(signal);
         for (_, pid) in self.process.child_commands() {
             // It may have ended meanwhile.
             let _ = kill_process(pid, signal);
         }
-        self.process.signal(signal);
     }
 
     /// A PgBouncer before it, which lends its only connection to each transaction in turn, and where it listens on
@@ -118,6 +119,10 @@ impl Postgres {
 impl Drop for Postgres {
     /// Not by SIGKILL, which would leave its children and its shared memory behind for a while.
     fn drop(&mut self) {
+        if self.process.is_running() {
+            // A test may have failed while it was held up.
+            self.signal(Signal::CONT);
+        }
         self.stop();
     }
 }

@@ -53,6 +53,12 @@ impl Program {
         self.service(name, &format!("{}:0", own_host()), args)
     }
 
+    /// The same, which works in this folder. It cannot be restarted.
+    pub fn replica_in(self, folder: &Path, name: &'static str, args: Vec<String>) -> Service {
+        let mut command = self.command(&[name, "--listen", &format!("{}:0", own_host())]);
+        Service::adopt(name, command.args(&args).current_dir(folder))
+    }
+
     fn service(self, name: &'static str, listen: &str, args: Vec<String>) -> Service {
         let (process, address) = ready(self.command(&[name, "--listen", listen]).args(&args));
         Service { name, address, process, again: Some((self, args)) }

@@ -13,6 +13,8 @@
 //! the server report success. It is answered, and its late outcome swallowed.
 
 mod asked;
+mod commits;
+mod departures;
 mod lane;
 mod metrics;
 mod outcomes;
@@ -21,14 +23,16 @@ mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use net::Time;
 
 use self::asked::Asked;
-use self::lane::{Departed, Lane, Room};
+use self::commits::Commits;
+use self::lane::Lane;
 use self::metrics::PoolMetrics;
-use self::place::{Happened, Place};
+use self::place::{Due, Happened, Place};
 use self::watch::Watch;
 use super::config::Config;
 use super::operation::{Answer, Transaction};
@@ -52,8 +56,11 @@ pub(super) struct Pool {
     config: Config,
     /// The place of each connection.
     places: Vec<Place>,
-    /// A lane that is at home at each of these, and one more for what has no key, which is at home nowhere.
+    /// A lane that is at home at each of these, and behind them two that are at home nowhere: one for what has no key, and one
+    /// for what is asked for first.
     lanes: Vec<Lane>,
+    /// Whether all may leave. Before, only what is asked for first does.
+    is_open: bool,
     /// How often a lane has sent something.
     departures: u64,
     /// Deadlines, with the number of the transaction, and the ends of pauses.
@@ -68,6 +75,7 @@ pub(super) struct Pool {
     /// Whether something may leave since it was looked for last.
     is_stirred: bool,
     actions: VecDeque<Action>,
+    commits: Commits,
     watch: Watch,
     metrics: Arc<PoolMetrics>,
 }
@@ -91,12 +99,13 @@ pub(super) enum Action {
 struct Chance(u64);
 
 impl Pool {
-    /// A pool without connections. `seed` is what its pauses depend on; no two processes should have the same.
+    /// A pool without connections, which is not [open](Self::open). `seed` is what its pauses depend on; no two processes should have the same.
     pub(super) fn new(config: Config, seed: u64) -> Self {
         let count = config.connections;
         Self {
             places: (0..count).map(|_| Place::default()).collect(),
-            lanes: (0..=count).map(|_| Lane::default()).collect(),
+            lanes: (0..count + 2).map(|_| Lane::default()).collect(),
+            is_open: false,
             departures: 0,
             alarms: BTreeSet::new(),
             asked: 0,
@@ -106,6 +115,7 @@ impl Pool {
             now: Time::default(),
             is_stirred: false,
             actions: VecDeque::new(),
+            commits: Commits::default(),
             watch: Watch::new(&config.hosts),
             metrics: Arc::default(),
             config,
@@ -121,7 +131,6 @@ impl Pool {
     /// after the deadline at the latest. No other that is unanswered has the number.
     pub(super) fn ask(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
         let count = transaction.calls.len();
-        assert!((1..=Flight::CALLS_MAX).contains(&count), "a transaction has 1 to 4096 statements");
         self.happens(now);
         let waiting: usize = self.lanes.iter().map(Lane::len).sum();
         let calls: usize = self.lanes.iter().map(Lane::calls).sum();
@@ -129,12 +138,20 @@ impl Pool {
             self.actions.push_back(Action::Ended(number, Err(asked::refused_early())));
             return;
         }
-        let asked = Asked::new(number, self.asked, transaction, deadline);
-        self.asked += 1;
-        self.unanswered += 1;
-        self.alarms.insert((deadline, number));
-        let lane = self.lane(asked.transaction.key);
-        self.lanes[lane].wait(asked);
+        self.wait(self.lane(transaction.key), number, transaction, deadline);
+    }
+
+    /// The same, for what is carried out before the pool is [open](Self::open): whatever else is asked for waits meanwhile, as
+    /// it does for connections.
+    pub(super) fn ask_first(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
+        self.happens(now);
+        self.wait(self.lane_of_first(), number, transaction, deadline);
+    }
+
+    /// Let all be carried out.
+    pub(super) fn open(&mut self) {
+        self.is_open = true;
+        self.is_stirred = true;
     }
 
     /// The connection of bytes of this place stands, to this host of the configuration.
@@ -173,12 +190,17 @@ impl Pool {
     /// Takes note of what has not happened in time.
     pub(super) fn expire(&mut self, now: Time) {
         self.happens(now);
+        let doublings = self.commits.doublings();
         for place in 0..self.places.len() {
-            if let Some((at, reason)) = self.places[place].give_up()
-                && at <= now
-            {
-                self.reset(place, reason.to_owned(), false);
+            match self.places[place].due().filter(|(at, _)| *at <= now) {
+                Some((_, Due::Question)) => self.places[place].ask(now),
+                Some((_, Due::StartEnd)) => self.reset(place, "the start has taken 10 s".to_owned(), false),
+                Some((_, Due::End(silence))) => self.give_up(place, silence),
+                None => {}
             }
+        }
+        if self.commits.doublings() > doublings {
+            self.watch.commits_stall(now, self.commits.abandoned(), place::silence_max(doublings));
         }
         if self.alarms.first().is_some_and(|(at, _)| *at <= now) {
             self.alarms = self.alarms.split_off(&(now, u64::MAX));
@@ -189,11 +211,11 @@ impl Pool {
     /// When that is to be done.
     pub(super) fn next_at(&self) -> Option<Time> {
         let alarm = self.alarms.first().map(|(at, _)| *at);
-        self.places.iter().filter_map(|place| Some(place.give_up()?.0)).chain(alarm).min()
+        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).min()
     }
 
-    /// Whether there is a connection to an engine that takes changes. One that owes an answer says something now and then,
-    /// or is given up.
+    /// Whether there is a connection to an engine that takes changes. One that says nothing for some seconds is asked, and
+    /// given up if it owes an answer for some seconds.
     pub(super) fn is_ready(&self) -> bool {
         self.places.iter().any(Place::is_ready)
     }
@@ -217,12 +239,22 @@ impl Pool {
         self.is_stirred = true;
     }
 
+    /// Lets a transaction wait in this lane.
+    fn wait(&mut self, lane: usize, number: u64, transaction: Transaction, deadline: Time) {
+        let count = transaction.calls.len();
+        assert!((1..=Flight::CALLS_MAX).contains(&count), "a transaction has 1 to 4096 statements");
+        self.alarms.insert((deadline, number));
+        self.lanes[lane].wait(Asked::new(number, self.asked, transaction, deadline));
+        self.asked += 1;
+        self.unanswered += 1;
+    }
+
     /// Answers those whose deadline has passed.
     fn answer_late(&mut self) {
-        let is_reachable = self.is_ready();
+        let hindrance = self.hindrance();
         let mut answers = Vec::new();
         for asked in self.lanes.iter_mut().flat_map(|lane| lane.expire(self.now)) {
-            answers.push((asked.number, asked.deadline, asked.late(is_reachable)));
+            answers.push((asked.number, asked.deadline, asked.late(hindrance)));
         }
         for asked in self.places.iter_mut().flat_map(Place::unanswered) {
             if asked.deadline <= self.now {
@@ -232,6 +264,15 @@ impl Pool {
         }
         for (number, deadline, error) in answers {
             self.answer(number, deadline, Err(error));
+        }
+    }
+
+    /// Why what waits has not been sent.
+    fn hindrance(&self) -> &'static str {
+        match (self.is_ready(), self.is_open) {
+            (false, _) => "cannot be reached",
+            (true, false) => "has not told the version of its tables",
+            (true, true) => "answers too slowly",
         }
     }
 
@@ -286,6 +327,24 @@ impl Pool {
         self.actions.push_back(Action::Reset(place, reason));
     }
 
+    /// Gives a connection up that owes an answer, and was silent for so long. Where it was not for a change, its host is silent
+    /// altogether, and then a change that is tried there has nothing to wait for.
+    fn give_up(&mut self, place: usize, silence: Duration) {
+        let host = self.places[place].host();
+        let is_host_silent = self.places[place].doublings().is_none();
+        let is_vain = |other: &Place| is_host_silent && other.is_doubtful() && other.host() == host;
+        for given_up in 0..self.places.len() {
+            if given_up != place && !is_vain(&self.places[given_up]) {
+                continue;
+            }
+            if let Some(doublings) = self.places[given_up].doublings() {
+                self.commits.abandon(self.now, doublings);
+                self.metrics.abandoned.set(self.commits.abandoned());
+            }
+            self.reset(given_up, format!("nothing was heard of it for {} s", silence.as_secs()), false);
+        }
+    }
+
     /// Gives a connection up, if there is one: what was under way over it has its outcome.
     fn lose(&mut self, place: usize, reason: &str) {
         if self.places[place].host().is_none() {
@@ -307,72 +366,15 @@ impl Pool {
         self.metrics.ready.set(ready as u64);
     }
 
-    /// Sends what may leave. Several lanes share a connection while others are down, so the one comes first that has waited
-    /// longest for its turn.
-    fn dispatch(&mut self) {
-        let waits = |lane: &usize| self.lanes[*lane].len() > 0;
-        let mut lanes: Vec<usize> = (0..self.lanes.len()).filter(waits).collect();
-        lanes.sort_by_key(|lane| self.lanes[*lane].departed_last);
-        for lane in lanes {
-            if lane < self.places.len() {
-                self.dispatch_lane(lane);
-            } else {
-                self.dispatch_keyless(lane);
-            }
-        }
-        for place in 0..self.places.len() {
-            self.settle(place);
-        }
-    }
-
-    /// A lane leads to the connection where it is at home, or else to the next one that is ready.
-    fn dispatch_lane(&mut self, lane: usize) {
-        let count = self.places.len();
-        let mut places = (0..count).map(|step| (lane + step) % count);
-        if let Some(place) = places.find(|place| self.places[*place].is_ready()) {
-            let room = self.places[place].room(self.group_max);
-            self.depart(lane, place, room);
-        }
-    }
-
-    /// What has no key goes to wherever the least is under way, one after another.
-    fn dispatch_keyless(&mut self, lane: usize) {
-        loop {
-            let reads = |place: &usize| self.places[*place].room(self.group_max).reads;
-            let roomy = (0..self.places.len()).filter(|place| reads(place) > 0);
-            let Some(place) = roomy.min_by_key(|place| self.places[*place].load()) else { return };
-            let room = Room { reads: 1, ..self.places[place].room(self.group_max) };
-            if !self.depart(lane, place, room) {
-                return;
-            }
-        }
-    }
-
-    /// Sends what may leave a lane over a connection. Returns whether anything did.
-    fn depart(&mut self, lane: usize, place: usize, room: Room) -> bool {
-        if room.reads + room.writes == 0 || self.lanes[lane].len() == 0 {
-            return false;
-        }
-        let Departed { reads, writes } = self.lanes[lane].depart(self.now, room);
-        let (lookups, reads): (Vec<_>, Vec<_>) = reads.into_iter().partition(Asked::is_lookup);
-        let flights = [lookups].into_iter().chain(reads.into_iter().map(|read| vec![read])).chain([writes]);
-        let flights: Vec<_> = flights.filter(|members| !members.is_empty()).collect();
-        if flights.is_empty() {
-            return false;
-        }
-        self.departures += 1;
-        self.lanes[lane].departed_last = self.departures;
-        for members in flights {
-            self.metrics.sends(&members);
-            self.places[place].send(self.now, lane, members);
-        }
-        true
-    }
-
     /// The lane of a key, or that of what has none.
     fn lane(&self, key: Option<u64>) -> usize {
         let count = self.places.len();
         key.map_or(count, |key| Lanes(count).of(key))
+    }
+
+    /// That of what is asked for first, whatever its key.
+    fn lane_of_first(&self) -> usize {
+        self.places.len() + 1
     }
 }
 

@@ -301,12 +301,13 @@ impl<D: RemoteDomain> Remote<D> {
         }
     }
 
-    /// Asks for the version of the tables, however long it takes until the engine can be reached.
+    /// Asks for the version of the tables, however long it takes until the engine can be reached. Until it is known to be the
+    /// right one, nothing else is sent.
     fn ask_version(&mut self, now: Time) {
         // Where nothing was migrated, there is no table of versions.
         let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version()).tentative();
         let place = self.asked.insert(Asked::Version);
-        self.pool.ask(now, place as u64, transaction, now + VERSION_WITHIN);
+        self.pool.ask_first(now, place as u64, transaction, now + VERSION_WITHIN);
         self.is_version_asked = true;
     }
 
@@ -316,7 +317,10 @@ impl<D: RemoteDomain> Remote<D> {
             Ok(Ok(replies)) => Schema::told_version(&replies)
                 .map_err(|error| error.to_string())
                 .and_then(|found| Schema::of(D::DATABASE).check_version(found))
-                .inspect(|()| self.is_version_right = true),
+                .inspect(|()| {
+                    self.is_version_right = true;
+                    self.pool.open();
+                }),
             Ok(Err(Refused)) => unreachable!("no constraint refuses a read"),
             // There was nobody to ask.
             Err(Error { code: Code::Unavailable | Code::ResourceExhausted, .. }) => {

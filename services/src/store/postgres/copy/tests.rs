@@ -37,7 +37,7 @@ fn copying() -> Copying<i64> {
 }
 
 fn number(number: i64) -> Outcome {
-    Outcome::Done(vec![Reply { rows: vec![Row::of_int(number)] }])
+    Outcome::Done(vec![Reply { rows: vec![Row::of_int(number)], ..Reply::default() }])
 }
 
 fn done() -> Outcome {

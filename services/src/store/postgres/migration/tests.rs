@@ -64,7 +64,8 @@ fn what_else_goes_wrong_ends_it() {
 
 #[test]
 fn nothing_is_changed_where_tables_are_newer_and_what_is_up_to_date_is_left() {
-    let version = |version| Outcome::Done(vec![Reply { rows: vec![Row::of_int(version)] }]);
+    let version =
+        |version| Outcome::Done(vec![Reply { rows: vec![Row::of_int(version)], ..Reply::default() }]);
     let mut migration = Migration::new();
     migration.answered(done()).unwrap();
     migration.answered(version(1)).unwrap();

@@ -70,13 +70,12 @@ impl Asked {
         self.attempts = self.attempts.saturating_add(1);
     }
 
-    /// What is said when its deadline passes while it waits. `is_reachable`: whether any connection is ready.
-    pub(super) fn late(&self, is_reachable: bool) -> Error {
-        self.unavailable(match (self.may_be_done, self.attempts, is_reachable) {
-            (true, ..) => "did not answer",
-            (_, 1.., _) => "could not carry it out in time",
-            (_, 0, true) => "answers too slowly",
-            (_, 0, false) => "cannot be reached",
+    /// What is said when its deadline passes while it waits. `hindrance`: what is said of one that was never sent.
+    pub(super) fn late(&self, hindrance: &str) -> Error {
+        self.unavailable(match (self.may_be_done, self.attempts) {
+            (true, _) => "did not answer",
+            (false, 1..) => "could not carry it out in time",
+            (false, 0) => hindrance,
         })
     }
 

@@ -22,6 +22,8 @@ pub(in super::super) struct PoolMetrics {
     pub(super) unknown: Counter,
     /// Connections that are ready.
     pub(super) ready: Gauge,
+    /// Connections that were given up while a commit was not answered, since one was answered last.
+    pub(super) abandoned: Gauge,
 }
 
 impl PoolMetrics {
@@ -56,6 +58,7 @@ impl Default for PoolMetrics {
             other_failures: Counter::default(),
             unknown: Counter::default(),
             ready: Gauge::default(),
+            abandoned: Gauge::default(),
         }
     }
 }
@@ -79,5 +82,7 @@ impl Metrics for PoolMetrics {
         out.counter("marketplace_store_unknown_outcomes_total", help, &[], self.unknown.get());
         let help = "Connections to the store that are ready.";
         out.gauge("marketplace_store_connections_ready", help, &[], self.ready.get());
+        let help = "Connections to the store that were given up with a change under way, since one was committed last.";
+        out.gauge("marketplace_store_connections_abandoned", help, &[], self.abandoned.get());
     }
 }

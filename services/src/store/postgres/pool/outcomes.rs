@@ -9,11 +9,15 @@ use super::place::Sent;
 impl Pool {
     /// What was sent has this outcome. Returns why its connection is to be closed, if it is.
     pub(super) fn ended(&mut self, sent: Sent, outcome: Outcome) -> Option<String> {
-        let Sent { lane, members, .. } = sent;
+        let Sent { lane, members, is_write, .. } = sent;
         members.iter().for_each(|asked| self.lanes[lane].ended(asked));
         let is_shared = members.len() > 1;
         match outcome {
             Outcome::Done(replies) => {
+                // What has changed nothing is committed without waiting for anybody.
+                if is_write && replies.iter().any(|reply| reply.is_change) {
+                    self.commit_answered();
+                }
                 self.done(members, replies);
                 None
             }
@@ -46,6 +50,15 @@ impl Pool {
                     .for_each(|asked| self.unknown(lane, asked));
                 None
             }
+        }
+    }
+
+    /// Commits are answered.
+    fn commit_answered(&mut self) {
+        if let Some(stalled) = self.commits.answered(self.now) {
+            self.metrics.abandoned.set(0);
+            self.watch.commits_go_on(stalled);
+            self.is_stirred = true;
         }
     }
 

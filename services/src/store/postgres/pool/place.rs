@@ -21,6 +21,9 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long a connection may say nothing while it owes an answer. No statement takes that long; a host that is gone says
 /// nothing at all.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long nothing is heard of a connection that owes nothing until it is asked whether it is still of use. An engine that
+/// hangs, or a way to it that is gone, shows in nothing else; a small question each few seconds is no load.
+const QUIET_MAX: Duration = Duration::from_secs(5);
 
 /// The place of a connection.
 #[derive(Default)]
@@ -51,7 +54,20 @@ pub(super) struct Sent {
     /// The lane of all of them.
     pub(super) lane: usize,
     pub(super) members: Vec<Asked>,
-    is_write: bool,
+    pub(super) is_write: bool,
+    /// How often the time has doubled that it is waited for.
+    doublings: u32,
+}
+
+/// What is to be done about a connection over which nothing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It is to be asked whether it is still of use.
+    Question,
+    /// It is to be given up: its start has taken too long.
+    StartEnd,
+    /// It is to be given up: it owes an answer, and was silent for so long.
+    End(Duration),
 }
 
 /// What a connection has led to.
@@ -60,6 +76,11 @@ pub(super) enum Happened {
     Ready,
     Ended(Sent, Outcome),
     Failed(Failure),
+}
+
+/// How long a connection may say nothing that owes an answer, once that time has doubled so often.
+pub(super) fn silence_max(doublings: u32) -> Duration {
+    SILENCE_MAX * 2_u32.pow(doublings)
 }
 
 impl Place {
@@ -164,8 +185,8 @@ impl Place {
         Room { reads: READS_MAX - reads.sum::<usize>(), writes: if has_writes { 0 } else { group_max } }
     }
 
-    /// Sends these together.
-    pub(super) fn send(&mut self, now: Time, lane: usize, members: Vec<Asked>) {
+    /// Sends these together. Of writes, the time that they are waited for has doubled so often.
+    pub(super) fn send(&mut self, now: Time, lane: usize, members: Vec<Asked>, doublings: u32) {
         let live = self.0.as_mut().expect("it has room");
         let calls: Vec<Call> = members.iter().flat_map(|asked| &asked.transaction.calls).cloned().collect();
         let is_write = members.iter().any(|asked| asked.transaction.effect.is_write());
@@ -176,11 +197,30 @@ impl Place {
             Err(calls) if are_lookups => Flight::lookups(calls),
             Err(calls) => Flight::transaction(calls),
         };
-        if live.flights.is_empty() {
+        if !live.connection.is_owed() {
             live.silent_since = now;
         }
         let ticket = live.connection.submit(flight);
-        live.flights.push_back(Sent { ticket, lane, members, is_write });
+        let doublings = if is_write { doublings } else { 0 };
+        live.flights.push_back(Sent { ticket, lane, members, is_write, doublings });
+    }
+
+    /// How often the time has doubled that the writes under way over it are waited for, if there are any.
+    pub(super) fn doublings(&self) -> Option<u32> {
+        let live = self.0.as_ref()?;
+        live.flights.iter().find(|sent| sent.is_write).map(|sent| sent.doublings)
+    }
+
+    /// Whether a write is under way over it that may not be answered for long, because others were not.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doublings().is_some_and(|doublings| doublings > 0)
+    }
+
+    /// Asks whether it is still of use. Nothing is under way over it.
+    pub(super) fn ask(&mut self, now: Time) {
+        let live = self.0.as_mut().expect("it stands");
+        live.connection.ask_again();
+        live.silent_since = now;
     }
 
     /// What is under way and not answered.
@@ -189,15 +229,16 @@ impl Place {
         flights.flat_map(|sent| &mut sent.members).filter(|asked| !asked.is_answered)
     }
 
-    /// When it is to be given up, if nothing comes of it until then, and why.
-    pub(super) fn give_up(&self) -> Option<(Time, &'static str)> {
+    /// What is to be done if nothing comes of it until then.
+    pub(super) fn due(&self) -> Option<(Time, Due)> {
         let live = self.0.as_ref()?;
-        match live.state {
-            State::Starting { give_up_at } | State::Encrypting { give_up_at } => {
-                Some((give_up_at, "the start has taken 10 s"))
+        Some(match live.state {
+            State::Starting { give_up_at } | State::Encrypting { give_up_at } => (give_up_at, Due::StartEnd),
+            State::Ready if live.connection.is_owed() => {
+                let silence_max = silence_max(self.doublings().unwrap_or(0));
+                (live.silent_since + silence_max, Due::End(silence_max))
             }
-            State::Ready if live.flights.is_empty() => None,
-            State::Ready => Some((live.silent_since + SILENCE_MAX, "nothing was heard of it for 5 s")),
-        }
+            State::Ready => (live.silent_since + QUIET_MAX, Due::Question),
+        })
     }
 }

@@ -1,10 +1,12 @@
 //! A pool beside servers that follow a script.
 
 mod chance;
+mod commits;
 mod errors;
 mod limits;
 mod order;
 mod peer;
+mod silence;
 mod stage;
 mod starts;
 

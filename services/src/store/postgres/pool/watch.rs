@@ -24,6 +24,9 @@ pub(super) struct Watch {
     /// Connections that were lost or could not be made since a line last said so.
     failures: u64,
     away_lines: LineLimit,
+    stall_lines: LineLimit,
+    /// Whether a line says that commits are not answered, and none since that they are.
+    is_stall_told: bool,
     /// Which host refuses us, and why.
     refusals: Told,
     /// What the engine cannot carry out.
@@ -54,6 +57,8 @@ impl Watch {
             state: State::New,
             failures: 0,
             away_lines: lines(),
+            stall_lines: lines(),
+            is_stall_told: false,
             refusals: Told::new(),
             errors: Told::new(),
         }
@@ -102,6 +107,22 @@ impl Watch {
     /// Whether a line has said so lately.
     pub(super) fn has_told(&self, now: Time, host: usize, reason: &str) -> bool {
         self.refusals.has_told(now, &format!("{} {reason}", self.addresses[host]))
+    }
+
+    /// So many connections were given up because no commit was answered, the last one after this time.
+    pub(super) fn commits_stall(&mut self, now: Time, connections: u64, waited: Duration) {
+        if self.stall_lines.next(now) {
+            self.is_stall_told = true;
+            let waited_ms = waited.as_millis();
+            log::warn!("event=store_commits_stalled connections={connections} waited_ms={waited_ms}");
+        }
+    }
+
+    /// Commits are answered again, after this time.
+    pub(super) fn commits_go_on(&mut self, stalled: Duration) {
+        if std::mem::take(&mut self.is_stall_told) {
+            log::info!("event=store_commits_answered stalled_ms={}", stalled.as_millis());
+        }
     }
 
     /// The engine cannot carry out a statement, or takes it for a mistake. Returns whether a line says so.

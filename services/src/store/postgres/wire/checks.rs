@@ -1,4 +1,5 @@
-//! [`Checks`]: whether a server is one that changes can be entrusted to. It is asked in the first flights of a connection.
+//! [`Checks`]: whether a server is one that changes can be entrusted to. It is asked in the first flights of a connection, and
+//! of one over which nothing passes now and then again.
 //!
 //! What an engine does not know, it is not held to: not all that speak the protocol have PostgreSQL's settings.
 
@@ -8,6 +9,7 @@ use super::error::{Class, Failure};
 use super::flight::{Flight, Outcome, Statement};
 
 /// The checks that are not passed yet, in the order of their flights.
+#[derive(Default)]
 pub(super) struct Checks(VecDeque<Check>);
 
 /// A setting that must not have a value.
@@ -35,6 +37,16 @@ impl Checks {
     pub(super) fn new(may_be_unflushed: bool) -> Self {
         let flushes = if may_be_unflushed { &[][..] } else { &FLUSHES };
         Self([READ_ONLY].iter().chain(flushes).cloned().collect())
+    }
+
+    /// What may have changed since: whether the server is there at all, and takes changes.
+    pub(super) fn again() -> Self {
+        Self([READ_ONLY].into())
+    }
+
+    /// How many are left.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// What is to be sent.

@@ -19,7 +19,7 @@ use super::pipeline::Pipeline;
 ///
 /// Its driver makes the connection of bytes, gives up on one that takes too long, and knows three kinds of methods:
 /// - what happens: [`received`](Self::received), [`encrypted`](Self::encrypted), [`lost`](Self::lost);
-/// - what is wanted: [`submit`](Self::submit), [`finish`](Self::finish);
+/// - what is wanted: [`submit`](Self::submit), [`ask_again`](Self::ask_again), [`finish`](Self::finish);
 /// - what follows, to be asked for after any of these until there is no more: [`next_event`](Self::next_event), then
 ///   [`take_output`](Self::take_output).
 ///
@@ -30,6 +30,9 @@ pub struct Connection {
     is_private: bool,
     phase: Phase,
     pipeline: Pipeline,
+    /// What the server was asked about itself and has not answered. Nothing else was under way then, so these answers come
+    /// before all others.
+    checks: Checks,
     input: BytesMut,
     output: BytesMut,
     events: VecDeque<Event>,
@@ -56,7 +59,7 @@ enum Phase {
     Encrypting,
     Handshake(Handshake),
     /// Whether the server is one that changes can be entrusted to.
-    Checking(Checks),
+    Checking,
     Ready,
     /// Failed, lost or finished.
     Over,
@@ -70,6 +73,7 @@ impl Connection {
             is_private: host.is_loopback() || host.encryption != Encryption::None,
             phase: Phase::AskingForTls,
             pipeline: Pipeline::new(config.is_named, config.is_pipelined),
+            checks: Checks::default(),
             input: BytesMut::new(),
             output: BytesMut::new(),
             events: VecDeque::new(),
@@ -116,6 +120,20 @@ impl Connection {
         }
         assert!(self.has_room(), "a flight is submitted where there is room");
         self.pipeline.submit(flight, &mut self.output)
+    }
+
+    /// Whether the server owes an answer.
+    pub fn is_owed(&self) -> bool {
+        !self.pipeline.is_empty()
+    }
+
+    /// Asks a server that owes nothing whether it is still there, and still takes changes. If it does not,
+    /// [`Event::Failed`] follows; if it does, nothing.
+    pub fn ask_again(&mut self) {
+        assert!(!self.is_owed(), "whoever owes an answer need not be asked");
+        if matches!(self.phase, Phase::Ready) {
+            self.ask_about(Checks::again());
+        }
     }
 
     /// Says goodbye. What is under way is given up.
@@ -206,25 +224,26 @@ impl Connection {
             return Err(Failure::Refused(error));
         }
         let Some((ticket, outcome)) = ended? else { return Ok(()) };
-        match &mut self.phase {
-            Phase::Checking(checks) => {
-                if checks.answered(outcome)? {
-                    self.phase = Phase::Ready;
-                    self.events.push_back(Event::Ready);
-                }
-            }
-            _ => self.events.push_back(Event::Ended(ticket, outcome)),
+        if self.checks.len() == 0 {
+            self.events.push_back(Event::Ended(ticket, outcome));
+        } else if self.checks.answered(outcome)? && matches!(self.phase, Phase::Checking) {
+            self.phase = Phase::Ready;
+            self.events.push_back(Event::Ready);
         }
         Ok(())
     }
 
     /// Asks the server what it is like.
     fn check(&mut self) {
-        let checks = Checks::new(self.config.may_be_unflushed);
+        self.ask_about(Checks::new(self.config.may_be_unflushed));
+        self.phase = Phase::Checking;
+    }
+
+    fn ask_about(&mut self, checks: Checks) {
         for flight in checks.flights() {
             self.pipeline.submit(flight, &mut self.output);
         }
-        self.phase = Phase::Checking(checks);
+        self.checks = checks;
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -233,10 +252,9 @@ impl Connection {
     }
 
     fn end(&mut self) {
-        let ended = self.pipeline.lose();
-        if matches!(self.phase, Phase::Ready) {
-            self.events.extend(ended.map(|(ticket, outcome)| Event::Ended(ticket, outcome)));
-        }
+        let of_checks = mem::take(&mut self.checks).len();
+        let ended = self.pipeline.lose().skip(of_checks);
+        self.events.extend(ended.map(|(ticket, outcome)| Event::Ended(ticket, outcome)));
         self.phase = Phase::Over;
         self.input.clear();
     }

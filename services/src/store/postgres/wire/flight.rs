@@ -34,6 +34,8 @@ pub struct Ticket(pub(super) u64);
 pub struct Reply {
     /// What it returns.
     pub rows: Vec<Row>,
+    /// Whether it has changed any row.
+    pub is_change: bool,
 }
 
 /// What has become of a flight.

@@ -33,6 +33,11 @@ impl Pipeline {
         self.flights.len() < FLIGHTS_MAX
     }
 
+    /// Whether none is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
     /// A ticket that no other flight has.
     pub(super) fn next_ticket(&mut self) -> Ticket {
         let ticket = self.next;

@@ -176,7 +176,7 @@ impl Running {
         if is_commit && tag != COMMIT.sql {
             self.error.get_or_insert((self.answered, ServerError::undone()));
         }
-        self.replies.push(Reply { rows: self.rows.take() });
+        self.replies.push(Reply { rows: self.rows.take(), is_change: tells_of_change(tag) });
         self.answered += 1;
     }
 
@@ -211,6 +211,12 @@ impl Running {
         debug_assert!(self.error.is_some() || self.replies.len() == self.answered);
         debug_assert!(!self.is_skipping || self.error.is_some());
     }
+}
+
+/// Whether the tag of a statement tells of rows that it has changed: it ends with how many.
+fn tells_of_change(tag: &str) -> bool {
+    let (kind, count) = (tag.split(' ').next(), tag.rsplit(' ').next());
+    matches!(kind, Some("INSERT" | "UPDATE" | "DELETE")) && count != Some("0")
 }
 
 /// What the server says where no transaction is open.

@@ -58,7 +58,7 @@ fn what_was_answered_at_its_deadline_is_not_tried_again() {
         stage.wait(1000);
         assert_eq!(stage.flights(0).len(), 0);
         assert_eq!(stage.take_ended(), [(1, unknown()), (2, unknown())]);
-        assert!(stage.pool.next_at().is_none());
+        assert!(stage.pool.alarms.is_empty());
     }
 }
 
@@ -66,8 +66,6 @@ fn what_was_answered_at_its_deadline_is_not_tried_again() {
 fn a_connection_that_owes_an_answer_and_says_nothing_is_given_up() {
     let mut stage = Stage::ready(2);
     let key = stage.key(0);
-    stage.wait(60_000);
-    assert_eq!(stage.resets, [], "nothing is owed");
     stage.ask_all([read(key, 1)]);
     stage.wait(4500);
     stage.ask_all([read(key, 2)]);

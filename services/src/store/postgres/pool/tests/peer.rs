@@ -13,7 +13,14 @@ pub(super) struct Peer {
     segments: VecDeque<Vec<Said>>,
     /// What has come since the last Sync.
     said: Vec<Said>,
+    /// How often it was asked what it is like: at the start, and whether it is still there.
+    checks: usize,
+    /// It answers nothing any more.
+    pub(super) hangs: bool,
 }
+
+/// How often a server is asked what it is like at the start.
+const CHECKS: usize = 3;
 
 /// A message of the client.
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ enum Said {
 pub(super) enum Answer {
     /// Each statement returns its parameter.
     Success,
+    /// The same, of which none has changed anything.
+    NoChange,
     /// The first statement fails.
     Error(&'static str),
     /// The commit fails.
@@ -42,7 +51,20 @@ impl Peer {
         [admission(), settings(&["off", "on", "on"])].concat()
     }
 
-    /// Takes what a client says once it is let in. Its first flights, which are parsed like all others, are not kept.
+    /// Whether it was asked once more what it is like, which is to be answered if it is. Until then that is forgotten.
+    pub(super) fn is_asked_again(&mut self) -> bool {
+        let is_asked = self.checks > CHECKS;
+        self.checks = self.checks.min(CHECKS);
+        is_asked
+    }
+
+    /// What it says then: whether it is read-only.
+    pub(super) fn is_read_only(value: &str) -> Vec<u8> {
+        settings(&[value])
+    }
+
+    /// Takes what a client says once it is let in. Questions about what it is like, which are parsed like all else, are only
+    /// counted.
     pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         // What comes before has no tag: a start, or a question about TLS.
         while let [tag @ b'A'..=b'z', rest @ ..] = bytes {
@@ -58,6 +80,7 @@ impl Peer {
             bytes = &rest[length..];
         }
         let is_check = |segment: &Vec<Said>| matches!(segment.first(), Some(Said::Parse(sql)) if sql.starts_with("SHOW"));
+        self.checks += self.segments.iter().filter(|segment| is_check(segment)).count();
         self.segments.retain(|segment| !is_check(segment));
     }
 
@@ -70,29 +93,34 @@ impl Peer {
     /// Answers the first flight.
     pub(super) fn answer(&mut self, answer: Answer) -> Vec<u8> {
         let segment = self.segments.pop_front().expect("there is a flight");
+        let tag = if let Answer::NoChange = answer { "UPDATE 0" } else { "UPDATE 1" };
         if !is_of(&segment, "BEGIN") {
             return match answer {
-                Answer::Success => [served(&segment), ready(b'I')].concat(),
+                Answer::Success | Answer::NoChange => [served(&segment, tag), ready(b'I')].concat(),
                 Answer::Error(code) => [error("ERROR", code), ready(b'I')].concat(),
-                Answer::CommitError(code) => [served(&segment), error("ERROR", code), ready(b'I')].concat(),
-                Answer::Doubt => [notice("SyncRepWaitForLSN"), served(&segment), ready(b'I')].concat(),
+                Answer::CommitError(code) => {
+                    [served(&segment, tag), error("ERROR", code), ready(b'I')].concat()
+                }
+                Answer::Doubt => [notice("SyncRepWaitForLSN"), served(&segment, tag), ready(b'I')].concat(),
             };
         }
         let commit = self.segments.pop_front().expect("the commit comes with it");
         assert!(is_of(&commit, "COMMIT"));
         match answer {
-            Answer::Success => [served(&segment), ready(b'T'), served(&commit), ready(b'I')].concat(),
+            Answer::Success | Answer::NoChange => {
+                [served(&segment, tag), ready(b'T'), served(&commit, tag), ready(b'I')].concat()
+            }
             Answer::Error(code) => {
                 let begun = [message(b'1', &[]), message(b'2', &[]), complete("BEGIN")].concat();
                 let undone = [message(b'1', &[]), message(b'2', &[]), complete("ROLLBACK")].concat();
                 [begun, error("ERROR", code), ready(b'E'), undone, ready(b'I')].concat()
             }
             Answer::CommitError(code) => {
-                [served(&segment), ready(b'T'), error("ERROR", code), ready(b'I')].concat()
+                [served(&segment, tag), ready(b'T'), error("ERROR", code), ready(b'I')].concat()
             }
             Answer::Doubt => {
                 let noticed = notice("SyncRepWaitForLSN");
-                [served(&segment), ready(b'T'), noticed, served(&commit), ready(b'I')].concat()
+                [served(&segment, tag), ready(b'T'), noticed, served(&commit, tag), ready(b'I')].concat()
             }
         }
     }
@@ -110,8 +138,8 @@ fn values(segment: &[Said]) -> Vec<i64> {
     segment.iter().flat_map(of).collect()
 }
 
-/// The answer to statements that all succeed. Each returns its parameter, if it has one.
-fn served(segment: &[Said]) -> Vec<u8> {
+/// The answer to statements that all succeed, with this tag. Each returns its parameter, if it has one.
+fn served(segment: &[Said], tag: &str) -> Vec<u8> {
     let mut served = Vec::new();
     let mut returned = None;
     for said in segment {
@@ -124,7 +152,7 @@ fn served(segment: &[Said]) -> Vec<u8> {
             Said::Execute => {
                 let bytes = returned.take().map(i64::to_be_bytes);
                 served.extend(bytes.map(|bytes| row(&[Some(&bytes)])).unwrap_or_default());
-                let tag = if is_of(segment, "COMMIT") { "COMMIT" } else { "DONE" };
+                let tag = if is_of(segment, "COMMIT") { "COMMIT" } else { tag };
                 served.extend(complete(tag));
             }
         }

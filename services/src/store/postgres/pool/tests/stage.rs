@@ -30,8 +30,15 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A pool without connections.
+    /// A pool without connections, which is open.
     pub(super) fn empty(parameters: &str) -> Self {
+        let mut stage = Self::closed(parameters);
+        stage.pool.open();
+        stage
+    }
+
+    /// A pool without connections.
+    pub(super) fn closed(parameters: &str) -> Self {
         let url = format!("postgres://market@localhost,127.0.0.1/shop?{parameters}");
         let pool = Pool::new(Config::parse(&url, None).unwrap(), 12);
         let peers = pool.places.iter().map(|_| Peer::default()).collect();
@@ -62,6 +69,13 @@ impl Stage {
         self.asked
     }
 
+    /// The same, for what is carried out before all else.
+    pub(super) fn ask_first(&mut self, transaction: Transaction) {
+        self.asked += 1;
+        self.pool.ask_first(self.now, self.asked, transaction, self.now + PATIENCE);
+        self.act();
+    }
+
     /// Asks for all of these in one turn.
     pub(super) fn ask_all(&mut self, transactions: impl IntoIterator<Item = Transaction>) {
         for transaction in transactions {
@@ -70,7 +84,7 @@ impl Stage {
         self.act();
     }
 
-    /// Some time passes, with all that is due meanwhile.
+    /// Some time passes, with all that is due meanwhile. Servers that do not hang answer whether they are still there.
     pub(super) fn wait(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
         while let Some(at) = self.pool.next_at().filter(|at| *at <= end) {
@@ -78,8 +92,18 @@ impl Stage {
             self.pool.expire(self.now);
             self.act();
             assert!(self.pool.next_at().is_none_or(|next| next > self.now), "what is due is done");
+            self.answer_questions();
         }
         self.now = end;
+    }
+
+    fn answer_questions(&mut self) {
+        for connection in 0..self.peers.len() {
+            let peer = &mut self.peers[connection];
+            if !peer.hangs && peer.is_asked_again() {
+                self.say(connection, &Peer::is_read_only("off"));
+            }
+        }
     }
 
     /// A server answers its first flight.

@@ -1,5 +1,7 @@
 //! How connections come to be.
 
+use std::collections::BTreeMap;
+
 use super::peer::Answer as Served;
 use super::*;
 use crate::store::postgres::wire::server;
@@ -93,4 +95,36 @@ fn a_driver_that_cannot_connect_says_so_in_vain() {
         stage.lose(1);
     }
     assert_eq!((stage.resets.len(), stage.pool.next_at()), (0, None));
+}
+
+#[test]
+fn nothing_leaves_a_pool_that_is_not_open_but_what_is_asked_for_first() {
+    let mut stage = Stage::closed("connections=2");
+    stage.start(0);
+    stage.start(1);
+    stage.ask_all([search(1), read(1, 2), write(2, Effect::Once, 3)]);
+    stage.ask_first(search(4));
+    stage.ask_all([search(5)]);
+    assert_eq!([stage.flights(0), stage.flights(1)].concat(), [[4]]);
+    stage.wait(500);
+    stage.ask_all([read(1, 6), write(2, Effect::Once, 7)]);
+    stage.serve_all();
+    assert_eq!(stage.take_ended(), [(4, Ok(vec![4]))]);
+    stage.wait(500);
+    let closed = nothing_changed("has not told the version of its tables");
+    let ended = |stage: &mut Stage| stage.take_ended().into_iter().collect::<BTreeMap<_, _>>();
+    assert_eq!(ended(&mut stage), [1, 2, 3, 5].map(|number| (number, closed.clone())).into());
+    stage.pool.open();
+    stage.act();
+    stage.serve_all();
+    assert_eq!(ended(&mut stage), [6, 7].map(|number| (number, Ok(vec![number as i64]))).into());
+}
+
+#[test]
+fn what_is_asked_for_first_is_not_kept_out_by_all_that_waits_for_it() {
+    let mut stage = Stage::closed("connections=1");
+    stage.ask_all((0..4096).map(|value| read(value, 1)));
+    stage.ask_first(search(1));
+    stage.start(0);
+    assert_eq!((stage.flights(0), stage.ended.len()), (vec![vec![1]], 0));
 }

@@ -294,3 +294,28 @@ fn a_goodbye_is_said() {
     assert_eq!(said(&mut connection), ["X"]);
     assert_eq!(events(&mut connection), []);
 }
+
+#[test]
+fn a_server_that_is_asked_again_whether_it_takes_changes_says_so_to_nobody_else() {
+    let mut connection = ready("");
+    connection.ask_again();
+    assert_eq!(said(&mut connection), ["P  SHOW", "B ", "E", "S"]);
+    assert!(connection.is_owed());
+    let ticket = connection.submit(read());
+    connection.received(&server::settings(&["off"]));
+    assert_eq!(events(&mut connection), []);
+    connection.received(&[parsed(&[], "SELECT 0"), server::ready(b'I')].concat());
+    assert_eq!(events(&mut connection), [Event::Ended(ticket, Outcome::Done(vec![Reply::default()]))]);
+    assert!(!connection.is_owed());
+
+    connection.ask_again();
+    let ticket = connection.submit(read());
+    connection.received(&server::settings(&["on"]));
+    let failed = Event::Failed(Failure::ReadOnly);
+    assert_eq!(events(&mut connection), [Event::Ended(ticket, Outcome::Unknown), failed]);
+
+    let mut connection = ready("");
+    connection.ask_again();
+    connection.lost();
+    assert_eq!(events(&mut connection), []);
+}
