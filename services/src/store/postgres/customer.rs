@@ -133,15 +133,6 @@ impl RemoteDomain for RemoteCustomer {
         self.next_upkeep(now)
     }
 
-    fn upkeep_ended(&mut self, _: Time, result: Result<(), Error>) {
-        // It is tried again when it is time. That the engine is away is in the log already.
-        if let Err(error) = result
-            && !error.code.is_passing()
-        {
-            log::warn!("event=upkeep_failed error={:?}", error.message);
-        }
-    }
-
     fn upkeep_at(&self) -> Option<Time> {
         self.next_upkeep_at()
     }

@@ -10,11 +10,13 @@ mod items;
 mod search;
 mod statements;
 mod stock;
+mod upkeep;
 mod votes;
 
 use net::Time;
 
 use self::descriptions::Descriptions;
+use self::upkeep::Forgetting;
 use super::answers::{carried_out, first, number};
 use super::columns::item_value;
 use super::domain::{Carry, RemoteDomain, Starter, carried};
@@ -44,11 +46,12 @@ pub(super) struct RemoteProduct {
     descriptions: Descriptions,
     /// All purchases below it have ended, as was said so far.
     ended_before: PurchaseId,
+    forgetting: Forgetting,
 }
 
 impl RemoteProduct {
     pub(super) fn new() -> Self {
-        Self { descriptions: Descriptions::new(), ended_before: PurchaseId(0) }
+        Self { descriptions: Descriptions::new(), ended_before: PurchaseId(0), forgetting: Forgetting::new() }
     }
 }
 
@@ -65,6 +68,14 @@ impl RemoteDomain for RemoteProduct {
         carried::<Self, CheckAvailability>(),
         carried::<Self, TakeStock>(),
     ];
+
+    fn upkeep(&mut self, now: Time) -> Option<Step<Self>> {
+        self.next_forgetting(now)
+    }
+
+    fn upkeep_at(&self) -> Option<Time> {
+        self.forgetting.next_at(self.ended_before)
+    }
 }
 
 impl Carry<GetItem> for RemoteProduct {

@@ -241,17 +241,18 @@ impl<D: RemoteDomain> Remote<D> {
     }
 
     fn go_on_with_upkeep(&mut self, now: Time, step: Result<Step<D>, Error>) {
-        let result = match step {
+        match step {
             Ok(Step::Ask(transaction, next)) => {
                 let place = self.asked.insert(Asked::Upkeep(next));
                 return self.pool.ask(now, place as u64, transaction, now + UPKEEP_WITHIN);
             }
             Ok(Step::Work(_)) => unreachable!("upkeep hashes no password"),
-            Ok(Step::Reply(_)) => Ok(()),
-            Err(error) => Err(error),
-        };
+            Ok(Step::Reply(_)) => {}
+            // That the engine is away is in the log already.
+            Err(error) if error.code.is_passing() => {}
+            Err(error) => log::warn!("event=upkeep_failed error={:?}", error.message),
+        }
         self.is_in_upkeep = false;
-        self.domain.upkeep_ended(now, result);
     }
 
     /// Takes what was done off the thread.

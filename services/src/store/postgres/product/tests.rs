@@ -1,6 +1,7 @@
 //! The catalogue on a real engine, where one is installed.
 
 mod differential;
+mod forgetting;
 mod harness;
 mod interleaved;
 mod races;
