@@ -39,10 +39,8 @@ pub(super) trait RemoteDomain: Sized + 'static {
         None
     }
 
-    /// What else it counts, if anything. Asked once.
-    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
-        None
-    }
+    /// What else it counts. Asked once.
+    fn metrics(&self) -> Vec<Arc<dyn Metrics>>;
 }
 
 /// How a request begins.

@@ -83,7 +83,7 @@ enum Asked<D> {
 struct RemoteMetrics {
     requests: Arc<RequestMetrics>,
     pool: Arc<dyn Metrics>,
-    domain: Option<Arc<dyn Metrics>>,
+    domain: Vec<Arc<dyn Metrics>>,
 }
 
 impl<D: RemoteDomain> Remote<D> {
@@ -409,8 +409,6 @@ impl Metrics for RemoteMetrics {
     fn expose(&self, out: &mut Exposition) {
         self.requests.expose(out);
         self.pool.expose(out);
-        if let Some(domain) = &self.domain {
-            domain.expose(out);
-        }
+        self.domain.iter().for_each(|domain| domain.expose(out));
     }
 }

@@ -246,6 +246,16 @@ pub(super) const ENDED: Statement = Statement::kept(
     "SELECT purchase_id, lines_wanted FROM decisions WHERE purchase_id >= $1 AND purchase_id < $2
         ORDER BY purchase_id LIMIT 500",
 );
+/// How many decisions there are from a purchase on, as far as they are few.
+pub(super) const COUNT_DECISIONS: Statement = Statement::kept(
+    "product_count_decisions",
+    "SELECT count(*) FROM (SELECT purchase_id FROM decisions WHERE purchase_id >= $1 LIMIT 10000) d",
+);
+/// The first categories after one, with the last number of each.
+pub(super) const CATEGORIES: Statement = Statement::kept(
+    "product_categories",
+    "SELECT category, last_n FROM categories WHERE category > $1 ORDER BY category LIMIT 500",
+);
 /// Forgets what was decided about the purchases from one to another, which are below the floor.
 pub(super) const FORGET_DECISIONS: Statement = Statement::kept(
     "product_forget_decisions",

@@ -3,6 +3,7 @@
 mod differential;
 mod forgetting;
 mod harness;
+mod holdings;
 mod interleaved;
 mod races;
 mod refusals;

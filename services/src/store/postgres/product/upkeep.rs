@@ -49,6 +49,11 @@ impl Forgetting {
         Self { floor: PurchaseId(0), at: PurchaseId(0), next_at: Time::default() }
     }
 
+    /// Decisions below it are forgotten, as far as is known.
+    pub(super) fn at(&self) -> PurchaseId {
+        self.at
+    }
+
     /// When there is something to do, if all below this have ended.
     pub(super) fn next_at(&self, ended_before: PurchaseId) -> Option<Time> {
         (self.at < self.floor.max(ended_before)).then_some(self.next_at)

@@ -92,6 +92,7 @@ fn purchase(id: u64, items: u32, ended_before: u64) -> String {
 
 /// What two replicas say and do, of which one is told that purchases have ended.
 fn forget_what_has_ended(mut told: Shop, mut untold: Shop) {
+    assert_eq!((told.keep_up(NOW), untold.keep_up(NOW)), (1, 1), "what there is, is counted");
     told.done("RegisterItem", &item(2));
     let taken = told.done("TakeStock", &purchase(5, 1, 0));
     let again = told.done("TakeStock", &purchase(6, 1, 0));
@@ -135,6 +136,7 @@ fn as_much_is_forgotten_at_once_as_keeps_nobody_waiting() {
     let Some(server) = server() else { return };
     let mut shop = Shop::open(&server);
     shop.done("RegisterItem", &item(1));
+    assert_eq!(shop.keep_up(NOW), 1, "what there is, is counted");
     // A thousand small ones, and then four of 800 lines each.
     server.sql(
         "shop",
