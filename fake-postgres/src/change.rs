@@ -148,24 +148,31 @@ impl Change {
         place: Place,
         seen: Row,
     ) -> Result<Option<TransactionId>, SqlError> {
-        let from = match self.current(store, &update.filter, place, seen)? {
+        // Whether the table may have the row comes before whether somebody else has changed it.
+        let as_seen = self.updated(store, update, &seen)?;
+        let from = match self.current(store, &update.filter, place, seen.clone())? {
             Current::Locked(by) => return Ok(Some(by)),
             Current::Gone => return Ok(None),
             Current::Row(row) => row,
         };
-        let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
-        let rows = [from];
-        let mut to = rows[0].to_vec();
-        for (column, expression) in &update.set {
-            to[*column] = reader.evaluate(expression, &Scope::of(&rows))?;
-        }
-        let reads = reader.into_reads();
-        let ([from], to) = (rows, Row::from(to));
-        store.note(&self.snapshot, reads)?;
-        self.check(store, place.table, &to)?;
+        let to = if from == seen { as_seen } else { self.updated(store, update, &from)? };
         store.change(place, &self.snapshot, &from, Some(&to))?;
         self.written = Some(Written { place, from: Some(from), to, next_index: 0 });
         Ok(None)
+    }
+
+    /// What becomes of a row.
+    fn updated(&self, store: &mut Store, update: &Update, from: &Row) -> Result<Row, SqlError> {
+        let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
+        let mut to = from.to_vec();
+        for (column, expression) in &update.set {
+            to[*column] = reader.evaluate(expression, &Scope::of(slice::from_ref(from)))?;
+        }
+        let reads = reader.into_reads();
+        store.note(&self.snapshot, reads)?;
+        let to = Row::from(to);
+        self.check(store, update.table, &to)?;
+        Ok(to)
     }
 
     fn delete(

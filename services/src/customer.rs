@@ -66,6 +66,8 @@ pub(crate) enum Hashed {
 const ACCOUNTS: &str = "Accounts of sellers and of buyers.";
 const SESSIONS: &str = "Sessions that are kept: those that are open, and for an hour those that timed out.";
 const UNFINISHED: &str = "Purchases that have begun and not ended.";
+const UNFINISHED_SINCE: &str =
+    "When the oldest of the purchases has begun that have not ended, in seconds since 1970; 0 if all have.";
 const PURCHASES: &str = "Purchases that have ended.";
 
 impl Customer {
@@ -297,6 +299,11 @@ impl Domain for Customer {
         Holding { name: "marketplace_accounts", help: ACCOUNTS, labels: &[("role", "buyer")] },
         Holding { name: "marketplace_sessions", help: SESSIONS, labels: &[] },
         Holding { name: "marketplace_purchases_unfinished", help: UNFINISHED, labels: &[] },
+        Holding {
+            name: "marketplace_purchases_unfinished_since_seconds",
+            help: UNFINISHED_SINCE,
+            labels: &[],
+        },
     ];
     const COUNTS: &'static [Holding] = &[
         Holding { name: "marketplace_purchases_total", help: PURCHASES, labels: &[("outcome", "made")] },
@@ -354,7 +361,8 @@ impl Domain for Customer {
     fn holdings(&self) -> impl Iterator<Item = usize> {
         let Accounts { sellers, buyers, .. } = &self.accounts;
         let sessions_len = self.sessions.rows.len();
-        [sellers.len(), buyers.len(), sessions_len, self.purchases.unfinished_len()].into_iter()
+        let since_secs = usize::try_from(self.purchases.unfinished_since_secs()).unwrap_or(usize::MAX);
+        [sellers.len(), buyers.len(), sessions_len, self.purchases.unfinished_len(), since_secs].into_iter()
     }
 
     fn counts(&self) -> impl Iterator<Item = u64> {

@@ -235,6 +235,11 @@ pub(crate) fn end_ok(line: &mut Vec<u8>) {
     line.extend_from_slice(OK_END);
 }
 
+/// The parts of the line of a reply that succeeds with this JSON of `data`, without its end.
+pub(crate) fn ok<'a>(id: &'a str, data: &'a [u8]) -> [&'a [u8]; 5] {
+    [REPLY_START, id.as_bytes(), OK_MIDDLE, data, OK_END]
+}
+
 /// Appends the line of a reply that fails, without its end.
 pub(crate) fn encode_error(line: &mut Vec<u8>, id: &str, error: &Error) {
     line.extend_from_slice(REPLY_START);

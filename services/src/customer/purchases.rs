@@ -202,6 +202,11 @@ impl Purchases {
         self.unfinished.len()
     }
 
+    /// When the oldest of these has begun, in seconds since 1970; 0 if there is none.
+    pub(crate) fn unfinished_since_secs(&self) -> u64 {
+        self.unfinished.first_key_value().map_or(0, |(first, _)| first.begun_at_secs())
+    }
+
     /// How many were made and how many were refused since the start, as far as that is on disk.
     pub(crate) fn ended_counts(&self) -> [u64; 2] {
         [self.made_count, self.refused_count]

@@ -10,6 +10,7 @@ mod config;
 mod copy;
 mod customer;
 mod domain;
+mod holdings;
 mod json;
 mod migration;
 mod operation;

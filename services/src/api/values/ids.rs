@@ -128,6 +128,11 @@ impl PurchaseId {
         Self(time.as_millis().saturating_mul(1 << Self::BITS_WITHIN_MS).min(Self::END - 1))
     }
 
+    /// When the purchase of this ID has begun, in seconds since 1970, by the clock of whoever gave it.
+    pub(crate) fn begun_at_secs(self) -> u64 {
+        (self.0 >> Self::BITS_WITHIN_MS) / 1000
+    }
+
     /// The ID of a purchase that is begun at this time, after the one of this ID.
     pub(crate) fn after(self, time: Time) -> Self {
         Self::first_at(time).max(Self(self.0 + 1))

@@ -11,6 +11,7 @@ mod carts;
 mod copied;
 mod endings;
 mod history;
+mod holdings;
 mod logins;
 mod purchases;
 mod sessions;
@@ -29,6 +30,7 @@ use self::purchases::{Ended, Sources};
 use self::sessions::Activity;
 use self::upkeep::Sweeps;
 use super::domain::{RemoteDomain, Starter, carried};
+use super::holdings::Holdings;
 use super::operation::Step;
 use super::pool::Lanes;
 use crate::api::Database;
@@ -39,9 +41,9 @@ use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBu
 use crate::api::sessions::{Login, Logout, SessionCheck, ValidateSession};
 use crate::api::values::Role;
 use crate::api::votes::RateSeller;
-use crate::customer::Hashers;
 use crate::customer::hashing::{Account, Done, Hashing};
-use crate::engine::domain::Job;
+use crate::customer::{Customer, Hashers};
+use crate::engine::domain::{Domain, Job};
 use crate::engine::intake::Entry;
 
 pub(super) use self::copied::CustomerRows;
@@ -62,6 +64,9 @@ pub(crate) struct RemoteCustomer {
     ended: Ended,
     sources: Sources,
     sweeps: Sweeps,
+    /// When it is found out next how much there is.
+    count_at: Time,
+    holdings: Arc<Holdings>,
     random: Box<dyn FnMut() -> u128>,
 }
 
@@ -80,6 +85,8 @@ impl RemoteCustomer {
             ended: Ended::new(),
             sources: Sources::new(lanes, random()),
             sweeps: Sweeps::from(random()),
+            count_at: Time::default(),
+            holdings: Arc::new(Holdings::new(Customer::HOLDINGS)),
             random,
         }
     }
@@ -133,21 +140,12 @@ impl RemoteDomain for RemoteCustomer {
         self.next_upkeep(now)
     }
 
-    fn upkeep_ended(&mut self, _: Time, result: Result<(), Error>) {
-        // It is tried again when it is time. That the engine is away is in the log already.
-        if let Err(error) = result
-            && !error.code.is_passing()
-        {
-            log::warn!("event=upkeep_failed error={:?}", error.message);
-        }
-    }
-
     fn upkeep_at(&self) -> Option<Time> {
         self.next_upkeep_at()
     }
 
-    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
-        Some(self.hashing.metrics())
+    fn metrics(&self) -> Vec<Arc<dyn Metrics>> {
+        vec![self.hashing.metrics(), Arc::clone(&self.holdings) as Arc<dyn Metrics>]
     }
 }
 

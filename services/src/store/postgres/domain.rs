@@ -28,23 +28,19 @@ pub(super) trait RemoteDomain: Sized + 'static {
     /// Nobody waits any more for what follows from this job. It may be finished all the same.
     fn abandon(&mut self, _job: Job) {}
 
-    /// What the database does of itself, if it is time for something. Its reply goes nowhere.
+    /// What the database does of itself, if it is time for something: one thing at a time. Its reply goes nowhere, and if it
+    /// fails, it is begun again when it is time.
     fn upkeep(&mut self, _now: Time) -> Option<Step<Self>> {
         None
     }
-
-    /// The upkeep that was begun has come to its end. There is one at a time.
-    fn upkeep_ended(&mut self, _now: Time, _result: Result<(), Error>) {}
 
     /// When there is upkeep next.
     fn upkeep_at(&self) -> Option<Time> {
         None
     }
 
-    /// What else it counts, if anything. Asked once.
-    fn metrics(&self) -> Option<Arc<dyn Metrics>> {
-        None
-    }
+    /// What else it counts. Asked once.
+    fn metrics(&self) -> Vec<Arc<dyn Metrics>>;
 }
 
 /// How a request begins.

@@ -6,18 +6,25 @@
 mod columns;
 mod copied;
 mod descriptions;
+mod holdings;
 mod items;
 mod search;
 mod statements;
 mod stock;
+mod upkeep;
 mod votes;
 
-use net::Time;
+use std::sync::Arc;
+
+use net::{Metrics, Time};
 
 use self::descriptions::Descriptions;
+use self::holdings::Counting;
+use self::upkeep::Forgetting;
 use super::answers::{carried_out, first, number};
 use super::columns::item_value;
 use super::domain::{Carry, RemoteDomain, Starter, carried};
+use super::holdings::Holdings;
 use super::operation::{Step, Transaction};
 use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
@@ -30,7 +37,9 @@ use crate::api::purchases::TakeStock;
 use crate::api::values::{ItemId, PurchaseId, QUANTITY_MAX, Quantity};
 use crate::api::votes::ProvideFeedback;
 use crate::engine::caller::Caller;
+use crate::engine::domain::Domain;
 use crate::engine::intake::Entry;
+use crate::product::Product;
 use crate::product::packed::pack;
 use crate::product::rules;
 
@@ -44,11 +53,20 @@ pub(super) struct RemoteProduct {
     descriptions: Descriptions,
     /// All purchases below it have ended, as was said so far.
     ended_before: PurchaseId,
+    forgetting: Forgetting,
+    counting: Counting,
+    holdings: Arc<Holdings>,
 }
 
 impl RemoteProduct {
     pub(super) fn new() -> Self {
-        Self { descriptions: Descriptions::new(), ended_before: PurchaseId(0) }
+        Self {
+            descriptions: Descriptions::new(),
+            ended_before: PurchaseId(0),
+            forgetting: Forgetting::new(),
+            counting: Counting::new(),
+            holdings: Arc::new(Holdings::new(Product::HOLDINGS)),
+        }
     }
 }
 
@@ -65,6 +83,18 @@ impl RemoteDomain for RemoteProduct {
         carried::<Self, CheckAvailability>(),
         carried::<Self, TakeStock>(),
     ];
+
+    fn upkeep(&mut self, now: Time) -> Option<Step<Self>> {
+        self.next_forgetting(now).or_else(|| self.count(now))
+    }
+
+    fn upkeep_at(&self) -> Option<Time> {
+        self.forgetting.next_at(self.ended_before).into_iter().chain([self.counting.next_at()]).min()
+    }
+
+    fn metrics(&self) -> Vec<Arc<dyn Metrics>> {
+        vec![Arc::clone(&self.holdings) as Arc<dyn Metrics>]
+    }
 }
 
 impl Carry<GetItem> for RemoteProduct {

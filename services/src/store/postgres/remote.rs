@@ -27,8 +27,6 @@ use crate::engine::metrics::{RequestMetrics, Started, UNKNOWN};
 use crate::engine::reception::{Reception, caller, check_in_time, write_reject};
 use crate::engine::secrets::Secrets;
 
-/// What a reply has beside its data and the ID of its request, in bytes, or more.
-const ENVELOPE_BYTES: usize = 64;
 /// How long the version of the tables is waited for: the engine may come much later than the service.
 const VERSION_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// How long a request waits for the engine that does not say how long it may. Frontends wait for 2 s unless they are told
@@ -85,7 +83,7 @@ enum Asked<D> {
 struct RemoteMetrics {
     requests: Arc<RequestMetrics>,
     pool: Arc<dyn Metrics>,
-    domain: Option<Arc<dyn Metrics>>,
+    domain: Vec<Arc<dyn Metrics>>,
 }
 
 impl<D: RemoteDomain> Remote<D> {
@@ -156,7 +154,7 @@ impl<D: RemoteDomain> Remote<D> {
                 self.jobs.insert(job, (conn, number));
                 State::UnderWay(Scope::of_work())
             }
-            Ok(Step::Reply(data)) => State::Answered(Written::ok(id, &data)),
+            Ok(Step::Reply(data)) => State::Answered(Written::Data(data)),
             Err(error) => State::Answered(Written::error(id, &error)),
         };
         queue.push(Pending { number, id: id.into(), started: Some(started), deadline, state });
@@ -168,7 +166,7 @@ impl<D: RemoteDomain> Remote<D> {
         let mut queue = self.queues.remove(&conn).unwrap_or_else(Queue::new);
         let mut line = Vec::new();
         write_reject(&mut line, reject);
-        let (number, state) = (self.next_number(), State::Answered(Written { line, error: None }));
+        let (number, state) = (self.next_number(), State::Answered(Written::Line(line, None)));
         queue.push(Pending { number, id: "null".into(), started: None, deadline: now, state });
         self.release(conn, queue, out);
     }
@@ -219,7 +217,7 @@ impl<D: RemoteDomain> Remote<D> {
             Ok(Step::Work(job)) => {
                 self.jobs.insert(job, (conn, number));
             }
-            Ok(Step::Reply(data)) => queue.answer(number, Written::ok(id, &data)),
+            Ok(Step::Reply(data)) => queue.answer(number, Written::Data(data)),
             Err(error) => queue.answer(number, Written::error(id, &error)),
         }
         while let Some(begun) = queue.begin_held() {
@@ -241,17 +239,18 @@ impl<D: RemoteDomain> Remote<D> {
     }
 
     fn go_on_with_upkeep(&mut self, now: Time, step: Result<Step<D>, Error>) {
-        let result = match step {
+        match step {
             Ok(Step::Ask(transaction, next)) => {
                 let place = self.asked.insert(Asked::Upkeep(next));
                 return self.pool.ask(now, place as u64, transaction, now + UPKEEP_WITHIN);
             }
             Ok(Step::Work(_)) => unreachable!("upkeep hashes no password"),
-            Ok(Step::Reply(_)) => Ok(()),
-            Err(error) => Err(error),
-        };
+            Ok(Step::Reply(_)) => {}
+            // That the engine is away is in the log already.
+            Err(error) if error.code.is_passing() => {}
+            Err(error) => log::warn!("event=upkeep_failed error={:?}", error.message),
+        }
         self.is_in_upkeep = false;
-        self.domain.upkeep_ended(now, result);
     }
 
     /// Takes what was done off the thread.
@@ -280,10 +279,19 @@ impl<D: RemoteDomain> Remote<D> {
 
     /// Sends the replies that wait for no others.
     fn release(&mut self, conn: Conn, mut queue: Queue<D>, out: &mut Out<'_>) {
-        while let Some((started, reply)) = queue.pop_answered() {
-            out.send(conn, &reply.line);
+        while let Some((id, started, reply)) = queue.pop_answered() {
+            let error = match &reply {
+                Written::Data(data) => {
+                    out.send_vectored(conn, &envelope::ok(&id, data));
+                    None
+                }
+                Written::Line(line, error) => {
+                    out.send(conn, line);
+                    *error
+                }
+            };
             if let Some(started) = started {
-                self.reception.answered(started, reply.error, out);
+                self.reception.answered(started, error, out);
             }
         }
         if !queue.is_empty() {
@@ -394,18 +402,10 @@ impl<D: RemoteDomain> Service for Remote<D> {
 }
 
 impl Written {
-    fn ok(id: &str, data: &[u8]) -> Self {
-        let mut line = Vec::with_capacity(data.len() + id.len() + ENVELOPE_BYTES);
-        envelope::begin_ok(&mut line, id);
-        line.extend_from_slice(data);
-        envelope::end_ok(&mut line);
-        Self { line, error: None }
-    }
-
     fn error(id: &str, error: &Error) -> Self {
         let mut line = Vec::new();
         envelope::encode_error(&mut line, id, error);
-        Self { line, error: Some(error.code) }
+        Self::Line(line, Some(error.code))
     }
 }
 
@@ -413,8 +413,6 @@ impl Metrics for RemoteMetrics {
     fn expose(&self, out: &mut Exposition) {
         self.requests.expose(out);
         self.pool.expose(out);
-        if let Some(domain) = &self.domain {
-            domain.expose(out);
-        }
+        self.domain.iter().for_each(|domain| domain.expose(out));
     }
 }

@@ -2,6 +2,7 @@
 
 mod alike;
 mod harness;
+mod holdings;
 mod interleaved;
 mod purchases;
 mod races;

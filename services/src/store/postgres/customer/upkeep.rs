@@ -4,6 +4,7 @@
 //! Nobody is in charge of forgetting. Each service goes through the tables from a place of chance on, some rows a second,
 //! so those that run share it by chance.
 
+use std::mem;
 use std::time::Duration;
 
 use net::Time;
@@ -11,6 +12,7 @@ use net::Time;
 use super::super::answers::carried_out;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Reply, Statement, Value};
+use super::holdings::SESSIONS;
 use super::values::time;
 use super::{Flow, RemoteCustomer};
 use crate::api::Effect;
@@ -61,6 +63,10 @@ pub(super) struct Sweeps {
 struct Sweep {
     /// Rows up to this key were looked at.
     at: Vec<u8>,
+    /// How many of those stay that were looked at on this way.
+    left: u64,
+    /// Whether this way began with the first row. The first one does not.
+    is_whole: bool,
     next_at: Time,
 }
 
@@ -73,7 +79,8 @@ enum Table {
 impl Sweeps {
     /// Those that begin at a place of chance.
     pub(super) fn from(random: u128) -> Self {
-        let sweep = || Sweep { at: random.to_be_bytes().to_vec(), next_at: Time::default() };
+        let at = random.to_be_bytes();
+        let sweep = || Sweep { at: at.to_vec(), left: 0, is_whole: false, next_at: Time::default() };
         Self { sessions: sweep(), failures: sweep() }
     }
 
@@ -86,15 +93,20 @@ impl Sweeps {
 }
 
 impl Sweep {
-    /// Rows were looked at, the last of them with this key. If they were the last, it begins anew in a while.
-    fn advance(&mut self, now: Time, last: Option<Vec<u8>>, rows: usize) {
-        match last {
-            Some(last) if rows >= STEP_ROWS => self.at = last,
-            _ => {
-                self.at = Vec::new();
-                self.next_at = now + PAUSE;
-            }
+    /// So many rows were looked at, the last of them with this key, of which so many stay. If there are no more, it begins
+    /// anew in a while. Returns how many rows the table has, if that is known now.
+    fn advance(&mut self, now: Time, last: Option<Vec<u8>>, rows: usize, left: usize) -> Option<u64> {
+        self.left += left as u64;
+        if let Some(last) = last.filter(|_| rows >= STEP_ROWS) {
+            self.at = last;
+            return None;
         }
+        let is_whole = mem::replace(&mut self.is_whole, true);
+        if is_whole {
+            self.next_at = now + PAUSE;
+        }
+        self.at = Vec::new();
+        Some(mem::take(&mut self.left)).filter(|_| is_whole)
     }
 }
 
@@ -102,15 +114,15 @@ impl RemoteCustomer {
     /// What it is time for.
     pub(super) fn next_upkeep(&mut self, now: Time) -> Option<Step<Self>> {
         let step = self.write_activity(now).or_else(|| self.look(now));
-        step.or_else(|| {
-            [Table::Sessions, Table::Failures].into_iter().find_map(|table| self.sweep(now, table))
-        })
+        let mut tables = [Table::Sessions, Table::Failures].into_iter();
+        let step = step.or_else(|| tables.find_map(|table| self.sweep(now, table)));
+        step.or_else(|| self.count(now))
     }
 
     pub(super) fn next_upkeep_at(&self) -> Option<Time> {
         let Sweeps { sessions, failures } = &self.sweeps;
         let due = [self.activity.next_at(), self.ended.next_at()];
-        due.into_iter().flatten().chain([sessions.next_at, failures.next_at]).min()
+        due.into_iter().flatten().chain([sessions.next_at, failures.next_at, self.count_at]).min()
     }
 
     fn write_activity(&mut self, now: Time) -> Option<Step<Self>> {
@@ -156,7 +168,10 @@ impl RemoteCustomer {
             }
             last = Some(key);
         }
-        self.sweeps.of(table).advance(now, last, rows.len());
+        let counted = self.sweeps.of(table).advance(now, last, rows.len(), rows.len() - keys.len());
+        if let (Table::Sessions, Some(sessions)) = (table, counted) {
+            self.holdings.set(SESSIONS, sessions);
+        }
         if keys.is_empty() {
             return Ok(Step::Reply(Vec::new()));
         }

@@ -188,13 +188,11 @@ pub(super) const COUNT_VOTES: Statement = Statement::kept(
     "UPDATE items SET up = up + $2, down = down + $3 WHERE item_id = $1 RETURNING up, down, seller_id",
 );
 
-/// Decides that what a purchase is of is taken: so many lines. A check refuses it below the floor, and the key a second
-/// time. The floor may be raised meanwhile: only what is decided already comes below it.
+/// Decides that what a purchase is of is taken: so many lines. The key refuses it a second time.
 pub(super) const DECIDE_TAKEN: Statement = Statement::kept(
     "product_decide_taken",
     "INSERT INTO decisions (purchase_id, decision, lines_wanted, lines_found, shortages)
-        SELECT $1, 'taken'::text, $2,
-            CASE WHEN (SELECT purchase_id FROM decision_floor WHERE id = 1) <= $1 THEN $2 ELSE -1 END, ''::text",
+        SELECT $1, 'taken'::text, $2, $2, ''::text",
 );
 /// Takes units of an item. A check refuses more than there are.
 pub(super) const TAKE_UNITS: Statement =
@@ -205,10 +203,15 @@ pub(super) const ADD_LINE: Statement = Statement::kept(
     "INSERT INTO decision_lines (purchase_id, item_id, quantity, price_cents, name, seller_id)
         SELECT $1, item_id, $3, price_cents, name, seller_id FROM items WHERE item_id = $2",
 );
-/// Counts what was taken. A check refuses it if an item was not there.
+/// Counts what was taken. A check refuses it if an item was not there, or if the purchase is below the floor.
+///
+/// It comes after the decision, so that nothing is taken where an older one was there and is forgotten. What does not see
+/// that one, since it is gone, sees the floor, which was raised before. At levels where all of a transaction sees the same,
+/// older things, this finds the old row as well, and is undone because somebody else has changed it.
 pub(super) const COUNT_LINES: Statement = Statement::kept(
     "product_count_lines",
-    "UPDATE decisions SET lines_found = (SELECT count(*) FROM decision_lines WHERE purchase_id = $1)
+    "UPDATE decisions SET lines_found = CASE WHEN (SELECT purchase_id FROM decision_floor WHERE id = 1) <= $1
+            THEN (SELECT count(*) FROM decision_lines WHERE purchase_id = $1) ELSE -1 END
         WHERE purchase_id = $1",
 );
 /// Decides that nothing is taken, unless something else is decided, or the purchase is below the floor.
@@ -236,4 +239,30 @@ pub(super) const FLOOR: Statement =
 pub(super) const RAISE_FLOOR: Statement = Statement::kept(
     "product_raise_floor",
     "UPDATE decision_floor SET purchase_id = $1 WHERE id = 1 AND purchase_id < $1",
+);
+/// The first decisions from a purchase on and below another one, and how many lines they have.
+pub(super) const ENDED: Statement = Statement::kept(
+    "product_ended",
+    "SELECT purchase_id, lines_wanted FROM decisions WHERE purchase_id >= $1 AND purchase_id < $2
+        ORDER BY purchase_id LIMIT 500",
+);
+/// How many decisions there are from a purchase on, as far as they are few.
+pub(super) const COUNT_DECISIONS: Statement = Statement::kept(
+    "product_count_decisions",
+    "SELECT count(*) FROM (SELECT purchase_id FROM decisions WHERE purchase_id >= $1 LIMIT 10000) d",
+);
+/// The first categories after one, with the last number of each.
+pub(super) const CATEGORIES: Statement = Statement::kept(
+    "product_categories",
+    "SELECT category, last_n FROM categories WHERE category > $1 ORDER BY category LIMIT 500",
+);
+/// Forgets what was decided about the purchases from one to another, which are below the floor.
+pub(super) const FORGET_DECISIONS: Statement = Statement::kept(
+    "product_forget_decisions",
+    "DELETE FROM decisions WHERE purchase_id >= $1 AND purchase_id <= $2",
+);
+/// Forgets what was taken for them.
+pub(super) const FORGET_LINES: Statement = Statement::kept(
+    "product_forget_lines",
+    "DELETE FROM decision_lines WHERE purchase_id >= $1 AND purchase_id <= $2",
 );

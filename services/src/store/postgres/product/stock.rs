@@ -3,8 +3,8 @@
 //! The decision is a row under the purchase's ID, in the same transaction as the stock, so whoever decides first has
 //! decided, whichever process that is. Checks refuse what cannot be taken, and then it is read what was in the way.
 //!
-//! Decisions are not forgotten yet. Whoever forgets them raises the floor first, and then waits for longer than a
-//! transaction may last that has seen the old one.
+//! What was decided is forgotten when the purchase has ended (`upkeep.rs`). From then on it is below the floor, and
+//! nothing is taken for it, whoever asks, and whatever their transaction has seen of that.
 
 use std::rc::Rc;
 

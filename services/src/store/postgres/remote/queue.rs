@@ -50,10 +50,12 @@ pub(super) enum State<D> {
     Answered(Written),
 }
 
-/// The line of a reply, and the error that it says, if it does.
-pub(super) struct Written {
-    pub(super) line: Vec<u8>,
-    pub(super) error: Option<Code>,
+/// What is sent to a client.
+pub(super) enum Written {
+    /// The JSON of the reply's `data`.
+    Data(Vec<u8>),
+    /// A line, and the error that it says if it is a reply.
+    Line(Vec<u8>, Option<Code>),
 }
 
 /// What a request is about.
@@ -164,10 +166,10 @@ impl<D> Queue<D> {
         Some(begun)
     }
 
-    /// Takes the reply to the first request, if there is one, and with it what is to be counted.
-    pub(super) fn pop_answered(&mut self) -> Option<(Option<Started>, Written)> {
+    /// Takes the reply to the first request, if there is one, and with it the request's ID and what is to be counted.
+    pub(super) fn pop_answered(&mut self) -> Option<(Box<str>, Option<Started>, Written)> {
         match self.pending.pop_front()? {
-            Pending { started, state: State::Answered(reply), .. } => Some((started, reply)),
+            Pending { id, started, state: State::Answered(reply), .. } => Some((id, started, reply)),
             first => {
                 self.pending.push_front(first);
                 None
@@ -247,7 +249,7 @@ mod tests {
     }
 
     fn answer(queue: &mut Queue<()>, number: u64) {
-        queue.answer(number, Written { line: Vec::new(), error: None });
+        queue.answer(number, Written::Data(Vec::new()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use fastrand::Rng;
 use net::Time;
 use support::Postgres;
 
-use self::rivals::Rivals;
+pub(in super::super) use self::rivals::Rivals;
 use super::super::domain::RemoteDomain;
 use super::super::operation::{Next, Refused, Step, Transaction};
 use super::super::wire::single::Told;

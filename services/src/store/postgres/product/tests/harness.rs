@@ -1,5 +1,7 @@
 //! [`Shop`]: a catalogue on PostgreSQL, whose requests are carried out one by one, over a socket that blocks.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use net::Time;
@@ -51,6 +53,28 @@ pub(super) fn url(server: &Postgres) -> String {
     server.url("127.0.0.1", "")
 }
 
+/// What each of several replicas does at once, and what becomes of it.
+pub(super) fn race<T: Send>(
+    server: &Postgres,
+    replicas: u32,
+    act: impl Fn(u32, &mut Shop) -> T + Sync,
+) -> Vec<T> {
+    let url = &url(server);
+    let ready = &Barrier::new(replicas as usize);
+    let act = &act;
+    let run = move |replica| {
+        let mut shop = Shop::at(url);
+        ready.wait();
+        let done = act(replica, &mut shop);
+        eprintln!("replica {replica}: {} replays", shop.replays());
+        done
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..replicas).map(|replica| scope.spawn(move || run(replica))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
+    })
+}
+
 /// A replica of the service.
 pub(super) struct Shop {
     engine: Blocking,
@@ -76,14 +100,29 @@ impl Shop {
     pub(super) fn call(&mut self, api: &str, data: &str) -> Told {
         let entry = RemoteProduct::APIS.iter().find(|entry| entry.name == api).expect("it has the API");
         let caller = Caller::new([127, 0, 0, 1].into(), NOW, Duration::from_secs(10));
-        let mut step = (entry.handler)(&mut self.product, NOW, caller, Fields::parse(data)?)?;
+        let step = (entry.handler)(&mut self.product, NOW, caller, Fields::parse(data)?)?;
+        self.go_on(NOW, step)
+    }
+
+    /// Does what it is time for. Returns how many steps that took.
+    pub(super) fn keep_up(&mut self, now: Time) -> usize {
+        let mut steps = 0;
+        while let Some(step) = self.product.upkeep(now) {
+            self.go_on(now, step).expect("nothing is in its way");
+            steps += 1;
+        }
+        assert!(self.product.upkeep_at().is_none_or(|at| at > now), "what is due is done");
+        steps
+    }
+
+    fn go_on(&mut self, now: Time, mut step: Step<RemoteProduct>) -> Told {
         loop {
             match step {
                 Step::Work(_) => unreachable!("no password is hashed for it"),
                 Step::Reply(json) => return Ok(String::from_utf8(json).expect("JSON is text")),
                 Step::Ask(transaction, next) => {
                     let answer = self.engine.carry_out(&transaction);
-                    step = next(&mut self.product, NOW, answer)?;
+                    step = next(&mut self.product, now, answer)?;
                 }
             }
         }

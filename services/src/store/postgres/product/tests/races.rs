@@ -1,29 +1,6 @@
 //! Several replicas at once, at each level of isolation.
 
-use std::sync::Barrier;
-use std::thread;
-
-use support::Postgres;
-
-use super::harness::{Shop, assert_consistent, at_each_level, url};
-
-/// What each of several replicas does at once, and what becomes of it.
-fn race<T: Send>(server: &Postgres, replicas: u32, act: impl Fn(u32, &mut Shop) -> T + Sync) -> Vec<T> {
-    let url = &url(server);
-    let ready = &Barrier::new(replicas as usize);
-    let act = &act;
-    let run = move |replica| {
-        let mut shop = Shop::at(url);
-        ready.wait();
-        let done = act(replica, &mut shop);
-        eprintln!("replica {replica}: {} replays", shop.replays());
-        done
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..replicas).map(|replica| scope.spawn(move || run(replica))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
-    })
-}
+use super::harness::{Shop, assert_consistent, at_each_level, race};
 
 fn item(quantity: u32) -> String {
     format!(

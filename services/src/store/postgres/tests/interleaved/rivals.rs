@@ -32,7 +32,7 @@ const NO_DEADLOCK: Duration = Duration::from_millis(15);
 /// What transactions are undone with so that there is an order of all of them.
 const NO_ORDER: &str = "40001";
 
-pub(super) struct Rivals {
+pub(in crate::store::postgres) struct Rivals {
     isolation: Isolation,
     admin: Real,
     real: Vec<Real>,
@@ -53,7 +53,12 @@ struct Fake {
 
 impl Rivals {
     /// Both, with the tables, in a database of their own.
-    pub(super) fn start(server: &Postgres, isolation: Isolation, seed: u64, clients: usize) -> Self {
+    pub(in crate::store::postgres) fn start(
+        server: &Postgres,
+        isolation: Isolation,
+        seed: u64,
+        clients: usize,
+    ) -> Self {
         let database = format!("{}_{seed}", level(isolation).replace(' ', "_"));
         server.sql("shop", &format!("CREATE DATABASE {database}"));
         Blocking::connect(&format!("postgres://market@127.0.0.1:{}/{database}", server.port)).migrate();
@@ -87,7 +92,7 @@ impl Rivals {
     }
 
     /// Has a client carry out a statement. `None` if it has to wait.
-    pub(super) fn ask(&mut self, client: usize, call: &Call) -> Option<Told> {
+    pub(in crate::store::postgres) fn ask(&mut self, client: usize, call: &Call) -> Option<Told> {
         // What one refuses to commit, the other must not.
         let commits = *call == super::COMMIT.with([]);
         if commits && self.fake.clone().ask(client, call).is_some_and(|told| told.end().is_err()) {
@@ -124,12 +129,12 @@ impl Rivals {
     }
 
     /// Who has been answered meanwhile, after a wait.
-    pub(super) fn resumed(&mut self) -> Vec<(usize, Told)> {
+    pub(in crate::store::postgres) fn resumed(&mut self) -> Vec<(usize, Told)> {
         std::mem::take(&mut self.resumed)
     }
 
     /// Ends a transaction that has failed.
-    pub(super) fn undo(&mut self, client: usize) {
+    pub(in crate::store::postgres) fn undo(&mut self, client: usize) {
         self.real[client].send(&asked(&ROLLBACK.with([])));
         self.real[client].answer();
         self.fake.ask(client, &ROLLBACK.with([])).expect("it has not to wait");
@@ -137,7 +142,7 @@ impl Rivals {
     }
 
     /// Both hold the same rows.
-    pub(super) fn compare_tables(&mut self) {
+    pub(in crate::store::postgres) fn compare_tables(&mut self) {
         let reads = tables::reads();
         assert!(reads.len() > 10, "the tables were not found");
         for read in reads {
