@@ -185,7 +185,7 @@ fn serve_frontend(
     let mut reactors = Reactor::bind_set(&settings.listen, settings.reactors)?;
     equip(settings, &mut reactors)?;
     if settings.backends.are_several() {
-        reactors.iter_mut().for_each(Reactor::spread_links);
+        reactors.iter_mut().for_each(|reactor| reactor.spread_links(settings.backends.groups()));
     }
     drain_on_signal(signals, reactors.iter().map(Reactor::handle).collect())?;
     log_listening(settings.service.name(), reactors[0].local_addr()?);

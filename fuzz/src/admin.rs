@@ -41,7 +41,7 @@ pub fn admin(input: &[u8]) {
                 }
                 Output::Close(_) => *is_open = false,
                 Output::Finish(_) | Output::Resume(_) => {}
-                Output::Connect(_) => unreachable!("it has no backends"),
+                Output::Connect(_) | Output::Reconnect(_) => unreachable!("it has no backends"),
             }
         }
     };

@@ -195,6 +195,7 @@ impl<C: Service, P: Service, B: Service> Marketplace<C, P, B> {
                 Output::Finish(peer) => self.buyer.handle_input(NOW, Input::Finished(peer)),
                 Output::Close(Peer::Client(_)) => self.client = None,
                 Output::Close(peer) => panic!("the frontend lets {peer:?} go"),
+                Output::Reconnect(_) => unreachable!("each kind of call has one link"),
                 Output::Resume(_) => {}
             }
         }

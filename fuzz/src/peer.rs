@@ -110,7 +110,7 @@ impl<S: Service> Attached<S> {
             Output::Finish(peer) => self.node.handle_input(NOW, Input::Finished(peer)),
             Output::Close(_) => self.client = None,
             Output::Resume(_) => {}
-            Output::Connect(_) => unreachable!("it has no backends"),
+            Output::Connect(_) | Output::Reconnect(_) => unreachable!("it has no backends"),
         }
     }
 }

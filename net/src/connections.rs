@@ -65,6 +65,9 @@ pub(crate) struct Connections {
     events: VecDeque<Event<'static>>,
     /// Calls that a link had no room for and of which the service does not know yet.
     pub(crate) refused_calls: Vec<Call>,
+    /// Links over which the service wants new connections. They are made when it has ended its turn, so that none is closed
+    /// whose lines are being delivered.
+    pub(crate) renewals: Vec<Backend>,
     /// Streams that are down, and why, which the service does not know yet. Each is one at most, for it connects again
     /// only in a later turn.
     pub(crate) resets: VecDeque<(Backend, Reason)>,
@@ -102,6 +105,7 @@ impl Connections {
             handshakes: Handshakes::default(),
             events: VecDeque::new(),
             refused_calls: Vec::new(),
+            renewals: Vec::new(),
             resets: VecDeque::new(),
             failure: None,
             metrics,

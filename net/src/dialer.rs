@@ -78,6 +78,15 @@ impl<P: Copy> Dialer<P> {
         self.state = State::Connected(phase);
     }
 
+    /// Another connection takes the place of the one that stands, and is made at once: nothing has failed.
+    ///
+    /// # Panics
+    /// There is none.
+    pub(crate) fn renew(&mut self, now: Time, limits: &Limits) {
+        assert!(self.is_connected(), "what does not stand is being made anew already");
+        self.state = State::Connecting { give_up_at: now + limits.connect_timeout };
+    }
+
     /// The backend is of use.
     pub(crate) fn works(&mut self, limits: &Limits) {
         self.backoff = limits.backoff_min;

@@ -57,6 +57,10 @@ pub enum Output {
     /// Close the connection, and forget it. Of a link, this also ends an attempt to connect, which is then answered no
     /// more.
     Close(Peer),
+    /// Close the connection of a link, and forget it, as [`Output::Close`] says; then connect, as [`Output::Connect`] says.
+    /// The connection was of use: another one is to take its place, which may lead elsewhere if the name of the backend
+    /// stands for other addresses by now.
+    Reconnect(Backend),
     /// Connect to [`Node::address`](crate::Node::address); answer with [`Input::Connected`] or [`Input::NotConnected`],
     /// once, whenever that is known.
     Connect(Backend),

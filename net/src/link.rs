@@ -241,6 +241,22 @@ impl Link {
         has_last_words
     }
 
+    /// Another connection takes the place of the one that stands, over which nobody waits for a reply. Late replies to calls
+    /// that were given up are not waited for. True: before it is closed, the driver is to write last words.
+    ///
+    /// # Panics
+    /// Somebody waits for a reply, or no connection stands.
+    #[must_use]
+    pub(crate) fn renew(&mut self, now: Time, limits: &Limits) -> bool {
+        assert!(self.in_flight.iter().all(|in_flight| in_flight.call.is_none()), "a call would be lost");
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+        self.dialer.renew(now, limits);
+        let has_last_words = self.channel.reset();
+        self.invariants();
+        has_last_words
+    }
+
     /// When [`Link::expire`] should be called next.
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Time> {
         let step = match self.dialer.phase() {

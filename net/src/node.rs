@@ -227,6 +227,7 @@ impl<S: Service> Node<S> {
         if !self.has_failed() {
             self.service.end_turn(self.connections.now, &mut Out::new(&mut self.connections));
         }
+        self.connections.renew_links();
         self.report();
         match &mut self.connections.failure {
             Some(failure) => Err(mem::replace(failure, "the service had failed before".into())),

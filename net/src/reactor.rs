@@ -36,8 +36,8 @@ pub struct Reactor {
     admin: Option<Listener>,
     registry: Arc<Registry>,
     encryption: Encryption,
-    /// Links to one name begin with different ones of its addresses.
-    spreads: bool,
+    /// The group of each link, if links are to be spread over the addresses of their names.
+    groups: Option<Vec<usize>>,
     handle: Handle,
 }
 
@@ -152,7 +152,7 @@ impl Reactor {
         };
         let registry = Arc::new(Registry::new("net"));
         let encryption = Encryption::default();
-        Ok(Self { poll, listener, admin: None, registry, encryption, spreads: false, handle })
+        Ok(Self { poll, listener, admin: None, registry, encryption, groups: None, handle })
     }
 
     /// Has the reactor's metrics found through `registry`, which is that of the whole process.
@@ -165,9 +165,10 @@ impl Reactor {
         self.encryption = encryption;
     }
 
-    /// Has links to one name begin with different ones of the addresses that it stands for, from the start.
-    pub fn spread_links(&mut self) {
-        self.spreads = true;
+    /// Spreads links over the addresses that their names stand for: each is made to the one with the fewest links of its
+    /// group. `groups` has the group of each link.
+    pub fn spread_links(&mut self, groups: Vec<usize>) {
+        self.groups = Some(groups);
     }
 
     /// Binds a listener for those who ask over HTTP how the process is: whether it lives (`/livez`), is ready
@@ -201,15 +202,12 @@ impl Reactor {
     /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
     /// was sent from that moment on.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<Target>) -> Result<S, RunError> {
-        let Self { poll, listener, admin, registry, encryption, spreads, handle } = self;
+        let Self { poll, listener, admin, registry, encryption, groups, handle } = self;
         listener.iter().try_for_each(|listener| listener.bound_buffers(&limits))?;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
         let addresses = backends.iter().map(Target::addresses).collect();
         let node = node.with_targets(encryption, backends);
-        let mut lookups = Lookups::new(addresses, handle.waker())?;
-        if spreads {
-            lookups.spread();
-        }
+        let lookups = Lookups::new(addresses, groups, handle.waker())?;
         let metrics = Arc::clone(node.loop_metrics());
         let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);
         metrics.end();

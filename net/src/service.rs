@@ -165,6 +165,16 @@ impl<'a> Out<'a> {
         self.connections.call(backend, call, line, deadline);
     }
 
+    /// Has another connection take the place of the one to a backend, when the service's turn has ended: that one is closed,
+    /// and the name of the backend is looked up again. [`Event::Up`](crate::Event::Up) follows when the new one stands, or
+    /// [`Event::Down`](crate::Event::Down) if it could not be made. Nothing happens if there is none that is up by then.
+    ///
+    /// # Panics
+    /// Bytes are exchanged with the backend, or a call over the connection has no reply by then.
+    pub fn renew(&mut self, backend: Backend) {
+        self.connections.renewals.push(backend);
+    }
+
     /// Since when the oldest call in flight to a backend waits for its reply. One whose deadline has passed counts as
     /// well, until its late reply comes; one that waits for the connection does not. `None`: the backend owes nothing.
     pub fn owes_since(&self, Backend(link): Backend) -> Option<Time> {

@@ -369,6 +369,10 @@ impl Sim {
                     self.close_side(id, side, Parting::Finished);
                 }
             }
+            Output::Reconnect(Backend(link)) => {
+                self.carry_out(host, Output::Close(Peer::Link(link)));
+                self.carry_out(host, Output::Connect(Backend(link)));
+            }
             Output::Connect(Backend(link)) => {
                 self.last_connection += 1;
                 let id = self.last_connection;

@@ -109,6 +109,8 @@ pub(super) fn options(service: Service) -> Options {
                 "connections to each of these addresses, for each kind of call (1)",
                 "N",
             );
+            let help = "how long each of several is used until it is made anew (120)";
+            options.optopt("", "link-lifetime", help, "SECONDS");
             options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
             options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
             let help = "age of the oldest call at which a database is behind and requests are refused (half of that)";
@@ -164,6 +166,8 @@ impl Settings {
         let product_addresses = addresses(matches, "product", Service::DbProduct)?;
         let links = number(matches, "links", 1, 1, LINKS_MAX)?;
         let backends = Backends::new(customer_addresses, product_addresses, links);
+        let link_lifetime = seconds(matches, "link-lifetime", backends.link_lifetime())?;
+        let backends = backends.with_link_lifetime(link_lifetime);
 
         let mut limits = limits(service, matches)?;
 

@@ -1,8 +1,11 @@
 //! Backends with which lines are exchanged, and what follows a change of the link to one.
 
+use std::mem;
+
 use super::Connections;
 use crate::dialer::Reason;
 use crate::event::{Backend, Call};
+use crate::io::{Output, Peer};
 use crate::time::Time;
 
 /// Links, by their numbers.
@@ -32,6 +35,21 @@ impl Connections {
         let is_to_write = link.channel.begin_transmit() || is_to_write;
         self.settle_link(number, is_to_write);
         Ok(())
+    }
+
+    /// Has new connections made in place of those of which the service wants that, as far as they stand.
+    pub(crate) fn renew_links(&mut self) {
+        for Backend(number) in mem::take(&mut self.renewals) {
+            let link = self.upstreams[number].link_mut();
+            if !link.is_up() {
+                continue;
+            }
+            if link.renew(self.now, &self.limits) {
+                self.outputs.push_back(Output::Transmit(Peer::Link(number)));
+            }
+            self.outputs.push_back(Output::Reconnect(Backend(number)));
+            self.settle_link(number, false);
+        }
     }
 
     /// The backend has answered a line of the greeting as it must, and is told the next one, if any.

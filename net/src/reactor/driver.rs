@@ -322,6 +322,11 @@ impl<S: Service> Driver<S> {
                     self.lookups.give_up(link);
                 }
             }
+            Output::Reconnect(Backend(link)) => {
+                self.streams.remove(Peer::Link(link));
+                self.lookups.renew(link);
+                self.lookups.start(link, self.node.address(Backend(link)));
+            }
             Output::Connect(Backend(link)) => {
                 self.lookups.start(link, self.node.address(Backend(link)));
             }

@@ -376,3 +376,66 @@ fn what_a_backend_has_not_seen_when_it_ends_in_order_comes_back() {
     world.input(Input::Failed(LINK));
     assert_eq!(world.seen(), [lost(5, Lost::Unanswered)], "the next connection has said nothing");
 }
+
+const RECONNECT: Output = Output::Reconnect(Backend(0));
+
+/// The service wants another connection.
+fn renew(world: &mut World) -> Vec<Output> {
+    world.does(|out| out.renew(Backend(0)))
+}
+
+#[test]
+fn a_connection_that_is_made_anew_is_closed_first_and_calls_wait_for_the_new_one() {
+    let mut world = World::linked(limits());
+    world.call(1, "one", PATIENCE);
+    world.answer("ONE\n");
+    assert_eq!((world.changes(), world.seen()), (vec!["up".to_owned()], vec![reply(1, "ONE")]));
+    assert_eq!(renew(&mut world), [RECONNECT]);
+    assert_eq!(world.taken(LINK), "one\n");
+    world.call(2, "two", PATIENCE);
+    assert_eq!(world.taken(LINK), "", "it is not there yet");
+    world.input(Input::Connected(Backend(0)));
+    world.turn();
+    assert_eq!(world.changes(), ["up"], "nothing was down");
+    assert_eq!(world.taken(LINK), "two\n");
+    world.answer("TWO\n");
+    assert_eq!(world.seen(), [reply(2, "TWO")]);
+}
+
+#[test]
+fn a_connection_that_is_made_anew_in_vain_is_tried_again() {
+    let mut world = World::linked(limits());
+    world.changes();
+    renew(&mut world);
+    assert_eq!(renew(&mut world), [], "it is under way");
+    world.pass(SECOND);
+    assert_eq!(world.changes(), ["no connection within 1000 ms"]);
+    assert_eq!(world.pass(SECOND), [CONNECT]);
+    assert_eq!(renew(&mut world), []);
+    world.input(Input::NotConnected(Backend(0), "refused"));
+    assert_eq!(renew(&mut world), [Output::Close(LINK)], "there is none to be made anew");
+    assert_eq!(world.changes(), ["refused"]);
+}
+
+#[test]
+fn nobody_waits_for_a_late_reply_over_a_connection_that_is_made_anew() {
+    let mut world = World::linked(limits());
+    world.call(1, "one", SECOND);
+    world.pass(SECOND);
+    assert_eq!(world.seen(), [lost(1, Lost::Unanswered)]);
+    world.answer("half a l");
+    assert_eq!(renew(&mut world), [RECONNECT]);
+    world.input(Input::Connected(Backend(0)));
+    world.turn();
+    world.call(2, "two", PATIENCE);
+    world.answer("TWO\n");
+    assert_eq!(world.seen(), [reply(2, "TWO")]);
+}
+
+#[test]
+#[should_panic(expected = "a call would be lost")]
+fn a_connection_that_owes_somebody_a_reply_is_not_made_anew() {
+    let mut world = World::linked(limits());
+    world.call(1, "one", PATIENCE);
+    renew(&mut world);
+}

@@ -5,6 +5,11 @@ use std::time::Duration;
 use super::lane::Lane;
 use crate::api::Database;
 
+/// How long a connection is used where there are others to the same address. With two databases behind a name, a third one
+/// has its share after a third of that, which is about what a new pod takes until it is ready and a resolver until it has
+/// its address; and for an event loop with four connections of each kind it means a new connection each six seconds.
+const LINK_LIFETIME: Duration = Duration::from_secs(120);
+
 /// How long a call waits for a connection that is down before it is seen whether another one stands.
 const CHOOSE_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -15,6 +20,7 @@ pub struct Backends {
     /// By the place of the database.
     addresses: [Vec<String>; Database::ALL.len()],
     links: usize,
+    link_lifetime: Duration,
 }
 
 impl Backends {
@@ -24,7 +30,18 @@ impl Backends {
     /// A database has no address, or there are no connections.
     pub fn new(customer: Vec<String>, product: Vec<String>, links: usize) -> Self {
         assert!(!customer.is_empty() && !product.is_empty() && links > 0, "each database is reached");
-        Self { addresses: [customer, product], links }
+        Self { addresses: [customer, product], links, link_lifetime: LINK_LIFETIME }
+    }
+
+    /// The same, with connections that are used for so long where there are several to an address.
+    #[must_use]
+    pub fn with_link_lifetime(self, link_lifetime: Duration) -> Self {
+        Self { link_lifetime, ..self }
+    }
+
+    /// How long connections are used where there are several to an address.
+    pub fn link_lifetime(&self) -> Duration {
+        self.link_lifetime
     }
 
     /// One connection of each kind to each database.
@@ -37,6 +54,12 @@ impl Backends {
         self.links().map(|(_, replica)| self.address(replica).to_owned()).collect()
     }
 
+    /// The kind of each of these connections, as a number: those of a kind are to be spread over the addresses that a name
+    /// stands for.
+    pub fn groups(&self) -> Vec<usize> {
+        self.links().map(|(lane, _)| lane as usize).collect()
+    }
+
     /// Whether there are several connections of a kind.
     pub fn are_several(&self) -> bool {
         self.links > 1 || self.addresses.iter().any(|addresses| addresses.len() > 1)
@@ -46,6 +69,14 @@ impl Backends {
     /// several connections it is shorter, for the frontend then looks which of them stand.
     pub fn waiting_timeout(&self, call: Duration) -> Duration {
         if self.are_several() { call.min(CHOOSE_AGAIN_AFTER) } else { call }
+    }
+
+    /// The time after which another one of a lane's connections is made anew, so that each comes to its lifetime. `None`:
+    /// never, where there is one to each address; nothing but the name would lead it elsewhere, and no other one takes its
+    /// place meanwhile.
+    pub(super) fn renewal_interval(&self, lane: Lane) -> Option<Duration> {
+        let links = self.links().filter(|(other, _)| *other == lane).count();
+        (self.links > 1).then(|| self.link_lifetime / u32::try_from(links).unwrap_or(u32::MAX))
     }
 
     /// The lane of each connection, and the number of the address to which it leads. Those of a lane lie together.
@@ -85,6 +116,20 @@ mod tests {
         for (address, (lane, replica)) in backends.addresses().iter().zip(backends.links()) {
             assert_eq!(replicas[replica], (lane.database(), &**address));
         }
+        assert_eq!(backends.groups(), [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4]);
+    }
+
+    #[test]
+    fn each_connection_comes_to_its_lifetime_where_there_are_several_to_an_address() {
+        let lifetime = Duration::from_secs(12);
+        let of = |products: &[&str], links| {
+            let products = products.iter().map(|address| (*address).to_owned()).collect();
+            Backends::new(vec!["c".to_owned()], products, links).with_link_lifetime(lifetime)
+        };
+        assert_eq!(of(&["p"], 4).renewal_interval(Lane::Product), Some(lifetime / 4));
+        assert_eq!(of(&["p", "q", "r"], 2).renewal_interval(Lane::Product), Some(lifetime / 6));
+        assert_eq!(of(&["p", "q", "r"], 2).renewal_interval(Lane::Customer), Some(lifetime / 2));
+        assert_eq!(of(&["p", "q", "r"], 1).renewal_interval(Lane::Product), None);
     }
 
     #[test]

@@ -341,9 +341,11 @@ impl<F: Flow> Service for Frontend<F> {
     }
 
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
+        self.renew_links(now, out);
         self.leave_silent(now, out);
-        let next = [self.recoveries.next_at(), self.passwords.next_deadline(), self.links.look_at()];
-        out.wake_at(next.into_iter().flatten().min());
+        let links = [self.links.look_at(), self.links.renew_at()];
+        let next = [self.recoveries.next_at(), self.passwords.next_deadline()].into_iter().chain(links);
+        out.wake_at(next.flatten().min());
     }
 
     fn greeting(&self, backend: Backend, number: usize) -> Option<Cow<'static, [u8]>> {

@@ -3,10 +3,14 @@
 //!
 //! It makes no call and knows none: it counts them.
 
+mod renewals;
+
+use std::ops::Range;
 use std::time::Duration;
 
 use net::{Backend, Time};
 
+use self::renewals::Renewals;
 use super::backends::Backends;
 use super::lane::Lane;
 use crate::api::Database;
@@ -27,13 +31,15 @@ pub(super) struct Links {
     turns: [usize; Lane::COUNT],
     /// When the next one may have been silent for too long. `None`: none owes anything.
     look_at: Option<Time>,
+    renewals: Renewals,
 }
 
 struct Link {
     lane: Lane,
     /// The number of the address to which it leads.
     replica: usize,
-    is_up: bool,
+    /// Since when it stands, if it does.
+    up_since: Option<Time>,
     /// Calls that were handed to it and came to no end, those that were made again elsewhere among them.
     calls: usize,
     /// It is silent, and what can be made again elsewhere was.
@@ -44,6 +50,8 @@ struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Up,
+    /// It stands, and is to be made anew once it owes nothing.
+    Draining,
     /// It stands, and nothing comes.
     Silent,
     Down,
@@ -52,14 +60,15 @@ enum Rank {
 impl Links {
     /// `call` is how long a call may take.
     pub(super) fn new(backends: &Backends, call: Duration) -> Self {
-        let link = |(lane, replica)| Link { lane, replica, is_up: false, calls: 0, is_left: false };
+        let link = |(lane, replica)| Link { lane, replica, up_since: None, calls: 0, is_left: false };
         let links: Vec<Link> = backends.links().map(link).collect();
         let mut starts = [links.len(); Lane::COUNT + 1];
         for (place, link) in links.iter().enumerate().rev() {
             starts[link.lane as usize] = place;
         }
         let suspect_after = SUSPECT_AFTER.min(call / 2);
-        Self { links, starts, suspect_after, turns: [0; Lane::COUNT], look_at: None }
+        let renewals = Renewals::new(backends);
+        Self { links, starts, suspect_after, turns: [0; Lane::COUNT], look_at: None, renewals }
     }
 
     /// The lane of a connection.
@@ -85,7 +94,7 @@ impl Links {
         now: Time,
         owes_since: impl Fn(Backend) -> Option<Time>,
     ) -> Backend {
-        let places = self.starts[lane as usize]..self.starts[lane as usize + 1];
+        let places = self.places(lane);
         if places.len() == 1 {
             return Backend(places.start);
         }
@@ -118,7 +127,7 @@ impl Links {
 
     /// A connection stands.
     pub(super) fn is_up(&mut self, now: Time, Backend(place): Backend) {
-        self.links[place].is_up = true;
+        self.links[place].up_since = Some(now);
         self.look(now, place);
     }
 
@@ -126,17 +135,17 @@ impl Links {
     pub(super) fn is_down(&mut self, Backend(place): Backend) -> bool {
         let link = &mut self.links[place];
         link.is_left = false;
-        std::mem::replace(&mut link.is_up, false)
+        link.up_since.take().is_some()
     }
 
     /// Whether all connections to an address stand.
     pub(super) fn all_are_up(&self, replica: usize) -> bool {
-        self.links.iter().all(|link| link.replica != replica || link.is_up)
+        self.links.iter().all(|link| link.replica != replica || link.is_up())
     }
 
     /// Whether a connection of each kind to a database stands.
     pub(super) fn reach(&self, database: Database) -> bool {
-        let is_up = |lane| self.of(lane).iter().any(|link| link.is_up);
+        let is_up = |lane| self.of(lane).iter().any(Link::is_up);
         Lane::all().all(|lane| lane.database() != database || is_up(lane))
     }
 
@@ -144,7 +153,7 @@ impl Links {
     /// long, and one stands.
     pub(super) fn are_behind(&self, lane: Lane, calls_min: usize, is_late: impl Fn(Backend) -> bool) -> bool {
         let start = self.starts[lane as usize];
-        let mut standing = self.of(lane).iter().enumerate().filter(|(_, link)| link.is_up).peekable();
+        let mut standing = self.of(lane).iter().enumerate().filter(|(_, link)| link.is_up()).peekable();
         standing.peek().is_some()
             && standing.all(|(place, link)| link.calls >= calls_min && is_late(Backend(start + place)))
     }
@@ -161,7 +170,7 @@ impl Links {
             let lane = self.links[place].lane;
             let Some(since) = owes_since(Backend(place)).filter(|_| self.are_several(lane)) else { continue };
             let is_silent = self.rank(place, now, &owes_since) == Rank::Silent;
-            let places = self.starts[lane as usize]..self.starts[lane as usize + 1];
+            let places = self.places(lane);
             let is_better = |other: usize| self.rank(other, now, &owes_since) == Rank::Up;
             if !is_silent {
                 self.look_by(since + self.suspect_after);
@@ -183,15 +192,20 @@ impl Links {
     }
 
     fn of(&self, lane: Lane) -> &[Link] {
-        &self.links[self.starts[lane as usize]..self.starts[lane as usize + 1]]
+        &self.links[self.places(lane)]
+    }
+
+    fn places(&self, lane: Lane) -> Range<usize> {
+        self.starts[lane as usize]..self.starts[lane as usize + 1]
     }
 
     fn rank(&self, place: usize, now: Time, owes_since: &impl Fn(Backend) -> Option<Time>) -> Rank {
         let is_silent =
             || owes_since(Backend(place)).is_some_and(|since| now.since(since) >= self.suspect_after);
-        match self.links[place].is_up {
+        match self.links[place].is_up() {
             false => Rank::Down,
             true if is_silent() => Rank::Silent,
+            true if self.renewals.is_draining(place) => Rank::Draining,
             true => Rank::Up,
         }
     }
@@ -205,5 +219,11 @@ impl Links {
 
     fn look_by(&mut self, at: Time) {
         self.look_at = Some(self.look_at.map_or(at, |look_at| look_at.min(at)));
+    }
+}
+
+impl Link {
+    fn is_up(&self) -> bool {
+        self.up_since.is_some()
     }
 }

@@ -65,6 +65,13 @@ impl<F: Flow> Frontend<F> {
         }
     }
 
+    /// Has connections made anew that have been used for long enough.
+    pub(super) fn renew_links(&mut self, now: Time, out: &mut Out<'_>) {
+        while let Some(backend) = self.links.next_to_renew(now, |backend| out.owes_since(backend)) {
+            out.renew(backend);
+        }
+    }
+
     /// Whether there is another connection for the calls of this one.
     pub(super) fn may_be_left(&self, backend: Backend) -> bool {
         self.links.are_several(self.links.lane(backend))

@@ -6,6 +6,7 @@ mod harness;
 mod outages;
 mod purchases;
 mod recoveries;
+mod renewals;
 mod replicas;
 
 use std::time::Duration;

@@ -58,6 +58,13 @@ pub(super) fn spread_buyer() -> Harness<Buyer> {
     Harness::spread()
 }
 
+/// A buyer's frontend with three connections of each kind to each database, made anew as they come to `lifetime`. Reads of
+/// products have 9 to 11.
+pub(super) fn renewing_buyer(lifetime: Duration) -> Harness<Buyer> {
+    let backends = Backends::new(vec!["c:1".to_owned()], vec!["p:1".to_owned()], 3);
+    Harness::several(&backends.with_link_lifetime(lifetime))
+}
+
 pub(super) struct Harness<F: Flow> {
     node: Node<Frontend<F>>,
     registry: Arc<Registry>,
@@ -66,6 +73,8 @@ pub(super) struct Harness<F: Flow> {
     /// The numbers of the calls of each connection that were not answered, and the lines of those that were not looked at.
     numbers: Vec<VecDeque<u64>>,
     lines: Vec<Vec<String>>,
+    /// Connections that are to be made anew, in this order.
+    renewed: Vec<usize>,
     now: Time,
     /// The client that connected last.
     client: Conn,
@@ -80,9 +89,12 @@ impl<F: Flow> Harness<F> {
     /// The same, that does nothing of itself, with three addresses of `db_product`.
     fn spread() -> Self {
         let product = ["p:1", "p:2", "p:3"].map(str::to_owned).to_vec();
-        let backends = Backends::new(vec!["c:1".to_owned()], product, 1);
+        Self::several(&Backends::new(vec!["c:1".to_owned()], product, 1))
+    }
+
+    fn several(backends: &Backends) -> Self {
         let waiting_timeout = backends.waiting_timeout(Deadlines::default().call);
-        Self::with(&backends, false, Limits { waiting_timeout, ..Limits::default() })
+        Self::with(backends, false, Limits { waiting_timeout, ..Limits::default() })
     }
 
     fn with(backends: &Backends, recovers: bool, limits: Limits) -> Self {
@@ -97,7 +109,7 @@ impl<F: Flow> Harness<F> {
         let now = Time::from_millis(1_000_000);
         let client = node.accept(now, CLIENT).expect("there is room");
         let (numbers, lines) = (vec![VecDeque::new(); links.len()], vec![Vec::new(); links.len()]);
-        let mut harness = Self { node, registry, links, numbers, lines, now, client };
+        let mut harness = Self { node, registry, links, numbers, lines, renewed: Vec::new(), now, client };
         harness.end_turn();
         (0..harness.links.len()).for_each(|link| harness.mend_link(link));
         harness
@@ -191,6 +203,11 @@ impl<F: Flow> Harness<F> {
             assert_eq!(self.take(Peer::Link(link)), [ANNOUNCE_END]);
             self.line_over(link, r#"{"type":"Response","request_id":0,"ok":true,"error":null,"data":{}}"#);
         }
+    }
+
+    /// Takes the connections that were closed to be made anew.
+    pub(super) fn renewed(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.renewed)
     }
 
     /// Something accepts the connection of a lane.
@@ -293,7 +310,11 @@ impl<F: Flow> Harness<F> {
         self.node.end_turn(self.now).expect("the service goes on");
         while let Some(output) = self.node.poll_output() {
             // Lanes are made and mended by the tests alone.
-            assert!(!matches!(output, Output::Finish(_)), "nobody is turned away");
+            match output {
+                Output::Finish(_) => panic!("nobody is turned away"),
+                Output::Reconnect(Backend(link)) => self.renewed.push(link),
+                _ => {}
+            }
         }
     }
 }
