@@ -123,16 +123,6 @@ impl Sim {
         self.now.get() + self.hosts[host.0].clock_ahead
     }
 
-    /// The connections that broke by chance since this was asked before.
-    pub fn take_breaks(&mut self) -> Vec<Break> {
-        std::mem::take(&mut self.breaks)
-    }
-
-    /// How many connections have been left half-open.
-    pub fn half_open_count(&self) -> u64 {
-        self.half_open_count
-    }
-
     /// Why the service on a host could not go on, if that has come to pass and was not asked before. The host crashed
     /// then.
     pub fn take_failure(&mut self, host: HostId) -> Option<Failure> {
@@ -150,11 +140,6 @@ impl Sim {
         self.hosts[host.0].listening = false;
         self.input(host.0, Input::Drain);
         self.end_turn(host.0);
-    }
-
-    /// Makes the network rougher or smoother from now on.
-    pub fn set_faults(&mut self, faults: Faults) {
-        self.faults = faults;
     }
 
     /// The present, in virtual time.
@@ -256,24 +241,6 @@ impl Sim {
     fn fail(&mut self, id: u64, side: Side) {
         self.peer_input(id, side, Input::Failed);
         self.close_side(id, side, Parting::Broken);
-    }
-
-    fn note_break(&mut self, id: u64, side: Side, parting: Parting) {
-        if let Some(connection) = self.connections.get(&id) {
-            let hosts = [side, side.other()].map(|side| HostId(connection.host(side)));
-            self.breaks.push(Break { at: self.now.get(), hosts, is_half_open: parting == Parting::Unsaid });
-        }
-    }
-
-    /// How a connection goes that breaks.
-    fn parting(&mut self) -> Parting {
-        // Where it cannot happen, chance is left alone.
-        let percent = self.faults.half_open_percent;
-        if percent == 0 || self.rng.u32(0..100) >= percent {
-            return Parting::Broken;
-        }
-        self.half_open_count += 1;
-        Parting::Unsaid
     }
 
     fn connect(&mut self, host: usize, link: usize, id: u64) {

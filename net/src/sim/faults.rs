@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::HostId;
+use super::connection::{Parting, Side};
+use super::{HostId, Sim};
 use crate::Time;
 
 /// How rough the simulated network is.
@@ -39,4 +40,39 @@ pub struct Break {
     pub hosts: [HostId; 2],
     /// The other one was not told.
     pub is_half_open: bool,
+}
+
+impl Sim {
+    /// Makes the network rougher or smoother from now on.
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// The connections that broke by chance since this was asked before.
+    pub fn take_breaks(&mut self) -> Vec<Break> {
+        std::mem::take(&mut self.breaks)
+    }
+
+    /// How many connections have been left half-open.
+    pub fn half_open_count(&self) -> u64 {
+        self.half_open_count
+    }
+
+    pub(super) fn note_break(&mut self, id: u64, side: Side, parting: Parting) {
+        if let Some(connection) = self.connections.get(&id) {
+            let hosts = [side, side.other()].map(|side| HostId(connection.host(side)));
+            self.breaks.push(Break { at: self.now.get(), hosts, is_half_open: parting == Parting::Unsaid });
+        }
+    }
+
+    /// How a connection goes that breaks.
+    pub(super) fn parting(&mut self) -> Parting {
+        // Where it cannot happen, chance is left alone.
+        let percent = self.faults.half_open_percent;
+        if percent == 0 || self.rng.u32(0..100) >= percent {
+            return Parting::Broken;
+        }
+        self.half_open_count += 1;
+        Parting::Unsaid
+    }
 }
