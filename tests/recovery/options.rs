@@ -56,6 +56,7 @@ fn a_mistake_in_the_options_ends_with_2() {
         "--product=127.0.0.1:6002,127.0.0.1:6002",
         "--links=0",
         "--links=17",
+        "--link-lifetime=0",
         "--reactors=0",
         "--reactors=65",
         "--behind-after-ms=0",

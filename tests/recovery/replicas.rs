@@ -1,15 +1,21 @@
-//! Several databases of a kind behind a frontend: one that is killed, hangs or is stopped under load, and comes back.
+//! Several databases of a kind behind a frontend: one that is killed, hangs or is stopped under load, and comes back, and one
+//! that is added.
 //!
 //! Each of them has data of its own, so the calls are those for which it does not matter which one is asked.
 
 use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Client, Service};
+use support::{Client, Service, own_host, wait_until};
 use tempfile::TempDir;
 
 use super::{PROGRAM, log_in};
@@ -173,4 +179,79 @@ fn two_connections_of_a_kind_make_a_restart_of_the_only_database_one_that_loses_
         },
     );
     assert_eq!(items(&fleet.products[0]), calls as u64);
+}
+
+/// The name that stands for all `db_product`, in files that only the frontend reads for the system's.
+const NAME: &str = "product.test";
+/// Runs the program with `$HOSTS` in the place of the file in which the system looks up names first.
+const WITH_HOSTS: &str = r#"
+    [ "$(id -u)" = 0 ] || become=--map-root-user
+    exec unshare $become --mount /bin/sh -c 'mount --bind "$HOSTS" /etc/hosts && exec "$0" "$@"' "$0" "$@"
+"#;
+
+/// The program, for which names stand for the addresses that a file says. `None`: this system lets nobody do that.
+fn with_hosts(hosts: &Path, args: &[&str]) -> Option<Command> {
+    let command = |args: &[&str]| {
+        let mut command = PROGRAM.script(WITH_HOSTS, args);
+        command.env("HOSTS", hosts).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+    };
+    let tried = command(&["--help"]).output().expect("there is a shell");
+    if tried.status.success() {
+        return Some(command(args));
+    }
+    // Not by `eprintln`, which a test that passes is not heard through.
+    let _ = writeln!(io::stderr(), "skipped: {}", String::from_utf8_lossy(&tried.stderr).trim());
+    None
+}
+
+#[test]
+fn a_database_that_is_added_to_a_name_gets_its_share_and_no_change_is_lost_or_made_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let customer = PROGRAM.database("db_customer", folder.path());
+    let hosts = folder.path().join("hosts");
+    let mut file = File::create(&hosts).unwrap();
+    let mut port = 0;
+    let mut add = || {
+        let folder = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from((own_host(), port));
+        let product = PROGRAM.database_at("db_product", folder.path(), address);
+        port = product.address.port();
+        writeln!(file, "{} {NAME}", product.address.ip()).unwrap();
+        (product, folder)
+    };
+    let mut products = vec![add(), add()];
+    let address = format!("{NAME}:{}", products[0].0.address.port());
+    let (customer_option, product_option) =
+        (format!("--customer={}", customer.address), format!("--product={address}"));
+    let args = ["server_seller", "--listen=127.0.0.1:0", &customer_option, &product_option];
+    let args = [&args[..], &["--links=3", "--link-lifetime=1"]].concat();
+    let Some(mut command) = with_hosts(&hosts, &args) else { return };
+    let mut frontend = Service::adopt("server_seller", &mut command);
+    frontend.process().wait_for("event=backend_up backend=db_product");
+    let sessions = sessions(&frontend);
+    let clients = (0..CLIENTS).map(|_| Client::new(frontend.address)).collect();
+    let mut share = (0, 0);
+    let (calls, longest) = run_during(
+        clients,
+        |client, number| register(client, &sessions[number]),
+        || {
+            products.push(add());
+            wait_until("calls to the one that was added", || items(&products[2].0) > 0);
+            // Two lifetimes, after which each of the three has one of the three connections.
+            thread::sleep(Duration::from_secs(2));
+            let counted = || -> Vec<_> { products.iter().map(|(product, _)| items(product)).collect() };
+            let before = counted();
+            thread::sleep(2 * PEACE);
+            let made: Vec<_> = counted().iter().zip(before).map(|(after, before)| after - before).collect();
+            share = (made[2], made.iter().sum());
+        },
+    );
+    println!(
+        "{calls} calls, the longest took {longest:?}; {} of {} to the one that was added",
+        share.0, share.1
+    );
+    assert!(share.0 * 6 >= share.1, "a third each: {} of {}", share.0, share.1);
+    let made: u64 = products.iter().map(|(product, _)| items(product)).sum();
+    assert_eq!(made, calls as u64);
 }
