@@ -179,6 +179,11 @@ impl Connection {
         }
     }
 
+    /// Whether a transaction is open in which nothing is done.
+    pub(crate) fn is_idle_in_transaction(&self) -> bool {
+        !matches!(self.block, Block::None) && matches!(self.activity, Activity::None)
+    }
+
     /// Carries out the next message. False if there is none yet.
     fn next(&mut self, core: &mut Core) -> Result<bool, SqlError> {
         if !self.has_begun {

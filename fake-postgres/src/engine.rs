@@ -122,6 +122,11 @@ impl Engine {
         self.owner(self.core.waits.on(own)?)
     }
 
+    /// Whether a session has left a transaction open: it waits for nothing but its client.
+    pub fn is_idle_in_transaction(&self, session: Session) -> bool {
+        self.connections.get(&session).is_some_and(Connection::is_idle_in_transaction)
+    }
+
     /// Whose a transaction is, if the connection is still there.
     fn owner(&self, transaction: TransactionId) -> Option<Session> {
         let mut connections = self.connections.iter();

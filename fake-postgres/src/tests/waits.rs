@@ -1,5 +1,6 @@
 //! Transactions that meet: who waits for whom, and what they find when they go on.
 
+use super::client::Clients;
 use super::{Isolation, LEVELS, accounts};
 
 const ADD: &str = "UPDATE accounts SET balance = balance + 5 WHERE id = 1";
@@ -78,4 +79,21 @@ fn who_leaves_takes_what_it_has_not_committed_along() {
     clients.engine.close(session);
     clients.settle();
     assert!(clients.told(2).contains("(11) UPDATE 1"));
+}
+
+#[test]
+fn a_transaction_that_waits_for_its_client_is_told_from_one_that_waits_for_another() {
+    let mut clients = accounts(Isolation::ReadCommitted);
+    let sessions = [1, 2].map(|client| clients.session(client));
+    let idle = |clients: &Clients| sessions.map(|session| clients.engine.is_idle_in_transaction(session));
+    assert_eq!(idle(&clients), [false, false]);
+    for client in [1, 2] {
+        clients.run(client, "BEGIN");
+    }
+    clients.run(1, TAKE);
+    assert_eq!(idle(&clients), [true, true]);
+    clients.waits(2, SPEND);
+    assert_eq!(idle(&clients), [true, false]);
+    clients.run(1, "COMMIT");
+    assert_eq!(idle(&clients), [false, true]);
 }
