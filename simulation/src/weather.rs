@@ -64,11 +64,11 @@ impl Crashes {
             return;
         }
         self.next_at = now + self.up_to(self.calm_max);
-        let place = self.rng.choice(Place::ALL).expect("there are services");
+        let place = *self.rng.choice(world.places()).expect("there are services");
         if self.killed.contains(&place) || self.down.iter().any(|(_, other)| *other == place) {
             return;
         }
-        if Place::DATABASES.contains(&place) && self.rng.bool() {
+        if place.is_database() && self.rng.bool() {
             world.crash_with_open_files(place);
         } else {
             world.crash(place);

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use services::CrashPoints;
-use simulation::{Counters, Story, glimpses, market, market_in_files, run_seeds, shop, shop_in_files};
+use simulation::{Counters, Keep, Story, glimpses, market, run_seeds, shop};
 
 const MARKET_SEEDS: Range<u64> = 0..30;
 /// Runs with real files take longer.
@@ -13,7 +13,7 @@ const SHOP_SEEDS: Range<u64> = 0..80;
 
 #[test]
 fn no_crash_undoes_what_was_acknowledged_or_shown() {
-    let met = pass(MARKET_SEEDS, |seed| market(seed, &Story::silent()).counters);
+    let met = pass(MARKET_SEEDS, |seed| market(Keep::Disks, seed, &Story::silent()).counters);
     let CrashPoints { accepted, written, flushed, reported } = met.crash_points;
     let all = [accepted, written, flushed, reported, met.disk_failures, met.answers_lost];
     assert!(!all.contains(&0), "something is never met: {met}");
@@ -21,7 +21,7 @@ fn no_crash_undoes_what_was_acknowledged_or_shown() {
 
 #[test]
 fn nothing_is_bought_twice_oversold_or_lost() {
-    let met = pass(SHOP_SEEDS, |seed| shop(seed, &Story::silent()).counters);
+    let met = pass(SHOP_SEEDS, |seed| shop(Keep::Disks, seed, &Story::silent()).counters);
     println!("{met}");
     let missing: Vec<_> = met.named().into_iter().filter(|(_, number)| *number == 0).collect();
     assert!(missing.is_empty(), "never met: {missing:?}");
@@ -29,32 +29,32 @@ fn nothing_is_bought_twice_oversold_or_lost() {
 
 #[test]
 fn no_crash_undoes_what_was_written_to_files() {
-    pass(FILE_SEEDS, |seed| market_in_files(seed, &Story::silent()).counters);
+    pass(FILE_SEEDS, |seed| market(Keep::Files, seed, &Story::silent()).counters);
 }
 
 #[test]
 fn nothing_is_bought_twice_oversold_or_lost_with_files() {
-    pass(FILE_SEEDS, |seed| shop_in_files(seed, &Story::silent()).counters);
+    pass(FILE_SEEDS, |seed| shop(Keep::Files, seed, &Story::silent()).counters);
 }
 
 #[test]
 fn no_crash_undoes_what_anyone_has_seen() {
-    pass(GLIMPSE_SEEDS, |seed| glimpses(seed, &Story::silent()));
+    pass(GLIMPSE_SEEDS, |seed| glimpses(Keep::Disks, seed, &Story::silent()));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     for run in [market, shop] {
-        let first = run(1, &Story::silent());
-        assert_eq!(run(1, &Story::silent()), first);
-        assert_ne!(run(2, &Story::silent()).trace, first.trace);
+        let first = run(Keep::Disks, 1, &Story::silent());
+        assert_eq!(run(Keep::Disks, 1, &Story::silent()), first);
+        assert_ne!(run(Keep::Disks, 2, &Story::silent()).trace, first.trace);
     }
 }
 
 #[test]
 fn a_story_changes_nothing() {
-    let told = shop(1, &Story::told_to(|line| assert!(!line.contains('\n'))));
-    assert_eq!(told, shop(1, &Story::silent()));
+    let told = shop(Keep::Disks, 1, &Story::told_to(|line| assert!(!line.contains('\n'))));
+    assert_eq!(told, shop(Keep::Disks, 1, &Story::silent()));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::script::Answer;
 use crate::world::World;
 
 /// Under what `db_customer` counts the purchases that have not ended.
-pub(super) const UNFINISHED: &str = "marketplace_purchases_unfinished";
+const UNFINISHED: &str = "marketplace_purchases_unfinished";
 /// By when every purchase has ended, after faults have stopped.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 /// How often somebody looks whether a disk has failed.
@@ -28,15 +28,16 @@ const ATTEMPTS_MAX: usize = 11;
 /// Checks all of it, and returns what the databases tell. Faults have just stopped, and clients ask no more.
 pub(super) fn audit(world: &mut World, ledger: &mut Ledger) -> Vec<Outcome> {
     wait_until_all_have_ended(world);
+    if world.is_on_engine() {
+        // A connection to an engine that was left half-open loses the first thing that is asked over it.
+        world.restart_databases();
+    }
     // It may have been, because of its disk.
     ledger.sessions.restarted(world.sim.now());
     expect_none_unfinished(world);
     check_books(world, ledger);
     let before = (check_carts(world, ledger), look_at_everything(world, ledger));
-    for place in Place::DATABASES {
-        world.crash(place);
-        world.start(place);
-    }
+    world.restart_databases();
     let after = (check_carts(world, ledger), look_at_everything(world, ledger));
     linearity::check_carts(&world.journal.operations(), &ledger.intents);
     assert_eq!(after, before, "memory and disk tell the same");
@@ -59,8 +60,16 @@ fn wait_until_all_have_ended(world: &mut World) {
     }
 }
 
+/// How many purchases have not ended, if anybody can tell.
+pub(super) fn unfinished(world: &World) -> u64 {
+    match world.engine() {
+        Some(engine) => engine.read("SELECT purchase_id FROM purchases_begun").len() as u64,
+        None => world.metric(Place::DbCustomer, UNFINISHED),
+    }
+}
+
 fn expect_none_unfinished(world: &World) {
-    let unfinished = world.metric(Place::DbCustomer, UNFINISHED);
+    let unfinished = unfinished(world);
     assert_eq!(unfinished, 0, "purchases end by themselves within {ENDED_WITHIN:?}");
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Sessions {
     /// When the database was started again, in order.
     restarts: Vec<Time>,
     sessions: BTreeMap<String, Session>,
+    /// What was not stored may be known to one of several databases alone, and then not to that which is asked.
+    pub(super) are_shared: bool,
     /// How often a session was refused because it was idle for too long.
     pub(super) timeouts: u64,
 }
@@ -95,7 +97,8 @@ impl Sessions {
         let session = &self.sessions[id];
         let active_until = self.clock_at(session.active_until, true);
         let active_until = session.idle_since.map_or(active_until, |since| since.min(active_until));
-        let is_sure = self.restarts.iter().all(|at| !(session.accepted_at..=span.end).contains(at));
+        let is_sure =
+            !self.are_shared && self.restarts.iter().all(|at| !(session.accepted_at..=span.end).contains(at));
         let known_at = if is_sure { session.accepted_at } else { session.stored_at };
         let known_at = self.clock_at(known_at, false);
         let is_over = session.ended_at.is_some_and(|at| at <= span.start);
