@@ -29,6 +29,7 @@ mod store;
 mod story;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod weather;
 mod world;
 

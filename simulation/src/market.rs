@@ -18,6 +18,7 @@ use crate::record::Record;
 use crate::request::{Outcome, Request, Span};
 use crate::store::Keep;
 use crate::story::Story;
+use crate::truth;
 use crate::weather::{Crashes, rough_disk, rough_network};
 use crate::world::World;
 
@@ -58,6 +59,9 @@ pub(crate) fn run(keep: Keep, seed: u64, story: &Story) -> Record {
 
 /// Checks what is left when all users have finished, and that a restart changes nothing.
 fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
+    if let Some(engine) = world.engine() {
+        truth::check(engine);
+    }
     check_catalogue(world, model);
     check_sessions(world, model);
     complete_votes(world, model);
