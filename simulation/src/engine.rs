@@ -22,6 +22,8 @@ pub struct EngineCounters {
     pub cut_before_commit: u64,
     /// Those that it ended when a commit was flushed and not told.
     pub cut_after_commit: u64,
+    /// Those over which nothing passed any more from some moment on.
+    pub silent: u64,
     /// Those that an administrator ended (57P01).
     pub terminated: u64,
     /// Those that were refused, because there are too many (53300).
@@ -47,6 +49,7 @@ impl EngineCounters {
             ("fail-overs", self.fail_overs),
             ("cut before a commit", self.cut_before_commit),
             ("cut after a commit", self.cut_after_commit),
+            ("silent", self.silent),
             ("terminated", self.terminated),
             ("too many connections", self.refused),
             ("read-only", self.read_only),
@@ -65,6 +68,7 @@ impl std::ops::AddAssign for EngineCounters {
         self.fail_overs += other.fail_overs;
         self.cut_before_commit += other.cut_before_commit;
         self.cut_after_commit += other.cut_after_commit;
+        self.silent += other.silent;
         self.terminated += other.terminated;
         self.refused += other.refused;
         self.read_only += other.read_only;

@@ -44,7 +44,7 @@ pub(crate) fn run(keep: Keep, seed: u64, story: &Story) -> Record {
         let buyer = Buyer::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
         users.push(world.add_client(name, &Place::FOR_BUYERS, buyer).1);
     }
-    let mut crashes = Crashes::new(rng, world.sim.now());
+    let mut crashes = Crashes::new(rng, &world);
     world.run_while(|world| {
         crashes.go_on(world);
         users.iter().any(|done| !done.get())

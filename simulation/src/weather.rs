@@ -49,8 +49,11 @@ pub(crate) struct Crashes {
 }
 
 impl Crashes {
-    pub(crate) fn new(mut rng: fastrand::Rng, now: Time) -> Self {
+    pub(crate) fn new(mut rng: fastrand::Rng, world: &World) -> Self {
         let calm_max = rng.choice(CALMS_MAX).expect("there are some");
+        // Where an engine fails as well, a database has to connect to it each time.
+        let calm_max = if world.is_on_engine() { calm_max * 3 } else { calm_max };
+        let now = world.sim.now();
         Self { rng, calm_max, next_at: now, down: Vec::new(), killed: Vec::new() }
     }
 

@@ -11,7 +11,7 @@ use simulation::{Counters, Isolation, Keep, SCENARIOS, Scenario, Story, run_seed
 
 const USAGE: &str = "Usage: simulate [--seeds N] [--first N] [--until-failure] [--only NAME] [--store STORE]
        simulate --seed N [--trace] [--only NAME] [--store STORE]
-       simulate --self-test [--seeds N] [--fault TEXT]";
+       simulate --self-test [--seeds N] [--fault TEXT] [--store STORE]";
 /// So many seeds unless others are asked for.
 const SEEDS_DEFAULT: u64 = 100;
 /// So many seeds are run without a fault, and at most with each, unless others are asked for.
@@ -22,7 +22,7 @@ const WRONG_USAGE: u8 = 2;
 /// What is to be done.
 enum Task {
     Run(Seeds),
-    SelfTest { seeds: u64, only: Option<String> },
+    SelfTest { seeds: u64, store: Option<String>, only: Option<String> },
 }
 
 /// What is to be run.
@@ -49,9 +49,8 @@ fn main() -> ExitCode {
     };
     let passed = task.and_then(|task| match task {
         Task::Run(seeds) => Ok(simulate(seeds)),
-        Task::SelfTest { seeds, only } => {
-            self_test(seeds, only.as_deref(), &say).map_err(|error| format!("--self-test: {error}"))
-        }
+        Task::SelfTest { seeds, store, only } => self_test(seeds, store.as_deref(), only.as_deref(), &say)
+            .map_err(|error| format!("--self-test: {error}")),
     });
     match passed {
         Ok(true) => ExitCode::SUCCESS,
@@ -103,12 +102,18 @@ fn task(matches: &Matches) -> Result<Task, String> {
         }
         return seeds(matches).map(Task::Run);
     }
-    let others = ["seed", "first", "trace", "only", "until-failure", "store", "isolation"];
+    let others = ["seed", "first", "trace", "only", "until-failure", "isolation"];
     if let Some(other) = others.into_iter().find(|other| matches.opt_present(other)) {
         return Err(format!("--self-test goes without --{other}"));
     }
     let seeds = number(matches, "seeds")?.unwrap_or(SELF_TEST_SEEDS_DEFAULT);
-    Ok(Task::SelfTest { seeds, only: matches.opt_str("fault") })
+    // Faults are planted for one of them each.
+    let store = match &stores(matches)?[..] {
+        _ if !matches.opt_present("store") => None,
+        [_] => matches.opt_str("store"),
+        _ => return Err("--self-test is on both stores unless --store says disks or engine".to_owned()),
+    };
+    Ok(Task::SelfTest { seeds, store, only: matches.opt_str("fault") })
 }
 
 fn seeds(matches: &Matches) -> Result<Seeds, String> {

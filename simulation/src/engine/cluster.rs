@@ -15,8 +15,11 @@ use super::EngineCounters;
 use super::host::{EngineHost, Role, State};
 use super::outages::{Outage, Outages};
 use super::terminal::Terminal;
-use super::weather::Weather;
+use super::weather::{Weather, up_to};
 use crate::story::Story;
+
+/// How long it takes a server to begin anew that has ended itself.
+const RECOVERY_MAX: Duration = Duration::from_millis(400);
 
 pub(crate) struct Cluster {
     state: Rc<RefCell<State>>,
@@ -120,7 +123,8 @@ impl Cluster {
         let now = sim.now();
         if self.state.borrow().has_failed {
             self.story.tell(now, format_args!("the engine cannot flush a commit, and ends"));
-            self.crash(sim, Plan::Start, now);
+            let recovers_at = now + up_to(RECOVERY_MAX, &mut self.state.borrow_mut().rng);
+            self.crash(sim, Plan::Start, recovers_at);
         }
         while let Some(place) = self.plans.iter().position(|(at, _)| *at <= now) {
             let (_, plan) = self.plans.remove(place);

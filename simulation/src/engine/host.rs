@@ -58,6 +58,8 @@ pub(super) struct EngineHost {
 struct Client {
     session: Session,
     opened_at: Time,
+    /// Nothing passes over its connection any more.
+    is_silent: bool,
     /// Nothing is read, and nothing said, before what came before it.
     hears_at: Time,
     says_at: Time,
@@ -110,20 +112,29 @@ impl EngineHost {
             engine.open()
         };
         self.conns.insert(session, conn);
-        let client =
-            Client { session, opened_at: now, hears_at: now, says_at: now, heard_at: now, waits_since: None };
+        let client = Client {
+            session,
+            opened_at: now,
+            is_silent: false,
+            hears_at: now,
+            says_at: now,
+            heard_at: now,
+            waits_since: None,
+        };
         self.clients.insert(conn, client);
     }
 
     /// Plans when what has come is read, and how much of it.
     fn receive(&mut self, conn: Conn, mut bytes: Vec<u8>) {
-        let Some(client) = self.clients.get_mut(&conn) else { return };
+        let Some(client) = self.clients.get_mut(&conn).filter(|client| !client.is_silent) else { return };
         let state = Rc::clone(&self.state);
         let State { weather, rng, met, .. } = &mut *state.borrow_mut();
         let first_at = client.hears_at.max(self.alarm.now());
         let is_cut = happens(weather.cuts_before_commit, rng);
-        let is_paused = !is_cut && happens(weather.pauses, rng);
-        let rest = match is_cut || is_paused {
+        client.is_silent = !is_cut && happens(weather.silences, rng);
+        let is_silent = client.is_silent;
+        let is_paused = !is_cut && !is_silent && happens(weather.pauses, rng);
+        let rest = match is_cut || is_silent || is_paused {
             // Often the commit is read, and not the Sync behind it.
             true if bytes.len() > SYNC_BYTES && rng.bool() => bytes.split_off(bytes.len() - SYNC_BYTES),
             true => bytes.split_off(rng.usize(..bytes.len())),
@@ -137,6 +148,8 @@ impl EngineHost {
         if is_cut {
             met.cut_before_commit += 1;
             self.plan(first_at, Step::HangUp(conn));
+        } else if is_silent {
+            met.silent += 1;
         } else if !rest.is_empty() {
             self.plan(rest_at, Step::Hear(conn, rest));
         }
@@ -169,7 +182,11 @@ impl EngineHost {
                     self.state.borrow_mut().engine.received(client.session, &bytes);
                 }
             }
-            Step::Say(conn, bytes) => out.write(conn, &bytes),
+            Step::Say(conn, bytes) => {
+                if self.clients.get(&conn).is_none_or(|client| !client.is_silent) {
+                    out.write(conn, &bytes);
+                }
+            }
             Step::HangUp(conn) => self.hang_up(conn, out),
             Step::Terminate(conn) => {
                 if let Some(client) = self.clients.get(&conn) {

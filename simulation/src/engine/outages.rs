@@ -8,7 +8,7 @@ use super::weather::up_to;
 
 /// The longest time between two outages: one of these in each run, or none happen.
 const CALMS_MAX: [Duration; 3] =
-    [Duration::from_millis(300), Duration::from_millis(1200), Duration::from_millis(4000)];
+    [Duration::from_millis(800), Duration::from_millis(2500), Duration::from_millis(6000)];
 /// In one run of so many, there are none.
 const QUIET_RUNS: u8 = 4;
 /// The longest that an engine is away.

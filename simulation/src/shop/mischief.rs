@@ -51,7 +51,7 @@ impl Mischief {
             [Place::FOR_BUYERS, Place::FOR_SELLERS].map(|places| rng.choice(places).expect("there are two"));
         let victims = victims.into_iter().filter(|_| rng.bool()).collect();
         let [jump_at, kill_at, full_at] = [(); 3].map(|()| now + up_to(&mut rng, STEADY_MAX));
-        let crashes = Crashes::new(rng.fork(), now);
+        let crashes = Crashes::new(rng.fork(), world);
         Self {
             rng,
             crashes,
