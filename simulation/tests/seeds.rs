@@ -3,13 +3,19 @@
 use std::ops::{ControlFlow, Range};
 
 use services::CrashPoints;
-use simulation::{Counters, Keep, Story, glimpses, market, run_seeds, shop};
+use simulation::{Counters, Isolation, Keep, Record, Story, glimpses, market, run_seeds, shop};
 
 const MARKET_SEEDS: Range<u64> = 0..30;
 /// Runs with real files take longer.
 const FILE_SEEDS: Range<u64> = 0..4;
 const GLIMPSE_SEEDS: Range<u64> = 0..30;
 const SHOP_SEEDS: Range<u64> = 0..80;
+/// Runs over an engine take longer, too. None of these is encrypted.
+const LEVELS: [(Isolation, u64); 3] =
+    [(Isolation::ReadCommitted, 2), (Isolation::RepeatableRead, 12), (Isolation::Serializable, 18)];
+const SHOP_SEEDS_ON_ENGINE: u64 = 3;
+const MARKET_SEEDS_ON_ENGINE: u64 = 1;
+const GLIMPSE_SEEDS_ON_ENGINE: u64 = 1;
 
 #[test]
 fn no_crash_undoes_what_was_acknowledged_or_shown() {
@@ -43,11 +49,28 @@ fn no_crash_undoes_what_anyone_has_seen() {
 }
 
 #[test]
+fn nothing_is_bought_twice_oversold_or_lost_on_an_engine() {
+    let met = pass_on_engine(SHOP_SEEDS_ON_ENGINE, |keep, seed| shop(keep, seed, &Story::silent()).counters);
+    println!("{met}");
+    let missing: Vec<_> = met.engine.named().into_iter().filter(|(_, number)| *number == 0).collect();
+    assert!(missing.is_empty(), "never met: {missing:?}");
+    let purchases =
+        [met.purchases_made, met.purchases_refused, met.purchases_recovered, met.purchases_joined];
+    assert!(!purchases.contains(&0), "something is never met: {met}");
+}
+
+#[test]
+fn no_crash_undoes_what_was_acknowledged_or_shown_on_an_engine() {
+    pass_on_engine(MARKET_SEEDS_ON_ENGINE, |keep, seed| market(keep, seed, &Story::silent()).counters);
+    pass_on_engine(GLIMPSE_SEEDS_ON_ENGINE, |keep, seed| glimpses(keep, seed, &Story::silent()));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
-    for run in [market, shop] {
-        let first = run(Keep::Disks, 1, &Story::silent());
-        assert_eq!(run(Keep::Disks, 1, &Story::silent()), first);
-        assert_ne!(run(Keep::Disks, 2, &Story::silent()).trace, first.trace);
+    for (run, keep) in [(market as Run, Keep::Disks), (shop, Keep::Disks), (shop, Keep::Engine(None))] {
+        let first = run(keep, 1, &Story::silent());
+        assert_eq!(run(keep, 1, &Story::silent()), first);
+        assert_ne!(run(keep, 2, &Story::silent()).trace, first.trace);
     }
 }
 
@@ -78,5 +101,16 @@ fn no_seed_begins_after_a_failure_that_ends_it() {
 fn pass(seeds: Range<u64>, run: impl Fn(u64) -> Counters + Sync) -> Counters {
     let (met, failed) = run_seeds(seeds, run, |_| ControlFlow::Continue(()));
     assert!(failed.is_empty(), "{failed:#?}");
+    met
+}
+
+type Run = fn(Keep, u64, &Story) -> Record;
+
+/// Runs so many seeds at each level of isolation; none may fail.
+fn pass_on_engine(seeds: u64, run: impl Fn(Keep, u64) -> Counters + Sync) -> Counters {
+    let mut met = Counters::default();
+    for (isolation, first) in LEVELS {
+        met += pass(first..first + seeds, |seed| run(Keep::Engine(Some(isolation)), seed));
+    }
     met
 }

@@ -136,7 +136,9 @@ impl EngineHost {
         let is_paused = !is_cut && !is_silent && happens(weather.pauses, rng);
         let rest = match is_cut || is_silent || is_paused {
             // Often the commit is read, and not the Sync behind it.
-            true if bytes.len() > SYNC_BYTES && rng.bool() => bytes.split_off(bytes.len() - SYNC_BYTES),
+            true if !is_silent && bytes.len() > SYNC_BYTES && rng.bool() => {
+                bytes.split_off(bytes.len() - SYNC_BYTES)
+            }
             true => bytes.split_off(rng.usize(..bytes.len())),
             false => Vec::new(),
         };

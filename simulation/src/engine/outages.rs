@@ -59,13 +59,13 @@ impl Outages {
         let away = if self.rng.u8(0..4) > 0 { away / 16 } else { away };
         let mood = up_to(MOOD_MAX, &mut self.rng);
         let late_max = self.rng.choice(LATE_MAX).expect("there are some");
-        let (outage, lasts) = match self.rng.u8(0..10) {
+        let (outage, lasts) = match self.rng.u8(0..12) {
             0 | 1 => (Outage::Crash(away), away),
             2..=4 => (Outage::FailOver(away), away),
             5 => (Outage::SwitchOver(away), away),
             6 => (Outage::Termination, Duration::ZERO),
             7 => (Outage::ReadOnly(mood), mood),
-            8 => (Outage::Full(mood), mood),
+            8 | 9 => (Outage::Full(mood), mood),
             _ => (Outage::Slow(mood, late_max), mood),
         };
         self.next_at = Some(now + lasts + up_to(self.calm_max, &mut self.rng));

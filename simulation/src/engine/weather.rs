@@ -51,7 +51,7 @@ impl Weather {
             pauses: rng.u32(0..60_000),
             cuts_before_commit: rng.u32(0..8000),
             cuts_after_commit: rng.u32(0..20_000),
-            silences: rng.u32(0..2000),
+            silences: rng.u32(0..4000),
             terminations: rng.u32(0..8000),
             faults,
             ..Self::default()
