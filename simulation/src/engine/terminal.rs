@@ -50,7 +50,9 @@ impl<'a> Terminal<'a> {
             if let Some(event) = self.connection.next_event() {
                 return event;
             }
-            self.engine.received(self.session, &self.connection.take_output());
+            let asked = self.connection.take_output();
+            assert!(!asked.is_empty(), "it is asked for something that never comes");
+            self.engine.received(self.session, &asked);
             while let Some((session, output)) = self.engine.next_output() {
                 match output {
                     Output::Bytes(bytes) if session == self.session => self.connection.received(&bytes),
