@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::evaluate::Scope;
 use super::plan::{Aggregate, Body, Expression, Function, Grouping, OrderBy, Query, Select, Source};
+use super::scope::Scope;
 use crate::error::SqlError;
 use crate::storage::{Database, Read, Snapshot, TableId};
 use crate::value::{Row, Value};
