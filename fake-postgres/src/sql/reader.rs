@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn parameter(&self, number: usize) -> Result<Value, SqlError> {
         let value = self.parameters.get(number).cloned();
-        value.ok_or_else(|| SqlError::protocol("there are too few parameters"))
+        value.ok_or_else(|| SqlError::new("42P02", "there is no such parameter"))
     }
 
     fn read(&self, query: &Query, outer: Option<&Scope<'_>>) -> Result<Vec<Row>, SqlError> {
