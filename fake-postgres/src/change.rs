@@ -119,7 +119,7 @@ impl Change {
         Ok(None)
     }
 
-    /// Inserts nothing, because this row has the key. Whoever relies on that must see it.
+    /// Inserts nothing, because this row has the key. Whoever relies on that must see it as it is.
     fn leave(
         &self,
         store: &mut Store,
@@ -133,7 +133,7 @@ impl Change {
         let found = store.database.table(table);
         let chain = found.chain(id).expect("it was just found");
         let is_own = chain.writer() == Some(self.snapshot.own);
-        if !is_own && chain.visible(&self.snapshot).is_none() {
+        if !is_own && chain.committed_at() > self.snapshot.at {
             return Err(SqlError::concurrent_update());
         }
         let index = &found.indexes[index];
@@ -148,24 +148,32 @@ impl Change {
         place: Place,
         seen: Row,
     ) -> Result<Option<TransactionId>, SqlError> {
-        let from = match self.current(store, &update.filter, place, seen)? {
+        // What the row that was seen would become is looked at before anybody is waited for.
+        let mut to = self.updated(store, update, &seen)?;
+        let from = match self.current(store, &update.filter, place, seen.clone())? {
             Current::Locked(by) => return Ok(Some(by)),
             Current::Gone => return Ok(None),
             Current::Row(row) => row,
         };
-        let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
-        let rows = [from];
-        let mut to = rows[0].to_vec();
-        for (column, expression) in &update.set {
-            to[*column] = reader.evaluate(expression, &Scope::of(&rows))?;
+        if from != seen {
+            to = self.updated(store, update, &from)?;
         }
-        let reads = reader.into_reads();
-        let ([from], to) = (rows, Row::from(to));
-        store.note(&self.snapshot, reads)?;
-        self.check(store, place.table, &to)?;
         store.change(place, &self.snapshot, &from, Some(&to))?;
         self.written = Some(Written { place, from: Some(from), to, next_index: 0 });
         Ok(None)
+    }
+
+    /// What a row is to become, which the table may have.
+    fn updated(&self, store: &mut Store, update: &Update, from: &Row) -> Result<Row, SqlError> {
+        let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
+        let mut to = from.to_vec();
+        for (column, expression) in &update.set {
+            to[*column] = reader.evaluate(expression, &Scope::of(slice::from_ref(from)))?;
+        }
+        let (reads, to) = (reader.into_reads(), Row::from(to));
+        store.note(&self.snapshot, reads)?;
+        self.check(store, update.table, &to)?;
+        Ok(to)
     }
 
     fn delete(

@@ -82,7 +82,7 @@ impl Engine {
     pub fn terminate(&mut self, session: Session) {
         if let Some(connection) = self.connections.get_mut(&session) {
             let message = "terminating connection due to administrator command";
-            connection.end_with(&SqlError::new("57P01", message));
+            connection.end_with(&SqlError::new("57P01", message).fatal());
             self.collect(session);
             self.wake();
         }
