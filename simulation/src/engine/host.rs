@@ -11,7 +11,7 @@ use net::sim::{Alarm, ByteEvent, ByteOut, ByteServer};
 use net::{Conn, Time};
 
 use super::EngineCounters;
-use super::weather::{Weather, happens, up_to};
+use super::weather::{Trouble, Weather, happens, up_to};
 
 /// How long a statement may wait for a lock, and how long a transaction may be left open.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -130,33 +130,31 @@ impl EngineHost {
         let state = Rc::clone(&self.state);
         let State { weather, rng, met, .. } = &mut *state.borrow_mut();
         let first_at = client.hears_at.max(self.alarm.now());
-        let is_cut = happens(weather.cuts_before_commit, rng);
-        client.is_silent = !is_cut && happens(weather.silences, rng);
-        let is_silent = client.is_silent;
-        let is_paused = !is_cut && !is_silent && happens(weather.pauses, rng);
-        let rest = match is_cut || is_silent || is_paused {
+        let is_old = weather.ends_older_than.is_some_and(|end| client.opened_at <= end);
+        let trouble = if is_old { Some(Trouble::Termination) } else { weather.trouble(rng) };
+        let rest = match trouble {
             // Often the commit is read, and not the Sync behind it.
-            true if !is_silent && bytes.len() > SYNC_BYTES && rng.bool() => {
+            Some(Trouble::Pause | Trouble::Cut | Trouble::Termination)
+                if bytes.len() > SYNC_BYTES && rng.bool() =>
+            {
                 bytes.split_off(bytes.len() - SYNC_BYTES)
             }
-            true => bytes.split_off(rng.usize(..bytes.len())),
-            false => Vec::new(),
+            Some(_) => bytes.split_off(rng.usize(..bytes.len())),
+            None => Vec::new(),
         };
-        let rest_at = if is_paused { first_at + up_to(PAUSE_MAX, rng) } else { first_at };
+        let rest_at = if trouble.is_some() { first_at + up_to(PAUSE_MAX, rng) } else { first_at };
         client.hears_at = rest_at;
-        let is_old = weather.ends_older_than.is_some_and(|end| client.opened_at <= end);
-        let is_terminated = is_old || happens(weather.terminations, rng);
+        client.is_silent = trouble == Some(Trouble::Silence);
         self.plan(first_at, Step::Hear(conn, bytes));
-        if is_cut {
-            met.cut_before_commit += 1;
-            self.plan(first_at, Step::HangUp(conn));
-        } else if is_silent {
-            met.silent += 1;
-        } else if !rest.is_empty() {
-            self.plan(rest_at, Step::Hear(conn, rest));
-        }
-        if is_terminated {
-            self.plan(first_at + up_to(PAUSE_MAX, rng), Step::Terminate(conn));
+        match trouble {
+            Some(Trouble::Pause) => self.plan(rest_at, Step::Hear(conn, rest)),
+            Some(Trouble::Cut) => {
+                met.cut_before_commit += 1;
+                self.plan(first_at, Step::HangUp(conn));
+            }
+            Some(Trouble::Silence) => met.silent += 1,
+            Some(Trouble::Termination) => self.plan(rest_at, Step::Terminate(conn)),
+            None => {}
         }
     }
 

@@ -9,6 +9,19 @@ use services::DiskFaults;
 /// The longest that a flush takes: with what else may hold a commit up, less than a lost request may live on.
 const FLUSH_MAX: Duration = Duration::from_millis(1200);
 
+/// What may become of a piece that comes. All but a part of it is not read, or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The rest is read a moment later.
+    Pause,
+    /// Then the connection ends.
+    Cut,
+    /// Nothing passes over the connection from then on, in either direction.
+    Silence,
+    /// A moment later, an administrator ends the session.
+    Termination,
+}
+
 /// How much better the disk of an engine is than that of a database.
 const FAILURES_RATIO: u32 = 8;
 
@@ -17,16 +30,13 @@ const FAILURES_RATIO: u32 = 8;
 pub(super) struct Weather {
     /// What a flush takes, and how often it fails.
     pub(super) disk: DiskFaults,
-    /// Of pieces that come, to be read in two parts, with a moment between.
+    /// Of pieces that come, by what may become of them.
     pub(super) pauses: u32,
-    /// Of pieces that come, to be read in part, and then the connection ends.
-    pub(super) cuts_before_commit: u32,
+    pub(super) cuts: u32,
+    pub(super) silences: u32,
+    pub(super) terminations: u32,
     /// Of commits, to be flushed and not told.
     pub(super) cuts_after_commit: u32,
-    /// Of pieces that come, to be read in part, and nothing passes over the connection from then on in either direction.
-    pub(super) silences: u32,
-    /// Of pieces that come, that an administrator ends the session behind them.
-    pub(super) terminations: u32,
     /// What statements and commits fail with.
     pub(super) faults: Faults,
     /// The most that an answer is late.
@@ -49,13 +59,24 @@ impl Weather {
         };
         Self {
             pauses: rng.u32(0..60_000),
-            cuts_before_commit: rng.u32(0..8000),
+            cuts: rng.u32(0..8000),
             cuts_after_commit: rng.u32(0..20_000),
             silences: rng.u32(0..4000),
             terminations: rng.u32(0..8000),
             faults,
             ..Self::default()
         }
+    }
+
+    /// What becomes of the next piece, if it is not simply read.
+    pub(super) fn trouble(&self, rng: &mut fastrand::Rng) -> Option<Trouble> {
+        let chances = [
+            (self.pauses, Trouble::Pause),
+            (self.cuts, Trouble::Cut),
+            (self.silences, Trouble::Silence),
+            (self.terminations, Trouble::Termination),
+        ];
+        chances.into_iter().find(|(chance, _)| happens(*chance, rng)).map(|(_, trouble)| trouble)
     }
 
     /// How long the next flush takes, or none if it fails.

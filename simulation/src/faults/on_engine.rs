@@ -131,7 +131,8 @@ pub(super) const FAULTS: &[Fault] = &[
             edit(
                 STATEMENTS,
                 "<= $1 THEN $2 ELSE -1 END, ''::text\"",
-                "<= $1 THEN $2 ELSE -1 END, ''::text ON CONFLICT (purchase_id) DO NOTHING\"",
+                "<= $1 THEN $2 ELSE -1 END, ''::text FROM decision_floor WHERE id = 1
+            ON CONFLICT (purchase_id) DO NOTHING\"",
             ),
             edit(
                 STATEMENTS,
@@ -144,14 +145,6 @@ pub(super) const FAULTS: &[Fault] = &[
     fault_on_engine(
         "a purchase that was refused on an engine keeps its key",
         &[edit(ENDINGS, "if key != Value::Bytes(Vec::new()) {", "if key == Value::Bytes(Vec::new()) {")],
-    ),
-    fault_on_engine(
-        "what is under way on an engine counts as ended by its age",
-        &[edit(
-            "services/src/store/postgres/customer/purchases.rs",
-            "next.min(begun).min(old(now))",
-            "next.min(old(now))",
-        )],
     ),
     fault_on_engine(
         "a cart is changed without its session being held",
