@@ -5,6 +5,7 @@ mod cluster;
 mod host;
 mod outages;
 mod terminal;
+pub(crate) mod truth;
 mod weather;
 
 pub(crate) use self::cluster::Cluster;

@@ -29,7 +29,6 @@ mod store;
 mod story;
 #[cfg(test)]
 mod tests;
-mod truth;
 mod weather;
 mod world;
 

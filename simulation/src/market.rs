@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use self::buyer::Buyer;
 use self::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use self::seller::Seller;
+use crate::engine::truth;
 use crate::history::AFTERLIFE;
 use crate::place::Place;
 use crate::record::Record;
 use crate::request::{Outcome, Request, Span};
 use crate::store::Keep;
 use crate::story::Story;
-use crate::truth;
 use crate::weather::{Crashes, rough_disk, rough_network};
 use crate::world::World;
 

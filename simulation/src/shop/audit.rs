@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::intents::{Cart, units_of};
 use super::ledger::Ledger;
 use super::linearity::{self, Sale};
+use crate::engine::truth;
 use crate::place::Place;
 use crate::request::{Outcome, Request, Span};
 use crate::script::Answer;
-use crate::truth;
 use crate::world::World;
 
 /// Under what `db_customer` counts the purchases that have not ended.
@@ -69,7 +69,7 @@ fn wait_until_all_have_ended(world: &mut World) {
 /// How many purchases have not ended, if anybody can tell.
 pub(super) fn unfinished(world: &World) -> u64 {
     match world.engine() {
-        Some(engine) => engine.read("SELECT purchase_id FROM purchases_begun").len() as u64,
+        Some(engine) => truth::unfinished(engine),
         None => world.metric(Place::DbCustomer, UNFINISHED),
     }
 }

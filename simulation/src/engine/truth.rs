@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use services::postgres::Row;
 
-use crate::engine::Cluster;
+use super::Cluster;
 
 /// The units of each item of a purchase.
 type Lines = BTreeMap<i64, i64>;
@@ -21,6 +21,11 @@ pub(crate) fn check(engine: &Cluster) {
     for [purchase_id] in numbers(engine, "SELECT purchase_id FROM purchase_keys") {
         assert!(made.contains(&purchase_id), "a key is kept for {purchase_id}, which was not made");
     }
+}
+
+/// How many purchases have not ended.
+pub(crate) fn unfinished(engine: &Cluster) -> u64 {
+    engine.read("SELECT purchase_id FROM purchases_begun").len() as u64
 }
 
 /// Numbers of items have no gaps, shelves know how many they have, and what is in stock can be found, and nothing else.
