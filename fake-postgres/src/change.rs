@@ -119,7 +119,7 @@ impl Change {
         Ok(None)
     }
 
-    /// Inserts nothing, because this row has the key. Whoever relies on that must see it.
+    /// Inserts nothing, because this row has the key. Whoever relies on that must see it as it is.
     fn leave(
         &self,
         store: &mut Store,
@@ -133,7 +133,7 @@ impl Change {
         let found = store.database.table(table);
         let chain = found.chain(id).expect("it was just found");
         let is_own = chain.writer() == Some(self.snapshot.own);
-        if !is_own && chain.visible(&self.snapshot).is_none() {
+        if !is_own && chain.committed_at() > self.snapshot.at {
             return Err(SqlError::concurrent_update());
         }
         let index = &found.indexes[index];
@@ -148,29 +148,30 @@ impl Change {
         place: Place,
         seen: Row,
     ) -> Result<Option<TransactionId>, SqlError> {
-        // Whether the table may have the row comes before whether somebody else has changed it.
-        let as_seen = self.updated(store, update, &seen)?;
+        // What the row that was seen would become is looked at before anybody is waited for.
+        let mut to = self.updated(store, update, &seen)?;
         let from = match self.current(store, &update.filter, place, seen.clone())? {
             Current::Locked(by) => return Ok(Some(by)),
             Current::Gone => return Ok(None),
             Current::Row(row) => row,
         };
-        let to = if from == seen { as_seen } else { self.updated(store, update, &from)? };
+        if from != seen {
+            to = self.updated(store, update, &from)?;
+        }
         store.change(place, &self.snapshot, &from, Some(&to))?;
         self.written = Some(Written { place, from: Some(from), to, next_index: 0 });
         Ok(None)
     }
 
-    /// What becomes of a row.
+    /// What a row is to become, which the table may have.
     fn updated(&self, store: &mut Store, update: &Update, from: &Row) -> Result<Row, SqlError> {
         let reader = Reader::new(&store.database, self.snapshot, &self.parameters);
         let mut to = from.to_vec();
         for (column, expression) in &update.set {
             to[*column] = reader.evaluate(expression, &Scope::of(slice::from_ref(from)))?;
         }
-        let reads = reader.into_reads();
+        let (reads, to) = (reader.into_reads(), Row::from(to));
         store.note(&self.snapshot, reads)?;
-        let to = Row::from(to);
         self.check(store, update.table, &to)?;
         Ok(to)
     }

@@ -82,7 +82,7 @@ impl Engine {
     pub fn terminate(&mut self, session: Session) {
         if let Some(connection) = self.connections.get_mut(&session) {
             let message = "terminating connection due to administrator command";
-            connection.end_with(&SqlError::new("57P01", message));
+            connection.end_with(&SqlError::new("57P01", message).fatal());
             self.collect(session);
             self.wake();
         }
@@ -120,6 +120,11 @@ impl Engine {
     pub fn waits_for(&self, session: Session) -> Option<Session> {
         let own = self.connections.get(&session)?.transaction()?;
         self.owner(self.core.waits.on(own)?)
+    }
+
+    /// Whether a session has left a transaction open: it waits for nothing but its client.
+    pub fn is_idle_in_transaction(&self, session: Session) -> bool {
+        self.connections.get(&session).is_some_and(Connection::is_idle_in_transaction)
     }
 
     /// Whose a transaction is, if the connection is still there.

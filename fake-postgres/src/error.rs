@@ -7,11 +7,13 @@ use std::fmt::Display;
 pub(crate) struct SqlError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// The connection ends with it.
+    pub(crate) is_fatal: bool,
 }
 
 impl SqlError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), is_fatal: false }
     }
 
     /// What the real server may know, and this one does not.
@@ -47,8 +49,13 @@ impl SqlError {
         Self::new("40003", "it is not known whether the transaction was committed")
     }
 
-    /// The client does not keep to the protocol. It ends the connection.
+    /// A message is not what the protocol says that it is.
     pub(crate) fn protocol(what: impl Into<String>) -> Self {
         Self::new("08P01", what)
+    }
+
+    /// The same, where the connection ends with it.
+    pub(crate) fn fatal(self) -> Self {
+        Self { is_fatal: true, ..self }
     }
 }

@@ -6,8 +6,9 @@ mod evaluate;
 mod parse;
 mod plan;
 mod reader;
+mod scope;
 
-pub(crate) use self::evaluate::Scope;
 pub(crate) use self::parse::parse;
 pub(crate) use self::plan::{Check, Conflict, CreateIndex, CreateTable, Filter, Insert, Plan, Update};
 pub(crate) use self::reader::Reader;
+pub(crate) use self::scope::Scope;

@@ -1,6 +1,8 @@
 //! The engine, as its clients see it.
 
 mod client;
+mod hostile;
+mod protocol;
 mod statements;
 mod waits;
 

@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use services::CrashPoints;
 
+use crate::engine::EngineCounters;
+
 /// How often something was met, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -38,6 +40,8 @@ pub struct Counters {
     pub disks_full: u64,
     /// Databases that ended because of their disks.
     pub disk_failures: u64,
+    /// What an engine has done, where one keeps the rows.
+    pub engine: EngineCounters,
 }
 
 impl Counters {
@@ -84,12 +88,15 @@ impl AddAssign for Counters {
         self.crash_points = self.crash_points + other.crash_points;
         self.disks_full += other.disks_full;
         self.disk_failures += other.disk_failures;
+        self.engine += other.engine;
     }
 }
 
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (name, number)) in self.named().into_iter().enumerate() {
+        let of_engine =
+            if self.engine == EngineCounters::default() { Vec::new() } else { self.engine.named() };
+        for (place, (name, number)) in self.named().into_iter().chain(of_engine).enumerate() {
             let separator = if place == 0 { "" } else { ", " };
             write!(f, "{separator}{name}: {number}")?;
         }

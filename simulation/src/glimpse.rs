@@ -9,21 +9,23 @@ use std::time::Duration;
 use net::Time;
 use net::sim::Faults;
 use serde_json::json;
-use services::DiskFaults;
 
 use crate::client::User;
 use crate::counters::Counters;
 use crate::history::Register;
 use crate::place::Place;
 use crate::request::{Outcome, Request, Span, cents};
+use crate::store::Keep;
 use crate::story::Story;
 use crate::weather::rough_disk;
-use crate::world::{World, calm};
+use crate::world::World;
 
 const SELLERS: usize = 2;
 const WATCHERS: usize = 8;
 const CRASHES: usize = 60;
 const CALM_MAX: Duration = Duration::from_millis(40);
+/// On an engine, which takes its time to be connected to, and is away now and then.
+const CALM_MAX_ON_ENGINE: Duration = Duration::from_millis(400);
 
 /// What goes on until the price need not change any more.
 #[derive(Default)]
@@ -97,9 +99,9 @@ impl User for Watcher {
 }
 
 /// Runs everything once.
-pub(crate) fn run(seed: u64, story: &Story) -> Counters {
+pub(crate) fn run(keep: Keep, seed: u64, story: &Story) -> Counters {
     let faults = Faults { delay_max: Duration::from_millis(1), ..Faults::default() };
-    let mut world = World::new(seed, faults.clone(), story.clone());
+    let mut world = World::new(keep, seed, faults.clone(), story.clone());
     let mut rng = fastrand::Rng::with_seed(seed);
     let account = json!({"name": "sam", "password": "secret"});
     world.get(Place::ServerSeller(0), "CreateAccount", account.clone());
@@ -112,7 +114,7 @@ pub(crate) fn run(seed: u64, story: &Story) -> Counters {
     let price = Register::starting_with(1, world.sim.now());
     let market = Rc::new(RefCell::new(Market { price, glimpses: BTreeMap::new(), closed: false }));
     world.sim.set_faults(Faults { cuts_per_million: rng.u32(0..20_000), ..faults });
-    world.disks.set_faults(&rough_disk(&mut rng));
+    world.begin_storm(&rough_disk(&mut rng));
     let mut users = Vec::new();
     for _ in 0..WATCHERS {
         users.push(
@@ -123,17 +125,22 @@ pub(crate) fn run(seed: u64, story: &Story) -> Counters {
         let seller = Seller { market: Rc::clone(&market), session_id: session_id.clone(), place: 0 };
         users.push(world.add_client("seller", &[Place::ServerSeller(0)], seller).1);
     }
+    let calm_max = if world.is_on_engine() { CALM_MAX_ON_ENGINE } else { CALM_MAX };
     for _ in 0..CRASHES {
-        world.pass(Duration::from_micros(rng.u64(0..CALM_MAX.as_micros() as u64)));
+        world.pass(Duration::from_micros(rng.u64(0..calm_max.as_micros() as u64)));
         // A frontend that goes on tells its clients what was lost; one that crashes too does not.
         let places: &[Place] =
             if rng.bool() { &[Place::DbProduct] } else { &[Place::DbProduct, Place::ServerSeller(0)] };
+        let places = places.iter().map(|place| match place {
+            Place::DbProduct if world.is_on_engine() && rng.bool() => Place::SecondDbProduct,
+            place => *place,
+        });
+        let places: Vec<Place> = places.collect();
         places.iter().for_each(|place| world.crash(*place));
         places.iter().for_each(|place| world.start(*place));
     }
     market.borrow_mut().closed = true;
-    world.sim.set_faults(calm());
-    world.disks.set_faults(&DiskFaults::default());
+    world.end_storm();
     world.run_while(|_| users.iter().any(|done| !done.get()));
     assert!(market.borrow().price.len() > CRASHES / 2, "prices were changed between the crashes");
     world.counters()

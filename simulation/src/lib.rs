@@ -11,6 +11,7 @@ mod client;
 mod counters;
 mod disks;
 mod encryption;
+mod engine;
 mod faults;
 mod glimpse;
 mod history;
@@ -24,6 +25,7 @@ mod script;
 mod seeds;
 mod self_test;
 mod shop;
+mod store;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -31,62 +33,49 @@ mod weather;
 mod world;
 
 pub use self::counters::Counters;
+pub use self::engine::EngineCounters;
 pub use self::record::Record;
 pub use self::seeds::{Failed, run_seeds};
 pub use self::self_test::self_test;
+pub use self::store::Keep;
 pub use self::story::Story;
+pub use fake_postgres::Isolation;
 
 /// What users do in a run.
 pub struct Scenario {
     /// What it is called on the command line.
     pub name: &'static str,
     /// Runs it from a seed, and panics if something is answered that cannot be true.
-    pub run: fn(u64, &Story) -> Counters,
+    pub run: fn(Keep, u64, &Story) -> Counters,
 }
 
-/// All scenarios that need no files.
+/// All scenarios.
 pub const SCENARIOS: [Scenario; 3] = [
-    Scenario { name: "market", run: |seed, story| market(seed, story).counters },
+    Scenario { name: "market", run: |keep, seed, story| market(keep, seed, story).counters },
     Scenario { name: "glimpses", run: glimpses },
-    Scenario { name: "shop", run: |seed, story| shop(seed, story).counters },
+    Scenario { name: "shop", run: |keep, seed, story| shop(keep, seed, story).counters },
 ];
 
-/// Users search, register, save and vote on simulated disks.
+/// Users search, register, save and vote.
 ///
 /// # Panics
 /// Something was answered that cannot be true.
-pub fn market(seed: u64, story: &Story) -> Record {
-    market::run(world::World::new, seed, story)
-}
-
-/// The same with SQLite and its files, which takes longer.
-///
-/// # Panics
-/// Something was answered that cannot be true.
-pub fn market_in_files(seed: u64, story: &Story) -> Record {
-    market::run(world::World::in_files, seed, story)
+pub fn market(keep: Keep, seed: u64, story: &Story) -> Record {
+    market::run(keep, seed, story)
 }
 
 /// Buyers buy, and nothing is bought twice, oversold or lost.
 ///
 /// # Panics
 /// Something was answered that cannot be true.
-pub fn shop(seed: u64, story: &Story) -> Record {
-    shop::run(world::World::new, seed, story)
-}
-
-/// The same with SQLite and its files, which takes longer.
-///
-/// # Panics
-/// Something was answered that cannot be true.
-pub fn shop_in_files(seed: u64, story: &Story) -> Record {
-    shop::run(world::World::in_files, seed, story)
+pub fn shop(keep: Keep, seed: u64, story: &Story) -> Record {
+    shop::run(keep, seed, story)
 }
 
 /// Many eyes on one price.
 ///
 /// # Panics
 /// Something was shown that cannot be true.
-pub fn glimpses(seed: u64, story: &Story) -> Counters {
-    glimpse::run(seed, story)
+pub fn glimpses(keep: Keep, seed: u64, story: &Story) -> Counters {
+    glimpse::run(keep, seed, story)
 }

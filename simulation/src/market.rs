@@ -7,20 +7,20 @@ mod seller;
 
 use std::rc::Rc;
 
-use net::sim::Faults;
 use serde_json::{Value, json};
-use services::DiskFaults;
 
 use self::buyer::Buyer;
 use self::model::{CATEGORIES, Cart, Model, Shared, Vote, votes};
 use self::seller::Seller;
+use crate::engine::truth;
 use crate::history::AFTERLIFE;
 use crate::place::Place;
 use crate::record::Record;
 use crate::request::{Outcome, Request, Span};
+use crate::store::Keep;
 use crate::story::Story;
 use crate::weather::{Crashes, rough_disk, rough_network};
-use crate::world::{World, calm};
+use crate::world::World;
 
 const SELLERS: usize = 3;
 const BUYERS: usize = 4;
@@ -28,10 +28,10 @@ const BUYERS: usize = 4;
 const REQUESTS: usize = 50;
 
 /// Runs everything once, in a world that is made for it.
-pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
+pub(crate) fn run(keep: Keep, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut world = world(seed, rough_network(&mut rng), story.clone());
-    world.disks.set_faults(&rough_disk(&mut rng));
+    let mut world = World::new(keep, seed, rough_network(&mut rng), story.clone());
+    world.begin_storm(&rough_disk(&mut rng));
     let model = Shared::default();
     let mut users = Vec::new();
     for number in 0..SELLERS {
@@ -44,15 +44,14 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
         let buyer = Buyer::new(name.clone(), rng.u64(..), Rc::clone(&model), REQUESTS);
         users.push(world.add_client(name, &Place::FOR_BUYERS, buyer).1);
     }
-    let mut crashes = Crashes::new(rng, world.sim.now());
+    let mut crashes = Crashes::new(rng, &world);
     world.run_while(|world| {
         crashes.go_on(world);
         users.iter().any(|done| !done.get())
     });
 
     crashes.end(&mut world);
-    world.sim.set_faults(calm());
-    world.disks.set_faults(&DiskFaults::default());
+    world.end_storm();
     world.pass(AFTERLIFE);
     let answers = check_end(&mut world, &mut model.borrow_mut());
     Record { trace: world.sim.trace(), counters: world.counters(), answers }
@@ -60,16 +59,16 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
 
 /// Checks what is left when all users have finished, and that a restart changes nothing.
 fn check_end(world: &mut World, model: &mut Model) -> Vec<Outcome> {
+    if let Some(engine) = world.engine() {
+        truth::check(engine);
+    }
     check_catalogue(world, model);
     check_sessions(world, model);
     complete_votes(world, model);
     overtake_votes(world, model);
     check_votes(world, model);
     let before = look_at_everything(world, model);
-    for place in Place::DATABASES {
-        world.crash(place);
-        world.start(place);
-    }
+    world.restart_databases();
     let after = look_at_everything(world, model);
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {

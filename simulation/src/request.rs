@@ -61,6 +61,8 @@ impl Outcome {
             "UNAVAILABLE" | "RESOURCE_EXHAUSTED" if message.ends_with("; nothing was changed") => {
                 Self::NotDone
             }
+            // Where an engine was slow, what waits behind it would be too late.
+            "RESOURCE_EXHAUSTED" if message.starts_with("too many passwords wait") => Self::NotDone,
             "UNAVAILABLE" => Self::Unknown,
             _ => Self::Refused(code.to_owned()),
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use crate::faults::{FAULTS, Fault, workspace};
+use crate::faults::{Fault, faults, workspace};
 
 /// What of the workspace is not needed to build it.
 const LEFT_OUT: [&str; 3] = ["target", "data", ".git"];
@@ -21,24 +21,33 @@ const SAID_CHARS_MAX: usize = 120;
 type Wrong = String;
 
 /// Runs so many seeds without a fault, none of which may fail, and at most as many with each fault, one of which must.
-/// With `only`, that is done with those faults alone that have it in their names. Returns whether all is as it must be; `say`
+/// With `store`, that is done with rows that are kept there alone, `disks` or `engine`; with `only`, with those faults alone that
+/// have it in their names. Returns whether all is as it must be; `say`
 /// is told what is found.
 ///
 /// # Errors
 /// The copy cannot be written, or a program cannot be started.
-pub fn self_test(seeds: u64, only: Option<&str>, say: &dyn Fn(&str)) -> io::Result<bool> {
+pub fn self_test(
+    seeds: u64,
+    store: Option<&str>,
+    only: Option<&str>,
+    say: &dyn Fn(&str),
+) -> io::Result<bool> {
     let bench = Bench { folder: workspace().join("target").join("self-test"), seeds };
     bench.lay_out()?;
     if only.is_none() {
         let started_at = Instant::now();
-        if let Some(wrong) = bench.test()? {
+        if let Some(wrong) = bench.test(store)? {
             say(&format!("without a fault: {wrong}"));
             return Ok(false);
         }
         say(&format!("no fault: {seeds} seeds pass ({} s)", started_at.elapsed().as_secs()));
     }
     let (mut found, mut missed) = (0, 0);
-    for fault in FAULTS.iter().filter(|fault| only.is_none_or(|text| fault.name.contains(text))) {
+    let is_meant = |fault: &&Fault| {
+        only.is_none_or(|text| fault.name.contains(text)) && store.is_none_or(|store| fault.store == store)
+    };
+    for fault in faults().filter(is_meant) {
         let started_at = Instant::now();
         let what = match bench.find(fault)? {
             Ok(noticed) => {
@@ -86,8 +95,8 @@ impl Bench {
     }
 
     /// Runs all seeds without a fault; returns what is wrong, if something is.
-    fn test(&self) -> io::Result<Option<Wrong>> {
-        Ok(match self.run(None)? {
+    fn test(&self, store: Option<&str>) -> io::Result<Option<Wrong>> {
+        Ok(match self.run(store.unwrap_or("both"), None)? {
             Ran::Passed => None,
             Ran::Failed(words) | Ran::NotBuilt(words) => Some(words),
         })
@@ -102,7 +111,7 @@ impl Bench {
         for change in &changes {
             fs::write(&change.path, &change.after)?;
         }
-        let ran = self.run(Some(fault.scenario));
+        let ran = self.run(fault.store, Some(fault.scenario));
         for change in &changes {
             fs::write(&change.path, &change.before)?;
         }
@@ -115,7 +124,7 @@ impl Bench {
 
     /// Builds the sources as they are, and runs seeds of a scenario, or of all, until one fails. They are not optimised:
     /// most faults are found in less time than that takes.
-    fn run(&self, scenario: Option<&str>) -> io::Result<Ran> {
+    fn run(&self, store: &str, scenario: Option<&str>) -> io::Result<Ran> {
         let built = self.folder.join("target");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let build = Command::new(cargo)
@@ -129,6 +138,7 @@ impl Bench {
         let seeds = self.seeds.to_string();
         let ran = Command::new(built.join("debug").join("simulate"))
             .args(["--until-failure", "--seeds", &seeds])
+            .args(["--store", store])
             .args(scenario.into_iter().flat_map(|scenario| ["--only", scenario]))
             .output()?;
         Ok(if ran.status.success() { Ran::Passed } else { Ran::Failed(noticed(&text(&ran))) })

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use net::Time;
 use net::sim::{Faults, HostId};
-use services::DiskFaults;
 
 use self::buyer::Buyer;
 use self::intents::Fate;
@@ -32,9 +31,10 @@ use self::seller::Seller;
 use crate::counters::Counters;
 use crate::place::Place;
 use crate::record::Record;
+use crate::store::Keep;
 use crate::story::Story;
 use crate::weather::rough_network;
-use crate::world::{World, calm};
+use crate::world::World;
 
 const SELLERS: usize = 2;
 /// Buyers at a time: whoever vanishes is followed by another one.
@@ -53,12 +53,13 @@ fn lanes([one, other]: [Place; 2]) -> [Place; 4] {
 }
 
 /// Runs everything once, in a world that is made for it.
-pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story: &Story) -> Record {
+pub(crate) fn run(keep: Keep, seed: u64, story: &Story) -> Record {
     let mut rng = fastrand::Rng::with_seed(seed);
     let faults = Faults { half_open_percent: rng.u32(0..60), ..rough_network(&mut rng) };
-    let mut world = world(seed, faults, story.clone());
+    let mut world = World::new(keep, seed, faults, story.clone());
     let storm_ms = rng.u64(STORM_MS);
     let ledger = Shared::default();
+    ledger.borrow_mut().sessions.are_shared = world.is_on_engine();
     let mut mischief = Mischief::new(rng.fork(), &mut world, &ledger);
     let mut users = Users { rng, ledger: Rc::clone(&ledger), sellers: Vec::new(), buyers: Vec::new() };
     users.begin(&mut world);
@@ -71,10 +72,9 @@ pub(crate) fn run(world: impl Fn(u64, Faults, Story) -> World, seed: u64, story:
 
     ledger.borrow_mut().is_closed = true;
     mischief.end(&mut world);
-    world.sim.set_faults(calm());
-    world.disks.set_faults(&DiskFaults::default());
+    world.end_storm();
     users.finish(&mut world, &mut mischief);
-    let unfinished = world.metric(Place::DbCustomer, audit::UNFINISHED);
+    let unfinished = audit::unfinished(&world);
     let answers = audit::audit(&mut world, &mut ledger.borrow_mut());
     let counters = Counters { purchases_unfinished: unfinished, ..count(&world, &ledger, &users, &mischief) };
     Record { trace: world.sim.trace(), counters, answers }

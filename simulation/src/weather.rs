@@ -49,8 +49,11 @@ pub(crate) struct Crashes {
 }
 
 impl Crashes {
-    pub(crate) fn new(mut rng: fastrand::Rng, now: Time) -> Self {
+    pub(crate) fn new(mut rng: fastrand::Rng, world: &World) -> Self {
         let calm_max = rng.choice(CALMS_MAX).expect("there are some");
+        // Where an engine fails as well, a database has to connect to it each time.
+        let calm_max = if world.is_on_engine() { calm_max * 3 } else { calm_max };
+        let now = world.sim.now();
         Self { rng, calm_max, next_at: now, down: Vec::new(), killed: Vec::new() }
     }
 
@@ -64,11 +67,11 @@ impl Crashes {
             return;
         }
         self.next_at = now + self.up_to(self.calm_max);
-        let place = self.rng.choice(Place::ALL).expect("there are services");
+        let place = *self.rng.choice(world.places()).expect("there are services");
         if self.killed.contains(&place) || self.down.iter().any(|(_, other)| *other == place) {
             return;
         }
-        if Place::DATABASES.contains(&place) && self.rng.bool() {
+        if place.is_database() && self.rng.bool() {
             world.crash_with_open_files(place);
         } else {
             world.crash(place);

@@ -1,29 +1,29 @@
 //! [`World`]: the four services on a simulated network, with their disks, and hosts for clients. It starts, crashes and
 //! asks them; it does not know what the answers should be.
 
+mod start;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::sim::{Break, Faults, HostId, Sim, SimWorkers};
+use net::sim::{Break, Faults, HostId, Sim};
 use net::{Encryption, Limits, Node, Registry};
 use serde_json::Value;
-use services::sqlite::{Durability, open_customer, open_product};
-use services::{
-    Backends, CustomerOptions, CustomerRow, Deadlines, HashCost, ProductRow, Room, Secrets, Storage,
-    StorageError,
-};
+use services::{DiskFaults, StorageError};
 
+use self::start::{database_hosts, lanes};
 use crate::client::{Client, User, Who};
 use crate::counters::Counters;
-use crate::disks::Disks;
 use crate::encryption;
+use crate::engine::{Cluster, EngineCounters};
 use crate::journal::Journal;
 use crate::place::Place;
 use crate::request::{Outcome, Request};
 use crate::script::{Answers, Script};
+use crate::store::{Keep, Store};
 use crate::story::{START, Story};
 
 /// The secret of the databases.
@@ -36,6 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Under what frontends count the purchases that they have brought to their end.
 const RECOVERED: &str = "marketplace_purchases_recovered_total";
 
+/// Under what databases count the transactions that they carry out again, and those of unknown outcome.
+const REPLAYS: &str = "marketplace_store_replays_total";
+const UNKNOWN: &str = "marketplace_store_unknown_outcomes_total";
+
 /// Under what they count their calls that change stock or feedback and are not answered.
 const CHANGING_STOCK: &str = "marketplace_calls_in_flight{backend=\"product_writes\"}";
 
@@ -46,7 +50,7 @@ pub(crate) fn calm() -> Faults {
 
 pub(crate) struct World {
     pub(crate) sim: Sim,
-    pub(crate) disks: Disks,
+    store: Store,
     /// What services encrypt: everything, or nothing.
     encryption: Encryption,
     /// How many databases have ended because of their disks.
@@ -54,15 +58,17 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) story: Story,
     /// The host of each service, by its place.
-    hosts: [HostId; Place::ALL.len()],
+    hosts: Vec<HostId>,
     /// What each service counts, as long as it runs.
-    registries: [Option<Arc<Registry>>; Place::ALL.len()],
+    registries: Vec<Option<Arc<Registry>>>,
     /// How often `db_customer` was started.
     pub(crate) customer_starts: u64,
     /// Purchases that frontends had recovered when they crashed.
     recovered: u64,
     /// Calls of buyers' frontends that took stock or counted a vote, and that they did not live to see answered.
     pub(crate) orphaned: u64,
+    /// What databases had met with their engine when they crashed.
+    engine_met: EngineCounters,
     /// Who is at each host, for people.
     names: BTreeMap<HostId, String>,
     /// How many clients there have been.
@@ -70,134 +76,90 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The four services, started, on simulated disks.
-    pub(crate) fn new(seed: u64, faults: Faults, story: Story) -> Self {
-        Self::on(Disks::simulated(seed), Sim::new(seed, START, faults), encryption::of(seed), story)
-    }
-
-    /// The same in real files.
-    pub(crate) fn in_files(seed: u64, faults: Faults, story: Story) -> Self {
-        Self::on(Disks::files(), Sim::new(seed, START, faults), encryption::of(seed), story)
+    /// The services, started, whose rows are kept so.
+    pub(crate) fn new(keep: Keep, seed: u64, faults: Faults, story: Story) -> Self {
+        let mut sim = Sim::new(seed, START, faults);
+        let store = Store::new(keep, seed, &mut sim, &story);
+        Self::on(store, sim, encryption::of(seed), story)
     }
 
     /// All services crash, and start again after the clock was set back.
     #[cfg(test)]
     pub(crate) fn set_back(mut self, by: Duration) -> Self {
-        Place::ALL.into_iter().for_each(|place| self.crash(place));
+        assert!(!self.is_on_engine(), "an engine stays where it is");
+        self.places().iter().for_each(|place| self.crash(*place));
         let sim = Sim::new(self.sim.seed(), self.sim.now() - by, calm());
-        Self::on(self.disks, sim, self.encryption, self.story)
+        Self::on(self.store, sim, self.encryption, self.story)
     }
 
-    fn on(disks: Disks, mut sim: Sim, encryption: Encryption, story: Story) -> Self {
-        let [customer, product] = [sim.add_host(&[]), sim.add_host(&[])];
-        let lanes: Vec<_> =
-            lanes().iter().map(|lane| if lane == "customer" { customer } else { product }).collect();
+    fn on(store: Store, mut sim: Sim, encryption: Encryption, story: Story) -> Self {
+        let databases = database_hosts(&store, &mut sim);
+        let lanes = lanes(&store, &databases);
         let [buyers, sellers] = [(); 2].map(|()| [sim.add_host(&lanes), sim.add_host(&lanes)]);
-        let hosts = [customer, product, buyers[0], buyers[1], sellers[0], sellers[1]];
-        let journal = Journal::default();
-        let registries = [const { None }; Place::ALL.len()];
+        let [first, second] =
+            [0, 1].map(|replica| databases.iter().filter_map(move |hosts| hosts.get(replica)));
+        let hosts: Vec<HostId> = first.chain(&buyers).chain(&sellers).chain(second).copied().collect();
+        let places = Place::all(matches!(store, Store::Engine(_)));
         let mut world = Self {
             sim,
-            disks,
+            store,
             encryption,
             disk_failures: 0,
-            journal,
+            journal: Journal::default(),
             story,
-            hosts,
-            registries,
+            registries: vec![None; hosts.len()],
             customer_starts: 0,
             recovered: 0,
             orphaned: 0,
-            names: Place::ALL.into_iter().map(|place| (hosts[place.index()], format!("{place:?}"))).collect(),
+            engine_met: EngineCounters::default(),
+            names: places.iter().map(|place| (hosts[place.index()], format!("{place:?}"))).collect(),
+            hosts,
             clients: 0,
         };
-        Place::ALL.into_iter().for_each(|place| world.start(place));
+        if let Store::Engine(cluster) = &world.store {
+            let hosts = cluster.hosts().into_iter().enumerate();
+            world.names.extend(hosts.map(|(number, host)| (host, format!("engine-{number}"))));
+        }
+        places.iter().for_each(|place| world.start(*place));
         world
     }
 
-    /// Starts a service that does not run.
-    pub(crate) fn start(&mut self, place: Place) {
-        self.story.tell(self.sim.now(), format_args!("{place:?} starts"));
-        self.customer_starts += u64::from(place == Place::DbCustomer);
-        let host = self.hosts[place.index()];
-        let registry = Arc::new(Registry::new("marketplace"));
-        self.registries[place.index()] = Some(Arc::clone(&registry));
-        let mut workers = SimWorkers::new(self.sim.waker(host), self.sim.seed());
-        match (place, &self.disks) {
-            (Place::DbCustomer, Disks::Simulated { customer, .. }) => {
-                let storage = customer.open(self.sim.alarm(host));
-                self.start_customer(host, storage, &mut workers, registry);
-            }
-            (Place::DbCustomer, Disks::Files { folders: [folder, _], .. }) => {
-                let storage = open_customer(folder, Durability::Flush, &mut workers);
-                self.start_customer(host, storage.expect("it opens its file"), &mut workers, registry);
-            }
-            (Place::DbProduct, Disks::Simulated { product, .. }) => {
-                let storage = product.open(self.sim.alarm(host));
-                self.start_product(host, storage, registry);
-            }
-            (Place::DbProduct, Disks::Files { folders: [_, folder], .. }) => {
-                let storage = open_product(folder, Durability::Flush, &mut workers);
-                self.start_product(host, storage.expect("it opens its file"), registry);
-            }
-            (Place::ServerBuyer(_), _) => {
-                let service = services::server_buyer(Deadlines::default(), secrets(), &backends());
-                self.start_frontend(host, service, registry);
-            }
-            (Place::ServerSeller(_), _) => {
-                let service = services::server_seller(Deadlines::default(), secrets(), &backends());
-                self.start_frontend(host, service, registry);
-            }
+    /// All services that there are.
+    pub(crate) fn places(&self) -> &'static [Place] {
+        Place::all(self.is_on_engine())
+    }
+
+    /// All databases that there are.
+    pub(crate) fn databases(&self) -> &'static [Place] {
+        Place::databases(self.is_on_engine())
+    }
+
+    pub(crate) fn is_on_engine(&self) -> bool {
+        matches!(self.store, Store::Engine(_))
+    }
+
+    /// The engine, if that is where rows are kept.
+    pub(crate) fn engine(&self) -> Option<&Cluster> {
+        match &self.store {
+            Store::Engine(cluster) => Some(cluster),
+            Store::Disks(_) => None,
         }
     }
 
-    fn start_customer(
-        &mut self,
-        host: HostId,
-        storage: impl Storage<CustomerRow> + 'static,
-        workers: &mut SimWorkers,
-        registry: Arc<Registry>,
-    ) {
-        let hash_cost = HashCost { memory_kib: 8, passes: 1 };
-        let options = CustomerOptions { hash_cost, ..CustomerOptions::default() };
-        let mut random = fastrand::Rng::with_seed(self.sim.seed());
-        let random = move || random.u128(..);
-        let room = Room::default();
-        let service = services::db_customer(storage, options, room, secrets(), random, workers);
-        let service = service.expect("db_customer loads what is stored");
-        self.start_database(host, service, registry);
+    /// What keeps the rows fails from now on, and disks are like this.
+    pub(crate) fn begin_storm(&mut self, disk: &DiskFaults) {
+        self.store.begin_storm(self.sim.now(), disk);
     }
 
-    fn start_database(
-        &mut self,
-        host: HostId,
-        service: impl net::Service + 'static,
-        registry: Arc<Registry>,
-    ) {
-        let node = Node::registered(service, services::database_limits(), 0, registry);
-        self.sim.start(host, node.with_encryption(self.encryption.clone(), Vec::new()));
+    /// The disk of a database is like this from now on.
+    pub(crate) fn set_disk_of(&mut self, place: Place, disk: &DiskFaults) {
+        self.store.set_disk_of(place, disk);
     }
 
-    fn start_frontend(
-        &mut self,
-        host: HostId,
-        service: impl net::Service + 'static,
-        registry: Arc<Registry>,
-    ) {
-        let node = Node::registered(service, Limits::default(), lanes().len(), registry);
-        let addresses = lanes().iter().map(|lane| format!("{lane}:1")).collect();
-        self.sim.start(host, node.with_encryption(self.encryption.clone(), addresses));
-    }
-
-    fn start_product(
-        &mut self,
-        host: HostId,
-        storage: impl Storage<ProductRow> + 'static,
-        registry: Arc<Registry>,
-    ) {
-        let service = services::db_product(storage, Room::default(), secrets());
-        let service = service.expect("db_product loads what is stored");
-        self.start_database(host, service, registry);
+    /// Neither network nor disks fail any more.
+    pub(crate) fn end_storm(&mut self) {
+        self.sim.set_faults(calm());
+        self.store.end_storm(self.sim.now());
     }
 
     /// Ends a service as a power cut does.
@@ -207,8 +169,23 @@ impl World {
         if Place::FOR_BUYERS.contains(&place) {
             self.orphaned += self.metric(place, CHANGING_STOCK);
         }
+        let met = self.engine_metrics(place);
+        self.engine_met += met;
         self.registries[place.index()] = None;
         self.sim.crash(self.hosts[place.index()]);
+    }
+
+    /// All databases, and what keeps their rows, end as a power cut has them, and begin again.
+    pub(crate) fn restart_databases(&mut self) {
+        for place in self.databases() {
+            self.crash(*place);
+            if *place == Place::DbCustomer
+                && let Store::Engine(cluster) = &mut self.store
+            {
+                cluster.restart(&mut self.sim);
+            }
+            self.start(*place);
+        }
     }
 
     /// Whether a service runs.
@@ -242,7 +219,7 @@ impl World {
 
     /// Ends a database as a power cut does, without its files being closed.
     pub(crate) fn crash_with_open_files(&mut self, place: Place) {
-        self.disks.leave_open(place);
+        self.store.leave_open(place);
         self.crash(place);
     }
 
@@ -260,7 +237,7 @@ impl World {
         self.names.insert(host, name.clone());
         let who = Who { number: self.clients, name, journal, story };
         self.clients += 1;
-        let secret = places.iter().all(|place| Place::DATABASES.contains(place)).then_some(SECRET);
+        let secret = places.iter().all(|place| place.is_database()).then_some(SECRET);
         let (client, done) = Client::new(user, who, backends.len(), secret);
         let node = Node::new(client, Limits::default(), backends.len());
         let addresses = vec!["localhost:1".to_owned(); backends.len()];
@@ -300,24 +277,40 @@ impl World {
         let is_lost = |outcome: &Outcome| matches!(outcome, Outcome::Unknown);
         Counters {
             answers_lost: self.journal.count(is_lost),
-            crash_points: self.disks.crash_points(),
+            crash_points: self.store.crash_points(),
             disk_failures: self.disk_failures,
             half_open: self.sim.half_open_count(),
             purchases_recovered: self.recovered
-                + Place::ALL.into_iter().map(|place| self.metric(place, RECOVERED)).sum::<u64>(),
+                + self.places().iter().map(|place| self.metric(*place, RECOVERED)).sum::<u64>(),
+            engine: self.engine_counters(),
             ..Counters::default()
         }
     }
 
+    /// What the engine has met so far.
+    fn engine_counters(&self) -> EngineCounters {
+        let mut met = self.store.engine_met();
+        met += self.engine_met;
+        self.databases().iter().for_each(|place| met += self.engine_metrics(*place));
+        met
+    }
+
+    /// What a database that runs has met with its engine.
+    fn engine_metrics(&self, place: Place) -> EngineCounters {
+        let [replays, unknown] = [REPLAYS, UNKNOWN].map(|name| self.metric(place, name));
+        EngineCounters { replays, unknown, ..EngineCounters::default() }
+    }
+
     /// Lets time pass, and then starts the databases again whose disks have failed meanwhile.
     pub(crate) fn pass(&mut self, duration: Duration) {
-        self.sim.run_until(self.sim.now() + duration);
+        let until = self.sim.now() + duration;
+        self.store.run_until(&mut self.sim, until);
         for Break { at, hosts, is_half_open } in self.sim.take_breaks() {
             let [told, other] = hosts.map(|host| &self.names[&host]);
             let how = if is_half_open { "breaks, and only the first is told" } else { "breaks" };
             self.story.tell(at, format_args!("the connection between {told} and {other} {how}"));
         }
-        for place in Place::DATABASES {
+        for place in self.databases().iter().copied() {
             let Some(failure) = self.sim.take_failure(self.hosts[place.index()]) else { continue };
             assert!(failure.is::<StorageError>(), "{place:?} ends: {failure}");
             self.story.tell(self.sim.now(), format_args!("{place:?} ends: {failure}"));
@@ -334,21 +327,6 @@ impl World {
             self.pass(GLANCE);
         }
     }
-}
-
-/// What frontends show and databases demand.
-fn secrets() -> Option<Secrets> {
-    Some(Secrets::parse(SECRET).expect("it is one"))
-}
-
-/// The backends of a frontend.
-fn backends() -> Backends {
-    Backends::single("customer", "product")
-}
-
-/// The names of those to which its connections lead.
-fn lanes() -> Vec<String> {
-    backends().addresses()
 }
 
 /// A client that is being answered.

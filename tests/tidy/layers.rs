@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("services", &["net", "services"]),
     ("bench", &["net", "bench"]),
-    ("simulation", &["net", "services", "simulation"]),
+    ("simulation", &["net", "services", "fake_postgres", "simulation"]),
     ("support", &["support"]),
     ("marketplace", &["net", "services", "bench", "marketplace"]),
 ];

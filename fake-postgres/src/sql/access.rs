@@ -4,9 +4,9 @@ use std::ops::Bound;
 use std::slice;
 use std::sync::Arc;
 
-use super::evaluate::Scope;
 use super::plan::{Comparison, Filter, Limit};
 use super::reader::Reader;
+use super::scope::Scope;
 use crate::error::SqlError;
 use crate::storage::{Index, KeyRange, Read, RowId, TableId};
 use crate::value::{Row, Value};

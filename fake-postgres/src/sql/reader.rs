@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::evaluate::Scope;
 use super::plan::{Aggregate, Body, Expression, Function, Grouping, OrderBy, Query, Select, Source};
+use super::scope::Scope;
 use crate::error::SqlError;
 use crate::storage::{Database, Read, Snapshot, TableId};
 use crate::value::{Row, Value};
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn parameter(&self, number: usize) -> Result<Value, SqlError> {
         let value = self.parameters.get(number).cloned();
-        value.ok_or_else(|| SqlError::protocol("there are too few parameters"))
+        value.ok_or_else(|| SqlError::new("42P02", "there is no such parameter"))
     }
 
     fn read(&self, query: &Query, outer: Option<&Scope<'_>>) -> Result<Vec<Row>, SqlError> {

@@ -110,7 +110,11 @@ impl Clients {
     }
 
     pub(super) fn take(&mut self, session: Session) -> String {
-        words(&self.received.remove(&session).unwrap_or_default())
+        words(&self.take_bytes(session))
+    }
+
+    pub(super) fn take_bytes(&mut self, session: Session) -> Vec<u8> {
+        self.received.remove(&session).unwrap_or_default()
     }
 }
 

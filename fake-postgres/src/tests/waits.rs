@@ -1,5 +1,6 @@
 //! Transactions that meet: who waits for whom, and what they find when they go on.
 
+use super::client::Clients;
 use super::{Isolation, LEVELS, accounts};
 
 const ADD: &str = "UPDATE accounts SET balance = balance + 5 WHERE id = 1";
@@ -78,4 +79,71 @@ fn who_leaves_takes_what_it_has_not_committed_along() {
     clients.engine.close(session);
     clients.settle();
     assert!(clients.told(2).contains("(11) UPDATE 1"));
+}
+
+#[test]
+fn a_transaction_that_waits_for_its_client_is_told_from_one_that_waits_for_another() {
+    let mut clients = accounts(Isolation::ReadCommitted);
+    let sessions = [1, 2].map(|client| clients.session(client));
+    let idle = |clients: &Clients| sessions.map(|session| clients.engine.is_idle_in_transaction(session));
+    assert_eq!(idle(&clients), [false, false]);
+    for client in [1, 2] {
+        clients.run(client, "BEGIN");
+    }
+    clients.run(1, TAKE);
+    assert_eq!(idle(&clients), [true, true]);
+    clients.waits(2, SPEND);
+    assert_eq!(idle(&clients), [true, false]);
+    clients.run(1, "COMMIT");
+    assert_eq!(idle(&clients), [false, true]);
+}
+
+#[test]
+fn what_must_not_be_is_found_before_the_lock_that_would_allow_it() {
+    for level in LEVELS {
+        let mut clients = accounts(level);
+        clients.run(1, "BEGIN");
+        clients.run(1, ADD);
+        assert_eq!(clients.fails(2, "UPDATE accounts SET balance = balance - 12 WHERE id = 1"), "23514");
+        clients.waits(2, TAKE);
+        clients.run(1, "ROLLBACK");
+        assert!(clients.told(2).contains("UPDATE 1 Z I"));
+    }
+}
+
+#[test]
+fn who_inserts_nothing_must_see_the_row_as_it_is() {
+    let insert = "INSERT INTO accounts (id, owner, balance) VALUES (1, 'eve', 0) ON CONFLICT (id) DO NOTHING";
+    for level in LEVELS {
+        let mut clients = accounts(level);
+        clients.run(1, "BEGIN");
+        clients.run(1, "SELECT 1 FROM accounts");
+        assert_eq!(clients.run(1, insert), "INSERT 0 0");
+        clients.run(2, ADD);
+        match level {
+            Isolation::ReadCommitted => assert_eq!(clients.run(1, insert), "INSERT 0 0"),
+            _ => assert_eq!(clients.fails(1, insert), "40001"),
+        }
+    }
+}
+
+#[test]
+fn a_key_that_somebody_may_leave_or_take_is_waited_for() {
+    let take = "INSERT INTO accounts (id, owner, balance) VALUES (3, 'ann', 0)";
+    for (change, on_commit, on_rollback) in [
+        ("DELETE FROM accounts WHERE id = 1", "INSERT 0 1", "E 23505"),
+        ("UPDATE accounts SET owner = 'eve' WHERE id = 1", "INSERT 0 1", "E 23505"),
+        ("UPDATE accounts SET balance = 1 WHERE id = 1", "E 23505", "E 23505"),
+        ("INSERT INTO accounts (id, owner, balance) VALUES (3, 'cat', 0)", "E 23505", "E 23505"),
+    ] {
+        for (end, expected) in [("COMMIT", on_commit), ("ROLLBACK", on_rollback)] {
+            let mut clients = accounts(Isolation::ReadCommitted);
+            clients.run(1, "BEGIN");
+            clients.run(1, change);
+            clients.waits(2, take);
+            clients.run(1, end);
+            let told = clients.told(2);
+            assert!(told.contains(expected), "{change}, {end}: {told}");
+        }
+    }
 }

@@ -75,9 +75,9 @@ impl Output {
         self.message(b'C', format!("{tag}\0").as_bytes());
     }
 
-    /// What has gone wrong, and whether the connection ends with it.
-    pub(crate) fn error(&mut self, SqlError { code, message }: &SqlError, is_fatal: bool) {
-        let severity = if is_fatal { "FATAL" } else { "ERROR" };
+    /// What has gone wrong.
+    pub(crate) fn error(&mut self, SqlError { code, message, is_fatal }: &SqlError) {
+        let severity = if *is_fatal { "FATAL" } else { "ERROR" };
         let message = message.replace('\0', " ");
         self.message(b'E', format!("S{severity}\0V{severity}\0C{code}\0M{message}\0\0").as_bytes());
     }

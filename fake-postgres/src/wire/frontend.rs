@@ -13,6 +13,8 @@ const INPUT_BYTES_MAX: usize = 64 << 20;
 const TLS_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
+/// The kinds of messages that there are. Those of a copy are none here.
+const TAGS: &[u8] = b"PBECDHSXQF";
 /// Version 3.0.
 const VERSION: u32 = 3 << 16;
 
@@ -28,7 +30,14 @@ pub(crate) enum Start {
     Begin,
 }
 
-/// What it says from then on.
+/// A message of a kind that there is, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    tag: u8,
+    body: Vec<u8>,
+}
+
+/// What a client says once it was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     Parse {
@@ -68,7 +77,7 @@ impl Input {
     /// Too much waits.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), SqlError> {
         if self.0.len() + bytes.len() > INPUT_BYTES_MAX {
-            return Err(SqlError::protocol("too much is sent ahead"));
+            return Err(SqlError::protocol("too much is sent ahead").fatal());
         }
         self.0.extend(bytes);
         Ok(())
@@ -98,19 +107,53 @@ impl Input {
     /// The next message, if it is there as a whole.
     ///
     /// # Errors
-    /// It is none.
-    pub(crate) fn message(&mut self) -> Result<Option<Message>, SqlError> {
+    /// It is none, so where the next one begins is not known.
+    pub(crate) fn frame(&mut self) -> Result<Option<Frame>, SqlError> {
         let Some(tag) = self.0.front().copied() else { return Ok(None) };
-        let Some(body) = self.body(1)? else { return Ok(None) };
-        let mut reader = Reader(&body);
-        let message = match tag {
+        if !TAGS.contains(&tag) {
+            return Err(SqlError::protocol(format!("invalid frontend message type {tag}")).fatal());
+        }
+        Ok(self.body(1)?.map(|body| Frame { tag, body }))
+    }
+
+    /// What is in a message, whose length follows so many bytes.
+    fn body(&mut self, before: usize) -> Result<Option<Vec<u8>>, SqlError> {
+        let header = before + 4;
+        if self.0.len() < header {
+            return Ok(None);
+        }
+        let length = self.0.range(before..header).fold(0, |length, byte| length << 8 | usize::from(*byte));
+        if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
+            return Err(SqlError::protocol("invalid message length").fatal());
+        }
+        if self.0.len() < before + length {
+            return Ok(None);
+        }
+        self.0.drain(..header);
+        Ok(Some(self.0.drain(..length - 4).collect()))
+    }
+}
+
+impl Frame {
+    /// Whether it is looked at after an error.
+    pub(crate) fn ends_skipping(&self) -> bool {
+        matches!(self.tag, b'S' | b'X')
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// It is not what it is meant to be.
+    pub(crate) fn read(&self) -> Result<Message, SqlError> {
+        let mut reader = Reader(&self.body);
+        let message = match self.tag {
             b'P' => reader.parse()?,
             b'B' => reader.bind()?,
             b'E' => {
                 reader.portal()?;
                 match reader.u32()? {
                     0 => Message::Execute,
-                    _ => return Err(SqlError::protocol("a part of a result is asked for")),
+                    _ => return Err(SqlError::unsupported("a part of a result")),
                 }
             }
             b'C' => match reader.u8()? {
@@ -123,27 +166,9 @@ impl Input {
             b'H' => Message::Flush,
             b'S' => Message::Sync,
             b'X' => Message::Terminate,
-            b'D' | b'Q' | b'F' => return Ok(Some(Message::Other(char::from(tag)))),
-            _ => return Err(SqlError::protocol("invalid frontend message type")),
+            tag => return Ok(Message::Other(char::from(tag))),
         };
-        reader.end().map(|()| Some(message))
-    }
-
-    /// What is in a message, whose length follows so many bytes.
-    fn body(&mut self, before: usize) -> Result<Option<Vec<u8>>, SqlError> {
-        let header = before + 4;
-        if self.0.len() < header {
-            return Ok(None);
-        }
-        let length = self.0.range(before..header).fold(0, |length, byte| length << 8 | usize::from(*byte));
-        if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
-            return Err(SqlError::protocol("invalid message length"));
-        }
-        if self.0.len() < before + length {
-            return Ok(None);
-        }
-        self.0.drain(..header);
-        Ok(Some(self.0.drain(..length - 4).collect()))
+        reader.end().map(|()| message)
     }
 }
 
@@ -180,7 +205,7 @@ impl<'a> Reader<'a> {
     fn portal(&mut self) -> Result<(), SqlError> {
         match &*self.string()? {
             "" => Ok(()),
-            _ => Err(SqlError::protocol("portals have no names here")),
+            _ => Err(SqlError::unsupported("a portal with a name")),
         }
     }
 

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use getopts::{Matches, Options};
-use simulation::{Counters, SCENARIOS, Scenario, Story, run_seeds, self_test};
+use simulation::{Counters, Isolation, Keep, SCENARIOS, Scenario, Story, run_seeds, self_test};
 
-const USAGE: &str = "Usage: simulate [--seeds N] [--first N] [--until-failure] [--only NAME]
-       simulate --seed N [--trace] [--only NAME]
-       simulate --self-test [--seeds N] [--fault TEXT]";
+const USAGE: &str = "Usage: simulate [--seeds N] [--first N] [--until-failure] [--only NAME] [--store STORE]
+       simulate --seed N [--trace] [--only NAME] [--store STORE]
+       simulate --self-test [--seeds N] [--fault TEXT] [--store STORE]";
 /// So many seeds unless others are asked for.
 const SEEDS_DEFAULT: u64 = 100;
 /// So many seeds are run without a fault, and at most with each, unless others are asked for.
@@ -22,7 +22,7 @@ const WRONG_USAGE: u8 = 2;
 /// What is to be done.
 enum Task {
     Run(Seeds),
-    SelfTest { seeds: u64, only: Option<String> },
+    SelfTest { seeds: u64, store: Option<String>, only: Option<String> },
 }
 
 /// What is to be run.
@@ -31,6 +31,8 @@ struct Seeds {
     is_told: bool,
     until_failure: bool,
     scenarios: Vec<Scenario>,
+    /// Each seed is run on all of these.
+    stores: Vec<Keep>,
 }
 
 fn main() -> ExitCode {
@@ -47,9 +49,8 @@ fn main() -> ExitCode {
     };
     let passed = task.and_then(|task| match task {
         Task::Run(seeds) => Ok(simulate(seeds)),
-        Task::SelfTest { seeds, only } => {
-            self_test(seeds, only.as_deref(), &say).map_err(|error| format!("--self-test: {error}"))
-        }
+        Task::SelfTest { seeds, store, only } => self_test(seeds, store.as_deref(), only.as_deref(), &say)
+            .map_err(|error| format!("--self-test: {error}")),
     });
     match passed {
         Ok(true) => ExitCode::SUCCESS,
@@ -75,6 +76,18 @@ fn options() -> Options {
         "plant those alone that have this in their names, without the seeds of none",
         "TEXT",
     );
+    options.optopt(
+        "",
+        "store",
+        "keep rows on disks (the default), in an engine, or have each seed do both",
+        "STORE",
+    );
+    options.optopt(
+        "",
+        "isolation",
+        "have an engine isolate transactions by rc, rr or ser, not by the seed",
+        "LEVEL",
+    );
     options.optopt("", "only", "run this scenario alone: market, glimpses or shop", "NAME");
     options
 }
@@ -89,38 +102,65 @@ fn task(matches: &Matches) -> Result<Task, String> {
         }
         return seeds(matches).map(Task::Run);
     }
-    let others = ["seed", "first", "trace", "only", "until-failure"];
+    let others = ["seed", "first", "trace", "only", "until-failure", "isolation"];
     if let Some(other) = others.into_iter().find(|other| matches.opt_present(other)) {
         return Err(format!("--self-test goes without --{other}"));
     }
     let seeds = number(matches, "seeds")?.unwrap_or(SELF_TEST_SEEDS_DEFAULT);
-    Ok(Task::SelfTest { seeds, only: matches.opt_str("fault") })
+    // Faults are planted for one of them each.
+    let store = match &stores(matches)?[..] {
+        _ if !matches.opt_present("store") => None,
+        [_] => matches.opt_str("store"),
+        _ => return Err("--self-test is on both stores unless --store says disks or engine".to_owned()),
+    };
+    Ok(Task::SelfTest { seeds, store, only: matches.opt_str("fault") })
 }
 
 fn seeds(matches: &Matches) -> Result<Seeds, String> {
     let is_told = matches.opt_present("trace");
     let until_failure = matches.opt_present("until-failure");
     let scenarios = scenarios(matches.opt_str("only"))?;
+    let stores = stores(matches)?;
     let (first, count) = (number(matches, "first")?, number(matches, "seeds")?);
     if let Some(seed) = number(matches, "seed")? {
         if count.is_some() || first.is_some() {
             return Err("--seed stands alone, without --seeds and --first".to_owned());
         }
         let end = seed.checked_add(1).ok_or_else(|| format!("--seed: {seed} is too large"))?;
-        return Ok(Seeds { seeds: seed..end, is_told, until_failure, scenarios });
+        return Ok(Seeds { seeds: seed..end, is_told, until_failure, scenarios, stores });
     }
     if is_told {
         return Err("--trace tells of one --seed".to_owned());
     }
     let (first, count) = (first.unwrap_or(0), count.unwrap_or(SEEDS_DEFAULT));
     let end = first.checked_add(count).ok_or("--first and --seeds are too large together")?;
-    Ok(Seeds { seeds: first..end, is_told, until_failure, scenarios })
+    Ok(Seeds { seeds: first..end, is_told, until_failure, scenarios, stores })
 }
 
 fn number(matches: &Matches, option: &str) -> Result<Option<u64>, String> {
     let Some(text) = matches.opt_str(option) else { return Ok(None) };
     let number = text.parse::<u64>().ok();
     number.map(Some).ok_or_else(|| format!("--{option}: {text:?} is not a number from 0 to {}", u64::MAX))
+}
+
+fn stores(matches: &Matches) -> Result<Vec<Keep>, String> {
+    let isolation = match matches.opt_str("isolation").as_deref() {
+        None => None,
+        Some("rc") => Some(Isolation::ReadCommitted),
+        Some("rr") => Some(Isolation::RepeatableRead),
+        Some("ser") => Some(Isolation::Serializable),
+        Some(other) => return Err(format!("--isolation: {other:?} is not rc, rr or ser")),
+    };
+    let stores = match matches.opt_str("store").as_deref() {
+        None | Some("disks") => vec![Keep::Disks],
+        Some("engine") => vec![Keep::Engine(isolation)],
+        Some("both") => vec![Keep::Disks, Keep::Engine(isolation)],
+        Some(other) => return Err(format!("--store: {other:?} is not disks, engine or both")),
+    };
+    if isolation.is_some() && stores == [Keep::Disks] {
+        return Err("--isolation belongs to --store engine".to_owned());
+    }
+    Ok(stores)
 }
 
 fn scenarios(only: Option<String>) -> Result<Vec<Scenario>, String> {
@@ -130,17 +170,18 @@ fn scenarios(only: Option<String>) -> Result<Vec<Scenario>, String> {
 }
 
 /// Runs the seeds; returns whether nothing was found.
-fn simulate(Seeds { seeds, is_told, until_failure, scenarios }: Seeds) -> bool {
+fn simulate(Seeds { seeds, is_told, until_failure, scenarios, stores }: Seeds) -> bool {
     let started_at = Instant::now();
     let story = || if is_told { Story::told_to(say) } else { Story::silent() };
     let count = seeds.end - seeds.start;
+    let runs = || stores.iter().flat_map(|keep| scenarios.iter().map(|scenario| (*keep, scenario)));
     let run = |seed| {
         let mut met = Counters::default();
-        for Scenario { name, run } in &scenarios {
+        for (keep, Scenario { name, run }) in runs() {
             if is_told {
                 say(&format!("\n{name}, seed {seed}"));
             }
-            met += run(seed, &story());
+            met += run(keep, seed, &story());
         }
         met
     };

@@ -169,7 +169,10 @@ impl Buyer {
                 Request { api: "MakePurchase", data }
             }
             Pending::ShowOver { session_id } => {
-                Request { api: "DisplayCart", data: json!({"session_id": session_id}) }
+                // On an engine, other statements look after sessions that change something.
+                let changes = self.ledger.borrow().sessions.are_shared && self.rng.bool();
+                let api = if changes { "ClearCart" } else { "DisplayCart" };
+                Request { api, data: json!({"session_id": session_id}) }
             }
             Pending::Buy => self.buy(now, &session_id),
         }

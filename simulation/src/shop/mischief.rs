@@ -42,8 +42,8 @@ impl Mischief {
     pub(super) fn new(mut rng: fastrand::Rng, world: &mut World, ledger: &Shared) -> Self {
         let now = world.sim.now();
         let disks = rough_disk(&mut rng);
-        world.disks.set_faults(&disks);
-        for place in Place::ALL {
+        world.begin_storm(&disks);
+        for place in world.places().iter().copied().filter(|place| *place != Place::SecondDbCustomer) {
             let ahead = up_to(&mut rng, DIFFERENCE_MAX);
             set_clock_ahead(world, ledger, place, ahead);
         }
@@ -51,7 +51,7 @@ impl Mischief {
             [Place::FOR_BUYERS, Place::FOR_SELLERS].map(|places| rng.choice(places).expect("there are two"));
         let victims = victims.into_iter().filter(|_| rng.bool()).collect();
         let [jump_at, kill_at, full_at] = [(); 3].map(|()| now + up_to(&mut rng, STEADY_MAX));
-        let crashes = Crashes::new(rng.fork(), now);
+        let crashes = Crashes::new(rng.fork(), world);
         Self {
             rng,
             crashes,
@@ -96,14 +96,14 @@ impl Mischief {
         let now = world.sim.now();
         if let Some((place, _)) = self.full.take_if(|(_, until)| *until <= now) {
             world.story.tell(now, format_args!("the disk of {place:?} has room again"));
-            world.disks.set_faults_of(place, &self.disks);
+            world.set_disk_of(place, &self.disks);
             self.full_at = now + 2 * up_to(&mut self.rng, STEADY_MAX);
         }
         if self.full.is_none() && self.full_at <= now {
-            let place = self.rng.choice(Place::DATABASES).expect("there are two");
+            let place = *self.rng.choice(world.databases()).expect("there are some");
             world.story.tell(now, format_args!("the disk of {place:?} is full"));
             let full = DiskFaults { failures_per_million: 1_000_000, ..self.disks.clone() };
-            world.disks.set_faults_of(place, &full);
+            world.set_disk_of(place, &full);
             self.full = Some((place, now + up_to(&mut self.rng, FULL_MAX)));
             self.full_disks += 1;
         }
@@ -124,23 +124,25 @@ impl Mischief {
 
     /// Sets a clock forwards, as after a while in which the machine was suspended; where nothing runs, also back.
     fn jump(&mut self, world: &mut World, ledger: &Shared) {
-        let place = self.rng.choice(Place::ALL).expect("there are services");
+        let place = *self.rng.choice(world.places()).expect("there are services");
         let ahead = up_to(&mut self.rng, JUMP_MAX);
-        let ahead = if world.runs(place) || place == Place::DbCustomer {
-            world.clock_ahead(place) + ahead
-        } else {
-            ahead
-        };
+        let ahead =
+            if world.runs(place) || place.is_customer() { world.clock_ahead(place) + ahead } else { ahead };
         set_clock_ahead(world, ledger, place, ahead);
         self.jumps += 1;
     }
 }
 
 fn set_clock_ahead(world: &mut World, ledger: &Shared, place: Place, ahead: Duration) {
-    if place == Place::DbCustomer {
-        ledger.borrow_mut().sessions.set_clock_ahead(world.sim.now(), ahead);
+    if !place.is_customer() {
+        return world.set_clock_ahead(place, ahead);
     }
-    world.set_clock_ahead(place, ahead);
+    ledger.borrow_mut().sessions.set_clock_ahead(world.sim.now(), ahead);
+    world
+        .databases()
+        .iter()
+        .filter(|place| place.is_customer())
+        .for_each(|place| world.set_clock_ahead(*place, ahead));
 }
 
 fn up_to(rng: &mut fastrand::Rng, most: Duration) -> Duration {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::place::Place;
 use crate::request::{Outcome, Request};
+use crate::store::Keep;
 use crate::story::Story;
 use crate::world::{World, calm};
 
@@ -20,7 +21,7 @@ fn search() -> Vec<Request> {
 
 #[test]
 fn a_call_waits_for_a_database_that_is_soon_back() {
-    let mut world = World::new(1, calm(), Story::silent());
+    let mut world = World::new(Keep::Disks, 1, calm(), Story::silent());
     world.pass(SLACK);
     world.crash(Place::DbProduct);
     let asked = world.begin(Place::ServerBuyer(0), search());
@@ -33,7 +34,7 @@ fn a_call_waits_for_a_database_that_is_soon_back() {
 
 #[test]
 fn a_call_is_given_up_when_its_time_is_over() {
-    let mut world = World::new(2, calm(), Story::silent());
+    let mut world = World::new(Keep::Disks, 2, calm(), Story::silent());
     world.pass(SLACK);
     world.crash(Place::DbProduct);
     let answers = world.ask(Place::ServerBuyer(0), search());
@@ -47,7 +48,7 @@ fn a_call_is_given_up_when_its_time_is_over() {
 
 #[test]
 fn a_change_that_never_left_says_that_nothing_was_changed() {
-    let mut world = World::new(3, calm(), Story::silent());
+    let mut world = World::new(Keep::Disks, 3, calm(), Story::silent());
     let account = json!({"name": "ann", "password": "secret"});
     world.get(Place::ServerSeller(0), "CreateAccount", account.clone());
     let login = world.get(Place::ServerSeller(0), "Login", account);
@@ -70,7 +71,7 @@ fn a_change_that_never_left_says_that_nothing_was_changed() {
 
 #[test]
 fn each_database_is_missed_only_by_those_who_need_it() {
-    let mut world = World::new(4, calm(), Story::silent());
+    let mut world = World::new(Keep::Disks, 4, calm(), Story::silent());
     world.crash(Place::DbCustomer);
     assert!(world.ask(Place::ServerBuyer(0), search())[0].outcome.data().is_some());
     let ping = world.get(Place::ServerSeller(0), "Ping", json!({}));

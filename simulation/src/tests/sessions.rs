@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::place::Place;
 use crate::request::{Outcome, Request};
+use crate::store::Keep;
 use crate::story::Story;
 use crate::world::{World, calm};
 
@@ -17,7 +18,7 @@ const DOUBT: Duration = Duration::from_secs(60);
 
 /// A world with a buyer who has just logged in.
 fn logged_in(seed: u64) -> (World, Value) {
-    let mut world = World::new(seed, calm(), Story::silent());
+    let mut world = World::new(Keep::Disks, seed, calm(), Story::silent());
     let account = json!({"name": "ann", "password": "secret"});
     world.get(Place::ServerBuyer(0), "CreateAccount", account.clone());
     let session_id = world.get(Place::ServerBuyer(0), "Login", account)["session_id"].clone();
@@ -89,9 +90,9 @@ fn browsing_with_a_session_is_activity_and_without_one_needs_none() {
 #[test]
 fn a_session_outlives_crashes_of_any_service() {
     let (mut world, session_id) = logged_in(4);
-    for place in Place::ALL {
+    for place in world.places() {
         world.pass(TIMEOUT - SLACK);
-        restart(&mut world, place);
+        restart(&mut world, *place);
         assert!(is_live(&mut world, &session_id), "{place:?}");
     }
     // Activity is stored now and then, and a crash forgets none that keeps a session alive.

@@ -27,54 +27,75 @@ impl Planner<'_> {
         if let (SetExpr::Query(inside), None, None) = (&**body, order_by, limit_clause) {
             return Ok(note(around, self.query(inside, &names)?));
         }
-        let (body, columns) = match &**body {
-            SetExpr::Select(select) => {
-                let (select, columns) = self.select(select, &names)?;
-                (Body::Select(select), columns)
+        let limit = match limit_clause {
+            None => None,
+            Some(LimitClause::LimitOffset { limit, offset: None, limit_by }) if limit_by.is_empty() => {
+                limit.as_ref()
             }
-            SetExpr::Values(values) => self.values(values, &names)?,
+            Some(other) => return Err(SqlError::unsupported(other)),
+        };
+        self.whole(body, order_by.as_ref(), limit, &names).map(|planned| note(around, planned))
+    }
+
+    /// A query of what its names stand for already.
+    fn whole(
+        &self,
+        body: &SetExpr,
+        order_by: Option<&ast::OrderBy>,
+        limit: Option<&Expr>,
+        names: &Names<'_>,
+    ) -> Result<Planned, SqlError> {
+        let (body, columns) = self.body(body, names)?;
+        let order = match order_by.map(|order| &order.kind) {
+            None => Vec::new(),
+            Some(OrderByKind::Expressions(by)) => {
+                by.iter().map(|by| self.order(by, &columns, names)).collect::<Result<_, _>>()?
+            }
+            Some(OrderByKind::All(_)) => return Err(SqlError::unsupported("ORDER BY ALL")),
+        };
+        let limit = limit.map(|limit| self.expression(limit, &names.beside())).transpose()?;
+        // What orders the groups may have aggregates of its own.
+        let body = match body {
+            Body::Select(select) => {
+                Body::Select(Select { grouping: group(select.grouping, names), ..select })
+            }
+            body => body,
+        };
+        let is_correlated = names.is_correlated.get();
+        Ok((Query { id: self.next_query(), is_correlated, body, order, limit }, columns))
+    }
+
+    fn body(&self, body: &SetExpr, names: &Names<'_>) -> Result<(Body, Vec<String>), SqlError> {
+        match body {
+            SetExpr::Select(select) => {
+                let (select, columns) = self.select(select, names)?;
+                Ok((Body::Select(select), columns))
+            }
+            SetExpr::Values(values) => self.values(values, names),
             SetExpr::SetOperation {
                 left,
                 op: SetOperator::Union,
                 set_quantifier: SetQuantifier::All,
                 right,
             } => {
-                let (left, columns) = self.part(left, &names)?;
-                let (right, of_right) = self.part(right, &names)?;
+                let (left, columns) = self.part(left, names)?;
+                let (right, of_right) = self.part(right, names)?;
                 if columns.len() != of_right.len() {
-                    return Err(SqlError::new(
-                        "42601",
-                        "each UNION query must have the same number of columns",
-                    ));
+                    let message = "each UNION query must have the same number of columns";
+                    return Err(SqlError::new("42601", message));
                 }
-                (Body::UnionAll(Box::new(left), Box::new(right)), columns)
+                Ok((Body::UnionAll(Box::new(left), Box::new(right)), columns))
             }
-            other => return Err(SqlError::unsupported(other)),
-        };
-        let order = match order_by.as_ref().map(|order| &order.kind) {
-            None => Vec::new(),
-            Some(OrderByKind::Expressions(by)) => {
-                by.iter().map(|by| self.order(by, &columns, &names)).collect::<Result<_, _>>()?
-            }
-            Some(OrderByKind::All(_)) => return Err(SqlError::unsupported(query)),
-        };
-        let limit = match limit_clause {
-            None => None,
-            Some(LimitClause::LimitOffset { limit, offset: None, limit_by }) if limit_by.is_empty() => {
-                limit.as_ref().map(|limit| self.expression(limit, &names.beside())).transpose()?
-            }
-            Some(other) => return Err(SqlError::unsupported(other)),
-        };
-        // What orders the groups may have aggregates of its own.
-        let body = match body {
-            Body::Select(select) => {
-                Body::Select(Select { grouping: group(select.grouping, &names), ..select })
-            }
-            body => body,
-        };
-        let is_correlated = names.is_correlated.get();
-        let query = Query { id: self.next_query(), is_correlated, body, order, limit };
-        Ok(note(around, (query, columns)))
+            other => Err(SqlError::unsupported(other)),
+        }
+    }
+
+    /// One of the queries of a union.
+    fn part(&self, part: &SetExpr, names: &Names<'_>) -> Result<Planned, SqlError> {
+        match part {
+            SetExpr::Query(query) => self.query(query, names),
+            part => self.whole(part, None, None, &names.beside()).map(|planned| note(names, planned)),
+        }
     }
 
     /// The names that a query begins with.
@@ -93,24 +114,6 @@ impl Planner<'_> {
             queries.insert(cte.alias.name.value.clone(), (Arc::new(query), columns));
         }
         Ok(around.with(queries))
-    }
-
-    /// One of the queries of a union.
-    fn part(&self, part: &SetExpr, names: &Names<'_>) -> Result<Planned, SqlError> {
-        let names_of_part = names.beside();
-        let planned = match part {
-            SetExpr::Query(query) => self.query(query, &names_of_part)?,
-            SetExpr::Select(select) => {
-                let (select, columns) = self.select(select, &names_of_part)?;
-                let body =
-                    Body::Select(Select { grouping: group(select.grouping, &names_of_part), ..select });
-                let is_correlated = names_of_part.is_correlated.get();
-                let (order, limit) = (Vec::new(), None);
-                (Query { id: self.next_query(), is_correlated, body, order, limit }, columns)
-            }
-            other => return Err(SqlError::unsupported(other)),
-        };
-        Ok(note(names, planned))
     }
 
     fn values(&self, values: &ast::Values, names: &Names<'_>) -> Result<(Body, Vec<String>), SqlError> {

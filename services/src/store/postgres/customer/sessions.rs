@@ -75,7 +75,8 @@ pub(super) struct Holder {
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     touched: BTreeMap<SessionKey, Time>,
-    /// Those that are about to be written, all with the time at which that began.
+    /// Those that are about to be written, all with the time at which the last of them was used. They are of one second, for
+    /// no session may live longer because it was written late.
     writing: BTreeMap<SessionKey, Time>,
     writing_at: Time,
     /// When to write next, if there is something to write.
@@ -155,8 +156,10 @@ impl Activity {
     pub(super) fn write(&mut self, now: Time) -> Option<(Vec<SessionKey>, Transaction)> {
         self.next_at().filter(|at| *at <= now)?;
         if self.writing.is_empty() {
-            self.writing = std::mem::take(&mut self.touched);
-            self.writing_at = now;
+            let end = self.touched.values().min().map(|first| *first + WRITE_INTERVAL);
+            let touched = std::mem::take(&mut self.touched).into_iter();
+            (self.writing, self.touched) = touched.partition(|(_, at)| end.is_some_and(|end| *at < end));
+            self.writing_at = self.writing.values().max().copied().unwrap_or(now);
         }
         self.next_at = now + WRITE_INTERVAL;
         let keys: Vec<SessionKey> = self.writing.keys().take(BATCH_MAX).copied().collect();
@@ -169,7 +172,7 @@ impl Activity {
     /// This was written. The rest follows at once.
     pub(super) fn written(&mut self, now: Time, keys: &[SessionKey]) {
         keys.iter().for_each(|key| _ = self.writing.remove(key));
-        if !self.writing.is_empty() {
+        if !self.writing.is_empty() || self.touched.values().any(|at| now.since(*at) >= WRITE_INTERVAL) {
             self.next_at = now;
         }
     }

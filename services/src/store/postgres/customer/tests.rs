@@ -9,12 +9,15 @@ mod races;
 
 use std::time::Duration;
 
+use fake_postgres::Isolation;
+
 use self::harness::{Engine, LEVELS, Memory, SECOND, START, Store, TIMEOUT, database, field, server};
 use super::RemoteCustomer;
 use crate::api::error::Code;
 use crate::customer::Customer;
 use crate::engine::domain::Domain;
 use crate::store::postgres::domain::RemoteDomain;
+use crate::store::postgres::tests::blocking::migrated_fake;
 
 const ANN: &str = r#"{"name":"ann","password":"secret"}"#;
 
@@ -54,6 +57,27 @@ fn sessions_live_as_long_as_they_are_used_at_whichever_service() {
             assert_eq!(idle.code, Code::SessionTimeout);
             assert_eq!(idle.message, "the session was idle for 300 s or more: log in");
             engine.keep_up(end);
+        }
+    }
+}
+
+#[test]
+fn a_use_that_is_written_late_counts_from_when_it_was() {
+    let fake = migrated_fake(Isolation::ReadCommitted);
+    let [mut one, mut other, mut third] = [1, 2, 3].map(|seed| Engine::over(&fake, seed));
+    one.told(START, "CreateBuyer", ANN);
+    let sessions = [0, 1].map(|_| with_session(&one.log_in(START, "ann", "secret")));
+    let used_at = [START + SECOND * 10, START + SECOND * 200];
+    for (session, at) in sessions.iter().zip(used_at) {
+        one.told(at, "ValidateSession", session);
+    }
+    // Perhaps the machine was suspended meanwhile.
+    one.keep_up(START + SECOND * 290);
+    for (session, at) in sessions.iter().zip(used_at) {
+        third.told(at + TIMEOUT - SECOND, "GetCart", session);
+        for engine in [&mut one, &mut other] {
+            let idle = engine.ask(at + TIMEOUT, "GetCart", session);
+            assert_eq!(idle.expect_err("it was idle").code, Code::SessionTimeout);
         }
     }
 }
