@@ -204,14 +204,16 @@ impl Change {
     ) -> Result<Current, SqlError> {
         let Some(chain) = store.database.table(table).chain(id) else { return Ok(Current::Gone) };
         let own = self.snapshot.own;
+        let is_as_seen = chain.committed_at() <= self.snapshot.at;
         match chain.writer() {
-            Some(writer) if writer != own => return Ok(Current::Locked(writer)),
-            Some(_) => return Ok(Current::Row(seen)),
-            None if chain.committed_at() <= self.snapshot.at => return Ok(Current::Row(seen)),
+            Some(writer) if writer == own => return Ok(Current::Row(seen)),
+            // Whoever must not see what was committed meanwhile need not wait for what is done to that.
+            _ if !is_as_seen && store.isolation != Isolation::ReadCommitted => {
+                return Err(SqlError::concurrent_update());
+            }
+            Some(writer) => return Ok(Current::Locked(writer)),
+            None if is_as_seen => return Ok(Current::Row(seen)),
             None => {}
-        }
-        if store.isolation != Isolation::ReadCommitted {
-            return Err(SqlError::concurrent_update());
         }
         let Some(row) = chain.newest() else { return Ok(Current::Gone) };
         let reader = Reader::new(&store.database, self.snapshot, &self.parameters);

@@ -74,6 +74,12 @@ impl Postgres {
         }
     }
 
+    /// Reads its log until a line holds this text, and returns that line.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> String {
+        self.process.wait_for(text)
+    }
+
     /// A PgBouncer before it, which lends its only connection to each transaction in turn, and where it listens on
     /// 127.0.0.1. `None` where there is none, as for the server.
     pub fn pooler(&self) -> Option<(Process, u16)> {

@@ -61,16 +61,14 @@ struct Doing<D> {
 
 /// Runs scripts from seeds, at each level of isolation. Where no PostgreSQL is installed, nothing is run.
 pub(in super::super) fn compare<D: RemoteDomain, S: Script<D>>(now: Time, script: impl Fn() -> S) {
-    let Some(server) =
-        Postgres::start("trust", &["fsync=off", "deadlock_timeout=10ms", "log_min_messages=fatal"])
-    else {
-        return;
-    };
+    // It says when who waits has looked for a circle and found none, and of errors nothing.
+    let settings = ["fsync=off", "deadlock_timeout=10ms", "log_lock_waits=on", "log_min_messages=log"];
+    let Some(mut server) = Postgres::start("trust", &settings) else { return };
     let more = env::var(MORE).map_or(1, |more| more.parse().expect("it is a number"));
     let mut met = BTreeMap::new();
     for isolation in ISOLATIONS {
         for seed in 0..more {
-            let rivals = Rivals::start(&server, isolation, seed, CLIENTS);
+            let rivals = Rivals::start(&mut server, isolation, seed, CLIENTS);
             let mut run = Run::new(rivals, script(), now, seed);
             run.prepare();
             run.go(STEPS);
@@ -85,8 +83,8 @@ pub(in super::super) fn compare<D: RemoteDomain, S: Script<D>>(now: Time, script
     eprintln!("met: {met:#?}");
 }
 
-struct Run<D: RemoteDomain, S> {
-    rivals: Rivals,
+struct Run<'s, D: RemoteDomain, S> {
+    rivals: Rivals<'s>,
     script: S,
     clients: Vec<Client<D>>,
     now: Time,
@@ -95,8 +93,8 @@ struct Run<D: RemoteDomain, S> {
     met: BTreeMap<String, u32>,
 }
 
-impl<D: RemoteDomain, S: Script<D>> Run<D, S> {
-    fn new(rivals: Rivals, mut script: S, now: Time, seed: u64) -> Self {
+impl<'s, D: RemoteDomain, S: Script<D>> Run<'s, D, S> {
+    fn new(rivals: Rivals<'s>, mut script: S, now: Time, seed: u64) -> Self {
         let client = |n| Client { domain: script.replica(n as u64 + 1), doing: None };
         let clients = (0..CLIENTS).map(client).collect();
         Self { rivals, script, clients, now, random: Rng::with_seed(seed), met: BTreeMap::new() }
@@ -123,12 +121,11 @@ impl<D: RemoteDomain, S: Script<D>> Run<D, S> {
                 self.step(client);
             }
         }
-        while let Some(client) =
-            (0..CLIENTS).find(|n| self.clients[*n].doing.is_some() && !self.rivals.is_waiting(*n))
-        {
-            self.step(client);
+        while self.clients.iter().any(|client| client.doing.is_some()) {
+            let can_go_on = |n: &usize| self.clients[*n].doing.is_some() && !self.rivals.is_waiting(*n);
+            let able: Vec<usize> = (0..CLIENTS).filter(can_go_on).collect();
+            assert!(able.into_iter().any(|client| self.step(client)), "all wait for each other");
         }
-        assert!(self.clients.iter().all(|client| client.doing.is_none()), "somebody waits for nobody");
         self.rivals.compare_tables();
     }
 
@@ -164,12 +161,12 @@ impl<D: RemoteDomain, S: Script<D>> Run<D, S> {
     }
 
     /// Carries out the next statement of a client's transaction, unless two would come to wait for the same one: who of
-    /// them goes on first is left to chance in the real one.
-    fn step(&mut self, client: usize) {
+    /// them goes on first is left to chance in the real one. False if so.
+    fn step(&mut self, client: usize) -> bool {
         let doing = self.clients[client].doing.as_ref().expect("it does something");
         let call = doing.call();
         if self.rivals.would_queue(client, &call) {
-            return;
+            return false;
         }
         // Some leave before they have come to their end.
         let gives_up = self.random.u8(..60) == 0 && doing.position > 0;
@@ -184,7 +181,7 @@ impl<D: RemoteDomain, S: Script<D>> Run<D, S> {
         loop {
             let resumed = self.rivals.resumed();
             if resumed.is_empty() {
-                return;
+                return true;
             }
             for (client, told) in resumed {
                 self.told(client, told);

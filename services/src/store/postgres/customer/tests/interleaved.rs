@@ -94,7 +94,6 @@ fn log_in(password: &str) -> (&'static str, String) {
 }
 
 #[test]
-#[ignore = "it is not finished"]
 fn transactions_of_several_replicas_are_alike_on_both_engines() {
     compare(START, Customer::default);
 }

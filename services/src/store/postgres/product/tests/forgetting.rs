@@ -18,7 +18,7 @@ const COMMIT: Statement = Statement::once("COMMIT");
 
 /// Has a client carry these out, one by one, up to the first that fails, whose code is returned.
 #[track_caller]
-fn ask(rivals: &mut Rivals, client: usize, calls: &[Call]) -> Result<(), String> {
+fn ask(rivals: &mut Rivals<'_>, client: usize, calls: &[Call]) -> Result<(), String> {
     for call in calls {
         let told = rivals.ask(client, call).expect("it waits for nobody");
         told.end().map_err(str::to_owned)?;
@@ -35,7 +35,8 @@ fn transaction(calls: impl IntoIterator<Item = Call>) -> Vec<Call> {
 /// neither: whatever is seen of it at a level of isolation, it is undone.
 #[test]
 fn whoever_takes_by_a_floor_of_old_is_undone() {
-    let Some(server) = Postgres::start("trust", &["fsync=off", "deadlock_timeout=10ms"]) else { return };
+    let settings = ["fsync=off", "deadlock_timeout=10ms", "log_lock_waits=on", "log_min_messages=log"];
+    let Some(mut server) = Postgres::start("trust", &settings) else { return };
     let (id, item) = (Value::Int(100), Value::Int((8 << 32) + 1));
     let decide = || statements::DECIDE_TAKEN.with([id.clone(), Value::Int(1)]);
     let take = || {
@@ -48,7 +49,7 @@ fn whoever_takes_by_a_floor_of_old_is_undone() {
     let forget = [statements::FORGET_DECISIONS, statements::FORGET_LINES]
         .map(|forget| forget.with([id.clone(), id.clone()]));
     for isolation in ISOLATIONS {
-        let mut rivals = Rivals::start(&server, isolation, 0, 3);
+        let mut rivals = Rivals::start(&mut server, isolation, 0, 3);
         let [forgetful, raising, late] = [0, 1, 2];
         let made = Statement::once(
             "INSERT INTO items (item_id, seller_id, name, keywords, condition, price_cents, quantity, up, down)

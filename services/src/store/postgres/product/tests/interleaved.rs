@@ -66,7 +66,6 @@ fn registration(seller: u8, units: u8) -> String {
 }
 
 #[test]
-#[ignore = "it is not finished"]
 fn transactions_of_several_replicas_are_alike_on_both_engines() {
     compare(NOW, Product::default);
 }

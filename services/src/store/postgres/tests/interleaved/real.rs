@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crate::store::postgres::wire::single::{Told, start, told};
 
 /// What takes longer waits for something else.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to listen for what need not come.
 const MOMENT: Duration = Duration::from_millis(1);
 

@@ -1,7 +1,6 @@
 //! [`Rivals`]: PostgreSQL and the fake engine, which are told the same by the same clients.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -26,22 +25,30 @@ const LEVELS: [Statement; 3] = [
     Statement::once("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE"),
 ];
 /// Whoever is about to wait does so by then.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// By then PostgreSQL has seen that who waits does not wait in a circle.
-const NO_DEADLOCK: Duration = Duration::from_millis(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What transactions are undone with so that there is an order of all of them.
 const NO_ORDER: &str = "40001";
+/// What one of those who wait in a circle is undone with.
+const DEADLOCK: &str = "40P01";
 
-pub(in crate::store::postgres) struct Rivals {
+pub(in crate::store::postgres) struct Rivals<'s> {
+    server: &'s mut Postgres,
     isolation: Isolation,
     admin: Real,
     real: Vec<Real>,
     pids: Vec<i64>,
     fake: Fake,
-    /// Who waits.
-    waiting: BTreeSet<usize>,
+    /// Who waits for whom.
+    waiting: BTreeMap<usize, usize>,
     /// Who is answered after a wait.
     resumed: Vec<(usize, Told)>,
+}
+
+/// What PostgreSQL finds when it looks for a circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    Wait,
+    Circle,
 }
 
 #[derive(Clone)]
@@ -51,10 +58,10 @@ struct Fake {
     unread: BTreeMap<Session, BytesMut>,
 }
 
-impl Rivals {
+impl<'s> Rivals<'s> {
     /// Both, with the tables, in a database of their own.
     pub(in crate::store::postgres) fn start(
-        server: &Postgres,
+        server: &'s mut Postgres,
         isolation: Isolation,
         seed: u64,
         clients: usize,
@@ -76,11 +83,12 @@ impl Rivals {
         };
         let pids = real.iter_mut().map(prepare).collect();
         let (admin, fake) = (connect(), Fake::new(isolation, clients));
-        Self { isolation, admin, real, pids, fake, waiting: BTreeSet::new(), resumed: Vec::new() }
+        let (waiting, resumed) = (BTreeMap::new(), Vec::new());
+        Self { server, isolation, admin, real, pids, fake, waiting, resumed }
     }
 
     pub(super) fn is_waiting(&self, client: usize) -> bool {
-        self.waiting.contains(&client)
+        self.waiting.contains_key(&client)
     }
 
     /// Whether a statement would have to wait for whom somebody waits already.
@@ -114,15 +122,7 @@ impl Rivals {
                 let real = self.await_answer(client, &fake);
                 Some(self.agree(client, call, fake, real))
             }
-            (None, _) => {
-                self.waiting.insert(client);
-                let told = self.confirm_wait(client);
-                // If they are in a circle, PostgreSQL finds out a little later.
-                if told.is_none() {
-                    thread::sleep(NO_DEADLOCK);
-                }
-                told
-            }
+            (None, _) => self.confirm_wait(client),
         };
         self.settle();
         told
@@ -186,7 +186,11 @@ impl Rivals {
     #[track_caller]
     fn await_answer(&mut self, client: usize, fake: &Told) -> Told {
         if fake.end() != Err(NO_ORDER) {
-            return self.real[client].answer();
+            let told = self.real[client].answer();
+            if told.end() == Err(DEADLOCK) {
+                self.await_check(client);
+            }
+            return told;
         }
         let begun_at = Instant::now();
         while begun_at.elapsed() < PATIENCE {
@@ -194,11 +198,10 @@ impl Rivals {
                 return told;
             }
             if self.waits_in_real(client) {
-                // It would be undone only after its wait.
-                thread::sleep(NO_DEADLOCK);
-                return match self.real[client].try_answer() {
-                    Some(told) => told,
-                    None => Told::failed("it waits"),
+                // It would be undone only after its wait, unless that is one in a circle.
+                return match self.await_check(client) {
+                    Check::Circle => self.real[client].answer(),
+                    Check::Wait => Told::failed("it waits"),
                 };
             }
         }
@@ -209,9 +212,13 @@ impl Rivals {
     #[track_caller]
     fn confirm_wait(&mut self, client: usize) -> Option<Told> {
         let blocker = self.fake.blocker(client).expect("it waits");
+        let is_new = self.waiting.insert(client, blocker) != Some(blocker);
         let begun_at = Instant::now();
         while begun_at.elapsed() < PATIENCE {
             if self.blockers(client).contains(&self.pids[blocker]) {
+                if is_new {
+                    assert_eq!(self.await_check(client), Check::Wait, "client {client} waits for {blocker}");
+                }
                 return None;
             }
             if let Some(told) = self.real[client].try_answer() {
@@ -220,6 +227,21 @@ impl Rivals {
             }
         }
         panic!("client {client} waits for {blocker} on the fake engine, and not on PostgreSQL");
+    }
+
+    /// Waits until PostgreSQL has looked whether a client that waits does so in a circle, which it logs once for each
+    /// wait. Until then, it is open who of those in a circle finds out.
+    fn await_check(&mut self, client: usize) -> Check {
+        let process = format!("process {} ", self.pids[client]);
+        loop {
+            let line = self.server.wait_for(&process);
+            if line.contains("detected deadlock") {
+                return Check::Circle;
+            }
+            if line.contains("still waiting") {
+                return Check::Wait;
+            }
+        }
     }
 
     fn waits_in_real(&mut self, client: usize) -> bool {
@@ -238,7 +260,7 @@ impl Rivals {
     fn settle(&mut self) {
         loop {
             let mut is_changed = false;
-            for client in self.waiting.clone() {
+            for client in self.waiting.keys().copied().collect::<Vec<_>>() {
                 let told = match self.fake.told(client) {
                     Some(fake) => {
                         let real = self.await_answer(client, &fake);
