@@ -130,8 +130,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             edit(
                 STATEMENTS,
-                "SELECT $1, 'taken'::text, $2, $2, ''::text\"",
-                "SELECT $1, 'taken'::text, $2, $2, ''::text FROM decision_floor WHERE id = 1
+                "$1, 'taken'::text, $2, $2, ''::text\"",
+                "$1, 'taken'::text, $2, $2, ''::text FROM decision_floor WHERE id = 1
             ON CONFLICT (purchase_id) DO NOTHING\"",
             ),
             edit(
