@@ -59,13 +59,23 @@ pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
 const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
                              `login --json` and give it as MARKETPLACE_SESSION.";
-const HINT_LOGIN: &str = "Log in first: login USER";
+pub(crate) const HINT_LOGIN: &str = "Log in first: login USER";
 const HINT_KEY_KEPT: &str = "The same command again asks for this very purchase: it is made once at most.";
 const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
 
 /// The session that the environment gives.
 pub(crate) fn given_session() -> Option<String> {
     from_environment(SESSION_VARIABLE)
+}
+
+/// The password that the environment gives.
+pub(crate) fn given_password() -> Option<String> {
+    from_environment(PASSWORD_VARIABLE)
+}
+
+/// Whether it is because nobody is logged in, or no longer.
+pub(crate) fn says_not_logged_in(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(refusal) if matches!(refusal.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT"))
 }
 
 impl Engine {
@@ -145,7 +155,7 @@ impl Engine {
 
     /// A password from the environment, or else from the input. A person is asked for a new one twice.
     fn password(&mut self, command: &Command, is_new: bool) -> Result<String, Failure> {
-        if let Some(password) = from_environment(PASSWORD_VARIABLE) {
+        if let Some(password) = given_password() {
             return Ok(password);
         }
         let usage = |why: &str| Failure::Usage(format!("{why}; `{} -h` explains", command.name));
@@ -332,7 +342,7 @@ impl Failure {
     }
 }
 
-fn explain_call(error: &CallError, json: bool) {
+pub(crate) fn explain_call(error: &CallError, json: bool) {
     match error {
         CallError::Refused(refusal) if json => {
             if let Err(error) = write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json))) {
@@ -349,8 +359,4 @@ fn from_environment(name: &str) -> Option<String> {
 
 fn target() -> Target {
     columns(&io::stdout()).map_or(Target::Plain, |width| Target::Terminal { width })
-}
-
-fn says_not_logged_in(error: &CallError) -> bool {
-    matches!(error, CallError::Refused(refusal) if matches!(refusal.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT"))
 }
