@@ -57,6 +57,7 @@ enum Failure {
 /// Gives the session that a run uses, unless an option does.
 pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
+const NEW_PASSWORD_VARIABLE: &str = "MARKETPLACE_NEW_PASSWORD";
 const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
                              `login --json` and give it as MARKETPLACE_SESSION.";
 pub(crate) const HINT_LOGIN: &str = "Log in first: login USER";
@@ -128,7 +129,7 @@ impl Engine {
         }
         for parameter in command.secrets() {
             if !data.contains_key(parameter.field) {
-                let password = self.password(command, parameter.kind == Kind::NewPassword)?;
+                let password = self.password(command, parameter.kind)?;
                 data.insert(parameter.field, raw(&password));
             }
         }
@@ -154,8 +155,12 @@ impl Engine {
     }
 
     /// A password from the environment, or else from the input. A person is asked for a new one twice.
-    fn password(&mut self, command: &Command, is_new: bool) -> Result<String, Failure> {
-        if let Some(password) = given_password() {
+    fn password(&mut self, command: &Command, kind: Kind) -> Result<String, Failure> {
+        let (variable, question) = match kind {
+            Kind::ReplacingPassword => (NEW_PASSWORD_VARIABLE, "New password: "),
+            _ => (PASSWORD_VARIABLE, "Password: "),
+        };
+        if let Some(password) = from_environment(variable) {
             return Ok(password);
         }
         let usage = |why: &str| Failure::Usage(format!("{why}; `{} -h` explains", command.name));
@@ -168,8 +173,8 @@ impl Engine {
                 ReadError::Failed(what) => usage(&format!("cannot read the password: {what}")),
             })
         };
-        let password = ask("Password: ")?;
-        if is_new && asks_a_person && ask("The same again: ")? != password {
+        let password = ask(question)?;
+        if kind != Kind::Password && asks_a_person && ask("The same again: ")? != password {
             return Err(usage("the two passwords differ"));
         }
         Ok(password)

@@ -32,6 +32,11 @@ fn queries_join_group_order_and_limit() {
             "(1) SELECT 1",
         ),
         ("SELECT id FROM accounts WHERE id IN (SELECT max(id) FROM accounts)", "(2) SELECT 1"),
+        (
+            "SELECT a.id, (SELECT count(*) FROM accounts b WHERE b.id >= a.id) FROM accounts a
+                WHERE (SELECT min(b.id) FROM accounts b WHERE b.id > a.id) > 0",
+            "(1,2) SELECT 1",
+        ),
         ("SELECT id FROM accounts WHERE id NOT IN (1, 3)", "(2) SELECT 1"),
         ("SELECT id FROM accounts WHERE 1 = 2", "SELECT 0"),
         ("SELECT id FROM accounts WHERE owner >= 'b' AND id <= 2 AND 1 < id", "(2) SELECT 1"),
@@ -59,6 +64,8 @@ fn expressions_are_calculated_in_three_valued_logic() {
         ("2 + 3 * 4 - 1", "13"),
         ("'\\x00ff'::bytea", "\\x00ff"),
         ("'5'::bigint + 1", "6"),
+        ("'a' || 5::bigint::text || 'b'", "a5b"),
+        ("'a' || NULL", "NULL"),
         ("(SELECT id FROM accounts WHERE id = 9)", "NULL"),
         ("(SELECT id FROM accounts WHERE id = 9) = 1", "NULL"),
     ] {
@@ -72,6 +79,7 @@ fn what_cannot_be_has_its_code() {
         ("SELECT 9223372036854775807 + 1", "22003"),
         ("SELECT 1 / 0", "22012"),
         ("SELECT 'a' = 1", "42883"),
+        ("SELECT 1 || 2", "42883"),
         ("SELECT (SELECT id FROM accounts)", "21000"),
         ("UPDATE accounts SET balance = balance - 11 WHERE id = 1", "23514"),
         ("INSERT INTO accounts (id, owner, balance) VALUES (1, 'eve', 0)", "23505"),
