@@ -1,6 +1,9 @@
 //! The real binary against a scripted service: what it sends, prints and keeps, and how it ends.
 
+mod completions;
+mod display;
 mod help;
+mod manual;
 mod password;
 mod ping;
 mod purchases;
