@@ -11,9 +11,10 @@ use crate::process::signals::CaughtSignals;
 
 const VARIABLE: &str = "PAGER";
 const DEFAULT: &str = "less";
-/// What `less` does unless its user has told it something else: it leaves at the end of a page that fits, shows colours,
-/// cuts long lines, which can be scrolled to, and leaves what it has shown on the screen.
-const LESS: (&str, &str) = ("LESS", "FRSX");
+/// What `less` is told unless its user has told it something else: to leave at the end of a page that fits, to show colours,
+/// to cut long lines, which can be scrolled to, and to leave what it has shown on the screen; and that text is UTF-8,
+/// whatever the locale is.
+const LESS: [(&str, &str); 2] = [("LESS", "FRSX"), ("LESSCHARSET", "utf-8")];
 /// What a shell says of a command that is not there, or is no program.
 const NOT_RUN: [i32; 2] = [126, 127];
 
@@ -41,10 +42,7 @@ fn chosen(variable: Option<String>) -> Option<String> {
 
 fn start(pager: &str) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
-    let (variable, flags) = LESS;
-    if env::var_os(variable).is_none() {
-        command.env(variable, flags);
-    }
+    command.envs(LESS.into_iter().filter(|(variable, _)| env::var_os(variable).is_none()));
     command.args(["-c", pager]).stdin(Stdio::piped()).spawn()
 }
 
