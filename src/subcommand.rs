@@ -10,8 +10,11 @@ pub(crate) struct Subcommand {
     pub(crate) group: Group,
     pub(crate) name: &'static str,
     usage: Box<dyn Fn() -> Usage>,
-    run: Box<dyn Fn(&[String]) -> ExitCode>,
+    run: Box<Run>,
 }
+
+/// Carries a subcommand out, with the words after its name.
+type Run = dyn Fn(&[String]) -> ExitCode;
 
 /// All subcommands.
 pub(crate) type List = fn() -> Vec<Subcommand>;
