@@ -7,10 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use getopts::Options;
 use services::sqlite::{self, Copied, Restored, StoreError};
 
-use crate::command_line::{FAILED, given, parse, print, report, usage_error};
+use crate::command_line::{FAILED, given, print, report};
+use crate::options::Options;
+use crate::subcommand::{Group, Subcommand};
+use crate::usage::{Usage, Words};
 
 const BACKUP: &str = "\
 Usage: marketplace backup [OPTION]… DEST
@@ -31,9 +33,29 @@ Exit status: 0 done, 1 refused or failed, 2 usage.";
 /// Stands for standard output or input.
 const STREAM: &str = "-";
 
-/// Runs `backup`.
-pub(crate) fn backup(args: &[String]) -> ExitCode {
-    let (destination, data) = match arguments(BACKUP, "DEST", args) {
+/// The subcommand `backup`.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Data, "backup", backup_usage, backup)
+}
+
+/// The subcommand `restore`.
+pub(crate) fn restore_subcommand() -> Subcommand {
+    Subcommand::new(Group::Data, "restore", restore_usage, restore)
+}
+
+fn backup_usage() -> Usage {
+    let summary = "copy the databases, also while they run";
+    let usage = Usage::new("marketplace backup", summary, BACKUP, options());
+    Usage { operands: Words::Folders, ..usage }
+}
+
+fn restore_usage() -> Usage {
+    let usage = Usage::new("marketplace restore", "put a backup in their place", RESTORE, options());
+    Usage { operands: Words::Files, ..usage }
+}
+
+fn backup(args: &[String]) -> ExitCode {
+    let (destination, data) = match arguments(&backup_usage(), "DEST", args) {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
@@ -54,9 +76,8 @@ pub(crate) fn backup(args: &[String]) -> ExitCode {
     }
 }
 
-/// Runs `restore`.
-pub(crate) fn restore(args: &[String]) -> ExitCode {
-    let (source, data) = match arguments(RESTORE, "SOURCE", args) {
+fn restore(args: &[String]) -> ExitCode {
+    let (source, data) = match arguments(&restore_usage(), "SOURCE", args) {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
@@ -106,15 +127,19 @@ fn restore_from(source: &Path, data: &Path) -> Result<Vec<Restored>, Box<dyn Err
     })
 }
 
-/// The one word that is given, and the data folder.
-fn arguments(brief: &str, word: &str, args: &[String]) -> Result<(String, String), ExitCode> {
+fn options() -> Options {
     let mut options = Options::new();
-    options.optopt("", "data", "the folder of the databases (./data)", "DIR");
-    let matches = parse(&mut options, brief, args)?;
+    options.value("data", "the folder of the databases (./data)", "DIR");
+    options
+}
+
+/// The one word that is given, and the data folder.
+fn arguments(usage: &Usage, word: &str, args: &[String]) -> Result<(String, String), ExitCode> {
+    let matches = usage.parse(args)?;
     let data = given(&matches, "data").unwrap_or_else(|| "./data".to_owned());
     match matches.free.as_slice() {
         [path] if !path.is_empty() => Ok((path.clone(), data)),
-        _ => Err(usage_error(&format!("expected one {word}"), brief)),
+        _ => Err(usage.error(&format!("expected one {word}"))),
     }
 }
 

@@ -13,16 +13,18 @@ use std::process::ExitCode;
 
 use bench::results::Results;
 use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
-use getopts::Options;
 use log::LevelFilter;
 use net::Limits;
 use net::reactor::Reactor;
 
-use crate::command_line::{CANNOT_CONNECT, FAILED, columns, parse, report, usage_error};
+use crate::command_line::{CANNOT_CONNECT, FAILED, columns, report};
+use crate::options::Options;
 use crate::process::stop::StopSignals;
 use crate::process::{limits, logging, parent};
 use crate::serve;
 use crate::service::Service;
+use crate::subcommand::{Group, Subcommand};
+use crate::usage::{Usage, Words};
 use interrupt::InterruptOnSignal;
 use outputs::{OutputOptions, Render};
 
@@ -51,8 +53,28 @@ Usage: marketplace bench compare A.json B.json
 
 Sets two results that `bench --json` has written side by side.";
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &[String]) -> ExitCode {
+/// The subcommand.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Measure, "bench", usage, run)
+}
+
+fn usage() -> Usage {
+    let usage = Usage::new("marketplace bench", "the load generator", BRIEF, arguments::options());
+    Usage { commands: vec![growth_usage(), compare_usage()], ..usage }
+}
+
+fn growth_usage() -> Usage {
+    let summary = "how costs grow with the catalogue and with idle connections";
+    Usage::new("marketplace bench growth", summary, GROWTH_BRIEF, arguments::growth_options())
+}
+
+fn compare_usage() -> Usage {
+    let summary = "set two results side by side";
+    let usage = Usage::new("marketplace bench compare", summary, COMPARE_BRIEF, Options::new());
+    Usage { operands: Words::Files, ..usage }
+}
+
+fn run(args: &[String]) -> ExitCode {
     match args.split_first() {
         Some((word, rest)) if word == "relay" => relay(rest),
         Some((word, rest)) if word == "compare" => compare(rest),
@@ -62,7 +84,8 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
 }
 
 fn measure(args: &[String]) -> ExitCode {
-    let matches = match parse(&mut arguments::options(), BRIEF, args) {
+    let usage = usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
@@ -74,12 +97,13 @@ fn measure(args: &[String]) -> ExitCode {
         Ok((plan, services, outputs)) => {
             carry_out(outputs, |launch, interrupt| bench::run(&plan, &services, launch, interrupt))
         }
-        Err(message) => usage_error(&message, BRIEF),
+        Err(message) => usage.error(&message),
     }
 }
 
 fn growth(args: &[String]) -> ExitCode {
-    let matches = match parse(&mut arguments::growth_options(), GROWTH_BRIEF, args) {
+    let usage = growth_usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
@@ -88,17 +112,18 @@ fn growth(args: &[String]) -> ExitCode {
     };
     match read() {
         Ok((plan, outputs)) => carry_out(outputs, |launch, interrupt| bench::grow(&plan, launch, interrupt)),
-        Err(message) => usage_error(&message, GROWTH_BRIEF),
+        Err(message) => usage.error(&message),
     }
 }
 
 fn compare(args: &[String]) -> ExitCode {
-    let matches = match parse(&mut Options::new(), COMPARE_BRIEF, args) {
+    let usage = compare_usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let [a, b] = matches.free.as_slice() else {
-        return usage_error("compare takes two files", COMPARE_BRIEF);
+        return usage.error("compare takes two files");
     };
     let compared = read_results(a).and_then(|a| {
         let width = columns(&io::stdout()).map(usize::from);
@@ -165,10 +190,12 @@ fn read_results(path: &str) -> Result<Results, String> {
 fn relay(args: &[String]) -> ExitCode {
     parent::end_with_parent();
     let mut options = Options::new();
-    options.optopt("", "listen", "", "HOST:PORT");
-    options.optopt("", "customer", "", "HOST:PORT");
-    options.optopt("", "product", "", "HOST:PORT");
-    let matches = match parse(&mut options, "Usage: marketplace bench relay [OPTION]…", args) {
+    options.value("listen", "", "HOST:PORT");
+    options.value("customer", "", "HOST:PORT");
+    options.value("product", "", "HOST:PORT");
+    let usage =
+        Usage::new("marketplace bench relay", "", "Usage: marketplace bench relay [OPTION]…", options);
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };

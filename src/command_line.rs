@@ -1,13 +1,15 @@
-//! What all subcommands share: exit codes, option parsing with `-h`, and output that survives a
-//! closed pipe.
+//! What all subcommands share: exit codes, the values of options, and output that survives a closed
+//! pipe.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 use rustix::termios::tcgetwinsize;
+
+use crate::colours;
 
 /// The service answered with an error, or its answer was lost.
 pub(crate) const FAILED: u8 = 1;
@@ -16,20 +18,11 @@ pub(crate) const USAGE: u8 = 2;
 /// No connection could be made.
 pub(crate) const CANNOT_CONNECT: u8 = 3;
 
+/// What all messages about errors begin with.
+const ERROR: &str = "error:";
+
 /// The width of a terminal that does not tell it.
 const COLUMNS_DEFAULT: u16 = 80;
-
-/// Parses `args` and adds the option `-h`.
-///
-/// An `Err` ends the program: the help or the usage error is already printed.
-pub(crate) fn parse(options: &mut Options, brief: &str, args: &[String]) -> Result<Matches, ExitCode> {
-    options.optflag("h", "help", "print this help");
-    match options.parse(args) {
-        Ok(matches) if matches.opt_present("help") => Err(print(&options.usage(brief))),
-        Ok(matches) => Ok(matches),
-        Err(error) => Err(usage_error(&error.to_string(), brief)),
-    }
-}
 
 /// Checks that no arguments were given beside options.
 ///
@@ -107,7 +100,17 @@ pub(crate) fn columns(stream: &(impl IsTerminal + AsFd)) -> Option<u16> {
     Some(known.unwrap_or(COLUMNS_DEFAULT))
 }
 
-/// Writes one message to standard error. If that fails, nobody is left to tell.
+/// How many lines a terminal has. `None`: it is no terminal, or does not tell.
+pub(crate) fn rows(stream: &(impl IsTerminal + AsFd)) -> Option<u16> {
+    let size = stream.is_terminal().then(|| tcgetwinsize(stream).ok()).flatten();
+    size.map(|size| size.ws_row).filter(|&rows| rows > 0)
+}
+
+/// Writes one message to standard error, where an error stands out. If that fails, nobody is left to tell.
 pub(crate) fn report(message: &str) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let mut out = io::stderr();
+    let _ = match message.strip_prefix(ERROR) {
+        Some(rest) if colours::are_shown(&out) => writeln!(out, "{}{rest}", colours::alarming(ERROR)),
+        _ => writeln!(out, "{message}"),
+    };
 }

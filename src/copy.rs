@@ -4,14 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use getopts::Options;
 use services::postgres::{self, CopyEnding, CopyError, Copying};
 use services::sqlite::{self, Stopped, StoreError};
 
-use crate::command_line::{given, number, parse, print, reject_arguments, report, usage_error};
+use crate::command_line::{given, number, print, reject_arguments, report};
+use crate::options::Options;
 use crate::serve::SECONDS_MAX;
 use crate::store_option::{self, Engine};
 use crate::store_session::{Session, Trouble, over};
+use crate::subcommand::{Group, Subcommand};
+use crate::usage::Usage;
 
 const BRIEF: &str = "\
 Usage: marketplace copy --store URL [OPTION]…
@@ -22,14 +24,23 @@ run. A copy that is broken off is continued by the next one; no service uses its
 Of several hosts, the first one that takes changes is asked.
 Exit status: 0 done, 1 refused or failed, 2 usage, 3 cannot connect.";
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &[String]) -> ExitCode {
+/// The subcommand.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Data, "copy", usage, run)
+}
+
+fn usage() -> Usage {
     let mut options = Options::new();
-    options.optopt("", "data", "the folder of the databases (./data)", "DIR");
+    options.value("data", "the folder of the databases (./data)", "DIR");
     store_option::add_options(&mut options);
     let help = "how long a session may be idle, as db_customer is told (300)";
-    options.optopt("", "session-timeout", help, "SECONDS");
-    let matches = match parse(&mut options, BRIEF, args) {
+    options.value("session-timeout", help, "SECONDS");
+    Usage::new("marketplace copy", "copy the databases into these tables", BRIEF, options)
+}
+
+fn run(args: &[String]) -> ExitCode {
+    let usage = usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
@@ -38,7 +49,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         reject_arguments(&matches).and_then(|()| number(&matches, "session-timeout", 300, 1, SECONDS_MAX));
     let (engine, timeout) = match timeout.and_then(|timeout| Ok((Engine::needed(&matches)?, timeout))) {
         Ok(arguments) => arguments,
-        Err(message) => return usage_error(&message, BRIEF),
+        Err(message) => return usage.error(&message),
     };
     match copy(Path::new(&data), Duration::from_secs(timeout), &engine) {
         Ok(lines) => print(&lines),

@@ -10,13 +10,16 @@ mod sellers;
 
 use std::process::ExitCode;
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 
 use crate::client::{CallError, check_address};
-use crate::command_line::{CANNOT_CONNECT, FAILED, parse, print, reject_arguments, report, usage_error};
+use crate::command_line::{CANNOT_CONNECT, FAILED, print, reject_arguments, report};
+use crate::options::Options;
 use crate::service::Service;
+use crate::subcommand::{Group, Subcommand};
 use crate::text::escape;
 use crate::tls::{self, ClientFiles};
+use crate::usage::Usage;
 use market::{Failure, Market};
 use member::PASSWORD;
 
@@ -29,21 +32,30 @@ trying things out. Run again, it completes what was broken off and changes nothi
 Exit status: 0 done, 1 a service answered with an error or the marketplace has items already,
 2 usage, 3 cannot connect.";
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &[String]) -> ExitCode {
+/// The subcommand.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Use, "demo", usage, run)
+}
+
+fn usage() -> Usage {
     let mut options = Options::new();
     let (buyer, seller) = (Service::ServerBuyer.default_address(), Service::ServerSeller.default_address());
-    options.optopt("", "buyer", &format!("the service for buyers ({buyer})"), "HOST:PORT");
-    options.optopt("", "seller", &format!("the service for sellers ({seller})"), "HOST:PORT");
+    options.value("buyer", &format!("the service for buyers ({buyer})"), "HOST:PORT");
+    options.value("seller", &format!("the service for sellers ({seller})"), "HOST:PORT");
     tls::add_client_option(&mut options);
-    options.optflag("", "force", "fill a marketplace, too, that has items already");
-    let matches = match parse(&mut options, BRIEF, args) {
+    options.flag("force", "fill a marketplace, too, that has items already");
+    Usage::new("marketplace demo", "fill an empty marketplace with something to try out", BRIEF, options)
+}
+
+fn run(args: &[String]) -> ExitCode {
+    let usage = usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let market = match market(&matches) {
         Ok(market) => market,
-        Err(message) => return usage_error(&message, BRIEF),
+        Err(message) => return usage.error(&message),
     };
     match fill(&market, matches.opt_present("force")) {
         Ok(()) => print(&what_next(&market)),

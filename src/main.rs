@@ -2,18 +2,23 @@
 //! The marketplace's one binary: four services, a way to start them together, and the shells of
 //! buyers and sellers.
 //!
-//! This file only chooses the subcommand. The services themselves live in the crate `services`.
+//! This file only lists the subcommands and chooses one. The services themselves live in the crate `services`.
 
 mod backup;
 mod bench;
 mod child;
 mod children;
 mod client;
+mod colours;
 mod combined_log;
 mod command_line;
+mod completions;
 mod copy;
 mod demo;
+mod help;
+mod manual;
 mod migrate;
+mod options;
 mod output_file;
 mod ping;
 mod process;
@@ -23,81 +28,78 @@ mod service;
 mod shell;
 mod store_option;
 mod store_session;
+mod subcommand;
+mod suggestion;
 mod text;
 mod tls;
 mod up;
+mod usage;
 
 use std::process::ExitCode;
 
-use command_line::{print, usage_error};
+use command_line::print;
 use service::Service;
-
-/// Above the list of services.
-const USAGE_START: &str = "\
-Usage: marketplace SUBCOMMAND [OPTION]…
-
-Start the marketplace:
-  up             all four services on this machine, until Ctrl-C
-";
-
-/// Below it.
-const USAGE_END: &str = "
-Use it:
-  buyer          buyer's shell, or one command of it
-  seller         seller's shell, or one command of it
-  demo           fill an empty marketplace with something to try out
-  ping           ask a service whether it answers
-
-Look after its data:
-  backup         copy the databases, also while they run
-  restore        put a backup in their place
-  migrate        make or update the tables of a store that is no file
-  copy           copy the databases into these tables
-
-Measure it:
-  bench          the load generator
-
-Options:
-  -h, --help     print this help; works after each subcommand as well
-  --version      print the version
-
-Exit status: 0 done, 1 the service answered with an error, 2 usage, 3 cannot connect.
-";
+use subcommand::Subcommand;
 
 fn main() -> ExitCode {
     let mut args = Vec::new();
     for arg in std::env::args_os().skip(1) {
         match arg.into_string() {
             Ok(arg) => args.push(arg),
-            Err(arg) => return usage_error(&format!("not UTF-8: {}", arg.display()), &usage()),
+            Err(arg) => return help::wrong(&format!("not UTF-8: {}", arg.display())),
         }
     }
-    let Some((subcommand, rest)) = args.split_first() else {
-        return usage_error("a subcommand is missing", &usage());
+    let Some((name, rest)) = args.split_first() else {
+        return help::wrong("a subcommand is missing");
     };
-    let code = match subcommand.as_str() {
-        "backup" => backup::backup(rest),
-        "bench" => bench::run(rest),
-        "up" => up::run(rest),
-        "copy" => copy::run(rest),
-        "demo" => demo::run(rest),
-        "buyer" => shell::run(&shell::BUYER, rest),
-        "seller" => shell::run(&shell::SELLER, rest),
-        "migrate" => migrate::run(rest),
-        "ping" => ping::run(rest),
-        "restore" => backup::restore(rest),
-        "-h" | "--help" | "help" => print(&usage()),
-        "--version" => print(concat!("marketplace ", env!("CARGO_PKG_VERSION"), "\n")),
-        name => match Service::from_name(name) {
-            Some(service) => serve::run(service, rest),
-            None => usage_error(&format!("no subcommand {name:?}"), &usage()),
+    let code = match name.as_str() {
+        "-h" | "--help" => help::run(subcommands, rest),
+        "-V" | "--version" => print(concat!("marketplace ", env!("CARGO_PKG_VERSION"), "\n")),
+        name => match subcommands().into_iter().find(|subcommand| subcommand.name == name) {
+            Some(subcommand) => subcommand.run(rest),
+            None => help::unknown(subcommands, name),
         },
     };
     log::logger().flush();
     code
 }
 
-fn usage() -> String {
-    let services = Service::ALL.map(|service| format!("  {service:14} {}\n", service.summary()));
-    [USAGE_START, &services.concat(), USAGE_END].concat()
+/// All that may follow the program's name, in the order of its help.
+fn subcommands() -> Vec<Subcommand> {
+    let services = Service::ALL.map(serve::subcommand);
+    let others = [
+        shell::subcommand(&shell::BUYER),
+        shell::subcommand(&shell::SELLER),
+        demo::subcommand(),
+        ping::subcommand(),
+        backup::subcommand(),
+        backup::restore_subcommand(),
+        migrate::subcommand(),
+        copy::subcommand(),
+        bench::subcommand(),
+        help::subcommand(subcommands),
+        completions::subcommand(subcommands),
+        manual::subcommand(subcommands),
+    ];
+    [up::subcommand()].into_iter().chain(services).chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_subcommand_has_a_name_of_its_own_and_explains_itself() {
+        let all = subcommands();
+        for subcommand in &all {
+            let usage = subcommand.usage();
+            assert_eq!(usage.path, format!("marketplace {}", subcommand.name));
+            assert!(usage.brief.starts_with(&format!("Usage: {}", usage.path)), "{}", usage.brief);
+            assert!(!usage.summary.is_empty() && !usage.summary.ends_with('.'), "{}", usage.path);
+            assert_eq!(all.iter().filter(|other| other.name == subcommand.name).count(), 1);
+            for command in &usage.commands {
+                assert_eq!(command.path, format!("{} {}", usage.path, command.name()));
+            }
+        }
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use getopts::Options;
 use services::postgres::{Migrated, Migration};
 
-use crate::command_line::{parse, print, reject_arguments, usage_error};
+use crate::command_line::{print, reject_arguments};
+use crate::options::Options;
 use crate::store_option::{self, Engine};
 use crate::store_session::{Session, Trouble, over};
+use crate::subcommand::{Group, Subcommand};
+use crate::usage::Usage;
 
 const BRIEF: &str = "\
 Usage: marketplace migrate --store URL [OPTION]…
@@ -17,17 +19,26 @@ up to date. What is up to date is left as it is, so it may be run at any time, a
 Of several hosts, the first one that takes changes is asked.
 Exit status: 0 done, 1 refused or failed, 2 usage, 3 cannot connect.";
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &[String]) -> ExitCode {
+/// The subcommand.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Data, "migrate", usage, run)
+}
+
+fn usage() -> Usage {
     let mut options = Options::new();
     store_option::add_options(&mut options);
-    let matches = match parse(&mut options, BRIEF, args) {
+    Usage::new("marketplace migrate", "make or update the tables of a store that is no file", BRIEF, options)
+}
+
+fn run(args: &[String]) -> ExitCode {
+    let usage = usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let engine = match reject_arguments(&matches).and_then(|()| Engine::needed(&matches)) {
         Ok(engine) => engine,
-        Err(message) => return usage_error(&message, BRIEF),
+        Err(message) => return usage.error(&message),
     };
     match over(&engine, migrate) {
         Ok(migrated) => print(&migrated.iter().map(|one| format!("{one}\n")).collect::<String>()),

@@ -6,10 +6,11 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 use services::Secrets;
 
 use crate::command_line::given;
+use crate::options::Options;
 
 /// More than two of the longest secrets have.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -26,7 +27,7 @@ pub(crate) struct SecretFile {
 /// Offers the option `--secret-file`.
 pub(crate) fn add_option(options: &mut Options) {
     let help = "a file with the secret of frontends and databases, in its first line (none)";
-    options.optopt("", "secret-file", help, "FILE");
+    options.value("secret-file", help, "FILE");
 }
 
 impl SecretFile {

@@ -14,19 +14,32 @@ use net::reactor::{Handle, Reactor, RunError};
 use net::{Target, Threads, no_thread};
 use services::{Backends, Deadlines, Secrets, StorageError, sqlite};
 
-use crate::command_line::{FAILED, parse, report, usage_error};
+use crate::command_line::{FAILED, report};
 use crate::process::stop::{Stop, StopSignals};
 use crate::process::watched_files::WatchedFiles;
 use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::{Kind, Service};
+use crate::subcommand::{Group, Subcommand};
 use crate::tls::ServerFiles;
+use crate::usage::Usage;
 use settings::{Settings, Store, options};
 
 pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX};
 
+/// The subcommand that is this service.
+pub(crate) fn subcommand(service: Service) -> Subcommand {
+    Subcommand::new(Group::Start, service.name(), move || usage(service), move |args| run(service, args))
+}
+
+fn usage(service: Service) -> Usage {
+    let path = format!("marketplace {service}");
+    let brief = format!("Usage: {path} [OPTION]…\n\nRuns {} until it is told to stop.", service.summary());
+    Usage::new(&path, service.summary(), &brief, options(service))
+}
+
 /// Runs `service` until a signal asks it to end.
-pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
+fn run(service: Service, args: &[String]) -> ExitCode {
     parent::end_with_parent();
     // From the start, so that a signal to a service that is not yet ready ends it in order as well.
     let signals = match StopSignals::catch() {
@@ -36,14 +49,14 @@ pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let brief = format!("Usage: marketplace {service} [OPTION]…");
-    let matches = match parse(&mut options(service), &brief, args) {
+    let usage = usage(service);
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let mut settings = match Settings::read(service, &matches) {
         Ok(settings) => settings,
-        Err(message) => return usage_error(&message, &brief),
+        Err(message) => return usage.error(&message),
     };
     if let Err(error) = logging::init(settings.log_level) {
         report(&format!("error: cannot log: {error}"));

@@ -72,7 +72,13 @@ impl Service {
 
     /// The address that it listens on, and is looked for at, unless told another.
     pub(crate) fn default_address(self) -> String {
-        format!("127.0.0.1:{}", self.default_port())
+        self.address_at("127.0.0.1")
+    }
+
+    /// The address with its default port at this host, a name or an address without brackets.
+    pub(crate) fn address_at(self, host: &str) -> String {
+        let port = self.default_port();
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// The limits of its node unless it is told others.

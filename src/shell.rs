@@ -11,6 +11,7 @@ mod command;
 mod common;
 mod editor;
 mod engine;
+mod failure;
 mod history;
 mod input;
 mod interactive;
@@ -18,21 +19,25 @@ mod kept;
 mod line;
 mod moment;
 mod money;
+mod output;
+mod own;
+mod pager;
 mod purchase_key;
 pub(crate) mod reply;
 mod rows;
+mod screen;
 mod seller;
 mod session;
 mod table;
 mod terminal;
 pub(crate) mod trade;
 mod view;
+mod watch;
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-
-use getopts::{Options, ParsingStyle};
 
 pub(crate) use buyer::BUYER;
 use call::Caller;
@@ -42,44 +47,66 @@ use engine::{Engine, SESSION_VARIABLE, given_session};
 use input::{Input, Plain};
 use kept::{create_private_dir, state_dir};
 use line::ReadError;
+use output::Output;
 use purchase_key::PurchaseKeyFile;
+use screen::Expanded;
 pub(crate) use seller::SELLER;
 use session::{Session, SessionFile};
 
 use crate::client::{CallError, check_address};
-use crate::command_line::{self, parse, report, usage_error, write_out};
+use crate::command_line::{self, report, write_out};
+use crate::options::Options;
+use crate::subcommand::{Group, Subcommand};
 use crate::text;
 use crate::tls::{self, ClientFiles};
+use crate::usage::Usage;
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs the subcommand of `role`.
-pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
+/// The subcommand that is the shell of `role`.
+pub(crate) fn subcommand(role: &'static Role) -> Subcommand {
+    Subcommand::new(Group::Use, role.name, move || usage(role), move |args| run(role, args))
+}
+
+fn usage(role: &'static Role) -> Usage {
+    let path = format!("marketplace {}", role.name);
+    let summary = format!("{}'s shell, or one command of it", role.name);
+    let usage = Usage::new(&path, &summary, &brief(role), options(role));
+    let commands = role.commands.iter().map(|command| arguments::usage(command, &format!("{path} ")));
+    let help = arguments::help_usage(role, &format!("{path} "));
+    Usage { commands: commands.chain(trade::usages(role)).chain([help]).collect(), ..usage }
+}
+
+fn options(role: &Role) -> Options {
     let mut options = Options::new();
-    options.parsing_style(ParsingStyle::StopAtFirstFree);
+    options.stop_at_first_word();
     let default_server = role.service.default_address();
-    options.optopt("", "server", &format!("the service to use ({default_server})"), "HOST:PORT");
-    options.optopt(
-        "",
+    options.value("server", &format!("the service to use ({default_server})"), "HOST:PORT");
+    options.value(
         "session",
         &format!("the session to use, rather than {SESSION_VARIABLE} or the login kept"),
         "ID",
     );
     tls::add_client_option(&mut options);
-    options.optflag("", "json", "print each reply's data, or error, as one line of JSON");
-    let brief = brief(role);
-    let matches = match parse(&mut options, &brief, args) {
+    options.flag("json", "print each reply's data, or error, as one line of JSON");
+    options.flag("header", "begin tab-separated values with a line of their names");
+    options
+}
+
+fn run(role: &'static Role, args: &[String]) -> ExitCode {
+    let usage = usage(role);
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
-    let server = matches.opt_str("server").unwrap_or(default_server);
+    let server = matches.opt_str("server").unwrap_or_else(|| role.service.default_address());
     if let Err(message) = check_address(&server) {
-        return usage_error(&message, &brief);
+        return usage.error(&message);
     }
     let tls = match ClientFiles::given(&matches) {
         Ok(files) => files.map(|files| files.tls),
-        Err(message) => return usage_error(&message, &brief),
+        Err(message) => return usage.error(&message),
     };
     let state_dir = state_dir();
     let session_file = state_dir.as_deref().map(|dir| SessionFile::new(dir, role.name, &server));
@@ -95,7 +122,14 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
         session,
         session_file,
         purchase_key_file,
-        json: matches.opt_present("json"),
+        output: Output {
+            json: matches.opt_present("json"),
+            header: matches.opt_present("header"),
+            expanded: Expanded::Auto,
+            is_paged: io::stdin().is_terminal(),
+        },
+        says_times: false,
+        waited: None,
         is_single: !matches.free.is_empty(),
     };
     if engine.is_single {
@@ -164,20 +198,17 @@ fn brief(role: &Role) -> String {
 Carries out one command. Without a command, opens a shell on a terminal; elsewhere it runs
 the lines of standard input as commands, up to the first that fails.
 
-Results are tables on a terminal and tab-separated values without a header elsewhere. With
---json, an error of the service is printed to standard output, as {{\"error\":{{…}}}}.
+Results are tables on a terminal and tab-separated values elsewhere, with a header if --header asks
+for one. With --json, an error of the service is printed to standard output, as {{\"error\":{{…}}}}.
+What is taller than the terminal is shown by the pager in $PAGER, or else by less, unless that is empty
+or cat. Colours are not used where NO_COLOR is set. In a shell, \\? lists commands about such things.
 A login is kept in $XDG_STATE_HOME/marketplace (or ~/.local/state/marketplace). Where it cannot
 be, login fails, unless --json prints the session.
 A password is taken from MARKETPLACE_PASSWORD in the environment, or else asked for; in a pipe
 it is the next line.
 
 Exit status: 0 done, 1 the service answered with an error or its answer was lost, 2 usage,
-3 cannot connect.
-
-Commands:
-{commands}
-`marketplace {name} COMMAND -h` explains a command.",
+3 cannot connect.",
         name = role.name,
-        commands = role.overview() + if role.name == SELLER.name { trade::OVERVIEW } else { "" },
     )
 }

@@ -3,11 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 use net::{ByteAddress, ClientTls, Target};
 use services::postgres::{Config, Encryption, Host, Password};
 
 use crate::command_line::given;
+use crate::options::Options;
 use crate::{secret_file, tls};
 
 const PASSWORD: &str = "MARKETPLACE_STORE_PASSWORD";
@@ -24,14 +25,14 @@ pub(crate) struct Engine {
 pub(crate) fn add_option(options: &mut Options) {
     let help = "postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?…]; the password is taken from the environment: \
         MARKETPLACE_STORE_PASSWORD, or the file that MARKETPLACE_STORE_PASSWORD_FILE names";
-    options.optopt("", "store", help, "URL");
+    options.value("store", help, "URL");
 }
 
 /// Offers it to a command that does nothing but use the engine.
 pub(crate) fn add_options(options: &mut Options) {
     add_option(options);
     let help = "take a server that acknowledges what it has not flushed; for tests and measurement only";
-    options.optflag("", "unsafe-no-flush", help);
+    options.flag("unsafe-no-flush", help);
 }
 
 impl Engine {

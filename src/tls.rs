@@ -6,10 +6,11 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 use net::{BadIdentity, ClientTls, Identity, ServerTls};
 
 use crate::command_line::given;
+use crate::options::Options;
 
 /// More than any chain of certificates has.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -41,19 +42,19 @@ pub(crate) fn add_server_options(options: &mut Options) {
     let help = "a PEM file with the certificate, and those up to the authority: speak TLS, and nothing else";
     add_identity_options(options, help);
     let help = "a PEM file with an authority: serve only clients with a certificate of it";
-    options.optopt("", "tls-client-ca", help, "FILE");
+    options.value("tls-client-ca", help, "FILE");
 }
 
 /// Offers the options of a certificate, with what it is for.
 pub(crate) fn add_identity_options(options: &mut Options, help: &str) {
-    options.optopt("", "tls-cert", help, "FILE");
-    options.optopt("", "tls-key", "a PEM file with the key of the certificate", "FILE");
+    options.value("tls-cert", help, "FILE");
+    options.value("tls-key", "a PEM file with the key of the certificate", "FILE");
 }
 
 /// Offers the option of those who connect.
 pub(crate) fn add_client_option(options: &mut Options) {
     let help = "a PEM file with an authority: connect over TLS, to who has a certificate of it";
-    options.optopt("", "tls-ca", help, "FILE");
+    options.value("tls-ca", help, "FILE");
 }
 
 impl ServerFiles {

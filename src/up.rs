@@ -10,16 +10,17 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use getopts::Options;
-
 use crate::child::{START_MAX, STOP_MAX, this_program};
 use crate::children::{Children, End, POLL};
 use crate::combined_log::CombinedLog;
-use crate::command_line::{FAILED, parse, reject_arguments, report, usage_error, write_out};
+use crate::command_line::{FAILED, reject_arguments, report, write_out};
+use crate::options::Options;
 use crate::ping;
 use crate::process::stop::StopSignals;
 use crate::service::{Kind, Service};
 use crate::shell::{BUYER, Role, SELLER};
+use crate::subcommand::{Group, Subcommand};
+use crate::usage::Usage;
 
 const BRIEF: &str = "\
 Usage: marketplace up [OPTION]…
@@ -32,17 +33,26 @@ const PROBE_MAX: Duration = Duration::from_secs(1);
 /// the C library keeps what lies below anything that is still in use. A database would pay for it with its speed.
 const GIVEN_BACK_FROM: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "32768");
 
-/// Runs the subcommand.
-pub(crate) fn run(args: &[String]) -> ExitCode {
+/// The subcommand.
+pub(crate) fn subcommand() -> Subcommand {
+    Subcommand::new(Group::Start, "up", usage, run)
+}
+
+fn usage() -> Usage {
     let mut options = Options::new();
-    options.optopt("", "data", "where the databases keep their files (./data)", "DIR");
-    options.optopt("", "host", "the address to listen on (127.0.0.1)", "ADDR");
-    let matches = match parse(&mut options, BRIEF, args) {
+    options.value("data", "where the databases keep their files (./data)", "DIR");
+    options.value("host", "the address to listen on (127.0.0.1)", "ADDR");
+    Usage::new("marketplace up", "all four services on this machine, until Ctrl-C", BRIEF, options)
+}
+
+fn run(args: &[String]) -> ExitCode {
+    let usage = usage();
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     if let Err(message) = reject_arguments(&matches) {
-        return usage_error(&message, BRIEF);
+        return usage.error(&message);
     }
     let host = matches.opt_str("host").unwrap_or_else(|| "127.0.0.1".to_owned());
     let deployment = Deployment {
@@ -73,17 +83,17 @@ struct Deployment {
 
 impl Deployment {
     fn listen_address(&self, service: Service) -> String {
-        address(&self.host, service.default_port())
+        service.address_at(&self.host)
     }
 
     /// The address to connect to. One that means all addresses of the machine is none of them.
     fn connect_address(&self, service: Service) -> String {
-        let port = service.default_port();
-        match self.host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(ip)) if ip.is_unspecified() => address("127.0.0.1", port),
-            Ok(IpAddr::V6(ip)) if ip.is_unspecified() => address("::1", port),
-            _ => address(&self.host, port),
-        }
+        let host = match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) if ip.is_unspecified() => "127.0.0.1",
+            Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "::1",
+            _ => &self.host,
+        };
+        service.address_at(host)
     }
 
     /// The command line of a service, without the program.
@@ -127,10 +137,6 @@ impl Deployment {
         text.push_str(&format!("  {}\n  {}\n\n", shell(&SELLER), shell(&BUYER)));
         text
     }
-}
-
-fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn is_frontend(name: &str) -> bool {

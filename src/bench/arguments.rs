@@ -4,10 +4,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bench::{GrowthPlan, Mix, Plan, Scenario, ServiceOptions, Services};
-use getopts::{Matches, Options};
+use getopts::Matches;
 
 use crate::client::check_address;
 use crate::command_line::{number, reject_arguments};
+use crate::options::Options;
 use crate::serve;
 use crate::tls::{self, ClientFiles};
 
@@ -20,41 +21,41 @@ const IDLE_MAX: usize = 16_000;
 
 pub(super) fn options() -> Options {
     let mut options = Options::new();
-    options.optopt("", "buyer", "a server_buyer that runs already; needs --seller", "HOST:PORT");
-    options.optopt("", "seller", "a server_seller that runs already; needs --buyer", "HOST:PORT");
-    options.optopt("", "scenario", "buyers and sellers, several with commas (1+1,10+10,100+100)", "B+S[,…]");
-    options.optopt("", "clients", "the same, for a single scenario", "B+S");
-    options.optopt("", "runs", "runs of each scenario (10)", "N");
-    options.optopt("", "calls", "measured calls of each client in a run (1000)", "N");
-    options.optopt("", "warmup", "calls of each client before those (100)", "N");
+    options.value("buyer", "a server_buyer that runs already; needs --seller", "HOST:PORT");
+    options.value("seller", "a server_seller that runs already; needs --buyer", "HOST:PORT");
+    options.value("scenario", "buyers and sellers, several with commas (1+1,10+10,100+100)", "B+S[,…]");
+    options.value("clients", "the same, for a single scenario", "B+S");
+    options.value("runs", "runs of each scenario (10)", "N");
+    options.value("calls", "measured calls of each client in a run (1000)", "N");
+    options.value("warmup", "calls of each client before those (100)", "N");
     let mix = "what is called: default, shopping, purchase, or the name of an API (default)";
-    options.optopt("", "mix", mix, "NAME");
-    options.optopt("", "items", "items that are bought, of the mix purchase (1000)", "N");
-    options.optopt("", "rate", "calls a second of all clients together, sent on schedule", "R");
-    options.optopt("", "seed", "decides what the clients choose (1)", "N");
-    options.optflag("", "retry", "make calls whose connection was cut again, unless that would act twice");
-    options.optflag("", "floor", "measure a bare relay of the same bytes in turn");
-    options.optopt("", "reactors", "event loops of each frontend that is started (1)", "N");
-    options.optflag("", "unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
+    options.choice("mix", mix, "NAME", &Mix::NAMES);
+    options.value("items", "items that are bought, of the mix purchase (1000)", "N");
+    options.value("rate", "calls a second of all clients together, sent on schedule", "R");
+    options.value("seed", "decides what the clients choose (1)", "N");
+    options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
+    options.flag("floor", "measure a bare relay of the same bytes in turn");
+    options.value("reactors", "event loops of each frontend that is started (1)", "N");
+    options.flag("unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
     tls::add_client_option(&mut options);
     tls::add_identity_options(
         &mut options,
         "start services that show this certificate, to see what TLS costs",
     );
-    options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
-    options.optopt("", "csv", "write each run's figures to a file; - is standard output", "FILE");
-    options.optopt("", "svg", "draw pictures into a folder", "DIR");
-    options.optopt("", "report", "rewrite a section of a Markdown file (scenarios)", "FILE[#SECTION]");
+    options.value("json", "write the results to a file; - is standard output", "FILE");
+    options.value("csv", "write each run's figures to a file; - is standard output", "FILE");
+    options.value("svg", "draw pictures into a folder", "DIR");
+    options.value("report", "rewrite a section of a Markdown file (scenarios)", "FILE[#SECTION]");
     options
 }
 
 /// Those of `bench growth`.
 pub(super) fn growth_options() -> Options {
     let mut options = Options::new();
-    options.optopt("", "items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
-    options.optopt("", "idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
-    options.optopt("", "json", "write the results to a file; - is standard output", "FILE");
-    options.optopt("", "report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
+    options.value("items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
+    options.value("idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
+    options.value("json", "write the results to a file; - is standard output", "FILE");
+    options.value("report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
     options
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 use log::LevelFilter;
 use net::{Encryption, Limits};
 use services::sqlite::{self, Durability};
@@ -14,6 +14,7 @@ use services::{Backends, CustomerOptions, Deadlines, HashCost, Secrets};
 
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
+use crate::options::Options;
 use crate::process::limits::Needs;
 use crate::process::memory;
 use crate::secret_file::{self, SecretFile};
@@ -86,71 +87,66 @@ pub(super) struct Files {
 pub(super) fn options(service: Service) -> Options {
     let mut options = Options::new();
     let listen = format!("the address to listen on, port 0 for a free one ({})", service.default_address());
-    options.optopt("", "listen", &listen, "HOST:PORT");
+    options.value("listen", &listen, "HOST:PORT");
     match service.kind() {
         Kind::Database => {
-            options.optopt("", "data", "the folder of the database's file (./data)", "DIR");
+            options.value("data", "the folder of the database's file (./data)", "DIR");
             store_option::add_option(&mut options);
             let memory = format!("memory at which nothing new is kept ({})", memory::default_max_mib());
-            options.optopt("", "memory-max-mib", &memory, "MIB");
+            options.value("memory-max-mib", &memory, "MIB");
             let help = "for measurement only: do not flush commits, so that a power cut may lose them";
-            options.optflag("", "unsafe-no-flush", help);
+            options.flag("unsafe-no-flush", help);
             let help = format!("requests of a connection in flight ({})", service.limits().in_flight_max);
-            options.optopt("", "in-flight-max", &help, "N");
+            options.value("in-flight-max", &help, "N");
         }
         Kind::Frontend => {
             for (option, database) in [("customer", Service::DbCustomer), ("product", Service::DbProduct)] {
                 let help = format!("where {database} listens, once or more ({})", database.default_address());
-                options.optopt("", option, &help, "HOST:PORT,…");
+                options.value(option, &help, "HOST:PORT,…");
             }
-            options.optopt(
-                "",
-                "links",
-                "connections to each of these addresses, for each kind of call (1)",
-                "N",
-            );
+            options.value("links", "connections to each of these addresses, for each kind of call (1)", "N");
             let help = "how long each of several is used until it is made anew (120)";
-            options.optopt("", "link-lifetime", help, "SECONDS");
-            options.optopt("", "reactors", "event loops that share the port, a thread each (1)", "N");
-            options.optopt("", "call-timeout-ms", "time limit of a call to a database (2000)", "MS");
+            options.value("link-lifetime", help, "SECONDS");
+            options.value("reactors", "event loops that share the port, a thread each (1)", "N");
+            options.value("call-timeout-ms", "time limit of a call to a database (2000)", "MS");
             let help = "age of the oldest call at which a database is behind and requests are refused (half of that)";
-            options.optopt("", "behind-after-ms", help, "MS");
+            options.value("behind-after-ms", help, "MS");
             let Limits { calls_max, link_bytes_max, .. } = service.limits();
             let help = format!("calls to a database in flight, for each kind of call ({calls_max})");
-            options.optopt("", "calls-max", &help, "N");
+            options.value("calls-max", &help, "N");
             let help = format!("the memory of those calls ({})", link_bytes_max / MIB);
-            options.optopt("", "calls-max-mib", &help, "MIB");
+            options.value("calls-max-mib", &help, "MIB");
         }
     }
     if service == Service::DbCustomer {
-        options.optopt("", "session-timeout", "how long a session may be idle (300)", "SECONDS");
-        options.optopt("", "hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
+        options.value("session-timeout", "how long a session may be idle (300)", "SECONDS");
+        options.value("hash-memory-kib", "memory that hashing a password takes (7168)", "KIB");
         let threads = format!("threads that hash passwords ({})", hash_threads());
-        options.optopt("", "hash-threads", &threads, "N");
-        options.optopt("", "hash-passes", "passes over that memory (5)", "N");
+        options.value("hash-threads", &threads, "N");
+        options.value("hash-passes", "passes over that memory (5)", "N");
     }
     secret_file::add_option(&mut options);
     tls::add_server_options(&mut options);
     if service.kind() == Kind::Frontend {
         tls::add_client_option(&mut options);
     }
-    options.optopt("", "connections-max", "connections at the same time (16384)", "N");
-    options.optopt("", "address-connections-max", "those from one address or IPv6 network (any number)", "N");
-    options.optopt("", "idle-timeout", "how long a connection may be idle (for ever)", "SECONDS");
-    options.optopt("", "line-timeout", "how long a request line may take to arrive (30)", "SECONDS");
-    options.optopt("", "stall-timeout", "how long a client may leave replies unread (60)", "SECONDS");
+    options.value("connections-max", "connections at the same time (16384)", "N");
+    options.value("address-connections-max", "those from one address or IPv6 network (any number)", "N");
+    options.value("idle-timeout", "how long a connection may be idle (for ever)", "SECONDS");
+    options.value("line-timeout", "how long a request line may take to arrive (30)", "SECONDS");
+    options.value("stall-timeout", "how long a client may leave replies unread (60)", "SECONDS");
     let line = format!("the longest request line ({})", service.limits().line_bytes_max);
-    options.optopt("", "line-bytes-max", &line, "BYTES");
+    options.value("line-bytes-max", &line, "BYTES");
     let mib = service.limits().buffer_bytes_max / MIB;
     let buffers = format!("memory that the buffers of all connections take ({mib})");
-    options.optopt("", "buffers-max-mib", &buffers, "MIB");
+    options.value("buffers-max-mib", &buffers, "MIB");
     let kib = service.limits().outbox_bytes_max / KIB;
     let unread = format!("replies that a connection may leave unread before it is read on ({kib})");
-    options.optopt("", "unread-max-kib", &unread, "KIB");
+    options.value("unread-max-kib", &unread, "KIB");
     let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
-    options.optopt("", "admin", admin, "HOST:PORT");
-    options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
-    options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
+    options.value("admin", admin, "HOST:PORT");
+    options.value("slow-ms", "log requests that take longer (none)", "MS");
+    options.choice("log", "error, warn, info or debug (info)", "LEVEL", &["error", "warn", "info", "debug"]);
     options
 }
 

@@ -1,10 +1,11 @@
 //! Turns the words of a command line into the `data` of a request.
 
-use getopts::Options;
 use serde_json::value::RawValue;
 
-use super::command::{Command, Kind, Parameter};
+use super::command::{Command, HELP_SUMMARY, Kind, Parameter, Role};
 use crate::client::{Data, raw};
+use crate::options::Options;
+use crate::usage::{Usage, Words};
 
 /// What a command's words ask for.
 pub(crate) enum Arguments {
@@ -14,6 +15,8 @@ pub(crate) enum Arguments {
         data: Data,
         /// Whether `--json` was among the words.
         json: bool,
+        /// Whether `--header` was.
+        header: bool,
     },
 }
 
@@ -24,7 +27,7 @@ const NEGATIVE_MARK: char = '\u{1}';
 /// Parses the `words` that follow the command's name. An `Err` says what is wrong with them.
 pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, String> {
     let words = mark_negative_numbers(command, words);
-    let matches = options(command).parse(words).map_err(|error| error.to_string())?;
+    let matches = options(command).parse(&words)?;
     if matches.opt_present("help") {
         return Ok(Arguments::Help);
     }
@@ -55,14 +58,25 @@ pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Arguments, St
             Err("unexpected argument; put quotation marks around a value with spaces".to_owned())
         }
         Some(word) => Err(format!("unexpected argument {word:?}")),
-        None => Ok(Arguments::Call { data, json: matches.opt_present("json") }),
+        None => {
+            let (json, header) = (matches.opt_present("json"), matches.opt_present("header"));
+            Ok(Arguments::Call { data, json, header })
+        }
     }
 }
 
-/// The help of one command. `prefix` is what stands before its name, if anything does.
-pub(crate) fn help(command: &Command, prefix: &str) -> String {
+/// What one command takes. `prefix` is what stands before its name, if anything does.
+pub(crate) fn usage(command: &Command, prefix: &str) -> Usage {
     let brief = format!("Usage: {prefix}{}\n\n{}: {}.", command.usage_line(), command.name, command.summary);
-    options(command).usage(&brief)
+    Usage::new(&format!("{prefix}{}", command.name), command.summary, &brief, options(command))
+}
+
+/// What `help` takes.
+pub(crate) fn help_usage(role: &Role, prefix: &str) -> Usage {
+    let path = format!("{prefix}help");
+    let brief = format!("Usage: {path} [COMMAND]\n\nLists all commands, or explains the one named after it.");
+    let names = role.commands.iter().map(|command| command.name.to_owned()).collect();
+    Usage { operands: Words::OneOf(names), ..Usage::new(&path, HELP_SUMMARY, &brief, Options::new()) }
 }
 
 fn options(command: &Command) -> Options {
@@ -70,13 +84,13 @@ fn options(command: &Command) -> Options {
     for parameter in command.parameters {
         let (flag, help, hint) = (parameter.flag, parameter.help, parameter.placeholder());
         match parameter.kind {
-            Kind::Flag => options.optflag("", flag, help),
-            Kind::TextList => options.optmulti("", flag, help, &hint),
-            _ => options.optopt("", flag, help, &hint),
-        };
+            Kind::Flag => options.flag(flag, help),
+            Kind::TextList => options.values(flag, help, &hint),
+            _ => options.value(flag, help, &hint),
+        }
     }
-    options.optflag("", "json", "print the reply's data as one line of JSON");
-    options.optflag("h", "help", "print this help");
+    options.flag("json", "print the reply's data as one line of JSON");
+    options.flag("header", "begin tab-separated values with a line of their names");
     options
 }
 
@@ -221,7 +235,7 @@ mod tests {
                     "{}",
                     command.name
                 );
-                let help = help(command, "");
+                let help = usage(command, "").help();
                 assert!(help.starts_with(&format!("Usage: {}", command.name)), "{help}");
                 assert!(help.contains(command.summary), "{help}");
                 for parameter in command.parameters {

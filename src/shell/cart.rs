@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::money;
 use super::reply::{cell, cell_at, elements, fields, find};
-use super::rows::{Target, render_rows};
+use super::rows::{Target, plain, render_rows};
 use super::table::Column;
 
 use crate::client::{CallError, Client, Data, raw};
@@ -49,9 +49,9 @@ pub(crate) fn fetch(client: &mut Client, item_ids: Vec<String>) -> Result<Items,
 /// Renders the cart of the reply `data`: for people with names, sums and their total, for programs as it came.
 pub(crate) fn render(data: &RawValue, items: &Items, target: Target) -> String {
     let lines = lines(data);
-    if let Target::Plain = target {
+    if let Target::Plain { header } = target {
         let rows = lines.into_iter().map(|(item_id, quantity)| vec![text::escape(&item_id), cell(quantity)]);
-        return render_rows(COLUMNS, rows.collect(), target);
+        return plain(["item_id", "quantity"].into_iter(), rows.collect(), header);
     }
     let mut rows = Vec::with_capacity(lines.len());
     let mut total = Some(0);
@@ -103,8 +103,11 @@ fn lines(data: &RawValue) -> Vec<(String, &RawValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::screen::Screen;
 
-    const TERMINAL: Target = Target::Terminal { width: 80 };
+    fn terminal() -> Target {
+        Target::Terminal(Screen::plain(80))
+    }
 
     fn json(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -117,7 +120,10 @@ mod tests {
     #[test]
     fn programs_get_lines_sorted_by_number() {
         let data = json(r#"{"cart":{"1:10":1,"1:9":2,"0:3":4}}"#);
-        assert_eq!(render(&data, &Items::new(), Target::Plain), "0:3\t4\n1:9\t2\n1:10\t1\n");
+        assert_eq!(
+            render(&data, &Items::new(), Target::Plain { header: false }),
+            "0:3\t4\n1:9\t2\n1:10\t1\n"
+        );
         assert_eq!(item_ids(&data), ["0:3", "1:9", "1:10"]);
     }
 
@@ -127,7 +133,7 @@ mod tests {
         let items =
             items(&[("1:1", r#"{"name":"a","price":0.1}"#), ("1:2", r#"{"name":"b","price":999999999.99}"#)]);
         assert_eq!(
-            render(&data, &items, TERMINAL),
+            render(&data, &items, terminal()),
             "┌──────┬──────┬──────────────┬────────────┬───────────────────────┐\n\
              │ Item ┆ Name ┆        Price ┆   Quantity ┆                   Sum │\n\
              ╞══════╪══════╪══════════════╪════════════╪═══════════════════════╡\n\
@@ -142,10 +148,10 @@ mod tests {
     fn an_item_that_nothing_is_known_about_is_shown_all_the_same() {
         let data = json(r#"{"cart":{"1:1":3,"1:2":1,"1:3":1}}"#);
         let shown =
-            render(&data, &items(&[("1:1", r#"{"name":"a","price":17.5}"#), ("1:3", "{}")]), TERMINAL);
+            render(&data, &items(&[("1:1", r#"{"name":"a","price":17.5}"#), ("1:3", "{}")]), terminal());
         assert!(shown.contains("│ 1:1  ┆ a    ┆ 17.50 ┆        3 ┆ 52.50 │"), "{shown}");
         assert!(shown.contains("│ 1:2  ┆ -    ┆     - ┆        1 ┆     - │"), "{shown}");
         assert!(shown.ends_with("some of the items.\n"), "{shown}");
-        assert_eq!(render(&json(r#"{"cart":{}}"#), &Items::new(), TERMINAL), "Nothing to show.\n");
+        assert_eq!(render(&json(r#"{"cart":{}}"#), &Items::new(), terminal()), "Nothing to show.\n");
     }
 }

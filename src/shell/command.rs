@@ -8,6 +8,13 @@ use services::Effect;
 use super::view::View;
 use crate::client::Data;
 use crate::service::Service;
+use crate::usage::row;
+
+/// What `help` does.
+pub(crate) const HELP_SUMMARY: &str = "this list, or all about the command named after it";
+/// The commands that call nothing.
+pub(crate) const BUILT_IN: [(&str, &str); 3] =
+    [("help", HELP_SUMMARY), ("exit", "leave the shell; so does Ctrl-D"), ("quit", "the same")];
 
 /// The field that makes of a second request the first one again.
 pub(crate) const IDEMPOTENCY_FIELD: &str = "idempotency_key";
@@ -125,11 +132,6 @@ impl Parameter {
 }
 
 impl Command {
-    /// Whether carrying it out shows something and changes nothing.
-    pub(crate) fn only_reads(&self) -> bool {
-        !matches!(self.view, View::Sentence(_) | View::Purchase)
-    }
-
     /// The parameters whose values nobody should see.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static Parameter> {
         self.parameters.iter().filter(|parameter| parameter.is_secret())
@@ -167,6 +169,12 @@ impl Role {
         effect.is_some_and(|effect| effect != Effect::Once) || data.contains_key(IDEMPOTENCY_FIELD)
     }
 
+    /// Whether carrying a command out changes nothing, which follows from its API. One that the services do not know may
+    /// change something.
+    pub(crate) fn only_reads(&self, command: &Command) -> bool {
+        services::effect(self.service.name(), command.api) == Some(Effect::Read)
+    }
+
     /// The command of that name.
     pub(crate) fn command(&self, name: &str) -> Option<&'static Command> {
         self.commands.iter().find(|command| command.name == name)
@@ -175,11 +183,13 @@ impl Role {
     /// The list of all commands.
     pub(crate) fn overview(&self) -> String {
         let commands = self.commands.iter().map(|command| (command.name, command.summary));
-        let built_in = [
-            ("help", "this list, or all about the command named after it"),
-            ("exit", "leave the shell; so do quit and Ctrl-D"),
-        ];
-        commands.chain(built_in).map(|(name, summary)| format!("  {name:15} {summary}\n")).collect()
+        commands.chain(BUILT_IN).map(|(name, summary)| row(name, summary)).collect()
+    }
+
+    /// The names of all commands.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let commands = self.commands.iter().map(|command| command.name);
+        commands.chain(BUILT_IN.map(|(name, _)| name))
     }
 }
 
@@ -223,6 +233,17 @@ mod tests {
             assert!(!role.may_repeat(api, &bare), "{api}");
         }
         assert!(BUYER.may_repeat("MakePurchase", &with_key));
+    }
+
+    #[test]
+    fn what_shows_something_only_reads() {
+        for role in [&BUYER, &SELLER] {
+            for command in role.commands.iter().filter(|command| command.name != "ping") {
+                let shows_something = !matches!(command.view, View::Sentence(_) | View::Purchase);
+                assert_eq!(role.only_reads(command), shows_something, "{}", command.name);
+            }
+            assert!(role.only_reads(role.command("ping").unwrap()));
+        }
     }
 
     #[test]

@@ -25,8 +25,10 @@ use rustyline::{
 
 use super::command::Role;
 use super::history;
-use super::line::{EXIT_COMMANDS, ReadError, TYPED_BYTES_MAX};
+use super::line::{ReadError, TYPED_BYTES_MAX};
+use super::own;
 use super::terminal::{Interrupt, Terminal, drop_typed_ahead};
+use crate::colours;
 
 /// Terminals that cannot move the cursor, by the name in `TERM`.
 const NO_CURSOR: [&str; 3] = ["dumb", "cons25", "emacs"];
@@ -74,7 +76,8 @@ impl Editor {
         let failed = |error: ReadlineError| ReadError::Failed(error.to_string());
         let mut editor = Rustyline::with_config(config).map_err(failed)?;
         let state = Arc::new(State::default());
-        editor.set_helper(Some(LineHelper { role, state: Arc::clone(&state) }));
+        let is_coloured = colours::are_shown(&io::stdout());
+        editor.set_helper(Some(LineHelper { role, state: Arc::clone(&state), is_coloured }));
         let keys = Keys { state: Arc::clone(&state), found: terminal.found().clone() };
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
         if let Some(path) = &history {
@@ -207,17 +210,21 @@ fn stop(found: &Termios) {
 struct LineHelper {
     role: &'static Role,
     state: Arc<State>,
+    is_coloured: bool,
 }
 
 impl LineHelper {
     fn candidates(&self, before: &str, word: &str) -> Vec<String> {
-        let names = || self.role.commands.iter().map(|command| command.name);
+        if own::is_own(before) || before.trim().is_empty() && own::is_own(word) {
+            let all = own::candidates(before).into_iter().filter(|candidate| candidate.starts_with(word));
+            return all.map(str::to_owned).collect();
+        }
         let all: Vec<String> = match before.split_whitespace().next() {
-            None => names().chain(["help"]).chain(EXIT_COMMANDS).map(str::to_owned).collect(),
-            Some("help") => names().map(str::to_owned).collect(),
+            None | Some("help") => self.role.names().map(str::to_owned).collect(),
             Some(name) if word.starts_with('-') => {
                 let parameters = self.role.command(name).map_or(&[][..], |command| command.parameters);
-                let flags = parameters.iter().map(|parameter| parameter.flag).chain(["json", "help"]);
+                let flags =
+                    parameters.iter().map(|parameter| parameter.flag).chain(["json", "header", "help"]);
                 flags.map(|flag| format!("--{flag}")).collect()
             }
             Some(_) => Vec::new(),
@@ -239,6 +246,10 @@ impl Completer for LineHelper {
 }
 
 impl Highlighter for LineHelper {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
+        if self.is_coloured { Cow::Owned(colours::bold(prompt)) } else { Cow::Borrowed(prompt) }
+    }
+
     /// Shows nothing of a secret.
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
         if self.state.hides.load(Ordering::Relaxed) {
@@ -266,14 +277,19 @@ mod tests {
 
     #[test]
     fn completes_commands_and_then_their_options() {
-        let person = |role| LineHelper { role, state: Arc::default() };
+        let person = |role| LineHelper { role, state: Arc::default(), is_coloured: false };
         let seller = person(&SELLER);
         assert_eq!(seller.candidates("", "r"), ["rating", "register"]);
         assert_eq!(seller.candidates("", "q"), ["quit"]);
         assert_eq!(seller.candidates("help ", "pr"), ["price"]);
         assert_eq!(seller.candidates("items ", "--s"), ["--sold-out"]);
-        assert_eq!(seller.candidates("price 1:42 ", "--"), ["--item", "--price", "--json", "--help"]);
+        assert_eq!(
+            seller.candidates("price 1:42 ", "--"),
+            ["--item", "--price", "--json", "--header", "--help"]
+        );
         assert!(seller.candidates("nonsense ", "--no").is_empty());
         assert!(person(&BUYER).candidates("", "reg").is_empty());
+        assert_eq!(seller.candidates("", "\\"), ["\\x", "\\timing", "\\watch", "\\?"]);
+        assert_eq!(seller.candidates("\\x ", "o"), ["on", "off"]);
     }
 }

@@ -3,24 +3,30 @@
 
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
 use super::arguments::{self, Arguments};
 use super::call::Caller;
 use super::cart;
-use super::command::{Command, Kind, Role, SessionUse};
+use super::command::{BUILT_IN, Command, Kind, Role, SessionUse};
+use super::failure::Failure;
 use super::input::Input;
 use super::kept::NewFile;
 use super::line::ReadError;
+use super::output::Output;
+use super::own;
 use super::purchase_key::{PurchaseKey, PurchaseKeyFile};
 use super::reply::string_at;
 use super::rows::Target;
 use super::session::{Session, SessionFile};
 use super::view::{self, View};
-use crate::client::{CallError, Data, raw};
-use crate::command_line::{CANNOT_CONNECT, FAILED, USAGE, columns, report, report_output_error, write_out};
+use crate::client::{CallError, Client, Data, raw};
+use crate::command_line::{report, write_out};
+use crate::suggestion::did_you_mean;
 use crate::text::{self, escape};
+use crate::usage::row;
 
 /// A role's commands, a connection and a session.
 pub(crate) struct Engine {
@@ -33,33 +39,20 @@ pub(crate) struct Engine {
     pub(crate) session_file: Option<SessionFile>,
     /// Where the key of a purchase is kept until it is answered. `None` likewise.
     pub(crate) purchase_key_file: Option<PurchaseKeyFile>,
-    /// Print each reply as JSON.
-    pub(crate) json: bool,
+    /// How replies are shown.
+    pub(crate) output: Output,
+    /// Say how long the service took to answer.
+    pub(crate) says_times: bool,
+    /// How long it took at the command at hand, if it was asked anything.
+    pub(crate) waited: Option<Duration>,
     /// There is one command only, so a login is of use only if it is kept.
     pub(crate) is_single: bool,
-}
-
-/// Why a command did not do what it should.
-enum Failure {
-    Usage(String),
-    /// Ctrl-C came before anything was done.
-    Interrupted,
-    /// The login would be lost. It says why.
-    NotKept(String),
-    Call {
-        error: CallError,
-        json: bool,
-        hint: Option<&'static str>,
-    },
-    Output(io::Error),
 }
 
 /// Gives the session that a run uses, unless an option does.
 pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
 const NEW_PASSWORD_VARIABLE: &str = "MARKETPLACE_NEW_PASSWORD";
-const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
-                             `login --json` and give it as MARKETPLACE_SESSION.";
 pub(crate) const HINT_LOGIN: &str = "Log in first: login USER";
 const HINT_KEY_KEPT: &str = "The same command again asks for this very purchase: it is made once at most.";
 const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
@@ -86,10 +79,14 @@ impl Engine {
         let Some((name, rest)) = words.split_first() else {
             return 0;
         };
+        self.waited = None;
         let result = match name.as_str() {
-            "help" => self.help(rest),
+            "help" | "--help" | "-h" => self.help(rest),
             name => self.command(name).and_then(|command| self.run_command(command, rest)),
         };
+        if let Some(waited) = self.waited.filter(|_| self.says_times) {
+            report(&format!("Time: {:.3} ms", waited.as_secs_f64() * 1000.0));
+        }
         match result {
             Ok(()) => 0,
             Err(failure) => failure.explain(),
@@ -97,29 +94,38 @@ impl Engine {
     }
 
     fn command(&self, name: &str) -> Result<&'static Command, Failure> {
-        let shown: String = name.chars().take(40).collect();
-        let unknown = || Failure::Usage(format!("no command {shown:?}; `help` lists them all"));
-        self.role.command(name).ok_or_else(unknown)
+        self.role.command(name).ok_or_else(|| {
+            let shown: String = name.chars().take(40).collect();
+            let meant = did_you_mean(name, self.role.names());
+            Failure::Usage(format!("no command {shown:?}{meant}; `help` lists them all"))
+        })
     }
 
     fn help(&self, words: &[String]) -> Result<(), Failure> {
-        let help = match words.first() {
-            None => self.role.overview(),
-            Some(name) => {
-                let prefix =
-                    if self.is_single { format!("marketplace {} ", self.role.name) } else { String::new() };
-                arguments::help(self.command(name)?, &prefix)
-            }
+        let help = match words.first().map(String::as_str) {
+            Some("help" | "-h" | "--help") => arguments::help_usage(self.role, &self.prefix()).help(),
+            None if self.is_single => self.role.overview(),
+            None => self.role.overview() + &own::row(),
+            Some(name) => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+                Some((name, summary)) => row(name, summary),
+                None => arguments::usage(self.command(name)?, &self.prefix()).help(),
+            },
         };
         write_out(&help).map_err(Failure::Output)
     }
 
+    /// What stands before a command where it is typed.
+    fn prefix(&self) -> String {
+        if self.is_single { format!("marketplace {} ", self.role.name) } else { String::new() }
+    }
+
     fn run_command(&mut self, command: &'static Command, words: &[String]) -> Result<(), Failure> {
         let usage = |message| Failure::Usage(format!("{message}; `{} -h` explains", command.name));
-        let (mut data, json) = match arguments::parse(command, words).map_err(usage)? {
+        let (mut data, output) = match arguments::parse(command, words).map_err(usage)? {
             Arguments::Help => return self.help(&[command.name.to_owned()]),
-            Arguments::Call { data, json } => (data, json || self.json),
+            Arguments::Call { data, json, header } => (data, self.output.with(json, header)),
         };
+        let json = output.json;
         // Whoever cannot keep a login should know before there is one.
         let kept = (command.session == SessionUse::Starts).then(|| self.new_session_file());
         if let Some(Err(why)) = &kept
@@ -151,7 +157,7 @@ impl Engine {
         if command.session == SessionUse::Ends {
             self.forget_session();
         }
-        self.show(command, &reply, json).map_err(Failure::Output)
+        self.show(command, &reply, output).map_err(Failure::Output)
     }
 
     /// A password from the environment, or else from the input. A person is asked for a new one twice.
@@ -216,7 +222,18 @@ impl Engine {
 
     fn send(&mut self, command: &Command, data: &Data, repeatable: bool) -> Result<Box<RawValue>, CallError> {
         let (api, data) = (command.api, data.clone());
-        self.caller.call(self.input.terminal(), move |client| client.call(api, &data, repeatable))
+        self.ask(move |client| client.call(api, &data, repeatable))
+    }
+
+    /// Calls the service, and counts how long that takes.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        calls: impl FnOnce(&mut Client) -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let begun = Instant::now();
+        let result = self.caller.call(self.input.terminal(), calls);
+        self.waited = Some(self.waited.unwrap_or_default() + begun.elapsed());
+        result
     }
 
     /// Drops the session, here and in its file. Returns whether it was the login kept there, and
@@ -282,16 +299,14 @@ impl Engine {
     }
 
     /// Shows a reply, and of a cart also what the service says about its items.
-    fn show(&mut self, command: &Command, reply: &RawValue, json: bool) -> io::Result<()> {
-        if json {
+    fn show(&mut self, command: &Command, reply: &RawValue, output: Output) -> io::Result<()> {
+        if output.json {
             return write_out(&text::json_line(reply.get()));
         }
-        let shown = match (&command.view, target()) {
-            (View::Cart, target @ Target::Terminal { .. }) => {
+        let shown = match (&command.view, output.target()) {
+            (View::Cart, target @ Target::Terminal(_)) => {
                 let item_ids = cart::item_ids(reply);
-                let fetched =
-                    self.caller.call(self.input.terminal(), move |client| cart::fetch(client, item_ids));
-                let items = fetched.unwrap_or_else(|error| {
+                let items = self.ask(move |client| cart::fetch(client, item_ids)).unwrap_or_else(|error| {
                     report(&format!("What is in the cart is not known: {}", escape(&error.to_string())));
                     cart::Items::new()
                 });
@@ -299,7 +314,7 @@ impl Engine {
             }
             (view, target) => view::render(view, reply, target),
         };
-        write_out(&shown)?;
+        output.show(&shown)?;
         if let Some(cursor) = string_at(reply, "next_cursor") {
             let word = shlex::try_quote(&cursor).map_or_else(|_| cursor.clone(), |word| word.into_owned());
             report(&format!("There is more: repeat the command with --cursor {}", escape(&word)));
@@ -310,7 +325,7 @@ impl Engine {
     fn hint(&self, command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
             CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
-            CallError::GivenUp => (!command.only_reads()).then_some(HINT_UNKNOWN_OUTCOME),
+            CallError::GivenUp => (!self.role.only_reads(command)).then_some(HINT_UNKNOWN_OUTCOME),
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
                 (!self.role.may_repeat(command.api, data)).then_some(HINT_UNKNOWN_OUTCOME)
             }
@@ -319,49 +334,6 @@ impl Engine {
     }
 }
 
-impl Failure {
-    /// Prints what happened and returns the exit code.
-    fn explain(&self) -> u8 {
-        match self {
-            Failure::Usage(message) => {
-                report(&format!("error: {}", escape(message)));
-                USAGE
-            }
-            Failure::Interrupted => FAILED,
-            Failure::NotKept(why) => {
-                report(&format!("error: {}\n{HINT_NOT_KEPT}", escape(why)));
-                FAILED
-            }
-            Failure::Output(error) => {
-                report_output_error(error);
-                FAILED
-            }
-            Failure::Call { error, json, hint } => {
-                explain_call(error, *json);
-                if let Some(hint) = hint {
-                    report(hint);
-                }
-                if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED }
-            }
-        }
-    }
-}
-
-pub(crate) fn explain_call(error: &CallError, json: bool) {
-    match error {
-        CallError::Refused(refusal) if json => {
-            if let Err(error) = write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json))) {
-                report_output_error(&error);
-            }
-        }
-        error => report(&format!("error: {}", escape(&error.to_string()))),
-    }
-}
-
 fn from_environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn target() -> Target {
-    columns(&io::stdout()).map_or(Target::Plain, |width| Target::Terminal { width })
 }

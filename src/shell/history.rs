@@ -12,14 +12,18 @@ use rustyline::{Editor, Helper};
 use super::arguments;
 use super::command::Role;
 use super::line::{EXIT_COMMANDS, split};
+use super::own;
 
 /// Whether the history may keep `line`.
 pub(crate) fn is_kept(role: &Role, line: &str) -> bool {
+    if own::is_own(line) {
+        return own::parse(line).is_ok();
+    }
     // A comment is no part of the command, but of the line.
     let Some(words) = split(line).filter(|_| !line.contains('#')) else { return false };
     let Some((name, rest)) = words.split_first() else { return false };
     if name == "help" {
-        return rest.iter().all(|word| role.command(word).is_some());
+        return rest.iter().all(|word| role.names().any(|name| name == word));
     }
     let Some(command) = role.command(name) else {
         return EXIT_COMMANDS.contains(&name.as_str()) && rest.is_empty();
@@ -57,7 +61,16 @@ mod tests {
 
     #[test]
     fn commands_without_a_password_are_kept() {
-        for line in ["ping", " search 'a b' --category 1", "login", "help login", "search -h", "exit"] {
+        for line in [
+            "ping",
+            " search 'a b' --category 1",
+            "login",
+            "help login",
+            "search -h",
+            "exit",
+            r"\x off",
+            r"\watch 3",
+        ] {
             assert!(is_kept(&BUYER, line), "{line}");
         }
     }
@@ -87,6 +100,8 @@ mod tests {
             "buyer login ann secret2",
             "cart --session 12-secret2",
             "secret2",
+            r"\secret2",
+            r"\x secret2",
             "help secret2",
             "exit secret2",
             "ping\nlogin ann secret2",

@@ -1,5 +1,5 @@
-//! Tables that are never wider than the terminal: columns that matter less are left out, and where the others do
-//! not fit either, each row becomes a few lines.
+//! Tables that are never wider than the terminal, unless somebody asks for that: columns that matter less are left out,
+//! and where the others do not fit either, each row becomes a few lines.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 use super::moment;
 use super::money;
 use super::reply::cell_at;
+use super::screen::{Expanded, Screen};
+use crate::colours::bold;
 use crate::text;
 
 /// A column of a table.
@@ -57,6 +59,11 @@ impl Column {
         Column { rank, ..self }
     }
 
+    /// The fields to follow, joined by dots.
+    pub(crate) fn path(&self) -> &'static str {
+        self.path
+    }
+
     /// What the column holds of `object`, as it was sent.
     pub(crate) fn cell(&self, object: &RawValue) -> String {
         let values = self.path.split('/').map(|path| cell_at(object, path));
@@ -80,15 +87,20 @@ impl Column {
     }
 }
 
-/// `rows` under the titles of `columns`, at most `width` columns wide, with a line below that names what was left out.
-pub(crate) fn list(columns: &[Column], rows: Vec<Vec<String>>, width: u16) -> String {
+/// `rows` under the titles of `columns`, with a line below that names what was left out.
+pub(crate) fn list(columns: &[Column], rows: Vec<Vec<String>>, screen: Screen) -> String {
     let rows: Vec<Vec<String>> = rows.into_iter().map(|row| shown(columns, row)).collect();
     let mut table = new_table();
     table.set_header(columns.iter().map(|column| column.title));
     table.add_rows(&rows);
     let widths = table.column_max_content_widths();
-    let Some(highest_rank) = fitting_rank(columns, &widths, width) else {
-        let records: Vec<_> = rows.into_iter().map(|row| lines(columns, row, width)).collect();
+    let highest_rank = match screen.expanded {
+        Expanded::On => None,
+        Expanded::Off => Some(u8::MAX),
+        Expanded::Auto => fitting_rank(columns, &widths, screen.width),
+    };
+    let Some(highest_rank) = highest_rank else {
+        let records: Vec<_> = rows.into_iter().map(|row| lines(columns, row, screen)).collect();
         return records.join("\n");
     };
     for (column, formatted) in columns.iter().zip(table.column_iter_mut()) {
@@ -99,39 +111,81 @@ pub(crate) fn list(columns: &[Column], rows: Vec<Vec<String>>, width: u16) -> St
     }
     let left_out: Vec<_> =
         columns.iter().filter(|column| column.rank > highest_rank).map(|column| column.title).collect();
+    // The titles stand below the upper edge.
+    let table = emphasised(
+        &table,
+        screen,
+        |number, line| if number == 1 { bold_cells(line) } else { line.to_owned() },
+    );
     if left_out.is_empty() {
-        format!("{table}\n")
+        table
     } else {
-        format!("{table}\n") + &wrap(&[format!("No room for: {}.", left_out.join(", "))], width)
+        table + &wrap(&format!("No room for: {}.", left_out.join(", ")), screen.width)
     }
 }
 
 /// One row, beside its titles.
-pub(crate) fn record(columns: &[Column], row: Vec<String>, width: u16) -> String {
+pub(crate) fn record(columns: &[Column], row: Vec<String>, screen: Screen) -> String {
     let row = shown(columns, row);
     let mut table = new_table();
     for (column, cell) in columns.iter().zip(&row) {
         table.add_row([column.title, cell]);
     }
     let needed = table_width(table.column_max_content_widths().into_iter());
-    if needed <= usize::from(width) { format!("{table}\n") } else { lines(columns, row, width) }
+    let is_table = match screen.expanded {
+        Expanded::On => false,
+        Expanded::Off => true,
+        Expanded::Auto => needed <= usize::from(screen.width),
+    };
+    if !is_table {
+        return lines(columns, row, screen);
+    }
+    emphasised(&table, screen, |_, line| match line.split_once('┆') {
+        Some((title, cell)) => bold_cells(title) + "┆" + cell,
+        None => line.to_owned(),
+    })
 }
 
 /// One row as lines of `Title: cell`.
-fn lines(columns: &[Column], row: Vec<String>, width: u16) -> String {
-    let cells = columns.iter().zip(row).map(|(column, cell)| format!("{}: {cell}", column.title));
-    wrap(&cells.collect::<Vec<_>>(), width)
+fn lines(columns: &[Column], row: Vec<String>, screen: Screen) -> String {
+    let line = |(column, cell): (&Column, String)| {
+        let title = format!("{}:", column.title);
+        let wrapped = wrap(&format!("{title} {cell}"), screen.width);
+        match wrapped.strip_prefix(&title) {
+            Some(rest) if screen.is_coloured => bold(&title) + rest,
+            _ => wrapped,
+        }
+    };
+    columns.iter().zip(row).map(line).collect()
 }
 
-/// `lines`, broken between words where they are too long.
-fn wrap(lines: &[String], width: u16) -> String {
+/// `line`, broken between words where it is too long.
+fn wrap(line: &str, width: u16) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    table.add_rows(lines.iter().map(|line| [line]));
+    table.add_row([line]);
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
     }
     table.trim_fmt() + "\n"
+}
+
+/// The lines of a table, each as `emphasise` makes it, if it is coloured.
+fn emphasised(table: &Table, screen: Screen, emphasise: impl Fn(usize, &str) -> String) -> String {
+    let table = format!("{table}\n");
+    if !screen.is_coloured {
+        return table;
+    }
+    table.lines().enumerate().map(|(number, line)| emphasise(number, line) + "\n").collect()
+}
+
+/// A line of a table with what stands between its borders in bold.
+fn bold_cells(line: &str) -> String {
+    let cells = line.split_inclusive(['│', '┆']).map(|piece| {
+        let cell = piece.trim_end_matches(['│', '┆']);
+        if cell.is_empty() { piece.to_owned() } else { bold(cell) + &piece[cell.len()..] }
+    });
+    cells.collect()
 }
 
 fn shown(columns: &[Column], row: Vec<String>) -> Vec<String> {
@@ -175,7 +229,7 @@ mod tests {
     }
 
     fn shown(name: &str, width: u16) -> String {
-        list(COLUMNS, vec![row(name)], width)
+        list(COLUMNS, vec![row(name)], Screen::plain(width))
     }
 
     /// How many columns a terminal needs for the widest line.
@@ -206,10 +260,46 @@ mod tests {
             shown("Intro to DS", 29),
             "Item: 1:1\nName: Intro to DS\nKeywords: book,cs\nPrice: 17.50\nSeller: 3\n"
         );
-        let two = list(COLUMNS, vec![row("a"), row("b")], 20);
+        let two = list(COLUMNS, vec![row("a"), row("b")], Screen::plain(20));
         assert!(two.contains("Seller: 3\n\nItem: 1:1\n"), "{two}");
         let narrow = shown("Introduction to data structures", 20);
         assert!(narrow.contains("Name: Introduction\nto data structures\n"), "{narrow}");
+    }
+
+    #[test]
+    fn rows_are_lines_or_a_table_where_somebody_asks_for_that() {
+        let list =
+            |expanded, width| list(COLUMNS, vec![row("Intro")], Screen { expanded, ..Screen::plain(width) });
+        let record =
+            |expanded, width| record(COLUMNS, row("Intro"), Screen { expanded, ..Screen::plain(width) });
+        let lines = "Item: 1:1\nName: Intro\nKeywords: book,cs\nPrice: 17.50\nSeller: 3\n";
+        assert_eq!([list(Expanded::On, 200), record(Expanded::On, 200)], [lines, lines]);
+        assert_eq!(list(Expanded::Off, 10), list(Expanded::Auto, 200), "no column is left out");
+        assert_eq!(record(Expanded::Off, 10), record(Expanded::Auto, 200));
+        assert!(list(Expanded::On, 9).contains("Keywords:\nbook,cs\n"));
+    }
+
+    #[test]
+    fn titles_stand_out_and_nothing_else_changes() {
+        let unstyled = |text: &str| text.replace("\x1b[1m", "").replace("\x1b[0m", "");
+        for (expanded, width) in
+            [(Expanded::Auto, 80), (Expanded::Auto, 40), (Expanded::On, 40), (Expanded::On, 5)]
+        {
+            let plain = Screen { expanded, ..Screen::plain(width) };
+            let coloured = Screen { is_coloured: true, ..plain };
+            let rows = || vec![row("a ┆ │ Item: b"), row("b")];
+            assert_eq!(unstyled(&list(COLUMNS, rows(), coloured)), list(COLUMNS, rows(), plain));
+            let row = || row("a ┆ │ Item: b");
+            assert_eq!(unstyled(&record(COLUMNS, row(), coloured)), record(COLUMNS, row(), plain));
+        }
+        let coloured = Screen { is_coloured: true, ..Screen::plain(80) };
+        let shown = list(COLUMNS, vec![row("Name")], coloured);
+        assert!(shown.contains("│\x1b[1m Item \x1b[0m┆\x1b[1m Name \x1b[0m┆"), "{shown}");
+        assert_eq!(shown.matches("\x1b[1m").count(), COLUMNS.len(), "{shown}");
+        let shown = record(COLUMNS, row("Name"), coloured);
+        assert_eq!(shown.matches("\x1b[1m").count(), COLUMNS.len(), "{shown}");
+        let lines = list(COLUMNS, vec![row("Name: x")], Screen { expanded: Expanded::On, ..coloured });
+        assert!(lines.contains("\x1b[1mName:\x1b[0m Name: x\n"), "{lines}");
     }
 
     #[test]
@@ -222,7 +312,7 @@ mod tests {
         for name in names {
             for width in 5..120 {
                 let list = shown(name, width);
-                let record = record(COLUMNS, row(name), width);
+                let record = record(COLUMNS, row(name), Screen::plain(width));
                 let too_wide = list.lines().chain(record.lines()).find(|line| width_of(line) > width);
                 assert_eq!(too_wide, None, "at {width}");
             }

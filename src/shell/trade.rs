@@ -17,20 +17,26 @@ pub(crate) mod under_way;
 
 use std::process::ExitCode;
 
+use super::command::Role;
 use super::engine::Engine;
+use crate::command_line::print;
+use crate::usage::Usage;
 
-/// The commands, as the list of all commands shows them.
-pub(crate) const OVERVIEW: &str =
-    "  import          bring a table of items (CSV) into your shop; from the command line only
-  export          write your shop as a table (CSV); from the command line only
-";
+/// What the commands take, if this is the role that has them.
+pub(crate) fn usages(role: &Role) -> Vec<Usage> {
+    if role.name == "seller" { vec![import::usage(), export::usage()] } else { Vec::new() }
+}
 
-/// Runs the command that these words begin with, if it is one of a seller's tables.
+/// Runs the command that these words begin with, or explains it, if it is one of a seller's tables.
 pub(crate) fn run(engine: &mut Engine, words: &[String]) -> Option<ExitCode> {
-    let (name, args) = words.split_first().filter(|_| engine.role.name == "seller")?;
-    match name.as_str() {
-        "import" => Some(import::run(engine, args)),
-        "export" => Some(export::run(engine, args)),
-        _ => None,
+    let usages = usages(engine.role);
+    let usage = |name: &String| usages.iter().find(|usage| usage.name() == name);
+    match words {
+        [help, name] if help == "help" => usage(name).map(|usage| print(&usage.help())),
+        [name, args @ ..] => usage(name).map(|usage| match usage.name() {
+            "import" => import::run(engine, usage, args),
+            _ => export::run(engine, usage, args),
+        }),
+        [] => None,
     }
 }

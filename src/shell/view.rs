@@ -89,14 +89,14 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
             let object = if object.is_empty() { Some(data) } else { find(data, object) };
             let cells = object.map(|object| row(object, columns)).unwrap_or_default();
             match target {
-                Target::Terminal { width } => table::record(columns, cells, width),
-                Target::Plain => plain(vec![cells]),
+                Target::Terminal(screen) => table::record(columns, cells, screen),
+                Target::Plain { header } => plain(columns.iter().map(Column::path), vec![cells], header),
             }
         }
         View::Items { footer } => {
             let columns = match target {
-                Target::Terminal { .. } => ITEM_LIST_COLUMNS,
-                Target::Plain => ITEM_COLUMNS,
+                Target::Terminal(_) => ITEM_LIST_COLUMNS,
+                Target::Plain { .. } => ITEM_COLUMNS,
             };
             let rows = elements(data, "items").into_iter().map(|item| row(item, columns)).collect();
             render_rows(columns, rows, target) + &terminal_only(footer, data, target)
@@ -107,8 +107,8 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
         }
         View::Cart => cart::render(data, &cart::Items::default(), target),
         View::Purchase => match target {
-            Target::Terminal { .. } => cart::render_receipt(data, target),
-            Target::Plain => render_purchases(vec![data], target),
+            Target::Terminal(_) => cart::render_receipt(data, target),
+            Target::Plain { .. } => render_purchases(vec![data], target),
         },
         View::Purchases => {
             render_purchases(elements(data, "purchases"), target)
@@ -120,27 +120,30 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
 fn render_sentence(sentence: &str, data: &RawValue, target: Target) -> String {
     // Odd pieces are the paths between braces.
     let pieces = sentence.split(['{', '}']).enumerate();
-    let values = |piece: &str| match (piece.strip_prefix('$'), target) {
-        (Some(price), Target::Terminal { .. }) => money::with_cents(&cell_at(data, price)),
-        (Some(price), Target::Plain) => cell_at(data, price),
-        (None, Target::Terminal { .. }) => text::isolate(cell_at(data, piece)),
-        (None, Target::Plain) => cell_at(data, piece),
-    };
     match target {
-        Target::Terminal { .. } => {
-            let filled = pieces.map(|(i, piece)| if i % 2 == 1 { values(piece) } else { piece.to_owned() });
+        Target::Terminal(_) => {
+            let value = |piece: &str| match piece.strip_prefix('$') {
+                Some(price) => money::with_cents(&cell_at(data, price)),
+                None => text::isolate(cell_at(data, piece)),
+            };
+            let filled = pieces.map(|(i, piece)| if i % 2 == 1 { value(piece) } else { piece.to_owned() });
             filled.collect::<String>() + "\n"
         }
-        Target::Plain => {
-            let cells: Vec<_> = pieces.filter(|(i, _)| i % 2 == 1).map(|(_, piece)| values(piece)).collect();
-            if cells.is_empty() { String::new() } else { plain(vec![cells]) }
+        Target::Plain { header } => {
+            let paths = pieces.filter(|(i, _)| i % 2 == 1).map(|(_, piece)| piece.trim_start_matches('$'));
+            let paths: Vec<_> = paths.collect();
+            if paths.is_empty() {
+                return String::new();
+            }
+            let cells = paths.iter().map(|path| cell_at(data, path)).collect();
+            plain(paths.iter().copied(), vec![cells], header)
         }
     }
 }
 
 fn terminal_only(sentence: &str, data: &RawValue, target: Target) -> String {
     match target {
-        Target::Terminal { .. } if !sentence.is_empty() => render_sentence(sentence, data, target),
+        Target::Terminal(_) if !sentence.is_empty() => render_sentence(sentence, data, target),
         _ => String::new(),
     }
 }
@@ -164,9 +167,14 @@ fn purchase_rows(purchase: &RawValue) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::screen::Screen;
 
     const ITEM: &str = r#"{"item_id":"1:42","name":"Intro\u001b[2J to DS","category":1,"keywords":["book","cs"],"condition":"new","price":19.90,"quantity":5,"seller_id":3,"feedback":{"up":7,"down":0}}"#;
-    const TERMINAL: Target = Target::Terminal { width: 200 };
+    const PLAIN: Target = Target::Plain { header: false };
+
+    fn terminal(width: u16) -> Target {
+        Target::Terminal(Screen::plain(width))
+    }
 
     fn json(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -177,7 +185,7 @@ mod tests {
         let view = View::Items { footer: "{total} found." };
         let data = json(&format!(r#"{{"items":[{ITEM}],"total":1,"next_cursor":null}}"#));
         assert_eq!(
-            render(&view, &data, Target::Plain),
+            render(&view, &data, PLAIN),
             "1:42\tIntro\\u{1b}[2J to DS\t1\tbook,cs\tnew\t19.90\t5\t3\t7\t0\n"
         );
     }
@@ -186,10 +194,10 @@ mod tests {
     fn a_terminal_gets_a_table_without_control_characters() {
         let view = View::Items { footer: "{total} found." };
         let data = json(&format!(r#"{{"items":[{ITEM}],"total":1}}"#));
-        let shown = render(&view, &data, TERMINAL);
+        let shown = render(&view, &data, terminal(200));
         assert!(shown.contains("Condition") && shown.ends_with("1 found.\n"), "{shown}");
         assert!(!shown.contains('\x1b'), "{shown:?}");
-        let empty = render(&view, &json(r#"{"items":[],"total":0}"#), TERMINAL);
+        let empty = render(&view, &json(r#"{"items":[],"total":0}"#), terminal(200));
         assert_eq!(empty, "Nothing to show.\n0 found.\n");
     }
 
@@ -197,22 +205,22 @@ mod tests {
     fn sentences_become_values_in_a_pipe() {
         let view = View::Sentence("Price of {item_id}: {$price}.");
         let data = json(r#"{"item_id":"1:42","price":10.0}"#);
-        assert_eq!(render(&view, &data, TERMINAL), "Price of 1:42: 10.00.\n");
-        assert_eq!(render(&view, &data, Target::Plain), "1:42\t10.0\n");
-        assert_eq!(render(&View::Sentence("Cart saved."), &json(r#"{"saved":true}"#), Target::Plain), "");
+        assert_eq!(render(&view, &data, terminal(200)), "Price of 1:42: 10.00.\n");
+        assert_eq!(render(&view, &data, PLAIN), "1:42\t10.0\n");
+        assert_eq!(render(&View::Sentence("Cart saved."), &json(r#"{"saved":true}"#), PLAIN), "");
     }
 
     #[test]
     fn people_see_prices_with_two_decimals() {
         let item = json(&format!(r#"{{"item":{ITEM},"items":[{ITEM}],"total":1}}"#));
         for view in [View::Items { footer: "" }, View::Record { object: "item", columns: ITEM_COLUMNS }] {
-            let shown = render(&view, &item, TERMINAL);
+            let shown = render(&view, &item, terminal(200));
             assert!(shown.contains(" 19.90 "), "{shown}");
         }
         let bought =
             r#"{"purchase_id":"p","total":17.5,"items":[{"item_id":"1:1","price":8.75},{"price":7}]}"#;
         let bought = json(&format!(r#"{{"purchases":[{bought}]}}"#));
-        let shown = render(&View::Purchases, &bought, TERMINAL);
+        let shown = render(&View::Purchases, &bought, terminal(200));
         assert!(
             shown.contains("┆ 17.50 ┆") && shown.contains(" 8.75 │") && shown.contains(" 7.00 │"),
             "{shown}"
@@ -222,7 +230,7 @@ mod tests {
     #[test]
     fn an_item_fits_in_80_columns() {
         let data = json(&format!(r#"{{"items":[{}]}}"#, ITEM.replace("\\u001b[2J", "")));
-        let shown = render(&View::Items { footer: "" }, &data, Target::Terminal { width: 80 });
+        let shown = render(&View::Items { footer: "" }, &data, terminal(80));
         assert!(shown.contains("Up/Down") && shown.contains("Keywords"), "{shown}");
     }
 
@@ -232,7 +240,7 @@ mod tests {
             r#"{"purchases_count":1,"purchases":[{"purchase_id":"p1","total":30.0,"items":[
                 {"item_id":"1:1","name":"a","quantity":1,"price":10.0},{"item_id":"1:2","name":"b","quantity":2,"price":10.0}]}]}"#,
         );
-        let plain = render(&View::Purchases, &data, Target::Plain);
+        let plain = render(&View::Purchases, &data, PLAIN);
         assert_eq!(plain, "p1\t-\t30.0\t1:1\ta\t1\t10.0\np1\t-\t30.0\t1:2\tb\t2\t10.0\n");
     }
 
@@ -244,7 +252,7 @@ mod tests {
                 {"item_id":"1:2","name":"gold","quantity":1000000000,"price":999999999.99}],"total":999999999990000001.0}"#,
         );
         assert_eq!(
-            render(&View::Purchase, &data, TERMINAL),
+            render(&View::Purchase, &data, terminal(200)),
             "┌──────┬──────┬──────────────┬────────────┬───────────────────────┐\n\
              │ Item ┆ Name ┆        Price ┆   Quantity ┆                   Sum │\n\
              ╞══════╪══════╪══════════════╪════════════╪═══════════════════════╡\n\
@@ -254,7 +262,7 @@ mod tests {
              Total: 999999999990000001.00.\n\
              Purchase 1886417008722083840 is made.\n"
         );
-        let plain = render(&View::Purchase, &data, Target::Plain);
+        let plain = render(&View::Purchase, &data, PLAIN);
         assert!(
             plain.starts_with("1886417008722083840\t-\t999999999990000001.0\t1:1\tpen\t2\t0.5\n"),
             "{plain}"
@@ -267,28 +275,46 @@ mod tests {
             r#"{"purchases_count":1,"purchases":[{"purchase_id":"1886417008722083840","at":1798761599000,"total":1.0,"items":[
                 {"item_id":"1:1","name":"pen","quantity":2,"price":0.5}]}]}"#,
         );
-        let shown = render(&View::Purchases, &data, Target::Terminal { width: 100 });
+        let shown = render(&View::Purchases, &data, terminal(100));
         assert!(shown.contains("┆ 2026-12-31 23:59:59 ┆"), "{shown}");
         assert!(
             shown.contains("1886417008722083840") && shown.ends_with("Purchases so far: 1.\n"),
             "{shown}"
         );
-        let shown = render(&View::Purchases, &data, Target::Terminal { width: 80 });
+        let shown = render(&View::Purchases, &data, terminal(80));
         assert!(
             shown.contains("┆ 2026-12-31 23:59:59 ┆") || shown.contains("│ 2026-12-31 23:59:59 ┆"),
             "{shown}"
         );
-        let plain = render(&View::Purchases, &data, Target::Plain);
+        let plain = render(&View::Purchases, &data, PLAIN);
         assert_eq!(plain, "1886417008722083840\t1798761599000\t1.0\t1:1\tpen\t2\t0.5\n");
+    }
+
+    #[test]
+    fn programs_get_titles_if_they_ask() {
+        let titled = Target::Plain { header: true };
+        let item = json(&format!(r#"{{"item":{ITEM},"items":[{ITEM}]}}"#));
+        let header = "item_id\tname\tcategory\tkeywords\tcondition\tprice\tquantity\tseller_id\tfeedback.up\tfeedback.down\n";
+        for view in [View::Items { footer: "" }, View::Record { object: "item", columns: ITEM_COLUMNS }] {
+            assert_eq!(render(&view, &item, titled), header.to_owned() + &render(&view, &item, PLAIN));
+        }
+        let none = json(r#"{"items":[],"cart":{}}"#);
+        assert_eq!(render(&View::Items { footer: "" }, &none, titled), header);
+        assert_eq!(render(&View::Cart, &none, titled), "item_id\tquantity\n");
+        assert!(render(&View::Purchases, &none, titled).starts_with("purchase_id\tat\ttotal\titem_id\t"));
+        let view = View::Sentence("Price of {item_id}: {$price}.");
+        let data = json(r#"{"item_id":"1:42","price":10.0}"#);
+        assert_eq!(render(&view, &data, titled), "item_id\tprice\n1:42\t10.0\n");
+        assert_eq!(render(&View::Sentence("Cart saved."), &none, titled), "");
     }
 
     #[test]
     fn missing_fields_are_no_panic() {
         for data in ["null", "[]", "7", "{}"] {
             for view in [View::Cart, View::Purchase, View::Purchases] {
-                render(&view, &json(data), TERMINAL);
+                render(&view, &json(data), terminal(200));
             }
-            render(&View::Record { object: "item", columns: ITEM_COLUMNS }, &json(data), Target::Plain);
+            render(&View::Record { object: "item", columns: ITEM_COLUMNS }, &json(data), PLAIN);
         }
     }
 }

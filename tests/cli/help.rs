@@ -21,7 +21,16 @@ fn help_works_everywhere() {
         &["seller", "price", "-h"],
         &["buyer", "help"],
         &["buyer", "help", "search"],
+        &["buyer", "help", "help"],
+        &["buyer", "search", "--help"],
+        &["help"],
+        &["help", "bench"],
+        &["help", "bench", "growth"],
+        &["help", "seller", "price"],
+        &["help", "help"],
+        &["--help", "up"],
         &["--version"],
+        &["-V"],
     ] {
         let output = user.run(args);
         assert_code(&output, 0);
@@ -34,6 +43,44 @@ fn help_works_everywhere() {
 }
 
 #[test]
+fn help_is_the_same_whichever_way_it_is_asked_for() {
+    let user = User::new();
+    for (a, b) in [
+        (&["help"][..], &["-h"][..]),
+        (&["help", "up"], &["up", "-h"]),
+        (&["help", "buyer"], &["buyer", "--help"]),
+        (&["help", "bench", "compare"], &["bench", "compare", "-h"]),
+        (&["help", "buyer", "search"], &["buyer", "help", "search"]),
+        (&["help", "buyer", "search"], &["buyer", "search", "--help"]),
+        (&["-V"], &["--version"]),
+    ] {
+        assert_eq!(stdout(&user.run(a)), stdout(&user.run(b)), "{a:?}, {b:?}");
+    }
+    assert!(stdout(&user.run(&["help"])).contains("\n  migrate         make or update the tables"));
+}
+
+#[test]
+fn what_was_mistyped_is_guessed() {
+    let user = User::new();
+    for (args, guess) in [
+        (&["buyr"][..], "did you mean \"buyer\"?"),
+        (&["help", "bacup"], "did you mean \"backup\"?"),
+        (&["help", "bench", "grwth"], "did you mean \"growth\"?"),
+        (&["help", "buyer", "serach"], "did you mean \"search\"?"),
+        (&["db_product", "--lsten", "127.0.0.1:0"], "did you mean --listen?"),
+        (&["bench", "--scenarios", "1+1"], "did you mean --scenario?"),
+        (&["buyer", "--jsno", "cart"], "did you mean --json?"),
+        (&["buyer", "serach", "book"], "did you mean \"search\"?"),
+        (&["buyer", "help", "serach"], "did you mean \"search\"?"),
+        (&["seller", "items", "--sold"], "did you mean --sold-out?"),
+    ] {
+        let output = user.run(args);
+        assert_code(&output, 2);
+        assert!(stderr(&output).contains(guess), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn usage_errors_end_with_2() {
     let user = User::new();
     for args in [
@@ -41,7 +88,10 @@ fn usage_errors_end_with_2() {
         &["sell"],
         &["up", "--port", "1"],
         &["up", "now"],
-        &["ping"],
+        &["ping", "127.0.0.1:1", "127.0.0.1:2"],
+        &["help", "bogus"],
+        &["help", "up", "bogus"],
+        &["help", "--bogus"],
         &["backup"],
         &["backup", "--data", "d", "a", "b"],
         &["restore", "--data"],

@@ -1,8 +1,11 @@
 //! The real binary against a scripted service: what it sends, prints and keeps, and how it ends. What makes many calls
 //! (`trade`, `demo`) is tried on real services.
 
+mod completions;
 mod demo;
+mod display;
 mod help;
+mod manual;
 mod password;
 mod ping;
 mod purchases;

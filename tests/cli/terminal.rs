@@ -150,11 +150,11 @@ impl Drop for Terminal {
     }
 }
 
-/// The buyer's shell at `server`, for a terminal that can move its cursor.
+/// The buyer's shell at `server`, for a terminal that can move its cursor, without colours and a pager.
 pub(crate) fn buyer(user: &User, server: &FakeService, words: &[&str]) -> Command {
     let address = server.address.to_string();
     let args: Vec<_> = ["buyer", "--server", &address].iter().chain(words).copied().collect();
     let mut command = user.command(&args);
-    command.env("TERM", "xterm");
+    command.env("TERM", "xterm").env("NO_COLOR", "1").env("PAGER", "");
     command
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use getopts::Options;
-
 use super::seat::{Seat, explain};
 use super::sheet;
-use crate::command_line::{self, FAILED, print, report, usage_error};
+use crate::command_line::{FAILED, print, report};
+use crate::options::Options;
 use crate::output_file::OutputFile;
 use crate::shell::engine::Engine;
 use crate::text::escape;
+use crate::usage::{Usage, Words};
 
 const BRIEF: &str = "\
 Usage: marketplace seller export [FILE.csv]
@@ -23,23 +23,34 @@ before it, which import takes away again.
 Exit status: 0 done, 1 the service answered with an error or the file cannot be written,
 2 usage, 3 cannot connect.";
 
+/// What the command takes.
+pub(super) fn usage() -> Usage {
+    let options = Options::new();
+    let usage = Usage::new(
+        "marketplace seller export",
+        "write your shop as a table (CSV); from the command line only",
+        BRIEF,
+        options,
+    );
+    Usage { operands: Words::Files, ..usage }
+}
+
 /// Runs the command.
-pub(super) fn run(engine: &mut Engine, args: &[String]) -> ExitCode {
-    let mut options = Options::new();
-    let matches = match command_line::parse(&mut options, BRIEF, args) {
+pub(super) fn run(engine: &mut Engine, usage: &Usage, args: &[String]) -> ExitCode {
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let file = match &matches.free[..] {
         [] => None,
         [name] => Some(OutputFile::probe(Path::new(name))),
-        _ => return usage_error("export takes one file", BRIEF),
+        _ => return usage.error("export takes one file"),
     };
     let file = match file.transpose() {
         Ok(file) => file,
         Err(message) => return cannot(&message),
     };
-    let json = engine.json;
+    let json = engine.output.json;
     let items = match Seat::of(engine).items() {
         Ok(items) => items,
         Err(error) => return explain(&error, json),

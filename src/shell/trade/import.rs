@@ -6,7 +6,6 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use getopts::Options;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::carry_out::{Answer, CONNECTIONS, Outcome, Stop, Watch, carry_out};
@@ -17,10 +16,12 @@ use super::sheet;
 use super::summary::{Summary, calls, notes, reason, refusals};
 use super::under_way::UnderWay;
 use crate::client::CallError;
-use crate::command_line::{self, FAILED, USAGE, print, report, usage_error, write_out};
+use crate::command_line::{FAILED, USAGE, print, report, report_output_error, write_out};
+use crate::options::Options;
 use crate::process::stop::{self, StopSignals};
 use crate::shell::engine::Engine;
 use crate::text::escape;
+use crate::usage::{Usage, Words};
 
 const BRIEF: &str = "\
 Usage: marketplace seller import FILE.csv [--dry-run]
@@ -56,18 +57,29 @@ impl From<CallError> for Failure {
     }
 }
 
-/// Runs the command.
-pub(super) fn run(engine: &mut Engine, args: &[String]) -> ExitCode {
+/// What the command takes.
+pub(super) fn usage() -> Usage {
     let mut options = Options::new();
-    options.optflag("", "dry-run", "say what would be done, and do nothing");
-    let matches = match command_line::parse(&mut options, BRIEF, args) {
+    options.flag("dry-run", "say what would be done, and do nothing");
+    let usage = Usage::new(
+        "marketplace seller import",
+        "bring a table of items (CSV) into your shop; from the command line only",
+        BRIEF,
+        options,
+    );
+    Usage { operands: Words::Files, ..usage }
+}
+
+/// Runs the command.
+pub(super) fn run(engine: &mut Engine, usage: &Usage, args: &[String]) -> ExitCode {
+    let matches = match usage.parse(args) {
         Ok(matches) => matches,
         Err(code) => return code,
     };
     let [name] = &matches.free[..] else {
-        return usage_error("import takes one file", BRIEF);
+        return usage.error("import takes one file");
     };
-    let json = engine.json;
+    let json = engine.output.json;
     match import(engine, name, matches.opt_present("dry-run")) {
         Ok(code) => code,
         Err(Failure::Table(message)) => {
@@ -83,7 +95,7 @@ pub(super) fn run(engine: &mut Engine, args: &[String]) -> ExitCode {
 }
 
 fn import(engine: &mut Engine, name: &str, is_dry: bool) -> Result<ExitCode, Failure> {
-    let json = engine.json;
+    let json = engine.output.json;
     let shown = if name == "-" { "standard input".to_owned() } else { escape(name) };
     let bytes = read(name).map_err(|what| Failure::Table(format!("cannot read {shown}: {what}")))?;
     let mistakes = |mistakes: Complaints| format!("{shown} is not imported:\n{}", mistakes.text());
@@ -190,7 +202,7 @@ fn show_outcome(plan: &Plan, outcome: &Outcome, json: bool) -> ExitCode {
         None => ExitCode::from(FAILED),
     };
     if let Err(error) = shown {
-        command_line::report_output_error(&error);
+        report_output_error(&error);
     }
     if summary.may_go_on() {
         report(AGAIN);
