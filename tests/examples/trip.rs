@@ -28,7 +28,8 @@ fn the_example_in_python_sells_and_buys() {
     let addresses = marketplace.addresses();
     for _ in 0..2 {
         let mut command = python(&root().join("services/examples/shop/client.py"));
-        let output = command.args([addresses.buyer.to_string(), addresses.seller.to_string()]).output().unwrap();
+        let output =
+            command.args([addresses.buyer.to_string(), addresses.seller.to_string()]).output().unwrap();
         let receipt = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(receipt.contains("'name': 'Mate', 'quantity': 2, 'price': Decimal('4.2')"), "{receipt}");

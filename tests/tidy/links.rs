@@ -128,13 +128,15 @@ mod tests {
 
     #[test]
     fn links_and_pictures_are_found_and_code_is_not() {
-        let text = "See [a](b.md#c), ![d](e.svg) and `[f](g)`.\n    [h](i)\n```\n[j](k)\n```\n<img src=\"l.svg\">";
+        let text =
+            "See [a](b.md#c), ![d](e.svg) and `[f](g)`.\n    [h](i)\n```\n[j](k)\n```\n<img src=\"l.svg\">";
         assert_eq!(targets(text), ["b.md#c", "e.svg", "l.svg"]);
     }
 
     #[test]
     fn places_are_named_as_hosts_name_them() {
-        let text = "# How fast it is\n## `db_customer`\n### A shop's mix\n<a id=\"x\"></a>Text\n    # no heading";
+        let text =
+            "# How fast it is\n## `db_customer`\n### A shop's mix\n<a id=\"x\"></a>Text\n    # no heading";
         let expected = ["how-fast-it-is", "db_customer", "a-shops-mix", "x"];
         assert_eq!(places(text), expected.map(str::to_owned).into());
     }
@@ -142,7 +144,9 @@ mod tests {
     #[test]
     fn a_link_to_nothing_is_found() {
         let (folder, readme) = (root(), root().join("README.md"));
-        for wrong in ["NOTHING.md", "README.md#nothing-of-this-name", "#nothing-of-this-name", "../outside.md"] {
+        for wrong in
+            ["NOTHING.md", "README.md#nothing-of-this-name", "#nothing-of-this-name", "../outside.md"]
+        {
             assert!(fault(&folder, &readme, wrong).is_some(), "{wrong}");
         }
         for right in ["README.md", "services/README.md#search", "#start"] {

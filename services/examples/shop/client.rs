@@ -70,7 +70,13 @@ enum Attempt {
 impl Client {
     /// A client of the frontend that is found at any of these addresses. Nothing is connected yet.
     pub(crate) fn new(addresses: &[String]) -> Client {
-        Client { addresses: addresses.to_vec(), is_alone: false, connection: None, account: None, session: None }
+        Client {
+            addresses: addresses.to_vec(),
+            is_alone: false,
+            connection: None,
+            account: None,
+            session: None,
+        }
     }
 
     /// Logs in. From now on calls have the session, and another one when that is over: so the password is kept.
@@ -98,7 +104,8 @@ impl Client {
         let give_up_at = Instant::now() + PATIENCE;
         let mut pause = PAUSE_MIN;
         let mut results: Vec<Option<Result<Value, Error>>> = all.iter().map(|_| None).collect();
-        let mut pending: Vec<Pending> = all.into_iter().map(|data| Pending { data, is_open: false }).collect();
+        let mut pending: Vec<Pending> =
+            all.into_iter().map(|data| Pending { data, is_open: false }).collect();
         loop {
             let left = (0..results.len()).filter(|&index| results[index].is_none());
             let left: Vec<usize> = left.take(PIPELINED_MAX).collect();

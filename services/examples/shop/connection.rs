@@ -41,9 +41,8 @@ impl Connection {
     /// closed long ago, nobody could tell whether it was carried out.
     pub(crate) fn is_alive(&self) -> bool {
         let stream = self.stream.get_ref();
-        let is_silent = |result: io::Result<usize>| {
-            result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-        };
+        let is_silent =
+            |result: io::Result<usize>| result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         stream.set_nonblocking(true).is_ok()
             && is_silent(stream.peek(&mut [0]))
             && stream.set_nonblocking(false).is_ok()

@@ -43,9 +43,7 @@ fn main() -> ExitCode {
 /// Puts three items up for sale, and returns the ID of the last.
 pub(crate) fn sell(addresses: &[String]) -> Result<Value, Error> {
     let mut seller = enter(addresses, "example-seller")?;
-    let item = |name: &str| {
-        json!({"name": name, "category": 7, "keywords": ["tea"], "condition": "new", "price": 4.5, "quantity": 10})
-    };
+    let item = |name: &str| json!({"name": name, "category": 7, "keywords": ["tea"], "condition": "new", "price": 4.5, "quantity": 10});
     // The three are on their way at the same time. Of one whose outcome is unknown, `DisplayItemsForSale` would tell.
     let replies = seller.call_all("RegisterItemForSale", ["Sencha", "Assam", "Mate"].map(item).to_vec());
     let replies = replies.into_iter().collect::<Result<Vec<Value>, Error>>()?;
