@@ -4,8 +4,8 @@ scrolls out. Browsers that are asked for less motion show the last moment, and t
 import re
 from xml.sax.saxutils import escape
 
-COLUMNS, ROWS = 90, 27
-CHARACTER, LINE, MARGIN, BAR = 8.4, 20, 16, 34
+COLUMNS, ROWS = 90, 30
+CHARACTER, LINE, MARGIN, BAR = 8.4, 17, 16, 34
 # How long things take: a word of a command, the answer, and reading it, by its rows.
 WORD_S, ANSWER_S, READ_S, READ_ROW_S, END_S = 0.16, 0.3, 0.7, 0.16, 6
 
@@ -88,7 +88,7 @@ def _svg(pieces, scrolls, duration_s):
         "@media (prefers-reduced-motion:no-preference){",
         f".t,.all{{animation:{duration_s:.1f}s step-end infinite}}.all{{animation-name:scroll}}",
         *names, *frames, f"@keyframes scroll{{{steps}}}", "}</style>",
-        f'<clipPath id="inside"><rect y="{BAR + 1}" width="{width:g}" height="{height - BAR - 2:g}"/></clipPath>',
+        f'<clipPath id="inside"><rect y="{BAR + MARGIN}" width="{width:g}" height="{LINE * ROWS + 2}"/></clipPath>',
         f'<rect class="screen" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="8"/>',
         f'<path class="bar" d="M.5 {BAR}V8.5a8 8 0 0 1 8-8H{width - 8.5:g}a8 8 0 0 1 8 8V{BAR}z"/>',
         *(f'<circle class="dot" cx="{x}" cy="{BAR / 2:g}" r="5.5"/>' for x in (20, 38, 56)),
@@ -98,7 +98,7 @@ def _svg(pieces, scrolls, duration_s):
 
 def _text(moment, row, column, text, kind):
     """A piece of text, as wide as its characters are, whatever font there is."""
-    x, y = MARGIN + column * CHARACTER, BAR + MARGIN + LINE * row + 14
+    x, y = MARGIN + column * CHARACTER, BAR + MARGIN + LINE * row + 13
     indent = len(text) - len(text.lstrip())
     text = text.strip()
     x += indent * CHARACTER
