@@ -31,7 +31,7 @@ main() {
     fi
     for service in "${services[@]}"; do
         printf 'OPTIONS=%s%s\n' "$(instance "attributes/marketplace-$service")" "$store" >"$settings/$service.env"
-        # README.md, Buffers: a database would pay for it with its speed.
+        # OPERATIONS.md, Buffers: a database would pay for it with its speed.
         if [[ $service == server_* ]]; then
             echo MALLOC_MMAP_THRESHOLD_=32768 >>"$settings/$service.env"
         fi

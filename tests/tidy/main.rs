@@ -7,6 +7,7 @@ mod figures;
 mod functions;
 mod imports;
 mod layers;
+mod links;
 mod names;
 mod portable;
 mod source;

@@ -14,8 +14,8 @@ const CRATES: [(&str, &str); 6] = [
     ("marketplace", "src"),
     ("support", "tests/support/src"),
 ];
-/// Where the tests are that are no modules of a crate.
-const TESTS: [&str; 4] = ["tests", "net/tests", "services/tests", "simulation/tests"];
+/// Where the tests and examples are that are no modules of a crate.
+const TESTS: [&str; 5] = ["tests", "net/tests", "services/examples", "services/tests", "simulation/tests"];
 
 /// A file.
 pub(crate) struct Source {
@@ -110,7 +110,8 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn root() -> PathBuf {
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
