@@ -63,7 +63,7 @@ impl Planner<'_> {
             .collect::<Result<_, _>>()?;
         let (rows, given) = self.query(source, &Names::default())?;
         if given.len() != columns.len() {
-            return Err(SqlError::new(SqlError::SYNTAX, "INSERT has more or fewer expressions than target columns"));
+            return Err(SqlError::new(SqlError::SYNTAX, "more or fewer expressions than target columns"));
         }
         let on_conflict = on.as_ref().map_or(Ok(Conflict::Fail), |on| self.conflict(table, on))?;
         let returning = self.returning(table, returning.as_deref())?;

@@ -99,7 +99,8 @@ impl Both {
         }
         let times = fake.iter().filter(|word| word.starts_with("Z ")).count();
         let heard = self.real(client).hear(times);
-        let (bytes, is_over) = heard.unwrap_or_else(|| panic!("PostgreSQL waits, and the fake engine says {fake:?}"));
+        let (bytes, is_over) =
+            heard.unwrap_or_else(|| panic!("PostgreSQL waits, and the fake engine says {fake:?}"));
         assert_eq!(fake, essence(&bytes, is_over), "the fake engine, and PostgreSQL");
         Some(fake.join(" "))
     }
@@ -115,7 +116,9 @@ impl Both {
         wait_until("PostgreSQL waits", || {
             if let Some((bytes, is_over)) = self.real(client).hear_soon() {
                 let real = essence(&bytes, is_over);
-                panic!("client {client} waits for {blocker} on the fake engine, and PostgreSQL says {real:?}");
+                panic!(
+                    "client {client} waits for {blocker} on the fake engine, and PostgreSQL says {real:?}"
+                );
             }
             self.admin.run(&waits).starts_with("(t)")
         });

@@ -26,10 +26,7 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
             UNION ALL (SELECT balance AS n FROM accounts)) u ORDER BY n DESC",
         "(20) (10) (2) SELECT 3",
     ),
-    (
-        "SELECT id FROM accounts a WHERE EXISTS (SELECT 1 FROM accounts b WHERE b.id > a.id)",
-        "(1) SELECT 1",
-    ),
+    ("SELECT id FROM accounts a WHERE EXISTS (SELECT 1 FROM accounts b WHERE b.id > a.id)", "(1) SELECT 1"),
     ("SELECT id FROM accounts WHERE id IN (SELECT max(id) FROM accounts)", "(2) SELECT 1"),
     ("SELECT id FROM accounts WHERE id NOT IN (1, 3)", "(2) SELECT 1"),
     ("SELECT id FROM accounts WHERE 1 = 2", "SELECT 0"),
@@ -74,10 +71,7 @@ pub(super) const CHANGES: &[(&str, &str)] = &[
     ),
     ("DELETE FROM accounts WHERE balance < 12 RETURNING id", "(1) (3) (4) DELETE 3"),
     ("DELETE FROM accounts WHERE id = 1", "DELETE 0"),
-    (
-        "UPDATE accounts SET balance = (SELECT count(*) FROM accounts a WHERE a.id <= accounts.id)",
-        "UPDATE 1",
-    ),
+    ("UPDATE accounts SET balance = (SELECT count(*) FROM accounts a WHERE a.id <= accounts.id)", "UPDATE 1"),
     ("SELECT id, owner, balance FROM accounts", "(2,bob,1) SELECT 1"),
 ];
 

@@ -111,7 +111,9 @@ fn task(matches: &Matches) -> Result<Task, String> {
     // Faults are planted for one of them each, or in the fake engine itself.
     let store = match matches.opt_str("store") {
         Some(store) if ["disks", "engine", "fake"].contains(&&*store) => Some(store),
-        Some(store) => return Err(format!("--store: {store:?} is not disks, engine or fake, as for --self-test")),
+        Some(store) => {
+            return Err(format!("--store: {store:?} is not disks, engine or fake, as for --self-test"));
+        }
         None => None,
     };
     Ok(Task::SelfTest { seeds, store, only: matches.opt_str("fault") })

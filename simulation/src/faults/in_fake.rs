@@ -29,7 +29,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault_in_fake(
         "at READ COMMITTED a transaction keeps its first snapshot",
-        &[edit(STORE, "            self.transaction(own).sees = None;\n", "            self.transaction(own);\n")],
+        &[edit(
+            STORE,
+            "            self.transaction(own).sees = None;\n",
+            "            self.transaction(own);\n",
+        )],
     ),
     fault_in_fake(
         "above READ COMMITTED a row is changed that others have changed since",
@@ -58,17 +62,10 @@ pub(super) const FAULTS: &[Fault] = &[
             ),
         ],
     ),
-    fault_in_fake(
-        "a key is given twice",
-        &[edit(CHANGE, "if is_new && index.is_unique {", "if false {")],
-    ),
+    fault_in_fake("a key is given twice", &[edit(CHANGE, "if is_new && index.is_unique {", "if false {")]),
     fault_in_fake(
         "rows are never in descending order",
-        &[edit(
-            READER,
-            "if order.is_descending { ordering.reverse() } else { ordering }",
-            "ordering",
-        )],
+        &[edit(READER, "if order.is_descending { ordering.reverse() } else { ordering }", "ordering")],
     ),
     fault_in_fake(
         "what is compared with NULL is false",
@@ -92,14 +89,14 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault_in_fake(
         "a transaction that has failed is said to be open",
-        &[edit(CONNECTION, "            Block::Failed => Status::Failed,", "            Block::Failed => Status::Open,")],
+        &[edit(
+            CONNECTION,
+            "            Block::Failed => Status::Failed,",
+            "            Block::Failed => Status::Open,",
+        )],
     ),
     fault_in_fake(
         "a transaction goes on after an error",
-        &[edit(
-            TRANSACTION,
-            "            (Block::Failed, _) => Err(SqlError::failed_transaction()),\n",
-            "",
-        )],
+        &[edit(TRANSACTION, "            (Block::Failed, _) => Err(SqlError::failed_transaction()),\n", "")],
     ),
 ];

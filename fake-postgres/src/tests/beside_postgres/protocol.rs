@@ -70,7 +70,8 @@ fn after_an_error_all_is_skipped_up_to_a_sync() {
         for before in [vec![], statement(ADD), statement("BEGIN")] {
             // What is skipped need not be what it says that it is.
             let skipped = [statement(ADD), message(b'P', b"?"), statement("COMMIT")].concat();
-            let told = both.say(1, &[before, error.clone(), skipped, sync(), statement(READ), sync()].concat());
+            let told =
+                both.say(1, &[before, error.clone(), skipped, sync(), statement(READ), sync()].concat());
             assert!(told.contains("Z I 1 2 (1,") || told.contains("Z E E 25P02"), "{told}");
             both.say(1, &[statement("ROLLBACK"), sync()].concat());
         }
@@ -103,9 +104,10 @@ fn who_breaks_the_protocol_is_thrown_out() {
 fn a_connection_begins_alike() {
     let Some(server) = postgres() else { return };
     let first = |code: u32| [&8u32.to_be_bytes()[..], &code.to_be_bytes()].concat();
-    let unfinished = [&9u32.to_be_bytes()[..], &(3u32 << 16).to_be_bytes(), b"u"].concat();
+    let unfinished = [&10u32.to_be_bytes()[..], &(3u32 << 16).to_be_bytes(), b"us"].concat();
     let (tls, cancel) = (first(80_877_103), first(80_877_102));
-    for (opening, answer) in [(tls, "N"), (cancel, ""), (first(4 << 16), "E 0A000"), (unfinished, "E 08P01")] {
+    for (opening, answer) in [(tls, "N"), (cancel, ""), (first(4 << 16), "E 0A000"), (unfinished, "E 08P01")]
+    {
         let mut real = Real::open(server.port);
         let mut fake = accounts(LEVELS[0]);
         let session = fake.engine.open();

@@ -91,9 +91,8 @@ fn transactions_that_meet_find_the_same() {
             both.ask(3, ROWS);
         }
     }
-    let is_met = |name: &str, what: &str| {
-        met.lines().any(|line| line.starts_with(name) && line.contains(what))
-    };
+    let is_met =
+        |name: &str, what: &str| met.lines().any(|line| line.starts_with(name) && line.contains(what));
     for name in NAMES {
         assert!(["waits", "E 40P01", "E 23505"].iter().all(|what| is_met(name, what)), "{name}: {met}");
         assert_eq!(is_met(name, "E 40001"), name != "READ COMMITTED", "{name}: {met}");
