@@ -106,7 +106,7 @@ fn sql_stands_only_in_the_stores() {
     // The suites make databases for the one, and the simulation looks at the tables of the other. An engine says which
     // statement it has carried out by the word with which that begins.
     let others = ["support::store", "simulation::engine::truth", "fake_postgres::connection::execution"];
-    let stores = [["services::store::sqlite", "services::store::postgres"], others].concat();
+    let stores = [&["services::store::sqlite", "services::store::postgres"][..], &others].concat();
     let modules = modules();
     let wrong: Vec<String> = modules
         .iter()
