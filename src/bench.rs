@@ -1,7 +1,6 @@
 //! `marketplace bench`: the command line of the load generator, which lives in the crate `bench`.
 
 mod arguments;
-mod file;
 mod interrupt;
 mod launch;
 mod outputs;

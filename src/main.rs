@@ -12,7 +12,9 @@ mod client;
 mod combined_log;
 mod command_line;
 mod copy;
+mod demo;
 mod migrate;
+mod output_file;
 mod ping;
 mod process;
 mod secret_file;
@@ -43,6 +45,7 @@ const USAGE_END: &str = "
 Use it:
   buyer          buyer's shell, or one command of it
   seller         seller's shell, or one command of it
+  demo           fill an empty marketplace with something to try out
   ping           ask a service whether it answers
 
 Look after its data:
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "up" => up::run(rest),
         "copy" => copy::run(rest),
+        "demo" => demo::run(rest),
         "buyer" => shell::run(&shell::BUYER, rest),
         "seller" => shell::run(&shell::SELLER, rest),
         "migrate" => migrate::run(rest),

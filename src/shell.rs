@@ -19,12 +19,13 @@ mod line;
 mod moment;
 mod money;
 mod purchase_key;
-mod reply;
+pub(crate) mod reply;
 mod rows;
 mod seller;
 mod session;
 mod table;
 mod terminal;
+pub(crate) mod trade;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ use crate::text;
 use crate::tls::{self, ClientFiles};
 
 /// Longer than a frontend waits for its databases, so that its own answer comes first.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Runs the subcommand of `role`.
 pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
@@ -98,6 +99,9 @@ pub(crate) fn run(role: &'static Role, args: &[String]) -> ExitCode {
         is_single: !matches.free.is_empty(),
     };
     if engine.is_single {
+        if let Some(code) = trade::run(&mut engine, &matches.free) {
+            return code;
+        }
         return ExitCode::from(engine.run(&matches.free));
     }
     if engine.input.is_terminal() {
@@ -174,6 +178,6 @@ Commands:
 {commands}
 `marketplace {name} COMMAND -h` explains a command.",
         name = role.name,
-        commands = role.overview(),
+        commands = role.overview() + if role.name == SELLER.name { trade::OVERVIEW } else { "" },
     )
 }

@@ -6,6 +6,8 @@
 
 pub(crate) mod accounts;
 pub(crate) mod carts;
+pub(crate) mod categories;
+pub(crate) mod checked;
 pub(crate) mod encoded;
 pub(crate) mod envelope;
 pub(crate) mod error;

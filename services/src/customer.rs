@@ -6,6 +6,7 @@ pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod clock;
 pub(crate) mod hashing;
+mod password_change;
 mod passwords;
 pub(crate) mod purchases;
 mod purchasing;
@@ -31,7 +32,8 @@ use self::rules::{check_delta, no_buyer, no_seller, wrong_name_or_password};
 use self::sessions::Sessions;
 use crate::api::Database;
 use crate::api::accounts::{
-    AccountCreated, CreateAccount, CreateBuyer, CreateSeller, GetSellerRating, Rating, SellerId,
+    AccountCreated, ChangePassword, CreateAccount, CreateBuyer, CreateSeller, GetSellerRating,
+    PasswordChanged, Rating, SellerId,
 };
 use crate::api::carts::{CartHeld, ClearCart, Cleared, Counted, GetCart, Owner, SaveCart, Saved, UpdateCart};
 use crate::api::error::Error;
@@ -61,6 +63,7 @@ pub(crate) struct Customer {
 pub(crate) enum Hashed {
     Created(AccountCreated),
     LoggedIn(LoggedIn),
+    Changed(PasswordChanged),
 }
 
 const ACCOUNTS: &str = "Accounts of sellers and of buyers.";
@@ -109,11 +112,18 @@ impl Customer {
                 Ok(Hashed::Created(rules::created(role, id)))
             }
             hashing::Done::Failed(_) => Err(wrong_name_or_password()),
-            hashing::Done::Login { from: Attempt { role, .. }, user_id } => {
+            hashing::Done::Login { from: Attempt { role, .. }, account: (user_id, password_hash) } => {
+                // It may have been changed since it was compared, and then it opens nothing any more.
+                if !self.accounts.has_hash(role, user_id, &password_hash) {
+                    return Err(wrong_name_or_password());
+                }
                 let buyer = self.accounts.buyers.latest(&user_id).filter(|_| role == Role::Buyer);
                 let cart = buyer.map(|buyer| buyer.saved_cart.clone()).unwrap_or_default();
                 let session_id = self.sessions.open(now, (self.random)(), role, user_id, cart)?;
                 Ok(Hashed::LoggedIn(LoggedIn { session_id, user_id, role }))
+            }
+            hashing::Done::Change { account, session, new_hash, .. } => {
+                self.change_password(now, session, account, new_hash).map(Hashed::Changed)
             }
         }
     }
@@ -282,6 +292,7 @@ impl Domain for Customer {
         offloaded::<Self, CreateSeller>(),
         offloaded::<Self, Login<Role>>(),
         answered::<Self, Logout<SessionCheck>>(),
+        offloaded::<Self, ChangePassword<SessionCheck>>(),
         answered::<Self, ValidateSession>(),
         answered::<Self, GetSellerRating<Option<SessionCheck>, Option<SellerId>>>(),
         answered::<Self, RateSeller>(),

@@ -32,6 +32,7 @@ use self::frontend::seller::Seller;
 use self::product::Product;
 
 pub use self::api::Effect;
+pub use self::api::checked::item_field;
 pub use self::customer::HashCost;
 pub use self::customer::rows::CustomerRow;
 pub use self::engine::backends::Backends;

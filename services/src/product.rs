@@ -24,6 +24,7 @@ use self::rows::ProductRow;
 use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
 use crate::api::carts::Counted;
+use crate::api::categories::{CategoriesPage, ListCategories, Stocked};
 use crate::api::encoded::{Description, EncodedItem, Listing};
 use crate::api::error::Error;
 use crate::api::items::{
@@ -262,6 +263,15 @@ impl Answer<SearchItems> for Product {
     }
 }
 
+impl Answer<ListCategories> for Product {
+    fn answer(&mut self, _: Time, ListCategories(page): ListCategories) -> Result<CategoriesPage, Error> {
+        let after = page.after.map(|Cursor(Category(category))| category);
+        let stocked =
+            |(category, items): (u32, u32)| Stocked { category: Category(category), items: items.into() };
+        Ok(CategoriesPage::new(page.limit, self.index.categories_after(after).map(stocked)))
+    }
+}
+
 impl Answer<GetItem> for Product {
     fn answer(&mut self, _: Time, GetItem { item_id }: GetItem) -> Result<FoundItem<'_>, Error> {
         let item = self.items.get(item_id).ok_or_else(|| rules::no_item(item_id))?;
@@ -311,6 +321,7 @@ impl Domain for Product {
         answered::<Self, UpdateUnitsForSale<Option<SellerId>>>(),
         answered::<Self, DisplayItemsForSale<SellerId>>(),
         answered::<Self, SearchItems>(),
+        answered::<Self, ListCategories>(),
         answered::<Self, GetItem>(),
         answered::<Self, ProvideFeedback<Option<BuyerId>>>(),
         answered::<Self, CheckAvailability>(),

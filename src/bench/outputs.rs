@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use bench::show;
 use getopts::Matches;
 
-use super::file::{OutputFile, ignore_broken_pipe};
 use crate::command_line::{columns, given, report, write_out};
+use crate::output_file::{OutputFile, ignore_broken_pipe};
 
 /// Results that can be shown and kept.
 pub(super) trait Render {

@@ -1,7 +1,7 @@
 //! The commands of buyers.
 
 use super::command::{Command, IDEMPOTENCY_FIELD, Kind, Parameter, Role, SessionUse};
-use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
+use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PASSWORD, PING};
 use super::view::{ITEM_COLUMNS, RATING_COLUMNS, View};
 use crate::service::Service;
 
@@ -22,6 +22,15 @@ const COMMANDS: &[Command] = &[
     },
     LOGIN,
     LOGOUT,
+    PASSWORD,
+    Command {
+        name: "browse",
+        api: "ListCategories",
+        summary: "list the categories that have items in stock",
+        parameters: &[LIMIT, CURSOR],
+        session: SessionUse::Optional,
+        view: View::Categories,
+    },
     Command {
         name: "search",
         api: "SearchItemsForSale",

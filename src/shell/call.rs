@@ -21,6 +21,11 @@ impl Caller {
         Caller { client: Client::new(server, tls, reply_timeout), reply_timeout }
     }
 
+    /// Another client of the same service.
+    pub(crate) fn another_client(&self) -> Client {
+        Client::new(self.client.server(), self.client.tls(), self.reply_timeout)
+    }
+
     /// The client, for a call that nobody gives up.
     pub(crate) fn client(&mut self) -> &mut Client {
         &mut self.client
@@ -41,7 +46,7 @@ impl Caller {
         let Some(terminal) = terminal else {
             return calls(&mut self.client);
         };
-        let next = Client::new(self.client.server(), self.client.tls(), self.reply_timeout);
+        let next = self.another_client();
         let mut client = std::mem::replace(&mut self.client, next);
         let given_up = client.given_up();
         let (sender, receiver) = mpsc::channel();

@@ -69,6 +69,8 @@ pub(crate) enum Kind {
     Password,
     /// As `Password`, and on a terminal asked for twice.
     NewPassword,
+    /// As `NewPassword`, where the one so far is asked for, too.
+    ReplacingPassword,
     Integer,
     /// A decimal number, which is sent with the very digits that were typed.
     Decimal,
@@ -118,7 +120,7 @@ impl Parameter {
 
     /// Whether nobody should see the value. Usage lines do not propose to give it.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Password | Kind::NewPassword)
+        matches!(self.kind, Kind::Password | Kind::NewPassword | Kind::ReplacingPassword)
     }
 }
 
@@ -195,10 +197,11 @@ mod tests {
 
     #[test]
     fn every_api_has_a_command() {
-        let seller = "Ping CreateAccount Login Logout GetSellerRating RegisterItemForSale ChangeItemPrice \
+        let seller = "Ping CreateAccount Login Logout ChangePassword GetSellerRating RegisterItemForSale ChangeItemPrice \
                       UpdateUnitsForSale DisplayItemsForSale";
-        let buyer = "Ping CreateAccount Login Logout SearchItemsForSale GetItem AddItemToCart RemoveItemFromCart \
-                     SaveCart ClearCart DisplayCart MakePurchase ProvideFeedback GetSellerRating GetBuyerPurchases";
+        let buyer = "Ping CreateAccount Login Logout ChangePassword ListCategories SearchItemsForSale GetItem \
+                     AddItemToCart RemoveItemFromCart SaveCart ClearCart DisplayCart MakePurchase ProvideFeedback \
+                     GetSellerRating GetBuyerPurchases";
         assert_eq!(apis(&SELLER), seller.split_whitespace().collect());
         assert_eq!(apis(&BUYER), buyer.split_whitespace().collect());
     }
@@ -210,8 +213,13 @@ mod tests {
         for (role, api) in [(&BUYER, "SearchItemsForSale"), (&BUYER, "Login"), (&SELLER, "Ping")] {
             assert!(role.may_repeat(api, &bare), "{api}");
         }
-        for (role, api) in [(&BUYER, "AddItemToCart"), (&SELLER, "ChangeItemPrice"), (&BUYER, "MakePurchase")]
-        {
+        let once = [
+            (&BUYER, "AddItemToCart"),
+            (&SELLER, "ChangeItemPrice"),
+            (&BUYER, "MakePurchase"),
+            (&SELLER, "ChangePassword"),
+        ];
+        for (role, api) in once {
             assert!(!role.may_repeat(api, &bare), "{api}");
         }
         assert!(BUYER.may_repeat("MakePurchase", &with_key));

@@ -16,6 +16,9 @@ pub(crate) const CURSOR: Parameter =
 const PASSWORD_HELP: &str = "the password, for scripts of no consequence: others can see it in the list of processes. \
                              Left out, it is MARKETPLACE_PASSWORD of the environment, or asked for";
 
+const NEW_PASSWORD_HELP: &str =
+    "the new one, likewise. Left out, it is MARKETPLACE_NEW_PASSWORD of the environment, or asked for";
+
 /// Brings a session.
 pub(crate) const LOGIN: Command = Command {
     name: "login",
@@ -36,6 +39,18 @@ pub(crate) const LOGOUT: Command = Command {
     parameters: &[],
     session: SessionUse::Ends,
     view: View::Sentence("Logged out."),
+};
+/// Ends all other sessions of the user.
+pub(crate) const PASSWORD: Command = Command {
+    name: "password",
+    api: "ChangePassword",
+    summary: "change the password, and end all your other sessions",
+    parameters: &[
+        Parameter::required("password", "password", Kind::Password, PASSWORD_HELP),
+        Parameter::required("new-password", "new_password", Kind::ReplacingPassword, NEW_PASSWORD_HELP),
+    ],
+    session: SessionUse::Required,
+    view: View::Sentence("Password changed."),
 };
 /// Needs no session.
 pub(crate) const PING: Command = Command {

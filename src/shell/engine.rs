@@ -57,15 +57,26 @@ enum Failure {
 /// Gives the session that a run uses, unless an option does.
 pub(crate) const SESSION_VARIABLE: &str = "MARKETPLACE_SESSION";
 const PASSWORD_VARIABLE: &str = "MARKETPLACE_PASSWORD";
+const NEW_PASSWORD_VARIABLE: &str = "MARKETPLACE_NEW_PASSWORD";
 const HINT_NOT_KEPT: &str = "Nobody is logged in. Set XDG_STATE_HOME to a folder that you can write, or take the session from \
                              `login --json` and give it as MARKETPLACE_SESSION.";
-const HINT_LOGIN: &str = "Log in first: login USER";
+pub(crate) const HINT_LOGIN: &str = "Log in first: login USER";
 const HINT_KEY_KEPT: &str = "The same command again asks for this very purchase: it is made once at most.";
 const HINT_UNKNOWN_OUTCOME: &str = "It may have been carried out all the same. Look before you try again.";
 
 /// The session that the environment gives.
 pub(crate) fn given_session() -> Option<String> {
     from_environment(SESSION_VARIABLE)
+}
+
+/// The password that the environment gives.
+pub(crate) fn given_password() -> Option<String> {
+    from_environment(PASSWORD_VARIABLE)
+}
+
+/// Whether it is because nobody is logged in, or no longer.
+pub(crate) fn says_not_logged_in(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(refusal) if matches!(refusal.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT"))
 }
 
 impl Engine {
@@ -118,7 +129,7 @@ impl Engine {
         }
         for parameter in command.secrets() {
             if !data.contains_key(parameter.field) {
-                let password = self.password(command, parameter.kind == Kind::NewPassword)?;
+                let password = self.password(command, parameter.kind)?;
                 data.insert(parameter.field, raw(&password));
             }
         }
@@ -144,8 +155,12 @@ impl Engine {
     }
 
     /// A password from the environment, or else from the input. A person is asked for a new one twice.
-    fn password(&mut self, command: &Command, is_new: bool) -> Result<String, Failure> {
-        if let Some(password) = from_environment(PASSWORD_VARIABLE) {
+    fn password(&mut self, command: &Command, kind: Kind) -> Result<String, Failure> {
+        let (variable, question) = match kind {
+            Kind::ReplacingPassword => (NEW_PASSWORD_VARIABLE, "New password: "),
+            _ => (PASSWORD_VARIABLE, "Password: "),
+        };
+        if let Some(password) = from_environment(variable) {
             return Ok(password);
         }
         let usage = |why: &str| Failure::Usage(format!("{why}; `{} -h` explains", command.name));
@@ -158,8 +173,8 @@ impl Engine {
                 ReadError::Failed(what) => usage(&format!("cannot read the password: {what}")),
             })
         };
-        let password = ask("Password: ")?;
-        if is_new && asks_a_person && ask("The same again: ")? != password {
+        let password = ask(question)?;
+        if kind != Kind::Password && asks_a_person && ask("The same again: ")? != password {
             return Err(usage("the two passwords differ"));
         }
         Ok(password)
@@ -332,7 +347,7 @@ impl Failure {
     }
 }
 
-fn explain_call(error: &CallError, json: bool) {
+pub(crate) fn explain_call(error: &CallError, json: bool) {
     match error {
         CallError::Refused(refusal) if json => {
             if let Err(error) = write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json))) {
@@ -349,8 +364,4 @@ fn from_environment(name: &str) -> Option<String> {
 
 fn target() -> Target {
     columns(&io::stdout()).map_or(Target::Plain, |width| Target::Terminal { width })
-}
-
-fn says_not_logged_in(error: &CallError) -> bool {
-    matches!(error, CallError::Refused(refusal) if matches!(refusal.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT"))
 }

@@ -1,7 +1,7 @@
 //! The commands of sellers.
 
 use super::command::{Command, Kind, Parameter, Role, SessionUse};
-use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PING};
+use super::common::{ACCOUNT, CURSOR, ITEM, LIMIT, LOGIN, LOGOUT, PASSWORD, PING};
 use super::view::{RATING_COLUMNS, View};
 use crate::service::Service;
 
@@ -19,6 +19,7 @@ const COMMANDS: &[Command] = &[
     },
     LOGIN,
     LOGOUT,
+    PASSWORD,
     Command {
         name: "rating",
         api: "GetSellerRating",

@@ -20,6 +20,8 @@ pub(crate) enum View {
     Record { object: &'static str, columns: &'static [Column] },
     /// The items of a page, and on a terminal the sentence `footer` below them.
     Items { footer: &'static str },
+    /// A page of categories.
+    Categories,
     /// A cart, which maps item IDs to quantities.
     Cart,
     /// A purchase that was just made: its receipt; in a pipe a line for each item in it.
@@ -41,6 +43,9 @@ pub(crate) const ITEM_COLUMNS: &[Column] = &[
     Column::number("Up", "feedback.up"),
     Column::number("Down", "feedback.down"),
 ];
+
+const CATEGORY_COLUMNS: &[Column] =
+    &[Column::number("Category", "category"), Column::number("Items", "items")];
 
 /// A seller's rating.
 pub(crate) const RATING_COLUMNS: &[Column] = &[
@@ -95,6 +100,10 @@ pub(crate) fn render(view: &View, data: &RawValue, target: Target) -> String {
             };
             let rows = elements(data, "items").into_iter().map(|item| row(item, columns)).collect();
             render_rows(columns, rows, target) + &terminal_only(footer, data, target)
+        }
+        View::Categories => {
+            let rows = elements(data, "categories").into_iter().map(|of| row(of, CATEGORY_COLUMNS)).collect();
+            render_rows(CATEGORY_COLUMNS, rows, target)
         }
         View::Cart => cart::render(data, &cart::Items::default(), target),
         View::Purchase => match target {

@@ -257,6 +257,7 @@ fn pages_are_bounded_and_nonsense_cursors_do_no_harm() {
         ["x", "1", "2:", "2:1", "2:1:", "2:1:0", "-1:1:1", "256:1:1", "2:1:1:1", "2:2147483648:1", "é"];
     let lists = [
         (false, "SearchItemsForSale", json!({"keywords": ["pen"]})),
+        (false, "ListCategories", json!({})),
         (false, "GetBuyerPurchases", json!({})),
         (true, "DisplayItemsForSale", json!({})),
     ];

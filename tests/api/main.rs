@@ -8,6 +8,7 @@
 mod accounts;
 mod bounds;
 mod carts;
+mod categories;
 mod cluster;
 mod connections;
 mod customer_database;
@@ -21,6 +22,7 @@ mod lost_replies;
 mod memory;
 mod mutations;
 mod outages;
+mod passwords;
 mod product_database;
 mod proxy;
 mod purchases;

@@ -172,9 +172,12 @@ fn browsing_needs_no_session_and_checks_one_that_is_sent() {
     let mut seller = cluster.new_seller("sue");
     seller.sell(1, "Pen", &[], 1);
     let mut buyer = cluster.new_buyer("bob");
-    for (api, data) in
-        [("SearchItemsForSale", json!({"category": 1})), ("GetItem", json!({"item_id": "1:1"}))]
-    {
+    let browsing = [
+        ("ListCategories", json!({})),
+        ("SearchItemsForSale", json!({"category": 1})),
+        ("GetItem", json!({"item_id": "1:1"})),
+    ];
+    for (api, data) in browsing {
         let with = |session: Value| {
             let mut data = data.clone();
             data["session_id"] = session;
@@ -189,6 +192,7 @@ fn browsing_needs_no_session_and_checks_one_that_is_sent() {
         buyer.client.refused(api, with(json!(7)), "INVALID_ARGUMENT");
     }
     sleep(timeout);
+    buyer.refused("ListCategories", json!({}), "SESSION_TIMEOUT");
     buyer.refused("SearchItemsForSale", json!({"category": 1}), "SESSION_TIMEOUT");
     buyer.refused("GetItem", json!({"item_id": "1:1"}), "SESSION_TIMEOUT");
     buyer.client.ok("GetItem", json!({"item_id": "1:1"}));

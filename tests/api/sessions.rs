@@ -20,6 +20,7 @@ fn buyer_apis() -> Vec<(&'static str, Value)> {
         ("DisplayCart", json!({})),
         ("ProvideFeedback", json!({"item_id": "1:1", "vote": "up"})),
         ("GetSellerRating", json!({"seller_id": 1})),
+        ("ChangePassword", json!({"password": "secret", "new_password": "secret"})),
         ("GetBuyerPurchases", json!({})),
     ]
 }
@@ -28,6 +29,7 @@ fn seller_apis() -> Vec<(&'static str, Value)> {
     let item = json!({"name": "Pen", "category": 1, "condition": "new", "price": 1, "quantity": 1});
     vec![
         ("GetSellerRating", json!({})),
+        ("ChangePassword", json!({"password": "secret", "new_password": "secret"})),
         ("RegisterItemForSale", item),
         ("ChangeItemPrice", json!({"item_id": "1:1", "price": 1})),
         ("UpdateUnitsForSale", json!({"item_id": "1:1", "quantity_delta": 1})),

@@ -1,5 +1,7 @@
-//! The real binary against a scripted service: what it sends, prints and keeps, and how it ends.
+//! The real binary against a scripted service: what it sends, prints and keeps, and how it ends. What makes many calls
+//! (`trade`, `demo`) is tried on real services.
 
+mod demo;
 mod help;
 mod password;
 mod ping;
@@ -9,6 +11,7 @@ mod replies;
 mod sessions;
 mod tables;
 mod terminal;
+mod trade;
 mod typing;
 
 use std::io::Write;

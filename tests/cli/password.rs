@@ -1,6 +1,7 @@
 //! Passwords: they work however they are given, are not shown, and leave no trace.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -13,6 +14,7 @@ use super::terminal::{Terminal, buyer};
 const LOGGED_IN: Act = Act::Reply(r#"{"session_id":"secret-1","user_id":7,"role":"buyer"}"#);
 const PONG: Act = Act::Reply(r#"{"service":"server_buyer"}"#);
 const OPENED: Act = Act::Reply(r#"{"buyer_id":7}"#);
+const CHANGED: Act = Act::Reply(r#"{"changed":true}"#);
 
 /// The password of each request so far.
 fn passwords(server: &FakeService) -> Vec<String> {
@@ -146,6 +148,72 @@ fn the_environment_may_hold_the_password() {
         assert_code(&command.output().unwrap(), 0);
     }
     assert_eq!(passwords(&server), [" p w", " p w", "given"]);
+}
+
+#[test]
+fn a_new_password_is_asked_for_twice_after_the_old_one() {
+    let server = FakeService::start(&[CHANGED]);
+    let user = User::new();
+    let ask = |new: &str, again: &str| {
+        let mut terminal = Terminal::buyer(&user, &server, &["--session", "s", "password"]);
+        for (question, answer) in
+            [("Password: ", "open sesame"), ("New password: ", new), ("The same again: ", again)]
+        {
+            terminal.wait_for(question);
+            assert!(!terminal.echoes(), "{question}");
+            terminal.keys(format!("{answer}\n").as_bytes());
+        }
+        terminal
+    };
+    let mut differing = ask("open barley", "open barlei");
+    differing.wait_for("the two passwords differ");
+    differing.ends_with(2);
+    assert!(server.lines().is_empty());
+    let mut terminal = ask("open barley", "open barley");
+    terminal.wait_for("Password changed.");
+    terminal.ends_with(0);
+    let request = &server.requests()[0];
+    assert_eq!(request["api"], "ChangePassword");
+    let expected = r#"{"new_password":"open barley","password":"open sesame","session_id":"s"}"#;
+    assert_eq!(request["data"].to_string(), expected);
+    let shown = differing.shown() + &terminal.shown();
+    assert!(!shown.contains("sesame") && !shown.contains("barle"), "{shown}");
+}
+
+#[test]
+fn scripts_change_passwords_by_lines_or_by_the_environment() {
+    for role in ["buyer", "seller"] {
+        let server = FakeService::start(&[CHANGED, CHANGED]);
+        let user = User::new();
+        let address = server.address.to_string();
+        let command = |words: &[&str]| {
+            let args: Vec<_> = [&[role, "--server", &address, "--session", "s"], words].concat();
+            user.command(&args)
+        };
+        let mut given = command(&["password"]);
+        given.env("MARKETPLACE_PASSWORD", "old").env("MARKETPLACE_NEW_PASSWORD", "new");
+        let output = given.output().unwrap();
+        assert_code(&output, 0);
+        assert_eq!((stdout(&output), stderr(&output)), ("", ""));
+        // Of two lines the first is the old one.
+        let mut child = command(&["password"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"old\nnew\n").unwrap();
+        assert_code(&child.wait_with_output().unwrap(), 0);
+        for request in server.requests() {
+            assert_eq!(
+                request["data"].to_string(),
+                r#"{"new_password":"new","password":"old","session_id":"s"}"#
+            );
+        }
+        assert_eq!(server.requests().len(), 2);
+    }
+    // Neither stands in for the other.
+    let server = FakeService::start(&[]);
+    let mut command = buyer(&User::new(), &server, &["--session", "s", "password"]);
+    command.env("MARKETPLACE_PASSWORD", "old").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("no password was given"), "{}", stderr(&output));
 }
 
 #[test]

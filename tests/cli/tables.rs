@@ -54,6 +54,25 @@ fn a_cart_shows_names_sums_and_their_total() {
 }
 
 #[test]
+fn categories_are_listed_with_their_items() {
+    let page = r#"{"categories":[{"category":1,"items":12},{"category":2147483647,"items":1}],"next_cursor":"2147483647"}"#;
+    let server = FakeService::start(&[Act::Reply(page), Act::Reply(page)]);
+    assert_eq!(
+        shown(&server, &["browse", "--limit", "2"], 80),
+        "┌────────────┬───────┐\n\
+         │   Category ┆ Items │\n\
+         ╞════════════╪═══════╡\n\
+         │          1 ┆    12 │\n\
+         │ 2147483647 ┆     1 │\n\
+         └────────────┴───────┘\n\
+         There is more: repeat the command with --cursor 2147483647\n"
+    );
+    assert_eq!(server.requests()[0]["data"].to_string(), r#"{"limit":2}"#);
+    let output = User::new().buyer(&server, "browse");
+    assert_eq!(support::stdout(&output), "1\t12\n2147483647\t1\n");
+}
+
+#[test]
 fn a_cart_is_shown_even_if_its_items_are_not() {
     let server = FakeService::start(&[Act::Reply(r#"{"cart":{"1:9":2}}"#), Act::Close]);
     let shown = shown(&server, &["--session", "s", "cart"], 80);

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::PROGRAM;
 
-const MADE: &str = "customer: made the tables, version 1\nproduct: made the tables, version 1\n";
-const UP_TO_DATE: &str = "customer: up to date, version 1\nproduct: up to date, version 1\n";
+const MADE: &str = "customer: made the tables, version 2\nproduct: made the tables, version 1\n";
+const UP_TO_DATE: &str = "customer: up to date, version 2\nproduct: up to date, version 1\n";
 
 fn migrate(url: &str, environment: &[(&str, &str)], more: &[&str]) -> Output {
     let mut command = PROGRAM.command(&["migrate", "--store", url]);
@@ -58,10 +58,16 @@ fn tables_are_made_once_and_then_left_as_they_are() {
     server.sql("shop", "DELETE FROM market_schema WHERE service = 'customer'; DROP TABLE purchase_keys");
     assert_done(
         &server.url("localhost", "pipeline=off&statements=unnamed"),
-        "customer: made the tables, version 1\nproduct: up to date, version 1\n",
+        "customer: made the tables, version 2\nproduct: up to date, version 1\n",
     );
     assert_eq!(server.sql("shop", tables), "21");
     assert_eq!(server.sql("shop", "SELECT sum(last) FROM account_numbers"), "14");
+
+    // As they were before sessions were found by their accounts.
+    server.sql("shop", "DROP INDEX sessions_by_user; UPDATE market_schema SET version = 1");
+    assert_done(&url, "customer: brought the tables from version 1 to 2\nproduct: up to date, version 1\n");
+    let index = "SELECT count(*) FROM pg_indexes WHERE indexname = 'sessions_by_user'";
+    assert_eq!(server.sql("shop", index), "1");
 
     server.sql(
         "shop",

@@ -26,6 +26,7 @@ impl Reader<'_> {
             Expression::Calculate(calculation, left, right) => {
                 calculate(*calculation, value(left)?, value(right)?)?
             }
+            Expression::Concatenate(left, right) => concatenate(&value(left)?, &value(right)?)?,
             Expression::IsNull(of) => Value::Bool(value(of)? == Value::Null),
             Expression::Case(cases, otherwise) => {
                 for (condition, then) in cases {
@@ -127,6 +128,14 @@ fn any_equal(
         }
     }
     Ok(result)
+}
+
+fn concatenate(left: &Value, right: &Value) -> Result<Value, SqlError> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Text(left), Value::Text(right)) => Ok(Value::text(&format!("{left}{right}"))),
+        _ => Err(SqlError::new("42883", "what is concatenated is no text")),
+    }
 }
 
 fn calculate(calculation: Calculation, left: Value, right: Value) -> Result<Value, SqlError> {

@@ -201,6 +201,8 @@ pub(crate) enum Expression {
     Or(Box<Expression>, Box<Expression>),
     Compare(Comparison, Box<Expression>, Box<Expression>),
     Calculate(Calculation, Box<Expression>, Box<Expression>),
+    /// One text behind another.
+    Concatenate(Box<Expression>, Box<Expression>),
     IsNull(Box<Expression>),
     /// Conditions with what each leads to, and what there is otherwise.
     Case(Vec<(Expression, Expression)>, Box<Expression>),

@@ -28,6 +28,11 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
     ),
     ("SELECT id FROM accounts a WHERE EXISTS (SELECT 1 FROM accounts b WHERE b.id > a.id)", "(1) SELECT 1"),
     ("SELECT id FROM accounts WHERE id IN (SELECT max(id) FROM accounts)", "(2) SELECT 1"),
+    (
+        "SELECT a.id, (SELECT count(*) FROM accounts b WHERE b.id >= a.id) FROM accounts a
+            WHERE (SELECT min(b.id) FROM accounts b WHERE b.id > a.id) > 0",
+        "(1,2) SELECT 1",
+    ),
     ("SELECT id FROM accounts WHERE id NOT IN (1, 3)", "(2) SELECT 1"),
     ("SELECT id FROM accounts WHERE 1 = 2", "SELECT 0"),
     ("SELECT id FROM accounts WHERE owner >= 'b' AND id <= 2 AND 1 < id", "(2) SELECT 1"),
@@ -51,6 +56,8 @@ pub(super) const EXPRESSIONS: &[(&str, &str)] = &[
     ("2 + 3 * 4 - 1", "13"),
     ("'\\x00ff'::bytea", "\\x00ff"),
     ("'5'::bigint + 1", "6"),
+    ("'a' || 5::bigint::text || 'b'", "a5b"),
+    ("'a' || NULL", "NULL"),
     ("(SELECT id FROM accounts WHERE id = 9)", "NULL"),
     ("(SELECT id FROM accounts WHERE id = 9) = 1", "NULL"),
 ];
@@ -79,6 +86,7 @@ pub(super) const CHANGES: &[(&str, &str)] = &[
 pub(super) const FAILURES: &[(&str, &str)] = &[
     ("SELECT 9223372036854775807 + 1", "22003"),
     ("SELECT 1 / 0", "22012"),
+    ("SELECT 1 || 2", "42883"),
     ("SELECT (SELECT id FROM accounts)", "21000"),
     ("UPDATE accounts SET balance = balance - 11 WHERE id = 1", "23514"),
     ("INSERT INTO accounts (id, owner, balance) VALUES (1, 'eve', 0)", "23505"),

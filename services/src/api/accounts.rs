@@ -1,4 +1,4 @@
-//! Accounts: opening them, what they are known by, and how sellers are rated.
+//! Accounts: opening them, what they are known by, their passwords, and how sellers are rated.
 
 use serde::Serialize;
 
@@ -44,6 +44,22 @@ pub(crate) struct CreateSeller(pub(crate) CreateAccount);
 pub(crate) enum AccountCreated {
     Buyer { buyer_id: u32 },
     Seller { seller_id: u32 },
+}
+
+/// `ChangePassword`, of the account whose session it is. The other sessions of the account end.
+#[derive(Serialize)]
+pub(crate) struct ChangePassword<S> {
+    #[serde(flatten)]
+    pub(crate) session: S,
+    /// The one that it is so far.
+    pub(crate) password: Password,
+    pub(crate) new_password: Password,
+}
+
+/// Only the new password opens the account from now on.
+#[derive(Serialize)]
+pub(crate) struct PasswordChanged {
+    pub(crate) changed: bool,
 }
 
 /// `GetSellerRating`: at `server_buyer` of any seller, at `server_seller` of the one who asks, at the database of
@@ -143,6 +159,36 @@ impl Api for CreateSeller {
 }
 
 impl DatabaseApi for CreateSeller {
+    const DATABASE: Database = Database::Customer;
+    const HASHES: bool = true;
+}
+
+impl<S: FromFields> FromFields for ChangePassword<S> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            session: S::from_fields(fields)?,
+            password: fields.required("password")?,
+            new_password: fields.required("new_password")?,
+        })
+    }
+}
+
+impl<S: Into<SessionCheck>> ChangePassword<S> {
+    /// The same, as the database is told.
+    pub(crate) fn checked(self) -> ChangePassword<SessionCheck> {
+        let Self { session, password, new_password } = self;
+        ChangePassword { session: session.into(), password, new_password }
+    }
+}
+
+/// A second time, the old password is wrong; or somebody has set it again in between, and would be undone.
+impl<S: FromFields> Api for ChangePassword<S> {
+    const NAME: &'static str = "ChangePassword";
+    const EFFECT: Effect = Effect::Once;
+    type Reply<'a> = PasswordChanged;
+}
+
+impl DatabaseApi for ChangePassword<SessionCheck> {
     const DATABASE: Database = Database::Customer;
     const HASHES: bool = true;
 }

@@ -6,9 +6,13 @@ mod price;
 mod text;
 mod unicode;
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::ids::decimal;
 pub(crate) use self::ids::{ItemId, PurchaseId, SessionId};
 pub(crate) use self::price::{Price, Total};
 pub(crate) use self::text::{
@@ -40,6 +44,20 @@ impl Value for Category {
 
     fn decode(raw: &RawValue) -> Option<Self> {
         integer(raw, 0, i64::from(i32::MAX)).map(|value| Self(value as u32))
+    }
+}
+
+impl FromStr for Category {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        decimal(text).filter(|category| i32::try_from(*category).is_ok()).map(Self).ok_or(())
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -143,6 +143,32 @@ impl Accounts {
         Some((id, self.identity(role, id)?.password_hash.clone()))
     }
 
+    /// By what an account is logged in to, unless another one has that name.
+    pub(crate) fn username(&self, role: Role, id: u32) -> Option<Box<str>> {
+        self.identity(role, id).map(|identity| nfc((&*identity.username).into()).into())
+    }
+
+    /// Whether this is the hash of an account's password.
+    pub(crate) fn has_hash(&self, role: Role, id: u32, password_hash: &str) -> bool {
+        self.identity(role, id).is_some_and(|identity| &*identity.password_hash == password_hash)
+    }
+
+    /// Gives an account that is there another password.
+    pub(crate) fn change_password(&mut self, role: Role, id: u32, password_hash: Box<str>) {
+        match role {
+            Role::Seller => {
+                let mut seller = self.sellers.latest(&id).expect("it is there").clone();
+                seller.identity.password_hash = password_hash;
+                self.sellers.put(id, seller);
+            }
+            Role::Buyer => {
+                let mut buyer = self.buyers.latest(&id).expect("it is there").clone();
+                buyer.identity.password_hash = password_hash;
+                self.buyers.put(id, buyer);
+            }
+        }
+    }
+
     fn identity(&self, role: Role, id: u32) -> Option<&Identity> {
         match role {
             Role::Seller => self.sellers.latest(&id).map(|seller| &seller.identity),

@@ -2,7 +2,7 @@
 //! a [`FairQueue`]; each thread does one at a time.
 //!
 //! A request is looked at anew when its turn comes: what is stale or guesses too often is refused without a hash, and a
-//! login is compared with the account as it is by then, where that can be looked up at once. One client has one hash of an account under way at a time, so
+//! password is compared with the account as it is by then, where that can be looked up at once. One client has one hash of an account under way at a time, so
 //! what it asks for of an account is done in order.
 
 use std::collections::VecDeque;
@@ -14,9 +14,9 @@ use net::{Exposition, Histogram, Metrics, Time, Worker};
 use super::accounts::Identity;
 use super::passwords::{PasswordDone, PasswordJob};
 use super::throttle::{Failures, Throttle};
-use crate::api::accounts::CreateAccount;
+use crate::api::accounts::{ChangePassword, CreateAccount};
 use crate::api::error::Error;
-use crate::api::sessions::Login;
+use crate::api::sessions::{Login, SessionCheck};
 use crate::api::values::Role;
 use crate::engine::caller::{Caller, ClientNetwork};
 use crate::engine::domain::Job;
@@ -54,6 +54,7 @@ pub(crate) struct Request<A> {
 enum Kind<A> {
     Create { name: Box<str>, salt: [u8; 16] },
     Login { known: A },
+    Change { known: A, session: SessionCheck, new_password: Box<str>, salt: [u8; 16] },
 }
 
 /// The number and the password hash of an account.
@@ -76,7 +77,8 @@ struct Running {
 
 enum Then {
     Create { name: Box<str> },
-    Login { user_id: Option<u32> },
+    Login { account: Option<Account> },
+    Change { account: Option<Account>, session: SessionCheck },
 }
 
 /// What may be done now that a password is hashed.
@@ -85,15 +87,23 @@ pub(crate) enum Done {
         role: Role,
         identity: Identity,
     },
+    /// The password is that of this account, as it was when it was compared.
     Login {
         from: Attempt,
-        user_id: u32,
+        account: Account,
     },
-    /// The name or the password of a login is wrong.
+    /// The same, whose password is to have this hash from now on.
+    Change {
+        from: Attempt,
+        account: Account,
+        session: SessionCheck,
+        new_hash: Box<str>,
+    },
+    /// The name or the password is wrong.
     Failed(Attempt),
 }
 
-/// To which account a login was, and from where.
+/// Of which account a password was tried, and from where.
 pub(crate) struct Attempt {
     pub(crate) client: ClientNetwork,
     pub(crate) role: Role,
@@ -118,6 +128,18 @@ impl<A> Request<A> {
         let Login { username, password, role } = login;
         let kind = Kind::Login { known };
         Self { role, username: username.0.into(), password: password.0.into(), kind }
+    }
+
+    /// Another password for the account of this user name, of which this is known. It is hashed with this salt.
+    pub(crate) fn change(
+        (role, username): (Role, Box<str>),
+        change: ChangePassword<SessionCheck>,
+        known: A,
+        salt: [u8; 16],
+    ) -> Self {
+        let ChangePassword { session, password, new_password } = change;
+        let kind = Kind::Change { known, session, new_password: new_password.0.into(), salt };
+        Self { role, username, password: password.0.into(), kind }
     }
 }
 
@@ -154,13 +176,13 @@ impl<A> Hashing<A> {
         Ok(job)
     }
 
-    /// How many logins to an account have failed, as others have counted them.
+    /// How often passwords of an account were wrong, as others have counted it.
     pub(crate) fn learn(&mut self, attempt: &Attempt, from_there: Failures, from_all: Failures) {
         let Attempt { client, role, username } = attempt;
         self.throttle.learn(*client, *role, username, from_there, from_all);
     }
 
-    /// Begins what can be begun. `find` finds the account of a login, of which something may be known.
+    /// Begins what can be begun. `find` finds an account, of which something may be known.
     pub(crate) fn start(&mut self, now: Time, find: impl Fn(Role, &str, A) -> Option<Account>) {
         loop {
             let Self { queue, slots, .. } = self;
@@ -187,10 +209,12 @@ impl<A> Hashing<A> {
         }
     }
 
-    /// Refuses a login to an account that too many have failed to log in to.
+    /// Refuses to try a password of an account of which too many were wrong.
     fn check(&self, now: Time, client: ClientNetwork, request: &Request<A>) -> Result<(), Error> {
         match request.kind {
-            Kind::Login { .. } => self.throttle.check(now, client, request.role, &request.username),
+            Kind::Login { .. } | Kind::Change { .. } => {
+                self.throttle.check(now, client, request.role, &request.username)
+            }
             Kind::Create { .. } => Ok(()),
         }
     }
@@ -207,8 +231,17 @@ impl<A> Hashing<A> {
         let (password_job, then) = match kind {
             Kind::Create { name, salt } => (PasswordJob::Hash { password, salt }, Then::Create { name }),
             Kind::Login { known } => {
-                let (user_id, hash) = find(role, &username, known).unzip();
-                (PasswordJob::Verify { password, hash }, Then::Login { user_id })
+                let account = find(role, &username, known);
+                let hash = account.as_ref().map(|(_, hash)| hash.clone());
+                (PasswordJob::Verify { password, hash }, Then::Login { account })
+            }
+            Kind::Change { known, session, new_password, salt } => {
+                let account = find(role, &username, known);
+                let hash = account.as_ref().map(|(_, hash)| hash.clone());
+                (
+                    PasswordJob::Change { password, hash, new_password, salt },
+                    Then::Change { account, session },
+                )
             }
         };
         let idle = self.slots.iter_mut().find(|slot| slot.running.is_none());
@@ -241,18 +274,28 @@ impl<A> Hashing<A> {
             (Then::Create { name }, PasswordDone::Hashed(password_hash)) => {
                 Done::Create { role, identity: Identity { username, name, password_hash } }
             }
-            (Then::Login { user_id }, PasswordDone::Verified(is_verified)) => {
-                let Some(user_id) = user_id.filter(|_| is_verified) else {
-                    self.throttle.failed(now, client, role, &username);
-                    self.queue.failed(now, client);
-                    return Done::Failed(Attempt { client, role, username });
-                };
-                self.throttle.succeeded(client, role, &username);
-                self.queue.succeeded(now, client);
-                Done::Login { from: Attempt { client, role, username }, user_id }
+            (Then::Login { account: Some(account) }, PasswordDone::Verified(true)) => {
+                let from = self.succeeded(now, Attempt { client, role, username });
+                Done::Login { from, account }
+            }
+            (Then::Change { account: Some(account), session }, PasswordDone::Changed(Some(new_hash))) => {
+                let from = self.succeeded(now, Attempt { client, role, username });
+                Done::Change { from, account, session, new_hash }
+            }
+            (Then::Login { .. }, PasswordDone::Verified(_))
+            | (Then::Change { .. }, PasswordDone::Changed(_)) => {
+                self.throttle.failed(now, client, role, &username);
+                self.queue.failed(now, client);
+                Done::Failed(Attempt { client, role, username })
             }
             _ => unreachable!("what a slot has done is what it was given"),
         }
+    }
+
+    fn succeeded(&mut self, now: Time, attempt: Attempt) -> Attempt {
+        self.throttle.succeeded(attempt.client, attempt.role, &attempt.username);
+        self.queue.succeeded(now, attempt.client);
+        attempt
     }
 
     /// Drops a request that nobody waits for, unless it has been begun.

@@ -37,12 +37,16 @@ pub(crate) enum PasswordJob {
     /// Compare it with an account's hash. Without an account it takes as long, so that time does not tell
     /// whether there is one.
     Verify { password: Box<str>, hash: Option<Box<str>> },
+    /// Compare it with an account's hash, and if it is the right one, hash the new one that is to take its place.
+    Change { password: Box<str>, hash: Option<Box<str>>, new_password: Box<str>, salt: [u8; 16] },
 }
 
 /// What came of it.
 pub(crate) enum PasswordDone {
     Hashed(Box<str>),
     Verified(bool),
+    /// The hash of the new password, if the old one was right.
+    Changed(Option<Box<str>>),
 }
 
 impl Passwords {
@@ -64,6 +68,25 @@ impl Passwords {
             salt: Some(Salt::new(salt).expect(within_bounds)),
             hash: Some(hash.expect(within_bounds)),
         }
+    }
+
+    /// A hash as it is kept.
+    fn hashed(&mut self, password: &str, salt: [u8; 16]) -> Box<str> {
+        self.hash(password.as_bytes(), &salt).to_string().into()
+    }
+
+    /// Whether this is the password of an account with this hash, if there is one. It takes as long if there is none.
+    fn is_right(&mut self, password: &str, hash: Option<&str>) -> bool {
+        let is_verified = |password: &str| match hash {
+            Some(hash) => self.verify(password.as_bytes(), hash) == Some(true),
+            None => {
+                self.hash(password.as_bytes(), b"no such account!");
+                false
+            }
+        };
+        // The hash may be from before passwords were brought to the form NFC, and of one in the form NFD.
+        let nfd = other_nfd(password);
+        [Some(password), nfd.as_deref()].into_iter().flatten().any(is_verified)
     }
 
     /// Whether this is the password of the hash. `None`: the hash is none.
@@ -101,22 +124,13 @@ impl Work for Passwords {
 
     fn run(&mut self, job: PasswordJob) -> PasswordDone {
         match job {
-            PasswordJob::Hash { password, salt } => {
-                PasswordDone::Hashed(self.hash(password.as_bytes(), &salt).to_string().into())
-            }
+            PasswordJob::Hash { password, salt } => PasswordDone::Hashed(self.hashed(&password, salt)),
             PasswordJob::Verify { password, hash } => {
-                let is_verified = |password: &str| match &hash {
-                    Some(hash) => self.verify(password.as_bytes(), hash) == Some(true),
-                    None => {
-                        self.hash(password.as_bytes(), b"no such account!");
-                        false
-                    }
-                };
-                // The hash may be from before passwords were brought to the form NFC, and of one in the form NFD.
-                let nfd = other_nfd(&password);
-                PasswordDone::Verified(
-                    [Some(&*password), nfd.as_deref()].into_iter().flatten().any(is_verified),
-                )
+                PasswordDone::Verified(self.is_right(&password, hash.as_deref()))
+            }
+            PasswordJob::Change { password, hash, new_password, salt } => {
+                let is_right = self.is_right(&password, hash.as_deref());
+                PasswordDone::Changed(is_right.then(|| self.hashed(&new_password, salt)))
             }
         }
     }
@@ -157,6 +171,26 @@ mod tests {
             assert!(!verify(&mut passwords, "manana", Some(hash)));
         }
         assert!(!verify(&mut passwords, "ma\u{f1}ana", None));
+    }
+
+    #[test]
+    fn a_new_password_is_hashed_only_where_the_old_one_is_right() {
+        let mut passwords = Passwords::new(CHEAP).expect("valid");
+        let old = passwords.hashed("old", [7; 16]);
+        let mut change = |password: &str, hash: Option<Box<str>>| {
+            let (password, new_password) = (password.into(), "new".into());
+            match passwords.run(PasswordJob::Change { password, hash, new_password, salt: [8; 16] }) {
+                PasswordDone::Changed(changed) => changed,
+                PasswordDone::Hashed(_) | PasswordDone::Verified(_) => panic!("it was to change"),
+            }
+        };
+        assert_eq!(change("new", Some(old.clone())), None);
+        assert_eq!(change("old", None), None);
+        let new = change("old", Some(old.clone())).expect("it is right");
+        assert_ne!(new, old);
+        assert!(
+            verify(&mut passwords, "new", Some(new.clone())) && !verify(&mut passwords, "old", Some(new))
+        );
     }
 
     #[test]

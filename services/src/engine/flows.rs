@@ -28,13 +28,18 @@ use super::metrics::{FrontendMetrics, UNKNOWN};
 use super::parked::{Client, Origin, Parked, Slot};
 use super::recoveries::Recoveries;
 use super::secrets::Secrets;
+use crate::api::accounts::ChangePassword;
 use crate::api::envelope::{self, Reply, Request};
 use crate::api::error::{Code, Error};
 use crate::api::fields::Fields;
 use crate::api::service::END;
-use crate::api::sessions::Login;
+use crate::api::sessions::{Login, SessionCheck};
 use crate::api::values::Role;
 use crate::api::{Api, Database, Effect};
+
+/// The calls for which a password is compared with that of an account.
+const CHECKING_PASSWORDS: [&str; 2] =
+    [<Login<Role> as Api>::NAME, <ChangePassword<SessionCheck> as Api>::NAME];
 
 /// A frontend as a service.
 pub(crate) struct Frontend<F: Flow> {
@@ -129,8 +134,8 @@ impl<F: Flow> Frontend<F> {
                     Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
                     self.passwords.done(now);
-                    if parked.call.api == <Login<Role> as Api>::NAME {
-                        self.note_login(now, parked.client_address, reply.error_code());
+                    if CHECKING_PASSWORDS.contains(&parked.call.api) {
+                        self.note_password(now, parked.client_address, reply.error_code());
                     }
                 }
                 Ok(reply)
@@ -244,8 +249,8 @@ impl<F: Flow> Frontend<F> {
         self.call_in_turn(now, out);
     }
 
-    /// Takes note of what came of a login, which decides whose turn is next.
-    fn note_login(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
+    /// Takes note of whether a password was right, which decides whose turn is next.
+    fn note_password(&mut self, now: Time, client_address: Option<IpAddr>, error: Option<Code>) {
         let network = client_address.expect("calls with passwords are on behalf of a client").into();
         match error {
             None => self.passwords.succeeded(now, network),

@@ -6,10 +6,11 @@ use super::login;
 use super::purchase::PurchaseFlow;
 use super::recovery::RecoverFlow;
 use super::vote::VoteFlow;
-use crate::api::accounts::{CreateAccount, GetSellerRating, SellerId};
+use crate::api::accounts::{ChangePassword, CreateAccount, GetSellerRating, SellerId};
 use crate::api::carts::{
     AddItemToCart, ClearCart, DisplayCart, GetCart, Owner, RemoveItemFromCart, SaveCart,
 };
+use crate::api::categories::ListCategories;
 use crate::api::envelope::Reply;
 use crate::api::error::Error;
 use crate::api::items::{Browse, GetItem, SearchItems};
@@ -38,6 +39,8 @@ impl Flow for Buyer {
         started::<Self, CreateAccount>(),
         started::<Self, Login<OwnRole>>(),
         started::<Self, Logout<BuyerSession>>(),
+        started::<Self, ChangePassword<BuyerSession>>(),
+        started::<Self, Browse<ListCategories>>(),
         started::<Self, Browse<SearchItems>>(),
         started::<Self, Browse<GetItem>>(),
         started::<Self, AddItemToCart>(),
@@ -80,6 +83,18 @@ impl Start<Login<OwnRole>> for Buyer {
 impl Start<Logout<BuyerSession>> for Buyer {
     fn start(Logout(session): Logout<BuyerSession>) -> Result<Step<Self>, Error> {
         Ok(Step::Call(login::log_out(session), Self::LastReply))
+    }
+}
+
+impl Start<ChangePassword<BuyerSession>> for Buyer {
+    fn start(change: ChangePassword<BuyerSession>) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(login::change_password(change), Self::LastReply))
+    }
+}
+
+impl Start<Browse<ListCategories>> for Buyer {
+    fn start(categories: Browse<ListCategories>) -> Result<Step<Self>, Error> {
+        Ok(BrowseFlow::start(categories).map(Self::Browse))
     }
 }
 

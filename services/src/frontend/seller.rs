@@ -2,7 +2,7 @@
 
 use super::login;
 use super::sell::{Sale, SellFlow};
-use crate::api::accounts::{CreateAccount, GetSellerRating, Oneself};
+use crate::api::accounts::{ChangePassword, CreateAccount, GetSellerRating, Oneself};
 use crate::api::envelope::Reply;
 use crate::api::error::Error;
 use crate::api::items::{ChangeItemPrice, DisplayItemsForSale, RegisterItem, UpdateUnitsForSale};
@@ -25,6 +25,7 @@ impl Flow for Seller {
         started::<Self, CreateAccount>(),
         started::<Self, Login<OwnRole>>(),
         started::<Self, Logout<SellerSession>>(),
+        started::<Self, ChangePassword<SellerSession>>(),
         started::<Self, GetSellerRating<SellerSession, Oneself>>(),
         started::<Self, RegisterItem<SellerSession>>(),
         started::<Self, ChangeItemPrice<SellerSession>>(),
@@ -55,6 +56,12 @@ impl Start<Login<OwnRole>> for Seller {
 impl Start<Logout<SellerSession>> for Seller {
     fn start(Logout(session): Logout<SellerSession>) -> Result<Step<Self>, Error> {
         Ok(Step::Call(login::log_out(session), Self::LastReply))
+    }
+}
+
+impl Start<ChangePassword<SellerSession>> for Seller {
+    fn start(change: ChangePassword<SellerSession>) -> Result<Step<Self>, Error> {
+        Ok(Step::Call(login::change_password(change), Self::LastReply))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod best;
 mod bits;
+mod categories;
 mod order;
 mod scores;
 mod slots;
@@ -17,6 +18,7 @@ use std::ops::RangeInclusive;
 
 use self::best::Best;
 use self::bits::Bits;
+use self::categories::Categories;
 use self::order::Order;
 use self::scores::Scores;
 use self::slots::{Members, Slots};
@@ -63,6 +65,8 @@ pub(crate) struct Index {
     sets: Vec<Slots>,
     /// All items.
     in_stock: Slots,
+    /// How many of them each category has.
+    categories: Categories,
 }
 
 /// The sets of one term, by role. No item is in both.
@@ -72,7 +76,8 @@ impl Index {
     /// An index of no items.
     pub(crate) fn new() -> Self {
         let sets = vec![Slots::default()];
-        Self { vocabulary: Map::new(), order: Order::new(), sets, in_stock: Slots::default() }
+        let (in_stock, categories) = (Slots::default(), Categories::default());
+        Self { vocabulary: Map::new(), order: Order::new(), sets, in_stock, categories }
     }
 
     /// Finds the terms of an item, and makes sets for those that are new. It does not bring the item into stock.
@@ -96,6 +101,7 @@ impl Index {
             self.order.add(id).expect("half of a block that was divided is free")
         });
         self.in_stock.insert(&self.order, slot);
+        self.categories.add(unpack(id).category);
         for &set in &terms_of(unpack(id)).0 {
             let inserted = self.sets[set as usize].insert(&self.order, slot);
             assert!(inserted, "the terms of {:?} have changed", unpack(id));
@@ -114,8 +120,9 @@ impl Index {
             set.reserve(&self.order, len);
         }
         self.in_stock.reserve(&self.order, slots.len());
-        for (slot, (_, terms)) in slots.into_iter().zip(items) {
+        for (slot, (id, terms)) in slots.into_iter().zip(items) {
             self.in_stock.append(&self.order, slot);
+            self.categories.add(id.category);
             terms.0.iter().for_each(|&set| self.sets[set as usize].append(&self.order, slot));
         }
     }
@@ -124,6 +131,7 @@ impl Index {
     pub(crate) fn remove(&mut self, id: ItemId, terms: &Terms) {
         let Some(slot) = self.order.find(pack(id)) else { return };
         self.in_stock.remove(&self.order, slot);
+        self.categories.remove(id.category);
         for &set in &terms.0 {
             let removed = self.sets[set as usize].remove(&self.order, slot);
             assert!(removed, "the terms of {id:?} have changed");
@@ -153,6 +161,11 @@ impl Index {
             _ => self.combine(&terms, &ids, &mut best),
         };
         Page { total: total as u64, next: best.append_to(hits) }
+    }
+
+    /// The categories with items in stock after this one, or all, in order, each with how many these are.
+    pub(crate) fn categories_after(&self, category: Option<u32>) -> impl Iterator<Item = (u32, u32)> {
+        self.categories.after(category)
     }
 
     /// The number of the set of the items that have a term in a role, which is made if it is missing.

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::*;
+use crate::api::Encode;
 use crate::api::error::Code;
+use crate::api::page::Page;
 use crate::api::values::{Condition, Keywords, Name, Price, QuantityDelta, Vote};
 
 const NOW: Time = Time::from_millis(1_000_000);
@@ -46,6 +48,33 @@ fn assert_exhausted<T>(result: Result<T, Error>, reason: &str) {
 /// How many items a seller has registered, on disk or not.
 fn registered(product: &Product, seller_id: u32) -> u32 {
     product.shelves.get(&seller_id).map_or(0, |shelf| shelf.registered)
+}
+
+/// The categories with items in stock, as JSON.
+fn categories(product: &mut Product) -> String {
+    let request = ListCategories(Page { limit: Limit::default(), after: None });
+    let mut json = Vec::new();
+    product.answer(NOW, request).expect("it only reads").encode(&mut json);
+    String::from_utf8(json).expect("JSON is text")
+}
+
+#[test]
+fn categories_are_counted_by_what_is_on_disk() {
+    let (mut product, _) = catalogue();
+    let none = r#"{"categories":[],"next_cursor":null}"#;
+    let of_one = r#"{"categories":[{"category":1,"items":1}],"next_cursor":null}"#;
+    let sell_out = || UpdateUnitsForSale { item_id: ITEM, quantity_delta: QuantityDelta(-1), by: None };
+    assert_eq!(register(&mut product, NOW, 7), Ok(ITEM));
+    for (before, after) in [(none, of_one), (of_one, none)] {
+        assert_eq!(categories(&mut product), before);
+        product.seal();
+        assert_eq!(categories(&mut product), before, "it is under way to the disk");
+        product.publish(usize::MAX);
+        assert_eq!(categories(&mut product), after);
+        if after == of_one {
+            assert!(product.answer(NOW, sell_out()).is_ok());
+        }
+    }
 }
 
 #[test]

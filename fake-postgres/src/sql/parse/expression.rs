@@ -77,6 +77,7 @@ impl Planner<'_> {
         let calculation = match operator {
             BinaryOperator::And => return Ok(Expression::And(left, right)),
             BinaryOperator::Or => return Ok(Expression::Or(left, right)),
+            BinaryOperator::StringConcat => return Ok(Expression::Concatenate(left, right)),
             BinaryOperator::Plus => Calculation::Add,
             BinaryOperator::Minus => Calculation::Subtract,
             BinaryOperator::Multiply => Calculation::Multiply,

@@ -7,7 +7,7 @@ use net::Time;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Value, string, text};
+use super::{Category, Value, string, text};
 
 /// The name of an item: its category and its number in it, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ impl ItemId {
     /// Reads `<category>:<n>`, in decimal digits without leading zeros.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (category, n) = text.split_once(':')?;
-        let category = decimal(category).filter(|category: &u32| i32::try_from(*category).is_ok())?;
+        let Category(category) = category.parse().ok()?;
         let n = decimal(n).filter(|n: &u32| *n > 0)?;
         Some(Self { category, n })
     }
@@ -189,7 +189,7 @@ fn write_hex(hex: &mut [u8], mut number: u128) {
 }
 
 /// Decimal digits without a sign or leading zeros.
-fn decimal<N: FromStr>(text: &str) -> Option<N> {
+pub(super) fn decimal<N: FromStr>(text: &str) -> Option<N> {
     let canonical = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
     canonical.then(|| text.parse().ok()).flatten()
 }

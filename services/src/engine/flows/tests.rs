@@ -76,13 +76,25 @@ fn each_kind_of_call_has_its_lane() {
     let search = r#"{"keywords":["oak"],"limit":5,"cursor":"1:1:1"}"#;
     let call = format!(r#""api":"SearchItems","data":{search}"#);
     expect_call(buyer, "SearchItemsForSale", search, Lane::Product, &call);
+    let page = r#"{"limit":5,"cursor":"1"}"#;
+    let call = format!(r#""api":"ListCategories","data":{page}"#);
+    expect_call(buyer, "ListCategories", page, Lane::Product, &call);
     let account = r#"{"name":"ann","password":"secret"}"#;
     let call = r#""api":"CreateBuyer","deadline_ms":10000,"client_address":"127.0.0.1","data":{"name":"ann","username":"ann","password":"secret"}"#;
     expect_call(buyer, "CreateAccount", account, Lane::CustomerPasswords, call);
     let call = r#""api":"Login","deadline_ms":10000,"client_address":"127.0.0.1","data":{"username":"ann","password":"secret","role":"buyer"}"#;
     expect_call(buyer, "Login", account, Lane::CustomerPasswords, call);
 
+    let passwords = r#""password":"old","new_password":"new""#;
+    let change = format!(r#"{{"session_id":"{SESSION}",{passwords}}}"#);
+    let call = |role: &str| {
+        let data = format!(r#"{{"session_id":"{SESSION}","role":"{role}",{passwords}}}"#);
+        format!(r#""api":"ChangePassword","deadline_ms":10000,"client_address":"127.0.0.1","data":{data}"#)
+    };
+    expect_call(buyer, "ChangePassword", &change, Lane::CustomerPasswords, &call("buyer"));
+
     let seller = &mut seller();
+    expect_call(seller, "ChangePassword", &change, Lane::CustomerPasswords, &call("seller"));
     let call = r#""api":"CreateSeller","deadline_ms":10000,"client_address":"127.0.0.1","data":{"name":"ann","username":"ann","password":"secret"}"#;
     expect_call(seller, "CreateAccount", account, Lane::CustomerPasswords, call);
     let call = format!(r#""api":"GetSellerRating","data":{{"session_id":"{SESSION}","role":"seller"}}"#);
@@ -261,6 +273,41 @@ fn a_flood_of_passwords_waits_at_the_frontend_and_others_pass_it() {
     assert!(calls[1].1.contains(r#""client_address":"127.0.0.2""#), "it is second: {calls:?}");
     (0..UNDER_WAY).for_each(|_| buyer.reply(Lane::CustomerPasswords, &refused("AUTH_FAILED")));
     assert_eq!(buyer.replies_to(other).len(), 1);
+}
+
+/// Whether somebody who has asked for this and been answered so comes before others from elsewhere who ask later.
+fn keeps_its_place(api: &str, data: &str, answer: &str) -> bool {
+    let mut buyer = flooded(0);
+    let guesser = [127, 0, 0, 3].into();
+    buyer.connect_from(guesser);
+    // The second time it has the turn that its kind has all the same.
+    for _ in 0..2 {
+        buyer.ask("1", api, data);
+        buyer.pass(Duration::from_millis(90));
+        buyer.reply(Lane::CustomerPasswords, answer);
+    }
+    buyer.calls();
+    let ask = |buyer: &mut Harness<Buyer>, host, api, data| {
+        buyer.connect_from([127, 0, 0, host].into());
+        buyer.ask("1", api, data);
+    };
+    (10..12).for_each(|host| ask(&mut buyer, host, "Login", LOGIN));
+    ask(&mut buyer, 3, api, data);
+    ask(&mut buyer, 2, "Login", LOGIN);
+    assert_eq!(buyer.calls().len(), 2, "two are under way");
+    buyer.pass(Duration::from_millis(90));
+    buyer.reply(Lane::CustomerPasswords, &ok("{}"));
+    buyer.calls()[0].1.contains("127.0.0.3")
+}
+
+#[test]
+fn whoever_guesses_by_changing_a_password_comes_last_as_by_logging_in() {
+    let change = format!(r#"{{"session_id":"{SESSION}","password":"guess","new_password":"x"}}"#);
+    for (api, data) in [("Login", LOGIN), ("ChangePassword", &change)] {
+        assert!(!keeps_its_place(api, data, &refused("AUTH_FAILED")), "{api}");
+        assert!(keeps_its_place(api, data, &refused("UNAVAILABLE")), "{api}: nothing was compared");
+        assert!(keeps_its_place(api, data, &ok("{}")), "{api}");
+    }
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn filling_gives_the_same_index_as_inserting() {
             assert!(page.total > 0 && hits == expected);
         }
     }
+    assert!(filled.categories_after(None).eq(inserted.categories_after(None)));
 }
 
 #[test]
@@ -202,6 +203,16 @@ fn check_pages(rng: &mut fastrand::Rng, index: &Index, stock: &BTreeMap<ItemId, 
     assert!(rest.iter().eq(expected.iter().filter(|&&hit| hit > after).map(|hit| &hit.id)));
 }
 
+/// Compares the counts by category with the model, from the first category on and from one of chance.
+fn check_categories(rng: &mut fastrand::Rng, index: &Index, stock: &BTreeMap<ItemId, &Item>) {
+    let mut expected = BTreeMap::new();
+    stock.keys().for_each(|id| *expected.entry(id.category).or_insert(0) += 1);
+    assert!(index.categories_after(None).eq(expected.clone()));
+    let first = stock.keys().nth(rng.usize(..=stock.len())).map_or(rng.u32(..), |id| id.category);
+    let rest = expected.into_iter().filter(|(category, _)| *category > first);
+    assert!(index.categories_after(Some(first)).eq(rest));
+}
+
 #[test]
 fn agrees_with_a_search_of_each_item() {
     // Of the last three, one has small categories alone, and two have a large one beside them: sets are combined as
@@ -247,6 +258,7 @@ fn agrees_with_a_search_of_each_item() {
                     stock.remove(&id);
                 }
             }
+            check_categories(&mut rng, &index, &stock);
             for _ in 0..30 {
                 let keywords: Vec<_> = (0..rng.usize(..=5)).map(|_| word(&mut rng, 12)).collect();
                 let category = rng.bool().then(|| rng.u32(..=categories));

@@ -118,6 +118,7 @@ fn requests(product: &mut Product, how: &str) {
         page: page(),
         by: seller(0),
     });
+    measure(product, "categories, 1000", || ListCategories(Page { limit: Limit(1000), after: None }));
     take(product);
 }
 

@@ -13,6 +13,7 @@ mod endings;
 mod history;
 mod holdings;
 mod logins;
+mod password_change;
 mod purchases;
 mod sessions;
 mod upkeep;
@@ -34,7 +35,7 @@ use super::holdings::Holdings;
 use super::operation::Step;
 use super::pool::Lanes;
 use crate::api::Database;
-use crate::api::accounts::{CreateBuyer, CreateSeller, GetSellerRating, SellerId};
+use crate::api::accounts::{ChangePassword, CreateBuyer, CreateSeller, GetSellerRating, SellerId};
 use crate::api::carts::{ClearCart, GetCart, Owner, SaveCart, UpdateCart};
 use crate::api::error::{Code, Error};
 use crate::api::purchases::{BeginPurchase, ClaimPurchases, FinishPurchase, GetBuyerPurchases};
@@ -59,7 +60,7 @@ pub(crate) struct RemoteCustomer {
     /// How long a session may be idle.
     timeout: Duration,
     activity: Activity,
-    /// With each login comes the account that was read for it, if there is one.
+    /// With each password comes the account that was read for it, if there is one.
     hashing: Hashing<Option<Account>>,
     ended: Ended,
     sources: Sources,
@@ -99,7 +100,10 @@ impl RemoteCustomer {
     fn go_on(&mut self, now: Time, hashed: Done) -> Flow {
         match hashed {
             Done::Create { role, identity } => Self::open(role, identity),
-            Done::Login { from, user_id } => self.open_session(now, from, user_id),
+            Done::Login { from, account } => self.open_session(now, from, account),
+            Done::Change { from, account, session, new_hash } => {
+                self.change_password(now, from, session, (account, new_hash))
+            }
             Done::Failed(from) => Self::count_failure(now, &from),
         }
     }
@@ -112,6 +116,7 @@ impl RemoteDomain for RemoteCustomer {
         carried::<Self, CreateSeller>(),
         carried::<Self, Login<Role>>(),
         carried::<Self, Logout<SessionCheck>>(),
+        carried::<Self, ChangePassword<SessionCheck>>(),
         carried::<Self, ValidateSession>(),
         carried::<Self, GetSellerRating<Option<SessionCheck>, Option<SellerId>>>(),
         carried::<Self, RateSeller>(),

@@ -28,6 +28,7 @@ use super::holdings::Holdings;
 use super::operation::{Step, Transaction};
 use crate::api::Database;
 use crate::api::accounts::{BuyerId, SellerId};
+use crate::api::categories::ListCategories;
 use crate::api::error::Error;
 use crate::api::items::{
     Availability, ChangeItemPrice, CheckAvailability, DisplayItemsForSale, FoundItem, GetItem, RegisterItem,
@@ -78,6 +79,7 @@ impl RemoteDomain for RemoteProduct {
         carried::<Self, UpdateUnitsForSale<Option<SellerId>>>(),
         carried::<Self, DisplayItemsForSale<SellerId>>(),
         carried::<Self, SearchItems>(),
+        carried::<Self, ListCategories>(),
         carried::<Self, GetItem>(),
         carried::<Self, ProvideFeedback<Option<BuyerId>>>(),
         carried::<Self, CheckAvailability>(),

@@ -26,7 +26,7 @@ pub(super) const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS market_schema (
     PRIMARY KEY (service))";
 
 pub(super) const SCHEMAS: [Schema; 2] = [
-    Schema { service: "customer", migrations: &[CUSTOMER_FIRST] },
+    Schema { service: "customer", migrations: &[CUSTOMER_FIRST, CUSTOMER_SESSIONS_BY_USER] },
     Schema { service: "product", migrations: &[PRODUCT_FIRST] },
 ];
 
@@ -126,6 +126,10 @@ const CUSTOMER_FIRST: &[&str] = &[
         last_at_ms bigint NOT NULL,
         PRIMARY KEY (digest))",
 ];
+
+/// An account's sessions are found, always in the same order. It has no time either.
+const CUSTOMER_SESSIONS_BY_USER: &[&str] =
+    &["CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id, role, digest)"];
 
 const PRODUCT_FIRST: &[&str] = &[
     // The last number that was given to an item of each category.

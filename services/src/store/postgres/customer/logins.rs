@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::answers::{carried_out, first, number};
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
-use super::super::wire::{Row, Statement, Value};
+use super::super::wire::{Call, Reply, Row, Statement, Value};
 use super::accounts::{find, found};
 use super::carts::saved_cart;
 use super::sessions::SessionKey;
@@ -16,7 +16,7 @@ use crate::api::error::Error;
 use crate::api::sessions::{LoggedIn, Login};
 use crate::api::values::{Role, SessionId};
 use crate::api::{Api, Effect};
-use crate::customer::hashing::{Attempt, Request};
+use crate::customer::hashing::{Account, Attempt, Request};
 use crate::customer::rules::wrong_name_or_password;
 use crate::customer::throttle::{Failures, WINDOW};
 use crate::engine::caller::{Caller, ClientNetwork};
@@ -34,16 +34,33 @@ const RAISE_FAILURES: Statement = Statement::kept(
 );
 const FORGET_FAILURES: Statement =
     Statement::kept("failures_forget", "DELETE FROM login_failures WHERE digest = $1");
+/// Whoever changes the password waits until the session is there, and ends it with the others.
+const HOLD_SELLER: Statement = Statement::kept(
+    "login_hold_seller",
+    "UPDATE sellers SET name = name WHERE seller_id = $1 AND password_hash = $2::text RETURNING seller_id",
+);
+const HOLD_BUYER: Statement = Statement::kept(
+    "login_hold_buyer",
+    "UPDATE buyers SET name = name WHERE buyer_id = $1 AND password_hash = $2::text RETURNING buyer_id",
+);
 // It may be said again, if nobody knows whether it was heard.
-const OPEN: Statement = Statement::kept(
-    "session_open",
-    "INSERT INTO sessions (digest, role, user_id, active_at_ms) VALUES ($1, $2, $3, $4)
+const OPEN_OF_SELLER: Statement = Statement::kept(
+    "session_open_of_seller",
+    "INSERT INTO sessions (digest, role, user_id, active_at_ms)
+        SELECT $3::bytea, 'seller'::text, seller_id, $4 FROM sellers WHERE seller_id = $1 AND password_hash = $2::text
+        ON CONFLICT (digest) DO NOTHING",
+);
+const OPEN_OF_BUYER: Statement = Statement::kept(
+    "session_open_of_buyer",
+    "INSERT INTO sessions (digest, role, user_id, active_at_ms)
+        SELECT $3::bytea, 'buyer'::text, buyer_id, $4 FROM buyers WHERE buyer_id = $1 AND password_hash = $2::text
         ON CONFLICT (digest) DO NOTHING",
 );
 const FILL_CART: Statement = Statement::kept(
     "session_fill_cart",
     "INSERT INTO cart_lines (cart, item_id, quantity)
         SELECT $1::bytea, item_id, quantity FROM cart_lines WHERE cart = $2 AND quantity > 0
+        AND EXISTS (SELECT 1 FROM sessions WHERE digest = $1)
         ON CONFLICT (cart, item_id) DO NOTHING",
 );
 
@@ -51,45 +68,71 @@ impl Carry<Login<Role>> for RemoteCustomer {
     fn carry(&mut self, _: Time, caller: Caller, login: Login<Role>) -> Flow {
         let username: Box<str> = login.username.0.as_str().into();
         let attempt = Attempt { client: caller.client, role: login.role, username };
-        let [there, all] = digests(&attempt).map(|digest| READ_FAILURES.with([digest]));
-        let calls = vec![find(attempt.role, &attempt.username), there, all];
+        let [there, all] = attempt.failures();
+        let calls = vec![there, all, find(attempt.role, &attempt.username)];
         let lane = username_lane(attempt.role, &attempt.username);
         Step::ask(Transaction::reads(Some(lane), calls), move |customer: &mut Self, now, answer| {
             let replies = carried_out(answer)?;
-            let account = found(first(&replies, 0))?;
-            let [there, all] = [failures(first(&replies, 1))?, failures(first(&replies, 2))?];
-            customer.hashing.learn(&attempt, there, all);
-            let job = customer.hashing.submit(now, caller, Request::login(login, account))?;
-            customer.start_hashing(now);
-            Ok(Step::Work(job))
+            customer.learn_failures(&attempt, &replies)?;
+            let account = found(first(&replies, 2))?;
+            customer.submit(now, caller, Request::login(login, account))
         })
     }
 }
 
 impl RemoteCustomer {
-    /// The password is right.
-    pub(super) fn open_session(&mut self, now: Time, from: Attempt, user_id: u32) -> Flow {
+    /// Has the password of a request compared, unless too many were wrong.
+    pub(super) fn try_password(caller: Caller, attempt: Attempt, request: Request<Option<Account>>) -> Flow {
+        let lane = username_lane(attempt.role, &attempt.username);
+        let read = Transaction::reads(Some(lane), attempt.failures().into());
+        Step::ask(read, move |customer: &mut Self, now, answer| {
+            customer.learn_failures(&attempt, &carried_out(answer)?)?;
+            customer.submit(now, caller, request)
+        })
+    }
+
+    /// What the first two statements have told of an account's failures counts here, too.
+    fn learn_failures(&mut self, attempt: &Attempt, replies: &[Reply]) -> Result<(), Error> {
+        let [there, all] = [failures(first(replies, 0))?, failures(first(replies, 1))?];
+        self.hashing.learn(attempt, there, all);
+        Ok(())
+    }
+
+    fn submit(&mut self, now: Time, caller: Caller, request: Request<Option<Account>>) -> Flow {
+        let job = self.hashing.submit(now, caller, request)?;
+        self.start_hashing(now);
+        Ok(Step::Work(job))
+    }
+
+    /// The password is right. If it is so no more when the session is to be opened, it opens none. What is held meanwhile is the
+    /// account, which others hold for other reasons, so the transaction is shared with nobody.
+    pub(super) fn open_session(&mut self, now: Time, from: Attempt, (user_id, hash): Account) -> Flow {
         let secret = (self.random)();
         // As many bits as where sessions are counted, and never 0.
         let number = ((self.random)() >> 75) as u64 | 1;
         let session_id = SessionId { number, secret };
         let (role, key) = (from.role, SessionKey::of(session_id));
-        let [there, _] = digests(&from);
-        let open = [key.value(), text(role.as_str()), int(user_id), time(now)];
-        let mut calls = vec![OPEN.with(open), FORGET_FAILURES.with([there])];
+        let (hold, open) = match role {
+            Role::Seller => (HOLD_SELLER, OPEN_OF_SELLER),
+            Role::Buyer => (HOLD_BUYER, OPEN_OF_BUYER),
+        };
+        let account = [int(user_id), text(&hash)];
+        let new = [&account[..], &[key.value(), time(now)]].concat();
+        let mut calls = vec![hold.with(account), open.with(new), from.forgiven()];
         if role == Role::Buyer {
             calls.push(FILL_CART.with([key.value(), saved_cart(user_id)]));
         }
-        let transaction = Transaction::write(key.lane(), Login::<Role>::EFFECT, calls);
+        let lane = username_lane(role, &from.username);
+        let transaction = Transaction::write(lane, Login::<Role>::EFFECT, calls).alone();
         Step::ask(transaction, move |_, _, answer| {
-            carried_out(answer)?;
+            first(&carried_out(answer)?, 0).ok_or_else(wrong_name_or_password)?;
             Step::reply(&LoggedIn { session_id, user_id, role })
         })
     }
 
     /// The name or the password is wrong. That is told once it is counted.
     pub(super) fn count_failure(now: Time, from: &Attempt) -> Flow {
-        let [there, all] = digests(from);
+        let [there, all] = from.digests();
         let raise = |digest: Value| {
             let values = [digest.clone(), time(now), time(now - WINDOW)];
             [ADD_FAILURES.with([digest, time(now)]), RAISE_FAILURES.with(values)]
@@ -105,9 +148,23 @@ impl RemoteCustomer {
     }
 }
 
-/// Where failed logins to an account are counted: those from a network, and those from all together.
-fn digests(Attempt { client, role, username }: &Attempt) -> [Value; 2] {
-    [digest(*role, username, Some(*client)), digest(*role, username, None)]
+impl Attempt {
+    /// What reads how often passwords of the account were wrong: from the network, and from all together.
+    fn failures(&self) -> [Call; 2] {
+        self.digests().map(|digest| READ_FAILURES.with([digest]))
+    }
+
+    /// What forgets those from the network.
+    pub(super) fn forgiven(&self) -> Call {
+        let [there, _] = self.digests();
+        FORGET_FAILURES.with([there])
+    }
+
+    /// Where these are counted: those from the network, and those from all together.
+    fn digests(&self) -> [Value; 2] {
+        let Self { client, role, username } = self;
+        [digest(*role, username, Some(*client)), digest(*role, username, None)]
+    }
 }
 
 /// User names have no control characters, so what is told apart by one cannot be mistaken.

@@ -4,6 +4,7 @@ mod alike;
 mod harness;
 mod holdings;
 mod interleaved;
+mod passwords;
 mod purchases;
 mod races;
 

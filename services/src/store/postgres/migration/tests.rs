@@ -31,11 +31,13 @@ fn both_versions_are_read_before_anything_is_made_and_written_when_all_of_it_is(
         "apply",
         "record customer 1",
         "apply",
+        "record customer 2",
+        "apply",
         "record product 1",
     ];
     assert_eq!(steps, expected);
     let told: Vec<String> = migration.migrated().iter().map(Migrated::to_string).collect();
-    assert_eq!(told, ["customer: made the tables, version 1", "product: made the tables, version 1"]);
+    assert_eq!(told, ["customer: made the tables, version 2", "product: made the tables, version 1"]);
 }
 
 #[test]
@@ -73,11 +75,19 @@ fn nothing_is_changed_where_tables_are_newer_and_what_is_up_to_date_is_left() {
     assert_eq!(migration.answered(version(2)), Err(newer));
 
     let mut migration = Migration::new();
-    for outcome in [done(), version(1), version(1)] {
+    for outcome in [done(), version(2), version(1)] {
         migration.answered(outcome).unwrap();
     }
     assert!(migration.flight().is_none());
-    assert_eq!(migration.migrated()[0].to_string(), "customer: up to date, version 1");
+    assert_eq!(migration.migrated()[0].to_string(), "customer: up to date, version 2");
+
+    let mut migration = Migration::new();
+    for outcome in [done(), version(1), version(1), done(), done()] {
+        migration.answered(outcome).unwrap();
+    }
+    assert!(migration.flight().is_none(), "there is one statement, and the version");
+    let told = migration.migrated()[0].to_string();
+    assert_eq!(told, "customer: brought the tables from version 1 to 2");
 
     let mut migration = Migration::new();
     migration.answered(done()).unwrap();

@@ -72,9 +72,12 @@ impl Terms {
     }
 }
 
-/// What items of a category have in common with the words that they are found by. No word has a control character.
+/// What the term of a category begins with. No word has a control character.
+pub(super) const CATEGORY_MARK: &str = "\u{1}";
+
+/// What items of a category have in common with the words that they are found by.
 pub(super) fn term_of_category(category: u32) -> String {
-    format!("\u{1}{category}")
+    format!("{CATEGORY_MARK}{category}")
 }
 
 /// The same of a seller's.

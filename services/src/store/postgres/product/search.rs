@@ -1,16 +1,17 @@
-//! Lists of items: a seller's, and what a search finds.
+//! Lists: a seller's items, what a search finds, and categories.
 
 use net::Time;
 
-use super::super::answers::{carried_out, first, nonsense};
+use super::super::answers::{carried_out, first, nonsense, number};
 use super::super::columns::{item_number, item_value};
 use super::super::domain::Carry;
 use super::super::operation::{Step, Transaction};
 use super::super::wire::{Call, Row, Value};
 use super::columns::{self, ITEM_COLUMNS};
-use super::descriptions::{term_of_category, term_of_seller};
+use super::descriptions::{CATEGORY_MARK, term_of_category, term_of_seller};
 use super::{RemoteProduct, statements};
 use crate::api::accounts::SellerId;
+use crate::api::categories::{CategoriesPage, ListCategories, Stocked};
 use crate::api::encoded::EncodedItem;
 use crate::api::error::Error;
 use crate::api::items::{DisplayItemsForSale, ItemsPage, Position, SearchItems};
@@ -60,6 +61,29 @@ impl Carry<SearchItems> for RemoteProduct {
                 None if query.after.is_some() => query.count(),
                 _ => query.reply(&hits, total.unwrap_or(0)),
             }
+        })
+    }
+}
+
+impl Carry<ListCategories> for RemoteProduct {
+    fn carry(
+        &mut self,
+        _: Time,
+        _: Caller,
+        ListCategories(page): ListCategories,
+    ) -> Result<Step<Self>, Error> {
+        let Limit(limit) = page.limit;
+        // They are numbered from 0.
+        let after = page.after.map_or(-1, |Cursor(Category(category))| i64::from(category));
+        let values = [Value::Int(after), one_more(limit), Value::Text(CATEGORY_MARK.to_owned())];
+        let call = statements::CATEGORIES_IN_STOCK.with(values);
+        Step::ask(Transaction::read(None, call), move |_, _, answer| {
+            let replies = carried_out(answer)?;
+            let rows = replies.first().map_or(&[][..], |reply| &reply.rows);
+            let stocked =
+                |row| Ok(Stocked { category: Category(number(row, 0, u32::MAX)?), items: total(row, 1)? });
+            let categories = rows.iter().map(stocked).collect::<Result<Vec<_>, Error>>()?;
+            Step::reply(&CategoriesPage::new(page.limit, categories.into_iter()))
         })
     }
 }

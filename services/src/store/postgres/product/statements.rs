@@ -158,6 +158,20 @@ pub(super) const COUNT_HITS: Statement = Statement::kept(
             GROUP BY item_id) h",
 );
 
+/// Categories after one in which something is in stock, in order, each with how many items that is. $3 is what the term of a
+/// category begins with. That there is an item is asked for as the least one, of which any engine knows to look no further
+/// than the first of the index; a condition that asks whether there is one may be made a join with all items.
+pub(super) const CATEGORIES_IN_STOCK: Statement = Statement::kept(
+    "product_categories_in_stock",
+    "SELECT c.category,
+            (SELECT count(*) FROM item_terms t WHERE t.term = $3::text || c.category::text AND t.score = 1)
+        FROM categories c
+        WHERE c.category > $1
+            AND (SELECT min(t.item_id) FROM item_terms t
+                WHERE t.term = $3::text || c.category::text AND t.score = 1) > 0
+        ORDER BY c.category LIMIT $2",
+);
+
 /// Makes the ballot of a buyer for an item, if the item is there and the ballot is not.
 pub(super) const ADD_BALLOT: Statement = Statement::kept(
     "product_add_ballot",

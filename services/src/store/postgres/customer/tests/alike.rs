@@ -62,7 +62,8 @@ fn answer_alike(seed: u64, engine: Engine) {
         seen.learn(api, &reply.unwrap_or_default());
         twins.wait(&mut random);
     }
-    assert!(answers.len() >= 40, "little was asked for: {answers:#?}");
+    assert!(answers.len() >= 43, "little was asked for: {answers:#?}");
+    assert!(answers.contains_key("ChangePassword OK"), "{answers:#?}");
 }
 
 impl Twins {
@@ -148,7 +149,7 @@ impl Seen {
         let item = ITEMS[random.usize(..ITEMS.len())];
         let buyer = random.u32(1..=4);
         let owner = if random.u8(..4) > 0 { session.clone() } else { format!(r#""buyer_id":{buyer}"#) };
-        match random.u8(..40) {
+        match random.u8(..42) {
             0..3 => {
                 let name = random.u8(..6);
                 let api = if role == "buyer" { "CreateBuyer" } else { "CreateSeller" };
@@ -184,6 +185,14 @@ impl Seen {
                 ("BeginPurchase", format!("{{{session}{key}}}"))
             }
             33..37 => ("FinishPurchase", self.finish(random)),
+            40..42 => {
+                // Mostly they stay what they are at first.
+                let old = random.u8(..6);
+                let new = if random.u8(..4) > 0 { old } else { random.u8(..6) };
+                let role = if random.u8(..4) > 0 { String::new() } else { format!(r#","role":"{role}""#) };
+                let passwords = format!(r#""password":"{old}","new_password":"{new}""#);
+                ("ChangePassword", format!("{{{session},{passwords}{role}}}"))
+            }
             37 => ("ClaimPurchases", format!(r#"{{"limit":{}}}"#, random.u8(1..4))),
             _ => {
                 let cursor = match self.purchase(random) {

@@ -35,7 +35,7 @@ impl Script<RemoteCustomer> for Customer {
         let session = format!(r#""session_id":"{session}""#);
         let owner = if random.u8(..4) > 0 { session.clone() } else { r#""buyer_id":1"#.to_owned() };
         let item = random.u8(1..=2);
-        match random.u8(..32) {
+        match random.u8(..34) {
             0 => ("CreateBuyer", format!(r#"{{"name":"user {}","password":"secret"}}"#, random.u8(..9))),
             1 => ("Login", log_in("secret").1),
             2 => ("Login", log_in("wrong").1),
@@ -59,7 +59,11 @@ impl Script<RemoteCustomer> for Customer {
             }
             25..29 => ("FinishPurchase", self.finish(random)),
             29 => ("ClaimPurchases", "{}".to_owned()),
-            30 => ("GetBuyerPurchases", r#"{"buyer_id":1}"#.to_owned()),
+            30..32 => {
+                let passwords = r#""password":"secret","new_password":"secret""#;
+                ("ChangePassword", format!("{{{session},{passwords}}}"))
+            }
+            32 => ("GetBuyerPurchases", r#"{"buyer_id":1}"#.to_owned()),
             _ => ("GetSellerRating", r#"{"seller_id":1}"#.to_owned()),
         }
     }

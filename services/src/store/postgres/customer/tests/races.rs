@@ -13,7 +13,11 @@ use crate::api::error::{Code, Error};
 const SERVICES: u64 = 4;
 
 /// What each of the services has made of its part, all at the same time.
-fn race<T: Send>(server: &Postgres, level: &str, part: impl Fn(u64, &mut Engine) -> T + Sync) -> Vec<T> {
+pub(super) fn race<T: Send>(
+    server: &Postgres,
+    level: &str,
+    part: impl Fn(u64, &mut Engine) -> T + Sync,
+) -> Vec<T> {
     let url = &url(server, level);
     thread::scope(|scope| {
         let part = &part;

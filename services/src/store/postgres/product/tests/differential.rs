@@ -70,10 +70,11 @@ impl Requests {
                 let seller = self.random.u32(1..5);
                 (
                     "DisplayItemsForSale",
-                    format!(r#"{{"seller_id":{seller},"sold_out":{sold_out}{}}}"#, self.page(false)),
+                    format!(r#"{{"seller_id":{seller},"sold_out":{sold_out}{}}}"#, self.page(Self::item)),
                 )
             }
-            48..72 => ("SearchItems", self.search()),
+            48..68 => ("SearchItems", self.search()),
+            68..72 => ("ListCategories", self.categories()),
             72..77 => ("GetItem", format!(r#"{{"item_id":"{}"}}"#, self.item())),
             77..80 => {
                 let quantity = self.random.u32(0..8);
@@ -108,9 +109,14 @@ impl Requests {
         if !keywords.is_empty() {
             fields.push(format!(r#""keywords":[{}]"#, keywords.join(",")));
         }
-        let page = self.page(true);
+        let page = self.page(|requests| format!("{}:{}", requests.random.u32(0..9), requests.item()));
         let data = fields.join(",");
         format!("{{{}}}", (data + &page).trim_start_matches(','))
+    }
+
+    fn categories(&mut self) -> String {
+        let page = self.page(|requests| requests.category().to_string());
+        format!("{{{}}}", page.trim_start_matches(','))
     }
 
     fn vote(&mut self) -> String {
@@ -167,12 +173,12 @@ impl Requests {
         }
     }
 
-    fn page(&mut self, is_search: bool) -> String {
+    /// `place` makes up where a page may begin.
+    fn page(&mut self, place: impl FnOnce(&mut Self) -> String) -> String {
         let limit = self.random.choice(["", r#","limit":1"#, r#","limit":2"#, r#","limit":1000"#]);
         let cursor = match self.random.u32(0..6) {
             0..3 => None,
-            3 if is_search => Some(format!("{}:{}", self.random.u32(0..9), self.item())),
-            3 => Some(self.item()),
+            3 => Some(place(self)),
             _ => self.next_cursor.take(),
         };
         let cursor = cursor.map_or_else(String::new, |cursor| format!(r#","cursor":"{cursor}""#));
@@ -220,6 +226,8 @@ fn answer_alike(mut shop: Shop, seed: u64) {
         }
     }
     for kind in [
+        ("ListCategories", "InvalidArgument"),
+        ("ListCategories", r#"{"catego"#),
         ("ChangeItemPrice", "PermissionDenied"),
         ("UpdateUnitsForSale", "InvalidArgument"),
         ("UpdateUnitsForSale", "OutOfStock"),

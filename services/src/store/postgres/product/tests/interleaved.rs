@@ -36,6 +36,7 @@ impl Script<RemoteProduct> for Product {
             }
             10 => ("SearchItems", r#"{"keywords":["desk"]}"#.to_owned()),
             11 => ("GetItem", format!("{{{item}}}")),
+            12 if random.bool() => ("ListCategories", "{}".to_owned()),
             12 => ("DisplayItemsForSale", r#"{"seller_id":1}"#.to_owned()),
             _ => ("TakeStock", self.purchase(random)),
         }

@@ -12,7 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 const NEW_FILE_MODE: u32 = 0o666;
 
 /// A file that could be written when it was looked at.
-pub(super) struct OutputFile {
+pub(crate) struct OutputFile {
     /// As it was named, for messages.
     name: PathBuf,
     kind: Kind,
@@ -32,13 +32,13 @@ impl OutputFile {
     ///
     /// # Errors
     /// It cannot; the message names it.
-    pub(super) fn probe(name: &Path) -> Result<Self, String> {
+    pub(crate) fn probe(name: &Path) -> Result<Self, String> {
         let kind = Kind::probe(name).map_err(|error| cannot_write(name, &error))?;
         Ok(Self { name: name.to_owned(), kind })
     }
 
     /// Where it lies, if it keeps what is written.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match &self.kind {
             Kind::Stream(_) => None,
             Kind::Whole(path) | Kind::InPlace(path) => Some(path),
@@ -49,7 +49,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// It cannot be written any more. One that is replaced as a whole is as it was.
-    pub(super) fn write(&mut self, text: &str) -> Result<(), String> {
+    pub(crate) fn write(&mut self, text: &str) -> Result<(), String> {
         let written = match &mut self.kind {
             Kind::Stream(file) => ignore_broken_pipe(file.write_all(text.as_bytes())),
             Kind::Whole(path) => replace(path, text),
@@ -104,7 +104,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Nobody who reads has gone away for want of results.
-pub(super) fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other,
