@@ -12,6 +12,9 @@ pub(crate) struct SqlError {
 }
 
 impl SqlError {
+    /// The code of what cannot be read.
+    pub(crate) const SYNTAX: &'static str = "42601";
+
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), is_fatal: false }
     }
@@ -43,6 +46,12 @@ impl SqlError {
 
     pub(crate) fn deadlock() -> Self {
         Self::new("40P01", "deadlock detected")
+    }
+
+    /// The transaction is to come to its end.
+    pub(crate) fn failed_transaction() -> Self {
+        let message = "current transaction is aborted, commands ignored until end of transaction block";
+        Self::new("25P02", message)
     }
 
     pub(crate) fn unknown_completion() -> Self {

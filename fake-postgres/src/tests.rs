@@ -1,5 +1,7 @@
 //! The engine, as its clients see it.
 
+mod beside_postgres;
+mod bounds;
 mod client;
 mod hostile;
 mod protocol;
@@ -11,15 +13,19 @@ use super::Isolation;
 
 const LEVELS: [Isolation; 3] = [Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
 
-/// An engine with a table of accounts: the first has 10, the second 20.
+/// A table of accounts: the first has 10, the second 20.
+const ACCOUNTS: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS accounts (id bigint NOT NULL, owner text NOT NULL, balance bigint NOT NULL,
+        CONSTRAINT solvent CHECK (balance >= 0), PRIMARY KEY (id))",
+    "CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_owner ON accounts (owner)",
+    "INSERT INTO accounts (id, owner, balance) VALUES (1, 'ann', 10), (2, 'bob', 20)",
+];
+
+/// An engine with that table.
 fn accounts(isolation: Isolation) -> Clients {
     let mut clients = Clients::new(isolation);
-    clients.run(
-        0,
-        "CREATE TABLE IF NOT EXISTS accounts (id bigint NOT NULL, owner text NOT NULL, balance bigint NOT NULL,
-            CONSTRAINT solvent CHECK (balance >= 0), PRIMARY KEY (id))",
-    );
-    clients.run(0, "CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_owner ON accounts (owner)");
-    clients.run(0, "INSERT INTO accounts (id, owner, balance) VALUES (1, 'ann', 10), (2, 'bob', 20)");
+    for sql in ACCOUNTS {
+        clients.run(0, sql);
+    }
     clients
 }

@@ -1,6 +1,7 @@
-//! [`Fault`]: mistakes that somebody might make, each of which the simulation must notice. They are kept here as data,
-//! so that the services have no hooks for them.
+//! [`Fault`]: mistakes that somebody might make, each of which the simulation must notice, or, where they are made in the
+//! fake engine, its tests beside PostgreSQL. They are kept here as data, so that the sources have no hooks for them.
 
+mod in_fake;
 mod on_disks;
 mod on_engine;
 
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Fault {
     /// What goes wrong, for people.
     pub(crate) name: &'static str,
-    /// The scenario that must notice it.
+    /// The scenario that must notice it. The tests of the fake engine are none.
     pub(crate) scenario: &'static str,
-    /// Where the rows must be kept for that: `disks` or `engine`.
+    /// Where the rows must be kept for that: `disks` or `engine`. Tests of the `fake` engine need neither.
     pub(crate) store: &'static str,
     /// All that is to be changed for it.
     edits: &'static [Edit],
@@ -75,6 +76,11 @@ const fn fault_on_engine(name: &'static str, edits: &'static [Edit]) -> Fault {
     Fault { store: "engine", ..fault(name, edits) }
 }
 
+/// A fault of the fake engine.
+const fn fault_in_fake(name: &'static str, edits: &'static [Edit]) -> Fault {
+    Fault { name, scenario: "", store: "fake", edits }
+}
+
 /// A fault that another scenario must notice.
 const fn fault_in(scenario: &'static str, name: &'static str, edits: &'static [Edit]) -> Fault {
     Fault { scenario, ..fault(name, edits) }
@@ -84,9 +90,14 @@ const fn edit(file: &'static str, text: &'static str, replacement: &'static str)
     Edit { file, text, replacement }
 }
 
-/// All of them.
+/// All that the simulation must notice.
 pub(crate) fn faults() -> impl Iterator<Item = &'static Fault> {
     on_disks::FAULTS.iter().chain(on_engine::FAULTS)
+}
+
+/// Those of the fake engine.
+pub(crate) fn faults_in_fake() -> impl Iterator<Item = &'static Fault> {
+    in_fake::FAULTS.iter()
 }
 
 #[cfg(test)]
@@ -98,7 +109,8 @@ mod tests {
 
     #[test]
     fn each_fault_can_still_be_made() {
-        for fault in faults() {
+        let all = || faults().chain(faults_in_fake());
+        for fault in all() {
             let changes =
                 fault.changes(workspace()).unwrap_or_else(|wrong| panic!("{}: {wrong}", fault.name));
             assert!(changes.iter().all(|change| change.before != change.after), "{}", fault.name);
@@ -106,7 +118,7 @@ mod tests {
         let scenarios = SCENARIOS.map(|scenario| scenario.name);
         assert!(faults().all(|fault| scenarios.contains(&fault.scenario)));
         assert!(faults().all(|fault| ["disks", "engine"].contains(&fault.store)));
-        let names: BTreeSet<&str> = faults().map(|fault| fault.name).collect();
-        assert_eq!(names.len(), faults().count(), "each has a name of its own");
+        let names: BTreeSet<&str> = all().map(|fault| fault.name).collect();
+        assert_eq!(names.len(), all().count(), "each has a name of its own");
     }
 }

@@ -11,7 +11,7 @@ use syn::{ItemMod, ItemUse, UseTree, Visibility};
 use crate::source::{Source, is_for_tests, items};
 
 /// The crates among which there are imports, besides each within itself.
-const CRATES: [&str; 5] = ["net", "services", "bench", "simulation", "support"];
+const CRATES: [&str; 6] = ["net", "services", "bench", "fake_postgres", "simulation", "support"];
 
 /// The imports between modules, each named from its crate on.
 pub(crate) struct Graph {

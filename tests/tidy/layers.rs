@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("services", &["net", "services"]),
     ("bench", &["net", "bench"]),
+    ("fake_postgres", &["fake_postgres"]),
     ("simulation", &["net", "services", "fake_postgres", "simulation"]),
     ("support", &["support"]),
     ("marketplace", &["net", "services", "bench", "marketplace"]),

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Item};
 
 /// The crates of the workspace by the folder of their sources.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("net", "net/src"),
     ("services", "services/src"),
     ("bench", "bench/src"),
+    ("fake_postgres", "fake-postgres/src"),
     ("simulation", "simulation/src"),
     ("marketplace", "src"),
     ("support", "tests/support/src"),

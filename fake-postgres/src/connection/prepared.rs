@@ -35,10 +35,14 @@ impl Connection {
         types: &[u32],
         core: &mut Core,
     ) -> Result<(), SqlError> {
+        if name.is_empty() {
+            // Whatever comes of it, the one before it is gone.
+            self.statements.remove("");
+        }
         let types = types.iter().map(|oid| Type::from_oid(*oid)).collect::<Result<_, _>>()?;
-        let plan = core.plan(sql)?;
+        let plan = core.plan(sql).map_err(|error| self.unless_failed(error))?;
         self.check_failed(&plan)?;
-        if !name.is_empty() && self.statements.contains_key(&name) {
+        if self.statements.contains_key(&name) {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(SqlError::new("42P05", message));
         }

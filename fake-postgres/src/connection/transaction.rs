@@ -51,12 +51,17 @@ impl Connection {
     pub(super) fn check_failed(&self, plan: &Plan) -> Result<(), SqlError> {
         match (self.block, plan) {
             (Block::Failed, Plan::Commit | Plan::Rollback) => Ok(()),
-            (Block::Failed, _) => {
-                let message =
-                    "current transaction is aborted, commands ignored until end of transaction block";
-                Err(SqlError::new("25P02", message))
-            }
+            (Block::Failed, _) => Err(SqlError::failed_transaction()),
             _ => Ok(()),
+        }
+    }
+
+    /// What is said of a statement that cannot be understood: in a transaction that has failed, of all that can be read at
+    /// all it is only said that nothing is done.
+    pub(super) fn unless_failed(&self, error: SqlError) -> SqlError {
+        match self.block {
+            Block::Failed if error.code != SqlError::SYNTAX => SqlError::failed_transaction(),
+            _ => error,
         }
     }
 

@@ -23,7 +23,7 @@ use crate::storage::{Database, TableId};
 /// What a statement means.
 pub(crate) fn parse(sql: &str, database: &Database) -> Result<Plan, SqlError> {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql)
-        .map_err(|error| SqlError::new("42601", format!("{error}")))?;
+        .map_err(|error| SqlError::new(SqlError::SYNTAX, format!("{error}")))?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err(SqlError::unsupported("no statement, or several"));
     };
@@ -63,7 +63,7 @@ impl Planner<'_> {
             .collect::<Result<_, _>>()?;
         let (rows, given) = self.query(source, &Names::default())?;
         if given.len() != columns.len() {
-            return Err(SqlError::new("42601", "INSERT has more or fewer expressions than target columns"));
+            return Err(SqlError::new(SqlError::SYNTAX, "more or fewer expressions than target columns"));
         }
         let on_conflict = on.as_ref().map_or(Ok(Conflict::Fail), |on| self.conflict(table, on))?;
         let returning = self.returning(table, returning.as_deref())?;

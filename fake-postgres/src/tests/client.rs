@@ -44,6 +44,11 @@ impl Clients {
         session
     }
 
+    /// The same, if it has one.
+    pub(super) fn known(&self, client: usize) -> Option<Session> {
+        self.sessions.get(&client).copied()
+    }
+
     pub(super) fn send(&mut self, session: Session, bytes: &[u8]) {
         self.engine.received(session, bytes);
         self.settle();
@@ -110,7 +115,7 @@ impl Clients {
     }
 
     pub(super) fn take(&mut self, session: Session) -> String {
-        words(&self.take_bytes(session))
+        words(&self.take_bytes(session)).join(" ")
     }
 
     pub(super) fn take_bytes(&mut self, session: Session) -> Vec<u8> {
@@ -151,7 +156,7 @@ pub(super) fn sync() -> Vec<u8> {
 }
 
 /// What a server says: the kinds of its messages, with what is in rows, tags and errors.
-fn words(mut bytes: &[u8]) -> String {
+pub(super) fn words(mut bytes: &[u8]) -> Vec<String> {
     let mut words = Vec::new();
     while let [tag, rest @ ..] = bytes {
         let length = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
@@ -171,7 +176,7 @@ fn words(mut bytes: &[u8]) -> String {
         });
         bytes = &rest[length..];
     }
-    words.join(" ")
+    words
 }
 
 fn row(mut body: &[u8]) -> String {

@@ -1,5 +1,7 @@
 //! What clients may say, in which order, and what they are told of the rest.
 
+use std::slice;
+
 use super::client::{Clients, bind, execute, message, parse, start, statement, sync};
 use super::{Isolation, accounts};
 use crate::Session;
@@ -89,6 +91,9 @@ fn a_transaction_that_has_failed_does_nothing_but_end() {
     clients.run(1, "BEGIN");
     clients.fails(1, "SELECT 1 / 0");
     assert_eq!(clients.fails(1, READ), "25P02");
+    // Nobody looks there what a statement is about, but whether it is one is seen.
+    assert_eq!(clients.fails(1, "SELECT nothing FROM nowhere"), "25P02");
+    assert_eq!(clients.fails(1, "SELECT ("), "42601");
     assert_eq!(clients.run(1, "COMMIT"), "ROLLBACK");
     assert_eq!(clients.run(1, READ), "(10) SELECT 1");
     // That a COMMIT is at hand does not mean that it has been carried out.
@@ -149,7 +154,8 @@ fn what_is_not_supported_is_refused_and_the_connection_goes_on() {
 fn who_breaks_the_protocol_is_thrown_out_with_what_it_has_not_committed() {
     let too_long = [&b"P"[..], &(17u32 << 20).to_be_bytes()].concat();
     let too_short = [&b"S"[..], &3u32.to_be_bytes()].concat();
-    for broken in [too_long, too_short, message(b'z', b""), message(b'R', b"\0")] {
+    let negative = [&b"S"[..], &[0xFF; 4]].concat();
+    for broken in [too_long, too_short, negative, message(b'z', b""), message(b'R', b"\0")] {
         let mut clients = accounts(Isolation::ReadCommitted);
         let session = clients.session(1);
         clients.run(1, "BEGIN");
@@ -182,7 +188,7 @@ fn a_connection_begins_with_a_version_and_without_encryption() {
     clients.send(session, &first(80_877_103));
     assert_eq!(clients.take_bytes(session), b"N");
     assert!(say(&mut clients, session, &[start(), statement(READ), sync()]).ends_with("(10) SELECT 1 Z I"));
-    for (code, expected) in [(80_877_102, ""), (2 << 16, "E 08P01"), (0, "E 08P01")] {
+    for (code, expected) in [(80_877_102, ""), (2 << 16, "E 0A000"), (0, "E 0A000")] {
         let session = clients.engine.open();
         assert!(say(&mut clients, session, &[first(code), start()]).starts_with(expected), "{code}");
         assert_eq!(clients.ended.pop(), Some(session), "{code}");
@@ -206,6 +212,81 @@ fn bytes_may_come_one_by_one() {
     let session = clients.session(1);
     conversation.concat().iter().for_each(|byte| clients.send(session, &[*byte]));
     assert_eq!(clients.take(session), at_once);
+}
+
+/// A transaction of one change, with its end.
+fn addition() -> Vec<u8> {
+    [statement("BEGIN"), statement(ADD), sync(), statement("COMMIT"), sync()].concat()
+}
+
+#[test]
+fn messages_may_be_cut_anywhere() {
+    let whole = addition();
+    let at_once = told(slice::from_ref(&whole));
+    for cut in 0..=whole.len() {
+        let mut clients = accounts(Isolation::ReadCommitted);
+        let session = clients.session(1);
+        let (first, second) = whole.split_at(cut);
+        clients.send(session, first);
+        clients.send(session, second);
+        assert_eq!(clients.take(session), at_once, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_connection_may_break_anywhere() {
+    let whole = addition();
+    // From its last Execute on, a COMMIT is carried out.
+    let committed_from = whole.len() - sync().len();
+    for cut in 0..=whole.len() {
+        let mut clients = accounts(Isolation::ReadCommitted);
+        let session = clients.session(1);
+        clients.send(session, &whole[..cut]);
+        clients.engine.close(session);
+        clients.settle();
+        let expected = if cut < committed_from { "(10) SELECT 1" } else { "(15) SELECT 1" };
+        assert_eq!(clients.run(2, READ), expected, "broken at {cut}");
+    }
+}
+
+#[test]
+fn a_message_that_says_less_or_more_than_it_must_is_refused() {
+    let bodies =
+        [parse_with_number("s", READ), bind_texts("s", &["3", "four"]), execute(), message(b'C', b"Ss\0")];
+    for whole in bodies {
+        let (tag, body) = (whole[0], &whole[5..]);
+        let longer = [body, b"\0"].concat();
+        for body in (0..body.len()).map(|end| &body[..end]).chain([&longer[..]]) {
+            let told = told(&[message(tag, body), sync(), statement(READ), sync()]);
+            assert!(told.starts_with("E 08P01"), "{body:?}: {told}");
+            assert!(told.ends_with("Z I 1 2 (10) SELECT 1 Z I"), "{body:?}: {told}");
+        }
+    }
+    // Only one length below 0 means NULL.
+    let negative = [&b"\0s\0\0\0\0\x01"[..], &(-2i32).to_be_bytes(), b"\0\0"].concat();
+    assert!(told(&[parse_with_number("s", READ), message(b'B', &negative), sync()]).starts_with("1 E 08P01"));
+    assert!(told(&[message(b'C', b"?s\0"), sync()]).starts_with("E 08P01"));
+}
+
+#[test]
+fn a_connection_that_begins_with_anything_else_comes_to_its_end() {
+    let length = |bytes: u32| [&bytes.to_be_bytes()[..], &start()[4..]].concat();
+    let unfinished = [&10u32.to_be_bytes()[..], &(3u32 << 16).to_be_bytes(), b"us"].concat();
+    for first in [length(0), length(3), length(4), length(7), length(17 << 20), length(u32::MAX), unfinished]
+    {
+        let mut clients = accounts(Isolation::ReadCommitted);
+        let session = clients.engine.open();
+        let told = say(&mut clients, session, &[first.clone(), statement(ADD), sync()]);
+        assert!(told.starts_with("E 08P01") && !told.contains('Z'), "{first:?}: {told}");
+        assert_eq!(clients.ended, [session], "{first:?}");
+        assert_eq!(clients.run(1, READ), "(10) SELECT 1");
+    }
+}
+
+#[test]
+fn a_statement_without_a_name_is_gone_with_the_next() {
+    let told = told(&[statement(READ), parse("", "SELECT nothing FROM accounts"), sync(), bind(""), sync()]);
+    assert!(told.starts_with("1 2 (10) SELECT 1 E 42703") && told.contains("Z I E 26000"), "{told}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 /// The kinds of messages that there are. Those of a copy are none here.
 const TAGS: &[u8] = b"PBECDHSXQF";
+/// What stands in place of the length of a value that is NULL.
+const NULL: u32 = u32::MAX;
 /// Version 3.0.
 const VERSION: u32 = 3 << 16;
 
@@ -100,7 +102,7 @@ impl Input {
                 }
                 reader.end().map(|()| Some(Start::Begin))
             }
-            _ => Err(SqlError::protocol("unsupported frontend protocol")),
+            _ => Err(SqlError::unsupported("this version of the protocol")),
         }
     }
 
@@ -158,10 +160,11 @@ impl Frame {
             }
             b'C' => match reader.u8()? {
                 b'S' => Message::CloseStatement(reader.string()?),
-                _ => {
+                b'P' => {
                     reader.string()?;
                     Message::ClosePortal
                 }
+                kind => return Err(SqlError::protocol(format!("invalid CLOSE message subtype {kind}"))),
             },
             b'H' => Message::Flush,
             b'S' => Message::Sync,
@@ -190,10 +193,9 @@ impl<'a> Reader<'a> {
         let count = self.u16()?;
         let mut parameters = Vec::new();
         for number in 0..usize::from(count) {
-            let length = self.u32()?.cast_signed();
-            let value = match usize::try_from(length) {
-                Ok(length) => Some(self.bytes(length)?.to_vec()),
-                Err(_) => None,
+            let value = match self.u32()? {
+                NULL => None,
+                length => Some(self.bytes(length as usize)?.to_vec()),
             };
             parameters.push((format_of(&formats, number), value));
         }

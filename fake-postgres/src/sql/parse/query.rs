@@ -82,7 +82,7 @@ impl Planner<'_> {
                 let (right, of_right) = self.part(right, names)?;
                 if columns.len() != of_right.len() {
                     let message = "each UNION query must have the same number of columns";
-                    return Err(SqlError::new("42601", message));
+                    return Err(SqlError::new(SqlError::SYNTAX, message));
                 }
                 Ok((Body::UnionAll(Box::new(left), Box::new(right)), columns))
             }
@@ -122,7 +122,7 @@ impl Planner<'_> {
         let rows = rows.collect::<Result<Vec<Vec<Expression>>, SqlError>>()?;
         let width = rows.first().map_or(0, Vec::len);
         if rows.iter().any(|row| row.len() != width) {
-            return Err(SqlError::new("42601", "VALUES lists must all be the same length"));
+            return Err(SqlError::new(SqlError::SYNTAX, "VALUES lists must all be the same length"));
         }
         let columns = (1..=width).map(|number| format!("column{number}")).collect();
         Ok((Body::Values(rows), columns))
