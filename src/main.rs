@@ -23,6 +23,7 @@ mod store_option;
 mod store_session;
 mod text;
 mod tls;
+mod top;
 mod up;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ Use it:
   buyer          buyer's shell, or one command of it
   seller         seller's shell, or one command of it
   ping           ask a service whether it answers
+  top            show what services do now
 
 Look after its data:
   backup         copy the databases, also while they run
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         "migrate" => migrate::run(rest),
         "ping" => ping::run(rest),
         "restore" => backup::restore(rest),
+        "top" => top::run(rest),
         "-h" | "--help" | "help" => print(&usage()),
         "--version" => print(concat!("marketplace ", env!("CARGO_PKG_VERSION"), "\n")),
         name => match Service::from_name(name) {

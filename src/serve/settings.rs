@@ -12,6 +12,7 @@ use net::{Encryption, Limits};
 use services::sqlite::{self, Durability};
 use services::{Backends, CustomerOptions, Deadlines, HashCost, Secrets};
 
+use super::page::{self, Peers};
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
 use crate::process::limits::Needs;
@@ -52,6 +53,7 @@ pub(super) struct Settings {
     pub(super) listen: String,
     /// Where the process is watched, if it is.
     pub(super) admin: Option<String>,
+    pub(super) peers: Peers,
     pub(super) limits: Limits,
     pub(super) log_level: LevelFilter,
     /// Of a database.
@@ -147,8 +149,9 @@ pub(super) fn options(service: Service) -> Options {
     let kib = service.limits().outbox_bytes_max / KIB;
     let unread = format!("replies that a connection may leave unread before it is read on ({kib})");
     options.optopt("", "unread-max-kib", &unread, "KIB");
-    let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
+    let admin = "where a page, /livez, /readyz and /metrics are, over HTTP (nowhere)";
     options.optopt("", "admin", admin, "HOST:PORT");
+    page::add_option(&mut options);
     options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
     options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
     options
@@ -191,6 +194,7 @@ impl Settings {
             service,
             listen,
             admin,
+            peers: Peers::given(matches)?,
             limits,
             log_level: log_level(matches)?,
             store: store(matches)?,
