@@ -9,6 +9,7 @@ mod replies;
 mod sessions;
 mod tables;
 mod terminal;
+mod top;
 mod typing;
 
 use std::io::Write;
