@@ -86,7 +86,7 @@ def figure(name, title):
     """An expression: the numbers that a service's row of the table of all services shows under a title."""
     return (
         "Array.from(document.querySelectorAll('#overview tbody tr'))"
-        f".filter((row) => row.querySelector('th').textContent === '{name}')"
+        f".filter((row) => row.querySelector('th').firstChild.textContent === '{name}')"
         f".map((row) => parseFloat(row.querySelector('[data-title=\"{title}\"]').textContent.replaceAll(',', '')))[0]"
     )
 

@@ -108,7 +108,7 @@ fn ask(services: &mut [Watched]) -> io::Result<()> {
     thread::scope(|scope| {
         for service in services {
             let thread = thread::Builder::new().name("ask".into());
-            thread.spawn_scoped(scope, || service.ask()).map_err(|error| no_thread("ask", &error))?;
+            thread.spawn_scoped(scope, move || service.ask()).map_err(|error| no_thread("ask", &error))?;
         }
         Ok(())
     })

@@ -5,6 +5,7 @@
 //! policy lets it ask nobody else, and each peer lets only these pages read what it counts.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use getopts::{Matches, Options};
 use net::{Document, Site};
@@ -43,8 +44,12 @@ impl Peers {
         if peers.len() > PEERS_MAX {
             return Err(format!("--admin-peers: {} addresses are more than {PEERS_MAX}", peers.len()));
         }
+        let mut seen = BTreeSet::new();
         for peer in &peers {
             check_peer(peer).map_err(|error| format!("--admin-peers: {error}"))?;
+            if !seen.insert(peer) {
+                return Err(format!("--admin-peers: {peer} is given twice"));
+            }
         }
         Ok(Self(peers))
     }
@@ -146,6 +151,7 @@ mod tests {
             ("a;script-src *:1", "is not HOST:PORT: a host"),
             ("\"><b>:1", "is not HOST:PORT: a host"),
             ("a b:1", "is not HOST:PORT: a host"),
+            ("a:1,A:1", "a:1 is given twice"),
             (&many, "17 addresses are more than 16"),
         ] {
             let error = given(&["--admin=a:1", "--admin-peers", peers]).err().expect("it is refused");

@@ -22,6 +22,8 @@ const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
+/// What ends it: `q`, and Ctrl-D.
+const KEYS_OF_END: [u8; 3] = [b'q', b'Q', 4];
 /// The size of a terminal that does not tell it.
 const SIZE_DEFAULT: (usize, usize) = (80, 24);
 
@@ -48,8 +50,7 @@ impl Screen {
         })?;
         if has_keys {
             spawn_thread("keys", move || {
-                let is_end = |key: &io::Result<u8>| matches!(key, Ok(b'q' | b'Q' | 4));
-                if io::stdin().bytes().any(|key| is_end(&key)) {
+                if io::stdin().bytes().map_while(Result::ok).any(|key| KEYS_OF_END.contains(&key)) {
                     lock(&typed).end();
                 }
             })?;

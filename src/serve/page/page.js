@@ -1,7 +1,5 @@
-// What services count, as charts. Each second the page asks every service for its metrics; how they have changed since it asked
-// before is a sample. The samples are kept here and nowhere else, so a page that is opened anew begins anew.
-//
-// Nothing that a service answers becomes markup: texts are set as texts.
+// What services count, as charts. Each second the page asks every service for its metrics; how they have changed since then
+// is a sample. Samples are kept here and nowhere else. Nothing that a service answers becomes markup.
 
 "use strict";
 
@@ -21,7 +19,7 @@ const CHARTS = [
   { title: "Commits a second", form: rate, lines: [["commits", "commits"]] },
   { title: "Time of a flush", form: duration, lines: [["p50", "flushP50"], ["p99", "flushP99"]] },
 ];
-const API_CHARTS = [CHARTS[0], CHARTS[1]];
+const API_CHARTS = CHARTS.slice(0, 2);
 const API_COLUMNS = [["requests", rate], ["errors", rate], ["p50", duration], ["p99", duration]];
 const OVERVIEW_COLUMNS = [
   ...API_COLUMNS,
@@ -140,8 +138,8 @@ function rate(number) {
 }
 
 function duration(seconds) {
-  const [number, unit] = seconds < 0.001 ? [seconds * 1e6, "µs"] : seconds < 1 ? [seconds * 1e3, "ms"] : [seconds, "s"];
-  return `${rate(number)} ${unit}`;
+  const [unit, name] = seconds < 0.001 ? [1e-6, "µs"] : seconds < 1 ? [1e-3, "ms"] : [1, "s"];
+  return `${rate(seconds / unit)} ${name}`;
 }
 
 function written(value, form) {
@@ -297,7 +295,7 @@ class Service {
       return isSame ? sample(before.read, this.before.read, (at - before.at) / 1000) : null;
     } catch (error) {
       this.since ??= Date.now();
-      this.why = error.name === "TypeError" ? "no answer that this page may read" : error.message;
+      this.why = error.name === "TypeError" ? `no answer that a page of ${location.host} may read` : error.message;
       return null;
     }
   }
@@ -306,7 +304,7 @@ class Service {
     const away = this.root.querySelector(".away");
     const isAway = this.since !== null;
     this.root.querySelector("h2").textContent = `${this.name} at ${this.address}`;
-    this.row.title.textContent = this.name;
+    this.row.title.replaceChildren(this.name, element("small", this.address));
     this.row.root.classList.toggle("away", isAway);
     away.hidden = !isAway;
     away.textContent = isAway ? `Away since ${clock(this.since)}: ${this.why}. It is asked each second.` : "";
@@ -329,8 +327,9 @@ class Page {
   constructor() {
     const main = document.querySelector("main");
     const peers = main.dataset.peers.split(",").filter((peer) => peer !== "");
-    const addresses = peers.includes(location.host) ? peers : [location.host, ...peers];
-    this.services = addresses.map((address) => new Service(address, address === location.host, main));
+    const isOwn = (address) => address.replace(/:80$/, "") === location.host;
+    const addresses = peers.some(isOwn) ? peers : [location.host, ...peers];
+    this.services = addresses.map((address) => new Service(address, isOwn(address), main));
     [this.times, this.isPaused] = [[], false];
     [this.moment, this.pause] = ["moment", "pause"].map((id) => document.getElementById(id));
     this.moment.addEventListener("input", () => this.show());
