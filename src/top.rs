@@ -3,8 +3,8 @@
 
 mod figures;
 mod reading;
-mod screen;
 mod scrape;
+mod screen;
 mod table;
 
 use std::collections::BTreeSet;

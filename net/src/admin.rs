@@ -133,9 +133,7 @@ impl Admin {
         connection.channel.receive(&bytes[..bytes.len().min(room)]);
         let received = self.connections.get(conn).expect("it was there").channel.received();
         let answer = match http::parse(received) {
-            Some(Ok(head)) => {
-                Some(self.answer(now, &head, is_ready, limits).encode(head.method != "HEAD"))
-            }
+            Some(Ok(head)) => Some(self.answer(now, &head, is_ready, limits).encode(head.method != "HEAD")),
             Some(Err(refusal)) => Some(refusal.encode(true)),
             None if received.len() >= limits.admin_request_bytes_max => Some(Response::TOO_LONG.encode(true)),
             None => None,
@@ -199,13 +197,7 @@ impl Admin {
         longest.is_some()
     }
 
-    fn answer<'a>(
-        &'a self,
-        now: Time,
-        head: &Head<'a>,
-        is_ready: bool,
-        limits: &Limits,
-    ) -> Response<'a> {
+    fn answer<'a>(&'a self, now: Time, head: &Head<'a>, is_ready: bool, limits: &Limits) -> Response<'a> {
         if !matches!(head.method, "GET" | "HEAD") {
             return Response::new("405 Method Not Allowed", "GET is all there is\n");
         }

@@ -20,7 +20,8 @@ const PEERS: &str = "PEERS";
 
 /// Adds the option that [`Peers::given`] reads.
 pub(super) fn add_option(options: &mut Options) {
-    let help = "where the page at --admin finds the other services, as a browser reaches their --admin (nowhere)";
+    let help =
+        "where the page at --admin finds the other services, as a browser reaches their --admin (nowhere)";
     options.optopt("", "admin-peers", help, "HOST:PORT,…");
 }
 
@@ -118,7 +119,11 @@ mod tests {
         let site = given(&["--admin=a:1", "--admin-peers=Shop:9101,10.0.0.1:80"]).unwrap().site();
         let page = &site.documents[0].body;
         assert!(page.contains("data-peers=\"shop:9101,10.0.0.1:80\""), "{page}");
-        assert!(site.policy.contains("; connect-src 'self' http://shop:9101 http://10.0.0.1; "), "{}", site.policy);
+        assert!(
+            site.policy.contains("; connect-src 'self' http://shop:9101 http://10.0.0.1; "),
+            "{}",
+            site.policy
+        );
         assert_eq!(site.readers, ["http://shop:9101", "http://10.0.0.1"]);
 
         let alone = given(&[]).unwrap().site();

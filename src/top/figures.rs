@@ -69,7 +69,8 @@ impl Figures {
 /// What the service does, whatever was called.
 fn total(before: &Reading, now: &Reading, elapsed: Duration) -> Figures {
     let sum = |of: &Reading, count: fn(&Counts) -> f64| of.apis.values().map(count).sum::<f64>();
-    let rate = |count: fn(&Counts) -> f64| Some((sum(now, count) - sum(before, count)) / elapsed.as_secs_f64());
+    let rate =
+        |count: fn(&Counts) -> f64| Some((sum(now, count) - sum(before, count)) / elapsed.as_secs_f64());
     let mut times = [before, now].map(|reading| {
         let mut all = Buckets::default();
         reading.apis.values().for_each(|counts| all.add(&counts.times));

@@ -47,7 +47,8 @@ impl Reading {
         let mut reading = Self::default();
         let numbered = text.lines().zip(1..).filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
         for (line, number) in numbered {
-            let series = Series::of(line).ok_or_else(|| format!("line {number} of its answer is no metric"))?;
+            let series =
+                Series::of(line).ok_or_else(|| format!("line {number} of its answer is no metric"))?;
             reading.take(&series).ok_or_else(|| format!("line {number} of its answer lacks a label"))?;
         }
         if reading.service.is_empty() {
@@ -135,8 +136,11 @@ impl<'a> Series<'a> {
             labels.push((label, what));
             rest = if after.is_empty() { after } else { after.strip_prefix(',')? };
         }
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let are_names = is_name(name) && labels.iter().all(|(label, what)| is_name(label) && !what.contains('\\'));
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let are_names =
+            is_name(name) && labels.iter().all(|(label, what)| is_name(label) && !what.contains('\\'));
         are_names.then_some(Self { name, labels, value })
     }
 
@@ -161,8 +165,18 @@ mod tests {
         let labels = vec![("a", "b,c}"), ("le", "+Inf")];
         assert_eq!(read(r#"up_bucket{a="b,c}",le="+Inf"} 2.5e3"#), Some(("up_bucket", labels, 2500.0)));
         for bad in [
-            "", "up", "up one", "up NaN", "up{ 1", "up{a} 1", r#"up{a="b} 1"#, r#"up{a="b"c="d"} 1"#, r#"up{="b"} 1"#,
-            "<p> 1", " 1", r#"up{a="\"} 1"#,
+            "",
+            "up",
+            "up one",
+            "up NaN",
+            "up{ 1",
+            "up{a} 1",
+            r#"up{a="b} 1"#,
+            r#"up{a="b"c="d"} 1"#,
+            r#"up{="b"} 1"#,
+            "<p> 1",
+            " 1",
+            r#"up{a="\"} 1"#,
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }

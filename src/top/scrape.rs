@@ -30,7 +30,8 @@ impl fmt::Display for Missing {
 pub(super) fn metrics(address: &str) -> Result<String, Missing> {
     let deadline = Instant::now() + ANSWER_MAX;
     let answer = exchange(address, deadline).map_err(|error| Missing::NoAnswer(error.to_string()))?;
-    let answer = answer.ok_or_else(|| Missing::NoMetrics(format!("its answer has more than {ANSWER_BYTES_MAX} bytes")))?;
+    let answer = answer
+        .ok_or_else(|| Missing::NoMetrics(format!("its answer has more than {ANSWER_BYTES_MAX} bytes")))?;
     body(answer).map_err(Missing::NoMetrics)
 }
 
@@ -38,7 +39,11 @@ pub(super) fn metrics(address: &str) -> Result<String, Missing> {
 fn exchange(address: &str, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within a second")) } else { Ok(left) }
+        if left.is_zero() {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within a second"))
+        } else {
+            Ok(left)
+        }
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     let mut connection = None;
@@ -81,8 +86,8 @@ fn body(answer: Vec<u8>) -> Result<String, String> {
         return Err(format!("it answers with the HTTP status {status:?}"));
     }
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-    match length.and_then(|length| length.parse().ok()) {
-        Some(length) if body.len() != length => Err("its answer is not whole".to_owned()),
+    match length.map(str::parse) {
+        Some(length) if length != Ok(body.len()) => Err("its answer is not whole".to_owned()),
         _ => Ok(body.to_owned()),
     }
 }

@@ -1,7 +1,7 @@
 //! [`Screen`]: the terminal while it shows what services do. However the program ends or stops, the terminal is left as it was
 //! found. It knows nothing of what is shown.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

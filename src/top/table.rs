@@ -40,14 +40,16 @@ const NONE: &str = "-";
 /// are called most.
 pub(super) fn text(sections: &[Section<'_>], width: usize, height: usize) -> Vec<String> {
     let count = (width.saturating_sub(NAME_WIDTH) / FIGURE_WIDTH).clamp(1, COLUMNS.len());
-    let name_width = width.saturating_sub(count * FIGURE_WIDTH).clamp(NAME_WIDTH_MIN, NAME_WIDTH + INDENT.len());
+    let name_width =
+        width.saturating_sub(count * FIGURE_WIDTH).clamp(NAME_WIDTH_MIN, NAME_WIDTH + INDENT.len());
     let row = |name: &str, cells: [String; 8]| {
         let cells = cells.iter().zip(&COLUMNS).filter(|(_, column)| column.rank < count);
         let cells: String = cells.map(|(cell, _)| format!("{cell:>FIGURE_WIDTH$}")).collect();
         cut(&format!("{:name_width$}{cells}", cut(name, name_width)), width)
     };
     let figures = |figures: &Figures| {
-        let mut cells = figures.values().into_iter().zip(&COLUMNS).map(|(value, column)| on_screen(value, column));
+        let mut cells =
+            figures.values().into_iter().zip(&COLUMNS).map(|(value, column)| on_screen(value, column));
         std::array::from_fn(|_| cells.next().expect("there are as many columns"))
     };
     let least = least_called(sections, height.saturating_sub(sections.len() + 1));
@@ -56,10 +58,15 @@ pub(super) fn text(sections: &[Section<'_>], width: usize, height: usize) -> Vec
         match shown {
             Ok(shown) => {
                 lines.push(row(&escape(&shown.service), figures(&shown.total)));
-                let apis = shown.apis.iter().filter(|(name, api)| least.is_none_or(|least| rank(name, api) <= least));
+                let apis = shown
+                    .apis
+                    .iter()
+                    .filter(|(name, api)| least.is_none_or(|least| rank(name, api) <= least));
                 lines.extend(apis.map(|(name, api)| row(&format!("{INDENT}{}", escape(name)), figures(api))));
             }
-            Err(missing) => lines.push(cut(&format!("{address} away: {}", escape(&missing.to_string())), width)),
+            Err(missing) => {
+                lines.push(cut(&format!("{address} away: {}", escape(&missing.to_string())), width))
+            }
         }
     }
     lines.truncate(height);
@@ -69,7 +76,8 @@ pub(super) fn text(sections: &[Section<'_>], width: usize, height: usize) -> Vec
 /// A line for each service, and one for each of its APIs, under a line of titles. What is not known is empty.
 pub(super) fn values(sections: &[Section<'_>]) -> String {
     let names = COLUMNS.iter().map(|column| column.name);
-    let mut text = ["address", "service", "api"].into_iter().chain(names).collect::<Vec<_>>().join("\t") + "\n";
+    let mut text =
+        ["address", "service", "api"].into_iter().chain(names).collect::<Vec<_>>().join("\t") + "\n";
     for (address, shown) in sections {
         let Ok(shown) = shown else {
             continue;
@@ -96,9 +104,14 @@ fn rank<'a>(name: &'a str, figures: &Figures) -> (std::cmp::Reverse<u64>, &'a st
 /// The last of so many APIs that are called most. `None`: all have room.
 fn least_called<'a>(sections: &[Section<'a>], room: usize) -> Option<(std::cmp::Reverse<u64>, &'a str)> {
     let shown = sections.iter().filter_map(|(_, shown)| shown.ok());
-    let mut ranks: Vec<_> = shown.flat_map(|shown| shown.apis.iter().map(|(name, api)| rank(name, api))).collect();
+    let mut ranks: Vec<_> =
+        shown.flat_map(|shown| shown.apis.iter().map(|(name, api)| rank(name, api))).collect();
     ranks.sort();
-    if ranks.len() <= room { None } else { Some(room.checked_sub(1).map_or((std::cmp::Reverse(u64::MAX), ""), |last| ranks[last])) }
+    if ranks.len() <= room {
+        None
+    } else {
+        Some(room.checked_sub(1).map_or((std::cmp::Reverse(u64::MAX), ""), |last| ranks[last]))
+    }
 }
 
 /// A figure in six characters at most.
@@ -139,7 +152,8 @@ mod tests {
     fn shown() -> Shown {
         let api = |requests| Figures { requests: Some(requests), p99: Some(0.0123), ..Figures::default() };
         let total = Figures { errors: Some(0.5), connections: Some(16.0), ..api(1234.5) };
-        let apis = [("RegisterItemForSale", 1.0), ("SearchItemsForSale", 1000.0), ("DisplayItemsForSale", 233.5)];
+        let apis =
+            [("RegisterItemForSale", 1.0), ("SearchItemsForSale", 1000.0), ("DisplayItemsForSale", 233.5)];
         let apis = apis.map(|(name, requests)| (name.to_owned(), api(requests))).to_vec();
         Shown { service: "server_seller".to_owned(), total, apis }
     }
@@ -180,7 +194,11 @@ mod tests {
         let shown = shown();
         let names = |height| {
             let lines = text(&[("a:1", Ok(&shown))], 80, height);
-            lines.iter().skip(1).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+            lines
+                .iter()
+                .skip(1)
+                .map(|line| line.split_whitespace().next().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(2), ["server_seller"]);
         assert_eq!(names(3), ["server_seller", "SearchItemsForSale"]);
@@ -194,7 +212,10 @@ mod tests {
         let text = values(&[("a:1", Ok(&shown))]);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
         assert!(lines.iter().all(|line| line.len() == 11), "{text}");
-        assert_eq!(lines[1], ["a:1", "server_seller", "all", "1234.500", "0.500", "", "12.300", "16.000", "", "", ""]);
+        assert_eq!(
+            lines[1],
+            ["a:1", "server_seller", "all", "1234.500", "0.500", "", "12.300", "16.000", "", "", ""]
+        );
         assert_eq!(lines[3][2..4], ["SearchItemsForSale", "1000.000"]);
     }
 
@@ -204,6 +225,9 @@ mod tests {
         let numbers = [0.0, 0.04, 1.25, 9.96, 99_999.4, 100_000.0, 12_345_678.0].map(number);
         assert_eq!(numbers, ["0", "0.0", "1.2", "10", "99999", "100k", "12M"]);
         let time = |value| on_screen(Some(value), &COLUMNS[2]);
-        assert_eq!([0.000_05, 0.000_999_9, 0.0015, 0.25, 1.5, 10.0].map(time), ["50µs", "1000µs", "1.5ms", "250ms", "1.5s", "10s"]);
+        assert_eq!(
+            [0.000_05, 0.000_999_9, 0.0015, 0.25, 1.5, 10.0].map(time),
+            ["50µs", "1000µs", "1.5ms", "250ms", "1.5s", "10s"]
+        );
     }
 }

@@ -57,7 +57,8 @@ impl<'a> Response<'a> {
 
     /// That there is nothing at a path, and what there is.
     pub(super) fn not_found(site: &Site) -> Self {
-        let documents: String = site.documents.iter().map(|document| format!("{}, ", document.path)).collect();
+        let documents: String =
+            site.documents.iter().map(|document| format!("{}, ", document.path)).collect();
         let body = format!("there are {documents}/livez, /readyz and /metrics\n").into();
         Self { body, ..Self::new("404 Not Found", "") }
     }

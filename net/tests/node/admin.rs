@@ -88,7 +88,10 @@ fn documents_are_shown_with_their_policy() {
     for header in ["Content-Type: text/html", "Content-Security-Policy: default-src 'self'", NOSNIFF] {
         assert!(page.contains(&format!("\r\n{header}\r\n")), "no {header} in {page}");
     }
-    assert_eq!(body(&exchange(&mut world, "GET /page HTTP/1.1\r\n\r\n")), "there are /, /livez, /readyz and /metrics\n");
+    assert_eq!(
+        body(&exchange(&mut world, "GET /page HTTP/1.1\r\n\r\n")),
+        "there are /, /livez, /readyz and /metrics\n"
+    );
 }
 
 #[test]
@@ -113,7 +116,9 @@ fn metrics_are_read_by_pages_of_known_origins_and_by_no_other() {
         response.lines().find_map(allowed)
     };
     assert_eq!(reader("/metrics", "oRiGiN: http://shop:81\r\n"), Some("http://shop:81".to_owned()));
-    for origin in ["", "Origin: http://shop:8\r\n", "Origin: http://shop:811\r\n", "Origin: https://shop:81\r\n"] {
+    for origin in
+        ["", "Origin: http://shop:8\r\n", "Origin: http://shop:811\r\n", "Origin: https://shop:81\r\n"]
+    {
         assert_eq!(reader("/metrics", origin), None, "{origin}");
     }
     for origin in ["null", "*", "", "\u{e9}", "http://shop:81, http://a", "http://shop:81/"] {
