@@ -23,7 +23,7 @@ LOOKS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "telephone"
 # What is planted in a document on its way to the browser, and what must be said of it.
 FAULTS = [
     ("/page.js", "body", '["requests", "requests"]', '["requests", "nothing"]', "nothing is drawn"),
-    ("/page.js", "body", "api.errors += ", "api.errors -= -1 * ", "errors are counted"),
+    ("/figures.js", "body", "api.errors += ", "api.errors -= -1 * ", "errors are counted"),
     ("/page.js", "body", "this.before.read.service,", '"?",', "not all services are there"),
     ("/page.js", "body", "new Page();", 'console.warn("odd"); new Page();', "the browser complains"),
     ("/", "body", "<h1>", "<h1 onclick='alert()'>", "the browser complains"),

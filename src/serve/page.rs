@@ -15,6 +15,7 @@ use crate::command_line::given;
 
 /// More would be asked than anybody can look at.
 const PEERS_MAX: usize = 16;
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What stands in the page where the peers belong.
 const PEERS: &str = "PEERS";
 
@@ -68,7 +69,8 @@ impl Peers {
         let documents = vec![
             document("/", "text/html; charset=utf-8", page.into()),
             document("/page.css", "text/css; charset=utf-8", include_str!("page/page.css").into()),
-            document("/page.js", "text/javascript; charset=utf-8", include_str!("page/page.js").into()),
+            document("/page.js", SCRIPT, include_str!("page/page.js").into()),
+            document("/figures.js", SCRIPT, include_str!("page/figures.js").into()),
         ];
         Site { documents, policy, readers: origins }
     }

@@ -1,11 +1,11 @@
 // What services count, as charts. Each second the page asks every service for its metrics; how they have changed since then
 // is a sample. Samples are kept here and nowhere else. Nothing that a service answers becomes markup.
 
-"use strict";
+import { read, sample } from "./figures.js";
 
 const PAUSE_MS = 1000;
 const ANSWER_MS_MAX = 3000;
-const SHOWN_MS_MIN = 60_000;
+const SHOWN_MS_MIN = 30_000;
 const SHOWN_MS_MAX = 300_000;
 const WIDTH = 300;
 const HEIGHT = 100;
@@ -20,116 +20,19 @@ const CHARTS = [
   { title: "Time of a flush", form: duration, lines: [["p50", "flushP50"], ["p99", "flushP99"]] },
 ];
 const API_CHARTS = CHARTS.slice(0, 2);
-const API_COLUMNS = [["requests", rate], ["errors", rate], ["p50", duration], ["p99", duration]];
-const OVERVIEW_COLUMNS = [
-  ...API_COLUMNS,
-  ["connections", rate],
-  ["calls", rate],
-  ["commits", rate],
-  ["flushP99", duration],
+const COLUMNS = [
+  ["Requests/s", "requests", rate],
+  ["Errors/s", "errors", rate],
+  ["p50", "p50", duration],
+  ["p99", "p99", duration],
+  ["Connections", "connections", rate],
+  ["Calls in flight", "calls", rate],
+  ["Commits/s", "commits", rate],
+  ["Flush p99", "flushP99", duration],
 ];
-
-// What a service says.
-
-/** The values of each name in Prometheus's format, each with its labels. */
-function parse(text) {
-  const values = new Map();
-  for (const line of text.split("\n")) {
-    const [, name, labels, value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-    if (name) {
-      const pairs = (labels ?? "").matchAll(/(\w+)="([^"]*)"/g);
-      const entry = { labels: new Map(Array.from(pairs, ([, label, what]) => [label, what])), value: Number(value) };
-      values.has(name) ? values.get(name).push(entry) : values.set(name, [entry]);
-    }
-  }
-  return values;
-}
-
-/** What a service has counted until now, of what is shown here. Fails if it is none of the marketplace. */
-function read(text) {
-  const values = parse(text);
-  const of = (name) => values.get(`marketplace_${name}`) ?? [];
-  const total = (name) => (of(name).length > 0 ? sum(of(name).map((each) => each.value)) : null);
-  const apis = new Map();
-  for (const { labels, value } of of("requests_total")) {
-    const api = apis.get(labels.get("api")) ?? { requests: 0, errors: 0, times: [] };
-    api.requests += value;
-    api.errors += labels.get("outcome") === "ok" ? 0 : value;
-    apis.set(labels.get("api"), api);
-  }
-  for (const { labels, value } of of("request_duration_seconds_bucket")) {
-    apis.get(labels.get("api"))?.times.push([bound(labels), value]);
-  }
-  const service = of("build_info")[0]?.labels.get("marketplace_service");
-  if (!service) {
-    throw new Error("what answers is no service of the marketplace");
-  }
-  return {
-    service,
-    began: values.get("process_start_time_seconds")?.[0]?.value,
-    apis,
-    connections: total("connections"),
-    calls: total("calls_in_flight"),
-    commits: total("commit_rows_count") ?? total("store_flights_total"),
-    flushes: of("flush_duration_seconds_bucket").map(({ labels, value }) => [bound(labels), value]),
-  };
-}
-
-function bound(labels) {
-  return labels.get("le") === "+Inf" ? Infinity : Number(labels.get("le"));
-}
-
-function sum(numbers) {
-  return numbers.reduce((all, number) => all + number, 0);
-}
-
-/** What has happened between two readings, so many seconds apart. */
-function sample(before, after, seconds) {
-  const apis = new Map();
-  for (const [name, now] of after.apis) {
-    const then = before.apis.get(name) ?? { requests: 0, errors: 0, times: now.times.map(([to]) => [to, 0]) };
-    const times = changes(then.times, now.times);
-    apis.set(name, {
-      requests: (now.requests - then.requests) / seconds,
-      errors: (now.errors - then.errors) / seconds,
-      times,
-      p50: quantile(times, 0.5),
-      p99: quantile(times, 0.99),
-    });
-  }
-  const all = [...apis.values()];
-  const times = (all[0]?.times ?? []).map(([to], place) => [to, sum(all.map((api) => api.times[place]?.[1] ?? 0))]);
-  const flushes = changes(before.flushes, after.flushes);
-  return {
-    apis,
-    requests: sum(all.map((api) => api.requests)),
-    errors: sum(all.map((api) => api.errors)),
-    p50: quantile(times, 0.5),
-    p99: quantile(times, 0.99),
-    connections: after.connections,
-    calls: after.calls,
-    commits: after.commits === null ? null : (after.commits - before.commits) / seconds,
-    flushP50: quantile(flushes, 0.5),
-    flushP99: quantile(flushes, 0.99),
-  };
-}
-
-/** How many more there are up to each bound. */
-function changes(before, after) {
-  return after.map(([to, count], place) => [to, count - (before[place]?.[1] ?? 0)]);
-}
-
-/** The value up to which this part of all lies, if they lie evenly between the bounds, as Prometheus takes it. */
-function quantile(counts, part) {
-  const wanted = part * (counts.at(-1)?.[1] ?? 0);
-  if (wanted <= 0) {
-    return null;
-  }
-  const place = counts.findIndex(([, count]) => count >= wanted);
-  const [from, below] = counts[place - 1] ?? [0, 0];
-  const [to, count] = counts[place];
-  return to === Infinity ? from : from + ((to - from) * (wanted - below)) / (count - below);
-}
+const API_COLUMNS = COLUMNS.slice(0, 4);
+// What parts of a table are, also where its rows are drawn as blocks.
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", th: "columnheader", td: "cell" };
 
 // How it is written.
 
@@ -152,11 +55,11 @@ function clock(time) {
 
 // How it is drawn.
 
-/** An element of the page with a text in it. */
-function element(name, text, attributes = {}) {
+/** An element of the page with texts or other elements in it. */
+function element(name, attributes, ...inside) {
   const made = document.createElement(name);
-  made.textContent = text;
-  Object.entries(attributes).forEach(([attribute, value]) => made.setAttribute(attribute, value));
+  made.append(...inside);
+  Object.entries({ role: ROLES[name], ...attributes }).forEach(([key, value]) => value && made.setAttribute(key, value));
   return made;
 }
 
@@ -164,8 +67,11 @@ function copy(template) {
   return document.getElementById(template).content.firstElementChild.cloneNode(true);
 }
 
-/** The smallest of 1, 2, 5, 10, 20 and so on that is not less. */
+/** The smallest of 1, 2, 5, 10, 20 and so on that is not less; 1 of nothing. */
 function roundedUp(value) {
+  if (value <= 0) {
+    return 1;
+  }
   const unit = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * unit).find((step) => step >= value * 0.999);
 }
@@ -178,16 +84,18 @@ class Chart {
     this.paths = names.map((name) => document.createElementNS("http://www.w3.org/2000/svg", "path"));
     this.paths.forEach((path, place) => path.setAttribute("class", names[place]));
     svg.replaceChildren(...this.paths);
-    svg.setAttribute("role", "img");
   }
 
   /** Draws samples, some of which are missing, and tells the greatest value that there is room for. */
   draw(samples, view) {
     const values = this.lines.map(([, field]) => samples.map((sample) => sample?.[field] ?? null));
-    const most = Math.max(...values.flat().filter((value) => value !== null), 0);
-    const top = most > 0 ? roundedUp(most) : 1;
+    const known = values.flat().filter((value) => value !== null);
+    const top = roundedUp(Math.max(...known, 0));
+    // Half of the requests and the slowest of a hundred may differ by a factor of a thousand.
+    const bottom = this.form === duration ? roundedUp(Math.min(...known, top) / 5) : 0;
+    const height = (value) => (bottom > 0 ? Math.log(value / bottom) / Math.log(top / bottom) : value / top);
     const x = (time) => (WIDTH * (1 - (view.now - time) / view.shown)).toFixed(1);
-    const y = (value) => (HEIGHT * (1 - value / top)).toFixed(1);
+    const y = (value) => (HEIGHT * (1 - height(value))).toFixed(1);
     const line = (values) => {
       let gap = true;
       const steps = values.map((value, place) => {
@@ -208,7 +116,7 @@ class Chart {
       return `${name} ${shown}, ${greatest >= 0 ? this.form(greatest) : NONE} at most`;
     });
     this.svg.setAttribute("aria-label", `${this.title}: ${told.join("; ")}`);
-    return { top, has: values.map((values) => values.some((value) => value !== null)) };
+    return { top, bottom, has: values.map((values) => values.some((value) => value !== null)) };
   }
 }
 
@@ -218,47 +126,52 @@ class Figure {
     this.root = copy("chart");
     this.chart = new Chart(chart, this.root.querySelector("svg"));
     this.root.querySelector("b").textContent = chart.title;
-    this.values = chart.lines.map(() => element("span", ""));
+    this.values = chart.lines.map(() => element("span"));
     this.root.querySelector("figcaption").append(...this.values);
   }
 
   draw(samples, view) {
-    const { top, has } = this.chart.draw(samples, view);
+    const { top, bottom, has } = this.chart.draw(samples, view);
     // A frontend commits nothing, and a database calls nobody.
     this.root.hidden = !has.includes(true);
     this.chart.lines.forEach(([name, field], place) => {
       this.values[place].hidden = !has[place];
       this.values[place].textContent = `${name} ${written(samples[view.place]?.[field], this.chart.form)}`;
     });
-    this.root.querySelector(".most").textContent = this.chart.form(top);
-    this.root.querySelector(".since").textContent = `${rate(view.shown / 1000)} s ago`;
-    this.root.querySelector(".now").textContent = clock(view.now);
+    const { form } = this.chart;
+    const told = { most: form(top), least: form(bottom), since: `${rate(view.shown / 1000)} s ago`, now: clock(view.now) };
+    Object.entries(told).forEach(([name, text]) => (this.root.querySelector(`.${name}`).textContent = text));
   }
 }
 
-/** A row of a table: a title, a value for each column, and pictures. */
+/** A table, of whose columns all but the first are figures and pictures. */
+class Table {
+  constructor(name, first, columns, charts = []) {
+    Object.assign(this, { columns, charts, body: element("tbody") });
+    this.titles = [...columns, ...charts.map(({ title }) => [title])].map(([title]) => title);
+    const head = [first, ...this.titles].map((title) => element("th", { scope: "col" }, title));
+    this.root = element("table", { "aria-label": name }, element("thead", {}, element("tr", {}, ...head)), this.body);
+  }
+}
+
+/** A row: a title, a value for each column, and pictures. */
 class Row {
-  constructor(table, title, columns, charts = []) {
+  constructor({ body, columns, charts, titles }, title) {
     this.columns = columns;
-    this.root = element("tr", "", { role: "row" });
-    this.title = element("th", title, { role: "rowheader", scope: "row" });
-    const titles = Array.from(table.querySelectorAll("thead th"), (header) => header.textContent).slice(1);
-    const cells = titles.map((title) => element("td", "", { role: "cell", "data-title": title }));
-    this.cells = cells.slice(0, columns.length);
+    this.title = element("th", { role: "rowheader", scope: "row" }, title);
+    this.cells = titles.map((each) => element("td", { "data-title": each }));
     this.charts = charts.map((chart, place) => {
-      const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-      svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-      svg.setAttribute("preserveAspectRatio", "none");
-      cells[columns.length + place].classList.add("picture");
-      cells[columns.length + place].append(svg);
+      const svg = copy("chart").querySelector("svg");
+      this.cells[columns.length + place].classList.add("picture");
+      this.cells[columns.length + place].append(svg);
       return new Chart({ ...chart, title: `${title}, ${chart.title}` }, svg);
     });
-    this.root.append(this.title, ...cells);
-    table.querySelector("tbody").append(this.root);
+    this.root = element("tr", {}, this.title, ...this.cells);
+    body.append(this.root);
   }
 
   show(samples, view) {
-    this.columns.forEach(([field, form], place) => {
+    this.columns.forEach(([, field, form], place) => {
       const text = written(samples[view.place]?.[field], form);
       this.cells[place].textContent = text;
       this.cells[place].classList.toggle("none", text === NONE);
@@ -269,15 +182,19 @@ class Row {
 
 /** One service: what it was asked, and where it is shown. */
 class Service {
-  constructor(address, isOwn, main) {
+  constructor(address, isOwn, overview) {
     // The own service is asked under whatever name the page was found.
     Object.assign(this, { address, url: isOwn ? "metrics" : `http://${address}/metrics` });
     Object.assign(this, { name: address, before: null, since: null, why: "", samples: [], apis: new Map() });
     this.root = copy("service");
     this.figures = CHARTS.map((chart) => new Figure(chart));
     this.root.querySelector(".charts").append(...this.figures.map((figure) => figure.root));
-    this.row = new Row(document.getElementById("overview"), address, OVERVIEW_COLUMNS);
-    main.append(this.root);
+    this.row = new Row(overview, address);
+    this.table = new Table(`APIs at ${address}`, "API", API_COLUMNS, API_CHARTS);
+    this.details = this.root.querySelector("details");
+    this.details.append(this.table.root);
+    // On a telephone they are a long way down.
+    this.details.open = matchMedia("(min-width: 44rem)").matches;
   }
 
   /** Asks once: a sample, or nothing where there is nothing to compare. */
@@ -285,8 +202,7 @@ class Service {
     const { before } = this;
     this.before = null;
     try {
-      const options = { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(ANSWER_MS_MAX) };
-      const response = await fetch(this.url, options);
+      const response = await fetch(this.url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
       const at = performance.now();
       this.before = { at, read: read(await response.text()) };
       [this.name, this.since] = [this.before.read.service, null];
@@ -304,21 +220,20 @@ class Service {
     const away = this.root.querySelector(".away");
     const isAway = this.since !== null;
     this.root.querySelector("h2").textContent = `${this.name} at ${this.address}`;
-    this.row.title.replaceChildren(this.name, element("small", this.address));
+    this.row.title.replaceChildren(this.name, element("small", {}, this.address));
     this.row.root.classList.toggle("away", isAway);
     away.hidden = !isAway;
     away.textContent = isAway ? `Away since ${clock(this.since)}: ${this.why}. It is asked each second.` : "";
     this.figures.forEach((figure) => figure.draw(this.samples, view));
     this.row.show(this.samples, view);
-    const table = this.root.querySelector(".apis");
-    table.querySelector("caption").textContent = `APIs of ${this.name} that were called`;
     for (const [name, { requests }] of this.samples[view.place]?.apis ?? []) {
       if (requests > 0 && !this.apis.has(name)) {
-        this.apis.set(name, new Row(table, name, API_COLUMNS, API_CHARTS));
+        this.apis.set(name, new Row(this.table, name));
       }
     }
     this.apis.forEach((row, name) => row.show(this.samples.map((sample) => sample?.apis.get(name)), view));
-    table.hidden = this.apis.size === 0;
+    this.details.hidden = this.apis.size === 0;
+    this.details.querySelector("summary").textContent = `APIs that were called: ${this.apis.size}`;
   }
 }
 
@@ -329,7 +244,10 @@ class Page {
     const peers = main.dataset.peers.split(",").filter((peer) => peer !== "");
     const isOwn = (address) => address.replace(/:80$/, "") === location.host;
     const addresses = peers.some(isOwn) ? peers : [location.host, ...peers];
-    this.services = addresses.map((address) => new Service(address, isOwn(address), main));
+    const overview = new Table("All services", "Service", COLUMNS);
+    overview.root.id = "overview";
+    this.services = addresses.map((address) => new Service(address, isOwn(address), overview));
+    main.append(overview.root, ...this.services.map((service) => service.root));
     [this.times, this.isPaused] = [[], false];
     [this.moment, this.pause] = ["moment", "pause"].map((id) => document.getElementById(id));
     this.moment.addEventListener("input", () => this.show());
