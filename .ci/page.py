@@ -97,7 +97,7 @@ def look(browser, market, rewrites=None):
     browser.open(f"http://{market.admin['server_buyer']}/", rewrites)
     try:
         for name in SERVICES:
-            seconds = FIGURES_SECONDS_MAX if rewrites is None else 8
+            seconds = FIGURES_SECONDS_MAX if rewrites is None else 15
             browser.wait(f"{figure(name, 'Requests/s')} > 0", seconds, "not all services are there")
     except AssertionError as error:
         yield f"{error}, but {browser.run('document.body.innerText.slice(0, 2000)')} {browser.complaints}"
@@ -132,8 +132,8 @@ def drawn(browser):
     )
     for section in charts:
         service = section["title"].split(" ")[0]
-        wanted = ["Requests and errors a second", "Response time", "Connections and calls"]
-        wanted += ["Commits a second", "Time of a flush"] if service.startswith("db_") else []
+        wanted = ["Requests and errors/s", "Response time", "Connections and calls"]
+        wanted += ["Commits/s", "Time of a flush"] if service.startswith("db_") else []
         titles = [chart["label"].split(":")[0] for chart in section["charts"]]
         if titles != wanted:
             yield f"nothing is drawn of {set(wanted) ^ set(titles)} of {service}"

@@ -13,10 +13,10 @@ const NONE = "–";
 
 // What is drawn of each service, if it has it: the lines of each chart, by their names and what they are of a sample.
 const CHARTS = [
-  { title: "Requests and errors a second", form: rate, lines: [["requests", "requests"], ["errors", "errors"]] },
+  { title: "Requests and errors/s", form: rate, lines: [["requests", "requests"], ["errors", "errors"]] },
   { title: "Response time", form: duration, lines: [["p50", "p50"], ["p99", "p99"]] },
   { title: "Connections and calls", form: rate, lines: [["connections", "connections"], ["calls in flight", "calls"]] },
-  { title: "Commits a second", form: rate, lines: [["commits", "commits"]] },
+  { title: "Commits/s", form: rate, lines: [["commits", "commits"]] },
   { title: "Time of a flush", form: duration, lines: [["p50", "flushP50"], ["p99", "flushP99"]] },
 ];
 const API_CHARTS = CHARTS.slice(0, 2);
@@ -26,7 +26,7 @@ const COLUMNS = [
   ["p50", "p50", duration],
   ["p99", "p99", duration],
   ["Connections", "connections", rate],
-  ["Calls in flight", "calls", rate],
+  ["In flight", "calls", rate],
   ["Commits/s", "commits", rate],
   ["Flush p99", "flushP99", duration],
 ];
