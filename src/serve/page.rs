@@ -19,8 +19,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What stands in the page where the peers belong.
 const PEERS: &str = "PEERS";
 
-/// Adds the option that [`Peers::given`] reads.
-pub(super) fn add_option(options: &mut Options) {
+/// Adds the options of who is shown the page, and of whom it shows.
+pub(super) fn add_options(options: &mut Options) {
+    let admin = "where a page, /livez, /readyz and /metrics are, over HTTP (nowhere)";
+    options.optopt("", "admin", admin, "HOST:PORT");
     let help =
         "where the page at --admin finds the other services, as a browser reaches their --admin (nowhere)";
     options.optopt("", "admin-peers", help, "HOST:PORT,…");
@@ -111,8 +113,7 @@ mod tests {
 
     fn given(args: &[&str]) -> Result<Peers, String> {
         let mut options = Options::new();
-        options.optopt("", "admin", "", "");
-        add_option(&mut options);
+        add_options(&mut options);
         Peers::given(&options.parse(args).unwrap())
     }
 

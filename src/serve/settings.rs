@@ -149,9 +149,7 @@ pub(super) fn options(service: Service) -> Options {
     let kib = service.limits().outbox_bytes_max / KIB;
     let unread = format!("replies that a connection may leave unread before it is read on ({kib})");
     options.optopt("", "unread-max-kib", &unread, "KIB");
-    let admin = "where a page, /livez, /readyz and /metrics are, over HTTP (nowhere)";
-    options.optopt("", "admin", admin, "HOST:PORT");
-    page::add_option(&mut options);
+    page::add_options(&mut options);
     options.optopt("", "slow-ms", "log requests that take longer (none)", "MS");
     options.optopt("", "log", "error, warn, info or debug (info)", "LEVEL");
     options

@@ -58,7 +58,9 @@ fn exchange(address: &str, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     }
     let mut connection = connection.ok_or(last)?;
     connection.set_write_timeout(Some(left()?))?;
-    write!(connection, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    // In one write, so that nobody answers a part of it.
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes())?;
     let (mut answer, mut chunk) = (Vec::new(), [0; 16 << 10]);
     loop {
         connection.set_read_timeout(Some(left()?))?;
