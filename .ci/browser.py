@@ -12,7 +12,7 @@ ANSWER_SECONDS_MAX = 30
 
 
 class Browser:
-    def __init__(self, profile):
+    def __init__(self, profile, *more):
         to_browser, self.out = os.pipe()
         self.input, from_browser = os.pipe()
         options = ["--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run"]
@@ -27,7 +27,7 @@ class Browser:
             os.dup2(ends[1], 4)
 
         self.process = subprocess.Popen(
-            ["chromium", *options, "about:blank"],
+            ["chromium", *options, *more, "about:blank"],
             preexec_fn=as_descriptors_3_and_4,
             close_fds=False,
             stdout=subprocess.DEVNULL,
@@ -36,7 +36,7 @@ class Browser:
         os.close(to_browser)
         os.close(from_browser)
         self.received, self.number, self.session = b"", 0, None
-        self.complaints = []
+        self.answers, self.complaints = {}, []
         # What to do with a request that is held, by where it goes; nothing is held while there is nothing.
         self.rewrites = {}
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -48,15 +48,19 @@ class Browser:
         """Asks for something, and returns the answer."""
         number = self.send(method, params)
         until = time.monotonic() + ANSWER_SECONDS_MAX
-        while True:
+        while number not in self.answers:
             message = self.receive(until)
             if message is None:
                 raise TimeoutError(f"Chromium does not answer {method}")
-            if message.get("id") == number:
-                if "error" in message:
-                    raise RuntimeError(f"{method}: {message['error']['message']}")
-                return message["result"]
-            self.notice(message)
+            if "id" in message:
+                self.answers[message["id"]] = message
+            else:
+                # It may ask for something meanwhile.
+                self.notice(message)
+        answer = self.answers.pop(number)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
 
     def send(self, method, params):
         self.number += 1
@@ -96,7 +100,6 @@ class Browser:
     def rewrite(self, paused):
         request = paused["requestId"]
         path = "/" + paused["request"]["url"].split("/", 3)[3]
-        # The request waits, and nothing else does: answers to these calls come in between.
         body = self.call("Fetch.getResponseBody", requestId=request)
         text = base64.b64decode(body["body"]).decode() if body["base64Encoded"] else body["body"]
         headers = paused["responseHeaders"]

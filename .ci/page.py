@@ -23,12 +23,12 @@ LOOKS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "telephone"
 # What is planted in a document on its way to the browser, and what must be said of it.
 FAULTS = [
     ("/page.js", "body", '["requests", "requests"]', '["requests", "nothing"]', "nothing is drawn"),
-    ("/figures.js", "body", "api.errors += ", "api.errors -= -1 * ", "errors are counted"),
+    ("/figures.js", "body", '=== "ok"', '=== "fine"', "errors are counted"),
     ("/page.js", "body", "this.before.read.service,", '"?",', "not all services are there"),
     ("/page.js", "body", "new Page();", 'console.warn("odd"); new Page();', "the browser complains"),
     ("/", "body", "<h1>", "<h1 onclick='alert()'>", "the browser complains"),
     ("/", "body", "</body>", "<script>1</script></body>", "the browser complains"),
-    ("/", "header", "connect-src 'self'", "connect-src 'none'", "not all services are there"),
+    ("/", "header", "connect-src 'self' ", "frame-src 'self' ", "not all services are there"),
     ("/page.css", "body", "(max-width: 44rem)", "(max-width: 4rem)", "wider than a telephone"),
     ("/page.css", "body", "color-scheme: dark)", "color-scheme: darker)", "is no dark page"),
 ]
@@ -186,6 +186,10 @@ def lose(browser, market):
         yield f"the browser complains: {others}"
 
 
+# Of a page that was changed on its way, the browser does not know how near it is from, and lets it ask nobody who is nearer.
+ANYBODY_IS_NEAR = "--disable-features=LocalNetworkAccessChecks"
+
+
 def self_test(browser, market):
     for path, place, before, after, expected in FAULTS:
         found = list(look(browser, market, {path: [(place, before, after)]}))
@@ -202,6 +206,8 @@ def main():
         browser = Browser(work / "browser")
         faults = [*look(browser, market), *use(browser), *lose(browser, market)]
         if not faults and "--self-test" in sys.argv:
+            browser.end()
+            browser = Browser(work / "self-test", ANYBODY_IS_NEAR)
             faults += self_test(browser, market)
     finally:
         if browser:
