@@ -50,7 +50,7 @@ impl Screen {
         })?;
         if has_keys {
             spawn_thread("keys", move || {
-                if io::stdin().bytes().map_while(Result::ok).any(|key| KEYS_OF_END.contains(&key)) {
+                if io::stdin().lock().bytes().map_while(Result::ok).any(|key| KEYS_OF_END.contains(&key)) {
                     lock(&typed).end();
                 }
             })?;
