@@ -21,9 +21,8 @@ use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::{Kind, Service};
 use crate::tls::ServerFiles;
-use settings::{Settings, Store, options};
 
-pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX};
+pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX, Settings, Store, options};
 
 /// Runs `service` until a signal asks it to end.
 pub(crate) fn run(service: Service, args: &[String]) -> ExitCode {
@@ -239,7 +238,7 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
     signals.watch(move |stop, signal| match stop {
         Stop::InOrder => {
             log::info!("event=draining signal={signal}");
-            status::stopping();
+            warn_untold(status::stopping());
             handles.iter().for_each(Handle::drain);
         }
         Stop::AtOnce if parent::has_parent() => log::info!("event=still_draining signal={signal}"),
@@ -253,7 +252,13 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
 
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
-    status::ready();
+    warn_untold(status::ready());
+}
+
+fn warn_untold(told: io::Result<()>) {
+    if let Err(error) = told {
+        log::warn!("event=systemd_not_told error=\"{error}\"");
+    }
 }
 
 /// A number that no other process has.
