@@ -47,6 +47,8 @@ struct State {
     /// What stands before the cursor, to be shown again after a stop.
     question: String,
     on_interrupt: Option<Box<dyn Fn() + Send>>,
+    /// How often Ctrl-C has come.
+    interrupts: u64,
 }
 
 impl Terminal {
@@ -59,7 +61,7 @@ impl Terminal {
     /// Standard input is no terminal, or the system refuses a thread or a signal.
     pub(crate) fn open(interrupt: Interrupt, exit_sequence: Option<&'static str>) -> io::Result<Terminal> {
         let found = tcgetattr(io::stdin())?;
-        let state = State { mode: found.clone(), question: String::new(), on_interrupt: None };
+        let state = State { mode: found.clone(), question: String::new(), on_interrupt: None, interrupts: 0 };
         let shared = Arc::new(Shared { found, interrupt, exit_sequence, state: Mutex::new(state) });
         let stops = exit_sequence.is_none().then_some(SIGTSTP);
         let signals = CaughtSignals::catch([SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().chain(stops))?;
@@ -82,6 +84,11 @@ impl Terminal {
     /// Calls `action` on Ctrl-C, until another action is set.
     pub(crate) fn on_interrupt(&self, action: Option<Box<dyn Fn() + Send>>) {
         self.shared.state().on_interrupt = action;
+    }
+
+    /// How often Ctrl-C has come so far, whether there was an action or not.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.shared.state().interrupts
     }
 
     /// Shows `question` on `out` and appends to `line` what is typed, until it holds a whole line, with its end.
@@ -141,13 +148,14 @@ impl Shared {
     }
 
     fn handle(&self, signal: i32) {
-        let state = self.state();
+        let mut state = self.state();
         let is_echoing = state.mode.local_modes.contains(LocalModes::ECHO);
         if signal == SIGINT && self.interrupt == Interrupt::GivesUp {
             if is_echoing {
                 // The kernel has just shown `^C`.
                 show(io::stderr(), "\n");
             }
+            state.interrupts += 1;
             if let Some(action) = &state.on_interrupt {
                 action();
             }

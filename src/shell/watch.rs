@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::engine::Engine;
 use super::moment;
+use super::terminal::Terminal;
 use crate::command_line::{FAILED, USAGE, report, report_output_error, write_out};
 
 /// Repeats the command that these words are, so long after each of its ends. Returns the exit code of the last time.
@@ -30,6 +31,7 @@ pub(crate) fn watch(engine: &mut Engine, words: &[String], every: Duration) -> u
 }
 
 fn repeat(engine: &mut Engine, words: &[String], every: Duration) -> u8 {
+    let interrupts = engine.input.terminal().map_or(0, Terminal::interrupts);
     loop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = moment::in_utc(&now.as_millis().to_string());
@@ -38,18 +40,19 @@ fn repeat(engine: &mut Engine, words: &[String], every: Duration) -> u8 {
             return FAILED;
         }
         let code = engine.run(words);
-        if code != 0 || is_interrupted(engine, every) {
+        if code != 0 || is_interrupted(engine, interrupts, every) {
             return code;
         }
     }
 }
 
-/// Waits, and returns whether Ctrl-C came meanwhile.
-fn is_interrupted(engine: &Engine, wait: Duration) -> bool {
+/// Waits, and returns whether Ctrl-C has come meanwhile, or before, since there were so many `interrupts`: one that comes
+/// between the call and the wait, or with the end of the call, has ended neither.
+fn is_interrupted(engine: &Engine, interrupts: u64, wait: Duration) -> bool {
     let Some(terminal) = engine.input.terminal() else { return true };
     let (interrupter, interrupted) = mpsc::channel();
     terminal.on_interrupt(Some(Box::new(move || _ = interrupter.send(()))));
-    let is_interrupted = interrupted.recv_timeout(wait).is_ok();
+    let is_interrupted = terminal.interrupts() != interrupts || interrupted.recv_timeout(wait).is_ok();
     terminal.on_interrupt(None);
     is_interrupted
 }

@@ -65,7 +65,6 @@ fn times_are_shown_if_somebody_asks() {
 }
 
 #[test]
-#[ignore = "a Ctrl-C that comes between two repetitions is lost at times, which is to be mended"]
 fn a_command_that_reads_is_repeated_until_ctrl_c() {
     for term in ["xterm", "dumb"] {
         let mut script = vec![SAVED];
