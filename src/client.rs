@@ -73,6 +73,20 @@ pub(crate) struct ServiceError {
     pub(crate) json: Box<RawValue>,
 }
 
+impl CallError {
+    /// Whether it is because nobody is logged in, or no longer.
+    pub(crate) fn says_not_logged_in(&self) -> bool {
+        matches!(self, CallError::Refused(refusal) if refusal.says_not_logged_in())
+    }
+}
+
+impl ServiceError {
+    /// The same.
+    pub(crate) fn says_not_logged_in(&self) -> bool {
+        matches!(self.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT")
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

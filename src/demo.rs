@@ -12,10 +12,11 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::client::{CallError, check_address};
-use crate::command_line::{CANNOT_CONNECT, FAILED, print, reject_arguments, report};
+use crate::client::check_address;
+use crate::command_line::{FAILED, print, reject_arguments, report};
 use crate::options::Options;
 use crate::service::Service;
+use crate::shell::failure::explain_call;
 use crate::subcommand::{Group, Subcommand};
 use crate::text::escape;
 use crate::tls::{self, ClientFiles};
@@ -64,8 +65,7 @@ fn run(args: &[String]) -> ExitCode {
             ExitCode::from(FAILED)
         }
         Err(Failure::Call(error)) => {
-            report(&format!("error: {}\nRun the same again to go on.", escape(&error.to_string())));
-            ExitCode::from(if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED })
+            ExitCode::from(explain_call(&error, false, Some("Run the same again to go on.")))
         }
     }
 }

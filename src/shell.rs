@@ -11,7 +11,7 @@ mod command;
 mod common;
 mod editor;
 mod engine;
-mod failure;
+pub(crate) mod failure;
 mod history;
 mod input;
 mod interactive;

@@ -1,6 +1,6 @@
 //! The script for bash.
 
-use super::place::{Place, patterns};
+use super::place::{Place, steps};
 use crate::usage::Words;
 
 const START: &str = r#"# Completes the words after `marketplace` in bash. Printed by `marketplace completions bash`.
@@ -34,13 +34,7 @@ complete -F _marketplace marketplace
 /// The script for these places.
 pub(super) fn script(places: &[Place]) -> String {
     let values = || places.iter().flat_map(Place::values);
-    let taking = patterns(values().map(|(option, _)| option), " | ");
-    let deeper = patterns(places[1..].iter().map(|place| place.path.clone()), " | ");
-    let mut script = START.to_owned();
-    script += &format!("            {taking}) ;;\n            *)\n                case \"$at $word\" in\n");
-    script += &format!(
-        "                    {deeper}) at=\"$at $word\" ;;\n                esac\n                ;;\n"
-    );
+    let mut script = START.to_owned() + &steps(places);
     script += "        esac\n        before=$word\n    done\n";
     script += "    [[ $current == = ]] && current=\n    case \"$at $before\" in\n";
     for (option, value) in values() {

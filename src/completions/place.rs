@@ -70,6 +70,21 @@ fn option(option: &Described) -> Choice {
     Choice { word: format!("--{}", option.name), help: option.help.clone(), value }
 }
 
+/// The arms of a `case "$at $before"` that goes on to the next place, in bash as in zsh.
+pub(crate) fn steps(places: &[Place]) -> String {
+    let taking = patterns(places.iter().flat_map(Place::values).map(|(option, _)| option), " | ");
+    let deeper = patterns(places[1..].iter().map(|place| place.path.clone()), " | ");
+    format!(
+        "            {taking}) ;;
+            *)
+                case \"$at $word\" in
+                    {deeper}) at=\"$at $word\" ;;
+                esac
+                ;;
+"
+    )
+}
+
 /// Patterns of a `case`, each in quotation marks, for what the names of this program are made of.
 pub(crate) fn patterns(words: impl Iterator<Item = String>, between: &str) -> String {
     words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(between)

@@ -1,6 +1,6 @@
 //! The script for zsh.
 
-use super::place::{Choice, Place, patterns};
+use super::place::{Choice, Place, steps};
 use crate::usage::Words;
 
 const START: &str = r#"#compdef marketplace
@@ -36,13 +36,7 @@ fi
 /// The script for these places.
 pub(super) fn script(places: &[Place]) -> String {
     let values = || places.iter().flat_map(Place::values);
-    let taking = patterns(values().map(|(option, _)| option), " | ");
-    let deeper = patterns(places[1..].iter().map(|place| place.path.clone()), " | ");
-    let mut script = START.to_owned();
-    script += &format!("            {taking}) ;;\n            *)\n                case \"$at $word\" in\n");
-    script += &format!(
-        "                    {deeper}) at=\"$at $word\" ;;\n                esac\n                ;;\n"
-    );
+    let mut script = START.to_owned() + &steps(places);
     script += VALUES;
     for (option, value) in values() {
         script += &format!(

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::market::Failure;
 use crate::client::{CallError, Client, Data, raw};
-use crate::shell::reply::{cell_at, string_at};
+use crate::shell::reply::{cell_at, session_id};
 
 /// The password of everybody in the demo, which is no secret.
 pub(super) const PASSWORD: &str = "demo";
@@ -45,9 +45,7 @@ impl Member {
             Err(CallError::Refused(refusal)) if refusal.code == "AUTH_FAILED" => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let session_id = string_at(&reply, "session_id")
-            .ok_or_else(|| CallError::Malformed("the service sent no session ID".to_owned()))?;
-        Ok(Some(Member { client, session_id, user_id: cell_at(&reply, "user_id") }))
+        Ok(Some(Member { client, session_id: session_id(&reply)?, user_id: cell_at(&reply, "user_id") }))
     }
 
     /// Calls an API that may be called again.

@@ -92,9 +92,6 @@ pub(super) fn open_shops(market: &Market) -> Result<Vec<String>, Failure> {
 fn open_shop(market: &Market, seller: &Seller, rows: Vec<Row>) -> Result<Vec<Item>, Failure> {
     let mut member = Member::enter(market.seller_client(), seller.name, seller.username)?;
     let mut mark = UnderWay::of_seller(&market.seller, &member.user_id).map_err(Failure::Refused)?;
-    if let Some(mark) = &mark {
-        mark.settle();
-    }
     let plan = plan(rows, &items(&mut member)?).map_err(|found| Failure::Refused(found.text()))?;
     if let Some(mark) = &mut mark {
         mark.begin().map_err(|error| Failure::Refused(error.to_string()))?;

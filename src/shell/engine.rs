@@ -18,7 +18,7 @@ use super::line::ReadError;
 use super::output::Output;
 use super::own;
 use super::purchase_key::{PurchaseKey, PurchaseKeyFile};
-use super::reply::string_at;
+use super::reply::{session_id, string_at};
 use super::rows::Target;
 use super::session::{Session, SessionFile};
 use super::view::{self, View};
@@ -65,11 +65,6 @@ pub(crate) fn given_session() -> Option<String> {
 /// The password that the environment gives.
 pub(crate) fn given_password() -> Option<String> {
     from_environment(PASSWORD_VARIABLE)
-}
-
-/// Whether it is because nobody is logged in, or no longer.
-pub(crate) fn says_not_logged_in(error: &CallError) -> bool {
-    matches!(error, CallError::Refused(refusal) if matches!(refusal.code.as_str(), "NOT_LOGGED_IN" | "SESSION_TIMEOUT"))
 }
 
 impl Engine {
@@ -207,7 +202,7 @@ impl Engine {
             data.insert("session_id", raw(&session.session_id));
         }
         let result = self.send(command, data, repeatable);
-        if !sends_session || !result.as_ref().is_err_and(says_not_logged_in) {
+        if !sends_session || !result.as_ref().is_err_and(CallError::says_not_logged_in) {
             return result;
         }
         let was_kept = self.forget_session();
@@ -271,10 +266,7 @@ impl Engine {
         kept: Result<NewFile, String>,
         json: bool,
     ) -> Result<(), Failure> {
-        let Some(session_id) = string_at(reply, "session_id") else {
-            let error = CallError::Malformed("the service sent no session ID".to_owned());
-            return Err(Failure::Call { error, json, hint: None });
-        };
+        let session_id = session_id(reply).map_err(|error| Failure::Call { error, json, hint: None })?;
         let username = data.get("username").and_then(|name| serde_json::from_str(name.get()).ok());
         let session = Session { session_id, username };
         let kept = kept.and_then(|file| file.keep(&session).map_err(|error| self.explain_not_kept(&error)));
@@ -324,7 +316,7 @@ impl Engine {
 
     fn hint(&self, command: &Command, data: &Data, error: &CallError) -> Option<&'static str> {
         match error {
-            CallError::Refused(_) => says_not_logged_in(error).then_some(HINT_LOGIN),
+            CallError::Refused(_) => error.says_not_logged_in().then_some(HINT_LOGIN),
             CallError::GivenUp => (!self.role.only_reads(command)).then_some(HINT_UNKNOWN_OUTCOME),
             CallError::Broken(_) | CallError::TimedOut(_) | CallError::Malformed(_) => {
                 (!self.role.may_repeat(command.api, data)).then_some(HINT_UNKNOWN_OUTCOME)

@@ -41,19 +41,13 @@ impl Failure {
                 report_output_error(error);
                 FAILED
             }
-            Failure::Call { error, json, hint } => {
-                explain_call(error, *json);
-                if let Some(hint) = hint {
-                    report(hint);
-                }
-                if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED }
-            }
+            Failure::Call { error, json, hint } => explain_call(error, *json, *hint),
         }
     }
 }
 
-/// Prints why a call brought nothing.
-pub(crate) fn explain_call(error: &CallError, json: bool) {
+/// Prints why a call brought nothing, and the hint, and returns the exit code.
+pub(crate) fn explain_call(error: &CallError, json: bool, hint: Option<&str>) -> u8 {
     match error {
         CallError::Refused(refusal) if json => {
             if let Err(error) = write_out(&text::json_line(&format!("{{\"error\":{}}}", refusal.json))) {
@@ -62,4 +56,8 @@ pub(crate) fn explain_call(error: &CallError, json: bool) {
         }
         error => report(&format!("error: {}", escape(&error.to_string()))),
     }
+    if let Some(hint) = hint {
+        report(hint);
+    }
+    if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED }
 }

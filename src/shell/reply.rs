@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::client::CallError;
 use crate::text;
 
 /// What stands for a value that is missing or null.
@@ -15,6 +16,15 @@ const MISSING: &str = "-";
 /// The string at `path`, as it was sent; `None` if there is no string there.
 pub(crate) fn string_at(data: &RawValue, path: &str) -> Option<String> {
     serde_json::from_str(find(data, path)?.get()).ok()
+}
+
+/// The session that the reply to a login brings.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn session_id(reply: &RawValue) -> Result<String, CallError> {
+    let session_id = string_at(reply, "session_id");
+    session_id.ok_or_else(|| CallError::Malformed("the service sent no session ID".to_owned()))
 }
 
 /// What a cell shows of the value at `path`: fields joined by dots.

@@ -228,16 +228,19 @@ impl<A> Hashing<A> {
         find: impl Fn(Role, &str, A) -> Option<Account>,
     ) {
         let Request { role, username, password, kind } = request;
+        let look_up = |known| {
+            let account = find(role, &username, known);
+            let hash = account.as_ref().map(|(_, hash)| hash.clone());
+            (account, hash)
+        };
         let (password_job, then) = match kind {
             Kind::Create { name, salt } => (PasswordJob::Hash { password, salt }, Then::Create { name }),
             Kind::Login { known } => {
-                let account = find(role, &username, known);
-                let hash = account.as_ref().map(|(_, hash)| hash.clone());
+                let (account, hash) = look_up(known);
                 (PasswordJob::Verify { password, hash }, Then::Login { account })
             }
             Kind::Change { known, session, new_password, salt } => {
-                let account = find(role, &username, known);
-                let hash = account.as_ref().map(|(_, hash)| hash.clone());
+                let (account, hash) = look_up(known);
                 (
                     PasswordJob::Change { password, hash, new_password, salt },
                     Then::Change { account, session },

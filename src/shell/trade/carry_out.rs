@@ -173,7 +173,7 @@ fn answer(reply: Result<Box<RawValue>, ServiceError>, stop: &mut Option<Stop>) -
         Err(refusal) => refusal,
     };
     match refusal.code.as_str() {
-        "NOT_LOGGED_IN" | "SESSION_TIMEOUT" => {
+        _ if refusal.says_not_logged_in() => {
             stop.get_or_insert(Stop::Session(CallError::Refused(refusal)));
             Answer::NotDone
         }

@@ -103,9 +103,6 @@ fn import(engine: &mut Engine, name: &str, is_dry: bool) -> Result<ExitCode, Fai
     let mut seat = Seat::of(engine);
     let seller_id = seat.seller_id()?;
     let mut mark = UnderWay::of_seller(&seat.server(), &seller_id).map_err(Failure::Shop)?;
-    if let Some(mark) = &mark {
-        mark.settle();
-    }
     let plan = plan(rows, &seat.items()?).map_err(|found| Failure::Shop(mistakes(found)))?;
     if is_dry {
         return Ok(show_plan(&plan, json));

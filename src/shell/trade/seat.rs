@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use super::item::Item;
 use super::listing::all_items;
 use crate::client::{CallError, Client, Data, raw};
-use crate::command_line::{CANNOT_CONNECT, FAILED, report};
-use crate::shell::engine::{Engine, HINT_LOGIN, given_password, says_not_logged_in};
+use crate::command_line::report;
+use crate::shell::engine::{Engine, HINT_LOGIN, given_password};
 use crate::shell::failure::explain_call;
-use crate::shell::reply::{cell_at, string_at};
+use crate::shell::reply::{cell_at, session_id};
 use crate::shell::session::Session;
 use crate::text::escape;
 
@@ -21,11 +21,7 @@ pub(crate) struct Seat<'a> {
 
 /// Says why a call failed, and returns the exit code.
 pub(super) fn explain(error: &CallError, json: bool) -> ExitCode {
-    explain_call(error, json);
-    if says_not_logged_in(error) {
-        report(HINT_LOGIN);
-    }
-    ExitCode::from(if matches!(error, CallError::CannotConnect(_)) { CANNOT_CONNECT } else { FAILED })
+    ExitCode::from(explain_call(error, json, error.says_not_logged_in().then_some(HINT_LOGIN)))
 }
 
 impl Seat<'_> {
@@ -70,7 +66,7 @@ impl Seat<'_> {
     fn read(&mut self, api: &'static str, mut data: Data) -> Result<Box<RawValue>, CallError> {
         data.insert("session_id", raw(&self.session_id()));
         let error = match self.engine.caller.client().call(api, &data, true) {
-            Err(error) if says_not_logged_in(&error) => error,
+            Err(error) if error.says_not_logged_in() => error,
             result => return result,
         };
         self.log_in_again(error)?;
@@ -91,9 +87,7 @@ impl Seat<'_> {
         let (Some(username), Some(password)) = (username, given_password()) else { return Err(ended) };
         let data = Data::from([("username", raw(&username)), ("password", raw(&password))]);
         let reply = self.engine.caller.client().call("Login", &data, true)?;
-        let session_id = string_at(&reply, "session_id")
-            .ok_or_else(|| CallError::Malformed("the service sent no session ID".to_owned()))?;
-        let session = Session { session_id, username: Some(username) };
+        let session = Session { session_id: session_id(&reply)?, username: Some(username) };
         report("The session had ended; logged in again.");
         if let Some(file) = &self.engine.session_file
             && let Err(error) = file.replace().and_then(|file| file.keep(&session))

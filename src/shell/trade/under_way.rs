@@ -28,7 +28,8 @@ enum NoMark {
 }
 
 impl UnderWay {
-    /// The mark of this seller, beside the login. Where it cannot be kept, that is said, and there is none.
+    /// The mark of this seller, beside the login, once all is in the shop that an earlier import has sent. Where it cannot
+    /// be kept, that is said, and there is none.
     ///
     /// # Errors
     /// Another import of this seller is under way.
@@ -38,7 +39,10 @@ impl UnderWay {
             Some(dir) => {
                 let file = KeptFile::new(&dir, "import", &format!("seller-{seller_id}"), server);
                 match UnderWay::open(file.path()) {
-                    Ok(mark) => return Ok(Some(mark)),
+                    Ok(mark) => {
+                        mark.settle();
+                        return Ok(Some(mark));
+                    }
                     Err(NoMark::Taken) => return Err("another import into this shop is under way".to_owned()),
                     Err(NoMark::Failed(error)) => error.to_string(),
                 }
@@ -53,7 +57,7 @@ impl UnderWay {
     }
 
     /// Waits until all is in the shop that an earlier import has sent, if one was cut off a moment ago.
-    pub(crate) fn settle(&self) {
+    fn settle(&self) {
         if let Some(pause) = self.unsettled().filter(|pause| !pause.is_zero()) {
             let seconds = pause.as_secs() + 1;
             report(&format!("An earlier import was cut off; waiting {seconds} s for what it may have sent."));
