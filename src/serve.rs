@@ -16,7 +16,6 @@ use services::{Backends, Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, report};
 use crate::process::stop::{Stop, StopSignals};
-use crate::process::watched_files::WatchedFiles;
 use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::{Kind, Service};
@@ -105,7 +104,7 @@ fn reloading(signals: StopSignals, settings: &Settings) -> io::Result<StopSignal
     if reloads.is_empty() {
         return Ok(signals);
     }
-    let files = Arc::new(WatchedFiles::new(settings.replaceable_files()));
+    let files = Arc::clone(&settings.watched_files);
     let seen = Arc::clone(&files);
     // One at a time, so that what was read earlier does not replace what was read later.
     let reloads = Mutex::new(reloads);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::command_line::{given, number, reject_arguments};
 use crate::options::Options;
 use crate::process::limits::Needs;
 use crate::process::memory;
+use crate::process::watched_files::WatchedFiles;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
 use crate::store_option::{self, Engine};
@@ -68,6 +70,8 @@ pub(super) struct Settings {
     /// How connections of clients are encrypted, and those of a frontend to the databases.
     pub(super) server_files: Option<ServerFiles>,
     pub(super) client_files: Option<ClientFiles>,
+    /// All files of these, as they were before they were read: they may be replaced while the service runs, and before.
+    pub(super) watched_files: Arc<WatchedFiles>,
 }
 
 /// Where a database keeps what it knows.
@@ -157,6 +161,9 @@ impl Settings {
     /// The command line makes no sense.
     pub(super) fn read(service: Service, matches: &Matches) -> Result<Self, String> {
         reject_arguments(matches)?;
+        let replaceable = [secret_file::OPTION].into_iter().chain(tls::FILE_OPTIONS);
+        let files = replaceable.filter_map(|option| given(matches, option).map(PathBuf::from));
+        let watched_files = Arc::new(WatchedFiles::new(files.collect()));
         let listen = address(matches, "listen", service)?;
         let customer_addresses = addresses(matches, "customer", Service::DbCustomer)?;
         let product_addresses = addresses(matches, "product", Service::DbProduct)?;
@@ -197,6 +204,7 @@ impl Settings {
             secret_file: SecretFile::given(matches)?,
             server_files: ServerFiles::given(matches)?,
             client_files: ClientFiles::given(matches)?,
+            watched_files,
         })
     }
 
@@ -206,14 +214,6 @@ impl Settings {
             server: self.server_files.as_ref().map(|files| files.tls.clone()),
             client: self.client_files.as_ref().map(|files| files.tls.clone()),
         }
-    }
-
-    /// The files of secrets and certificates, which may be replaced while the service runs.
-    pub(super) fn replaceable_files(&self) -> Vec<PathBuf> {
-        let secret = self.secret_file.iter().map(SecretFile::path);
-        let server = self.server_files.iter().flat_map(ServerFiles::paths);
-        let client = self.client_files.iter().flat_map(ClientFiles::paths);
-        secret.chain(server).chain(client).map(PathBuf::from).collect()
     }
 
     /// What reads the files again that there are.

@@ -61,6 +61,8 @@ pub(super) struct Pool {
     lanes: Vec<Lane>,
     /// Whether all may leave. Before, only what is asked for first does.
     is_open: bool,
+    /// Whether that was carried out, and a connection has been ready ever since.
+    is_first_done: bool,
     /// How often a lane has sent something.
     departures: u64,
     /// Deadlines, with the number of the transaction, and the ends of pauses.
@@ -106,6 +108,7 @@ impl Pool {
             places: (0..count).map(|_| Place::default()).collect(),
             lanes: (0..count + 2).map(|_| Lane::default()).collect(),
             is_open: false,
+            is_first_done: false,
             departures: 0,
             alarms: BTreeSet::new(),
             asked: 0,
@@ -141,17 +144,23 @@ impl Pool {
         self.wait(self.lane(transaction.key), number, transaction, deadline);
     }
 
-    /// The same, for what is carried out before the pool is [open](Self::open): whatever else is asked for waits meanwhile, as
-    /// it does for connections.
+    /// The same, for what is carried out before the pool is [opened](Self::open): whatever else is asked for waits meanwhile,
+    /// as it does for connections.
     pub(super) fn ask_first(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
         self.happens(now);
         self.wait(self.lane_of_first(), number, transaction, deadline);
     }
 
-    /// Let all be carried out.
+    /// Let all be carried out, now that what was asked for first was. In vain, if no connection was ready since: what was told
+    /// then need not hold of where the next ones lead.
     pub(super) fn open(&mut self) {
-        self.is_open = true;
+        self.is_open = self.is_first_done;
         self.is_stirred = true;
+    }
+
+    /// Whether all is carried out. It no longer is once no connection is ready.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// The connection of bytes of this place stands, to this host of the configuration.
@@ -359,6 +368,9 @@ impl Pool {
         }
         self.places[place].forget();
         self.count_ready();
+        if !self.is_ready() {
+            (self.is_open, self.is_first_done) = (false, false);
+        }
     }
 
     fn count_ready(&self) {

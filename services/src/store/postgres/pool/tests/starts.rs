@@ -121,6 +121,54 @@ fn nothing_leaves_a_pool_that_is_not_open_but_what_is_asked_for_first() {
 }
 
 #[test]
+fn a_pool_of_which_no_connection_is_left_is_to_be_opened_anew() {
+    let mut stage = Stage::closed("connections=2");
+    stage.start(0);
+    stage.start(1);
+    stage.ask_first(search(1));
+    stage.serve_all();
+    stage.pool.open();
+    // One goes, and then it comes again: somebody is always there.
+    for connection in [0, 1] {
+        stage.lose(connection);
+        stage.start(connection);
+        assert!(stage.pool.is_open());
+    }
+    stage.ask_all([read(1, 2)]);
+    stage.lose(0);
+    stage.lose(1);
+    assert!(!stage.pool.is_open());
+    stage.start(0);
+    stage.start(1);
+    assert_eq!([stage.flights(0), stage.flights(1)], [[[0; 0]; 0]; 2], "it is to be tried again, and waits");
+    stage.ask_first(search(3));
+    assert_eq!([stage.flights(0), stage.flights(1)].concat(), [[3]]);
+    stage.serve_all();
+    stage.pool.open();
+    // What was lost is tried again after a pause.
+    stage.wait(1);
+    stage.serve_all();
+    assert_eq!(stage.take_ended(), [(1, Ok(vec![1])), (3, Ok(vec![3])), (2, Ok(vec![2]))]);
+}
+
+#[test]
+fn what_was_told_before_all_connections_were_lost_opens_nothing_after_it() {
+    let mut stage = Stage::closed("connections=2");
+    stage.start(0);
+    stage.ask_first(search(1));
+    let told = stage.peers[0].answer(Served::Success);
+    // All of it happens before anybody looks at what was told.
+    stage.pool.received(stage.now, 0, &told);
+    stage.pool.down(stage.now, 0, "it closed the connection");
+    stage.start(1);
+    assert_eq!(stage.take_ended(), [(1, Ok(vec![1]))]);
+    stage.pool.open();
+    assert!(!stage.pool.is_open());
+    stage.ask_all([read(1, 2)]);
+    assert_eq!(stage.flights(1), [[0; 0]; 0]);
+}
+
+#[test]
 fn what_is_asked_for_first_is_not_kept_out_by_all_that_waits_for_it() {
     let mut stage = Stage::closed("connections=1");
     stage.ask_all((0..4096).map(|value| read(value, 1)));
