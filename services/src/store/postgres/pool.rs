@@ -19,6 +19,7 @@ mod lane;
 mod metrics;
 mod outcomes;
 mod place;
+mod starts;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -33,6 +34,7 @@ use self::commits::Commits;
 use self::lane::Lane;
 use self::metrics::PoolMetrics;
 use self::place::{Due, Happened, Place};
+use self::starts::Starts;
 use self::watch::Watch;
 use super::config::Config;
 use super::operation::{Answer, Transaction};
@@ -63,6 +65,7 @@ pub(super) struct Pool {
     is_open: bool,
     /// Whether that was carried out, and a connection has been ready ever since.
     is_first_done: bool,
+    starts: Starts,
     /// How often a lane has sent something.
     departures: u64,
     /// Deadlines, with the number of the transaction, and the ends of pauses.
@@ -109,6 +112,7 @@ impl Pool {
             lanes: (0..count + 2).map(|_| Lane::default()).collect(),
             is_open: false,
             is_first_done: false,
+            starts: Starts::default(),
             departures: 0,
             alarms: BTreeSet::new(),
             asked: 0,
@@ -220,7 +224,8 @@ impl Pool {
     /// When that is to be done.
     pub(super) fn next_at(&self) -> Option<Time> {
         let alarm = self.alarms.first().map(|(at, _)| *at);
-        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).min()
+        let start = self.starts.next_at(&self.places);
+        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).chain(start).min()
     }
 
     /// Whether there is a connection to an engine that takes changes. One that says nothing for some seconds is asked, and
@@ -232,6 +237,7 @@ impl Pool {
     /// What is to be done next.
     pub(super) fn next_action(&mut self) -> Option<Action> {
         if std::mem::take(&mut self.is_stirred) {
+            self.starts.start(self.now, &mut self.places);
             self.dispatch();
         }
         self.actions.pop_front()

@@ -24,6 +24,8 @@ pub(super) struct Stage {
     pub(super) resets: Vec<(usize, String)>,
     pub(super) encrypts: Vec<usize>,
     pub(super) works: Vec<usize>,
+    /// The connections that have begun to start.
+    pub(super) starts: Vec<usize>,
     /// The parameters of what servers have carried out, in that order.
     pub(super) carried_out: Vec<i64>,
     /// Whether the pool is opened again at once whenever it is not open.
@@ -43,9 +45,9 @@ impl Stage {
         let pool = Pool::new(Config::parse(&url, None).unwrap(), 12);
         let peers = pool.places.iter().map(|_| Peer::default()).collect();
         let now = Time::from_millis(1_000_000);
-        let (ended, resets, encrypts, works, carried_out) = Default::default();
+        let (ended, resets, encrypts, works, starts, carried_out) = Default::default();
         let (is_kept_open, asked) = (false, 0);
-        Self { pool, now, peers, ended, resets, encrypts, works, carried_out, is_kept_open, asked }
+        Self { pool, now, peers, ended, resets, encrypts, works, starts, carried_out, is_kept_open, asked }
     }
 
     /// A pool of so many connections, all of which are ready.
@@ -154,7 +156,13 @@ impl Stage {
         while let Some(action) = self.pool.next_action() {
             match action {
                 Action::Ended(number, answer) => self.ended.push((number, worded(answer))),
-                Action::Write(connection, bytes) => self.peers[connection].receive(&bytes),
+                Action::Write(connection, bytes) => {
+                    // Only what a connection starts with has no tag, but a length.
+                    if bytes[0] == 0 {
+                        self.starts.push(connection);
+                    }
+                    self.peers[connection].receive(&bytes);
+                }
                 Action::Encrypt(connection) => self.encrypts.push(connection),
                 Action::Reset(connection, reason) => {
                     self.peers[connection] = Peer::default();

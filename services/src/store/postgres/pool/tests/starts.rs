@@ -76,6 +76,36 @@ fn where_a_server_takes_no_more_connections_there_are_fewer() {
 }
 
 #[test]
+fn connections_start_one_after_another_and_no_longer_wait_for_one_that_takes_long() {
+    let mut stage = Stage::empty("connections=4");
+    (0..4).for_each(|connection| stage.pool.up(stage.now, connection, 0));
+    stage.act();
+    assert_eq!(stage.starts, [0]);
+    stage.say(0, &server::admission());
+    assert_eq!(stage.starts, [0]);
+    stage.say(0, &server::settings(&["off", "on", "on"]));
+    assert_eq!(stage.starts, [0, 1]);
+    stage.lose(1);
+    assert_eq!(stage.starts, [0, 1, 2], "nor for one that fails");
+    stage.wait(99);
+    assert_eq!(stage.starts, [0, 1, 2]);
+    stage.wait(1);
+    assert_eq!(stage.starts, [0, 1, 2, 3]);
+    stage.say(2, &Peer::start());
+    stage.say(3, &Peer::start());
+    assert_eq!(stage.works, [0, 2, 3]);
+}
+
+#[test]
+fn a_server_that_refuses_before_it_is_spoken_to_is_heard() {
+    let mut stage = Stage::empty("connections=2");
+    (0..2).for_each(|connection| stage.pool.up(stage.now, connection, 0));
+    stage.act();
+    stage.say(1, &server::error("FATAL", "53300"));
+    assert_eq!(stage.resets, [(1, "the server refuses: it says no (53300)".to_owned())]);
+}
+
+#[test]
 fn a_connection_that_is_replaced_without_a_word_was_lost() {
     let mut stage = Stage::ready(1);
     stage.ask_all([write(1, Effect::Once, 1)]);
