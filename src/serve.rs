@@ -22,9 +22,8 @@ use crate::service::{Kind, Service};
 use crate::subcommand::{Group, Subcommand};
 use crate::tls::ServerFiles;
 use crate::usage::Usage;
-use settings::{Settings, Store, options};
 
-pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX};
+pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX, Settings, Store, options};
 
 /// The subcommand that is this service.
 pub(crate) fn subcommand(service: Service) -> Subcommand {
@@ -251,7 +250,7 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
     signals.watch(move |stop, signal| match stop {
         Stop::InOrder => {
             log::info!("event=draining signal={signal}");
-            status::stopping();
+            warn_untold(status::stopping());
             handles.iter().for_each(Handle::drain);
         }
         Stop::AtOnce if parent::has_parent() => log::info!("event=still_draining signal={signal}"),
@@ -265,7 +264,13 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
 
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
-    status::ready();
+    warn_untold(status::ready());
+}
+
+fn warn_untold(told: io::Result<()>) {
+    if let Err(error) = told {
+        log::warn!("event=systemd_not_told error=\"{error}\"");
+    }
 }
 
 /// A number that no other process has.
