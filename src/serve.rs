@@ -1,5 +1,6 @@
 //! The four services as subcommands: logging, signals, and the reactors that run a service.
 
+mod page;
 mod settings;
 
 use std::error::Error;
@@ -238,7 +239,7 @@ fn equip(settings: &Settings, reactors: &mut [Reactor]) -> io::Result<()> {
     let registry = status::registry(settings.service, data, files.map(|files| files.memory_max_mib));
     reactors.iter_mut().for_each(|reactor| reactor.register(&registry));
     if let Some(admin) = &settings.admin {
-        let address = reactors[0].bind_admin(admin)?;
+        let address = reactors[0].bind_admin(admin, settings.peers.site())?;
         log::info!("event=watched service={} admin={address}", settings.service);
     }
     Ok(())

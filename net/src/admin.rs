@@ -6,8 +6,10 @@
 //! | `/livez` | 200 while the event loops of the process turn |
 //! | `/readyz` | 200 while the service is ready, and 503 otherwise or once the process is draining |
 //! | `/metrics` | what the process counts |
+//! | of a document | that document, see [`Site`] |
 
 mod http;
+mod site;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,9 +26,12 @@ use crate::slots::Slots;
 use crate::time::Time;
 use crate::timers::Timers;
 
+pub use self::site::{Document, Site};
+
 /// The HTTP connections of a node.
 pub(crate) struct Admin {
     registry: Arc<Registry>,
+    site: Site,
     connections: Slots<Connection>,
     places: Places,
     /// Those that came in this turn and were not read yet.
@@ -54,7 +59,12 @@ enum State {
 impl Admin {
     pub(crate) fn new(registry: Arc<Registry>) -> Self {
         let (connections, places) = (Slots::new(), Places::default());
-        Self { registry, connections, places, came: 0, is_draining: false }
+        Self { registry, site: Site::default(), connections, places, came: 0, is_draining: false }
+    }
+
+    /// Shows this to browsers.
+    pub(crate) fn show(&mut self, site: Site) {
+        self.site = site;
     }
 
     /// Takes a new connection, which is to be forgotten when its only deadline comes. `None`: there are too many.
@@ -123,16 +133,16 @@ impl Admin {
         connection.channel.receive(&bytes[..bytes.len().min(room)]);
         let received = self.connections.get(conn).expect("it was there").channel.received();
         let answer = match http::parse(received) {
-            Some(Ok(head)) => Some((self.answer(now, &head, is_ready, limits), head.method != "HEAD")),
-            Some(Err(refusal)) => Some((refusal, true)),
-            None if received.len() >= limits.admin_request_bytes_max => Some((Response::TOO_LONG, true)),
+            Some(Ok(head)) => Some(self.answer(now, &head, is_ready, limits).encode(head.method != "HEAD")),
+            Some(Err(refusal)) => Some(refusal.encode(true)),
+            None if received.len() >= limits.admin_request_bytes_max => Some(Response::TOO_LONG.encode(true)),
             None => None,
         };
         let connection = self.connections.get_mut(conn).expect("it was there");
-        if let Some((response, with_body)) = answer {
+        if let Some(response) = answer {
             connection.state = State::Answered;
             connection.channel.discard_received();
-            if connection.channel.send(response.encode(with_body).as_bytes()) {
+            if connection.channel.send(response.as_bytes()) {
                 outputs.push_back(Output::Transmit(Peer::Admin(conn)));
             }
         }
@@ -187,7 +197,7 @@ impl Admin {
         longest.is_some()
     }
 
-    fn answer(&self, now: Time, head: &Head<'_>, is_ready: bool, limits: &Limits) -> Response {
+    fn answer<'a>(&'a self, now: Time, head: &Head<'a>, is_ready: bool, limits: &Limits) -> Response<'a> {
         if !matches!(head.method, "GET" | "HEAD") {
             return Response::new("405 Method Not Allowed", "GET is all there is\n");
         }
@@ -198,8 +208,11 @@ impl Admin {
             "/readyz" if self.is_draining => Response::new("503 Service Unavailable", "draining\n"),
             "/readyz" if !is_ready => Response::new("503 Service Unavailable", "not ready\n"),
             "/livez" | "/readyz" => Response::new("200 OK", "ok\n"),
-            "/metrics" => Response::metrics(self.registry.text()),
-            _ => Response::new("404 Not Found", "there are /livez, /readyz and /metrics\n"),
+            "/metrics" => Response::metrics(self.registry.text(), self.site.reader(head.origin)),
+            path => match self.site.document(path) {
+                Some(document) => Response::document(document, &self.site.policy),
+                None => Response::not_found(&self.site),
+            },
         }
     }
 }
@@ -231,7 +244,7 @@ mod tests {
         let began = Time::from_millis(1000);
         other.turn_begins(began);
         for (seconds, status) in [(1, "200"), (60, "503")] {
-            let head = Head { method: "GET", path: "/livez" };
+            let head = Head { method: "GET", path: "/livez", origin: None };
             let now = began + Duration::from_secs(seconds);
             let response = admin.answer(now, &head, true, &Limits::default()).encode(true);
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
@@ -247,7 +260,7 @@ mod tests {
             ("/livez", false, "200"),
             ("/metrics", false, "200"),
         ] {
-            let head = Head { method: "GET", path };
+            let head = Head { method: "GET", path, origin: None };
             let response = admin.answer(Time::default(), &head, is_ready, &Limits::default()).encode(true);
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {response}");
         }

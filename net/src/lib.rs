@@ -39,6 +39,7 @@ mod timers;
 mod tls;
 mod worker;
 
+pub use admin::{Document, Site};
 pub use event::{Backend, Call, Conn, Event, Failure, Lost, Reject, StreamEvent};
 pub use io::{Input, Output, Peer};
 pub use limits::Limits;

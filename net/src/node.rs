@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 use std::{iter, mem};
 
+use crate::admin::Site;
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::connections::Connections;
@@ -118,6 +119,13 @@ impl<S: Service> Node<S> {
         assert_eq!(targets.len(), self.connections.upstreams.len(), "each backend has an address");
         self.connections.encryption = encryption;
         self.connections.set_targets(targets);
+        self
+    }
+
+    /// The same node, which shows this to the browsers of those who watch it.
+    #[must_use]
+    pub fn with_site(mut self, site: Site) -> Self {
+        self.connections.admin.show(site);
         self
     }
 

@@ -22,7 +22,7 @@ use self::driver::Driver;
 use self::listener::Listener;
 use self::lookups::Lookups;
 use self::sockets::{listen_on_any, listen_on_set};
-use crate::{Encryption, Failure, Limits, Node, Registry, Service, Target, Waker};
+use crate::{Encryption, Failure, Limits, Node, Registry, Service, Site, Target, Waker};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -34,6 +34,7 @@ pub struct Reactor {
     listener: Option<Listener>,
     /// Where HTTP connections come in.
     admin: Option<Listener>,
+    site: Site,
     registry: Arc<Registry>,
     encryption: Encryption,
     /// The group of each link, if links are to be spread over the addresses of their names.
@@ -151,8 +152,8 @@ impl Reactor {
             drain: Arc::new(AtomicBool::new(false)),
         };
         let registry = Arc::new(Registry::new("net"));
-        let encryption = Encryption::default();
-        Ok(Self { poll, listener, admin: None, registry, encryption, groups: None, handle })
+        let (site, encryption) = (Site::default(), Encryption::default());
+        Ok(Self { poll, listener, admin: None, site, registry, encryption, groups: None, handle })
     }
 
     /// Has the reactor's metrics found through `registry`, which is that of the whole process.
@@ -172,11 +173,12 @@ impl Reactor {
     }
 
     /// Binds a listener for those who ask over HTTP how the process is: whether it lives (`/livez`), is ready
-    /// (`/readyz`), and what it counts (`/metrics`). Returns its address.
+    /// (`/readyz`), and what it counts (`/metrics`), and who are shown `site`. Returns its address.
     ///
     /// # Errors
     /// The address does not resolve or cannot be bound.
-    pub fn bind_admin(&mut self, listen: &str) -> io::Result<SocketAddr> {
+    pub fn bind_admin(&mut self, listen: &str, site: Site) -> io::Result<SocketAddr> {
+        self.site = site;
         let listener = Listener::register(&self.poll, listen_on_any(listen)?, ADMIN_LISTENER)?;
         self.admin.insert(listener).local_addr()
     }
@@ -202,11 +204,11 @@ impl Reactor {
     /// Polling fails, there is no thread for looking up names, or the service cannot go on. In the last case, nothing
     /// was sent from that moment on.
     pub fn run<S: Service>(self, service: S, limits: Limits, backends: Vec<Target>) -> Result<S, RunError> {
-        let Self { poll, listener, admin, registry, encryption, groups, handle } = self;
+        let Self { poll, listener, admin, site, registry, encryption, groups, handle } = self;
         listener.iter().try_for_each(|listener| listener.bound_buffers(&limits))?;
         let node = Node::registered(service, limits, backends.len(), Arc::clone(&registry));
         let addresses = backends.iter().map(Target::addresses).collect();
-        let node = node.with_targets(encryption, backends);
+        let node = node.with_targets(encryption, backends).with_site(site);
         let lookups = Lookups::new(addresses, groups, handle.waker())?;
         let metrics = Arc::clone(node.loop_metrics());
         let result = Driver::new(node, poll, listener, admin, registry, lookups).run(&handle.drain);

@@ -13,6 +13,7 @@ use net::{Encryption, Limits};
 use services::sqlite::{self, Durability};
 use services::{Backends, CustomerOptions, Deadlines, HashCost, Secrets};
 
+use super::page::{self, Peers};
 use crate::client::check_address;
 use crate::command_line::{given, number, reject_arguments};
 use crate::options::Options;
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     pub(super) listen: String,
     /// Where the process is watched, if it is.
     pub(super) admin: Option<String>,
+    pub(super) peers: Peers,
     pub(super) limits: Limits,
     pub(super) log_level: LevelFilter,
     /// Of a database.
@@ -148,8 +150,7 @@ pub(crate) fn options(service: Service) -> Options {
     let kib = service.limits().outbox_bytes_max / KIB;
     let unread = format!("replies that a connection may leave unread before it is read on ({kib})");
     options.value("unread-max-kib", &unread, "KIB");
-    let admin = "where /livez, /readyz and /metrics are, over HTTP (nowhere)";
-    options.value("admin", admin, "HOST:PORT");
+    page::add_options(&mut options);
     options.value("slow-ms", "log requests that take longer (none)", "MS");
     options.choice("log", "error, warn, info or debug (info)", "LEVEL", &["error", "warn", "info", "debug"]);
     options
@@ -203,6 +204,7 @@ impl Settings {
             service,
             listen,
             admin,
+            peers: Peers::given(matches)?,
             limits,
             log_level: log_level(matches)?,
             store: store(matches)?,

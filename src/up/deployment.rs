@@ -97,7 +97,7 @@ impl Deployment {
         let mut text = String::from("\n");
         for service in Service::ALL {
             let admin = self.admin.as_ref().map(|admin| admin.connect_address(service));
-            let watched = admin.map_or(String::new(), |admin| format!("   http://{admin}/metrics"));
+            let watched = admin.map_or(String::new(), |admin| format!("   http://{admin}/"));
             text.push_str(&format!("  {service:15} {}{watched}\n", self.listen_address(service)));
         }
         let authority = self.matches.opt_str("tls-ca").map(|file| format!(" --tls-ca {file}"));
@@ -122,6 +122,10 @@ impl Deployment {
         }
         if let Some(admin) = &self.admin {
             decided.push(("--admin", admin.address(service)));
+            // Where a browser finds them under other names, these are given.
+            if let Some(peers) = admin.peers().filter(|_| !self.matches.opt_present("admin-peers")) {
+                decided.push(("--admin-peers", peers));
+            }
         }
         let decided = decided.into_iter().flat_map(|(option, value)| [option.to_owned(), value]);
         decided.chain(passed_on(&self.matches, service)).collect()
@@ -170,6 +174,12 @@ impl Admin {
     /// Where it is watched.
     fn connect_address(&self, service: Service) -> String {
         address(reachable(&self.host), self.port(service))
+    }
+
+    /// All four, for the page that each of them has. `None`: its policy cannot name them.
+    fn peers(&self) -> Option<String> {
+        let can_be_named = !reachable(&self.host).contains(':');
+        can_be_named.then(|| Service::ALL.map(|service| self.connect_address(service)).join(","))
     }
 
     fn port(&self, service: Service) -> u16 {
@@ -226,14 +236,25 @@ mod tests {
     #[test]
     fn each_service_is_watched_at_a_port_of_its_own() {
         assert!(args("--admin [::1]:7001", Service::DbCustomer).ends_with(" --admin [::1]:7001"));
-        assert!(args("--admin=localhost:65532", Service::ServerSeller).ends_with(" --admin localhost:65535"));
-        assert!(summary("--admin a:1").contains("  db_product      127.0.0.1:6002   http://a:2/metrics\n"));
-        assert!(summary("--admin [::]:1").contains("   http://[::1]:2/metrics\n"));
+        let args_of_the_last = args("--admin=localhost:65532", Service::ServerSeller);
+        assert!(args_of_the_last.contains(" --admin localhost:65535 "), "{args_of_the_last}");
+        assert!(summary("--admin a:1").contains("  db_product      127.0.0.1:6002   http://a:2/\n"));
+        assert!(summary("--admin [::]:1").contains("   http://[::1]:2/\n"));
         for wrong in ["a:0", "a:65533"] {
             let error = read(&format!("--admin {wrong}")).err().unwrap();
             assert_eq!(error, "--admin: the first of four ports is from 1 to 65532");
         }
         assert_eq!(read("--admin 7001").err().unwrap(), "--admin: \"7001\" is not HOST:PORT");
+    }
+
+    #[test]
+    fn each_page_shows_all_four_unless_they_are_called_something_else() {
+        let given = args("--admin 0.0.0.0:1", Service::DbProduct);
+        let peers = "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4";
+        assert!(given.ends_with(&format!(" --admin 0.0.0.0:2 --admin-peers {peers}")), "{given}");
+        let given = args("--admin 0.0.0.0:1 --admin-peers shop:1,shop:2", Service::DbProduct);
+        assert!(given.ends_with(" --admin 0.0.0.0:2 --admin-peers=shop:1,shop:2"), "{given}");
+        assert!(!args("--admin [::]:1", Service::DbProduct).contains("peers"));
     }
 
     #[test]

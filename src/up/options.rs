@@ -17,8 +17,7 @@ pub(super) fn options() -> Options {
     let mut options = Options::new();
     options.value("data", "where the databases keep their files (./data)", "DIR");
     options.value("host", "the address to listen on (127.0.0.1)", "ADDR");
-    let help =
-        "where health and metrics are, over HTTP (nowhere): the first of four ports, in the order above";
+    let help = "where a page, health and metrics are, over HTTP (nowhere): the first of four ports, in the order above";
     options.value("admin", help, "HOST:PORT");
     let services = Service::ALL.map(|service| (service, serve::options(service)));
     for (_, its) in &services {

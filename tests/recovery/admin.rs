@@ -124,7 +124,7 @@ fn all_services_say_how_they_are_and_what_they_did() {
     for service in [&customer, &product, &seller, &buyer] {
         assert_eq!(service.get("/livez"), ("200".to_owned(), "ok\n".to_owned()));
         assert_eq!(service.get("/readyz"), ("200".to_owned(), "ok\n".to_owned()));
-        assert_eq!(service.get("/").0, "404");
+        assert_eq!(service.get("/nothing").0, "404");
         let metrics = service.metrics();
         assert_eq!(metrics[&format!(r#"marketplace_build_info{{version="{version}"}}"#)], 1.0);
         assert!(metrics["process_start_time_seconds"] > 1e9);
@@ -157,6 +157,37 @@ fn all_services_say_how_they_are_and_what_they_did() {
     assert_eq!(metrics[r#"marketplace_requests_total{api="SearchItemsForSale",outcome="ok"}"#], 16.0);
     assert_eq!(metrics[r#"marketplace_requests_total{api="unknown",outcome="unimplemented"}"#], 16.0);
     assert_eq!(metrics[r#"marketplace_request_duration_seconds_count{api="unknown"}"#], 16.0);
+}
+
+/// A page of a service asks the others from a browser, so each of them has to let it, and no other page.
+#[test]
+fn a_page_shows_the_service_and_its_peers_and_is_let_in_by_them() {
+    let data = tempfile::tempdir().unwrap();
+    let mut args = Service::database_args("db_product", data.path());
+    args.push("--admin-peers=shop:9102,10.0.0.1:9101".to_owned());
+    let database = Watched::start("db_product", &args);
+    let get = |path: &str, header: &str| {
+        exchange(database.admin, &format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{header}\r\n", database.admin))
+    };
+    let page = get("/", "");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html"), "{page}");
+    assert!(page.contains("data-peers=\"shop:9102,10.0.0.1:9101\""), "{page}");
+    let policy = page.lines().find(|line| line.starts_with("Content-Security-Policy: ")).unwrap();
+    assert!(policy.contains("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(policy.contains("connect-src 'self' http://shop:9102 http://10.0.0.1:9101;"), "{policy}");
+    for (path, what) in
+        [("/page.js", "text/javascript"), ("/figures.js", "text/javascript"), ("/page.css", "text/css")]
+    {
+        let document = get(path, "");
+        assert!(document.starts_with(&format!("HTTP/1.1 200 OK\r\nContent-Type: {what}")), "{document}");
+    }
+    let lets_in = |origin: &str| {
+        let metrics = get("/metrics", &format!("Origin: {origin}\r\n"));
+        assert!(metrics.starts_with("HTTP/1.1 200 "), "whoever is no browser reads it all the same");
+        metrics.contains(&format!("\r\nAccess-Control-Allow-Origin: {origin}\r\n"))
+    };
+    assert!(lets_in("http://shop:9102") && lets_in("http://10.0.0.1:9101"));
+    assert!(!lets_in("http://evil.example") && !lets_in("null") && !lets_in("http://shop:9103"));
 }
 
 #[test]

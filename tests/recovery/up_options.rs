@@ -32,9 +32,14 @@ fn all_four_are_watched_at_ports_of_their_own() {
     let place = Place::new();
     let up = up_with(&place, &["--admin", &place.address(7001)]);
     for (service, port) in SERVICES.into_iter().zip(7001..) {
-        assert!(up.summary.contains(&format!("http://{}/metrics", place.address(port))), "{}", up.summary);
-        let get = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", place.host);
-        let metrics = exchange(place.address(port).parse().unwrap(), &get);
+        assert!(up.summary.contains(&format!("http://{}/\n", place.address(port))), "{}", up.summary);
+        let get = |path| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", place.host);
+            exchange(place.address(port).parse().unwrap(), &request)
+        };
+        let all = [7001, 7002, 7003, 7004].map(|port| place.address(port)).join(",");
+        assert!(get("/").contains(&format!("data-peers=\"{all}\"")), "the page shows all four");
+        let metrics = get("/metrics");
         assert!(metrics.contains(&format!("marketplace_service=\"{service}\"")), "{service}: {metrics}");
     }
     stop(up);

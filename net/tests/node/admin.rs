@@ -1,11 +1,23 @@
 //! The HTTP connections through which a process is watched.
 
-use net::{Conn, Input, Limits, Output, Peer};
+use net::{Conn, Document, Input, Limits, Output, Peer, Site};
 
 use crate::harness::{SECOND, World};
 
 fn world() -> World {
     World::echo(Limits { admin_connections_max: 2, admin_request_bytes_max: 100, ..Limits::default() })
+}
+
+const NOSNIFF: &str = "X-Content-Type-Options: nosniff";
+
+/// One that shows a page, and lets those of another origin read its metrics.
+fn shown() -> World {
+    let page = Document { path: "/", content_type: "text/html", body: "<p>Hello".into() };
+    let policy = "default-src 'self'".to_owned();
+    let site = Site { documents: vec![page], policy, readers: vec!["http://shop:81".to_owned()] };
+    let mut world = World::echo(Limits::default());
+    world.show(site);
+    world
 }
 
 fn accept(world: &mut World) -> Peer {
@@ -66,6 +78,55 @@ fn each_path_has_its_answer_and_others_have_none() {
     let head = exchange(&mut world, "HEAD /livez HTTP/1.1\r\n\r\n");
     assert!(head.contains("\r\nContent-Length: 3\r\n"), "{head}");
     assert_eq!(body(&head), "");
+}
+
+#[test]
+fn documents_are_shown_with_their_policy() {
+    let mut world = shown();
+    let page = exchange(&mut world, "GET /?a HTTP/1.1\r\n\r\n");
+    assert_eq!((status(&page), body(&page)), ("200", "<p>Hello"));
+    for header in ["Content-Type: text/html", "Content-Security-Policy: default-src 'self'", NOSNIFF] {
+        assert!(page.contains(&format!("\r\n{header}\r\n")), "no {header} in {page}");
+    }
+    assert_eq!(
+        body(&exchange(&mut world, "GET /page HTTP/1.1\r\n\r\n")),
+        "there are /, /livez, /readyz and /metrics\n"
+    );
+}
+
+#[test]
+fn whatever_is_no_document_is_shown_by_no_page() {
+    let mut world = shown();
+    for asked in ["GET /livez", "GET /metrics", "GET /nothing", "DELETE /", "?"] {
+        let response = exchange(&mut world, &format!("{asked} HTTP/1.1\r\n\r\n"));
+        let policy = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'";
+        for header in [policy, "Cross-Origin-Resource-Policy: same-origin", NOSNIFF] {
+            assert!(response.contains(&format!("\r\n{header}\r\n")), "no {header} in {response}");
+        }
+    }
+}
+
+#[test]
+fn metrics_are_read_by_pages_of_known_origins_and_by_no_other() {
+    let mut world = shown();
+    let mut reader = |path: &str, origin: &str| {
+        let response = exchange(&mut world, &format!("GET {path} HTTP/1.1\r\n{origin}\r\n"));
+        assert!(["200", "404"].contains(&status(&response)), "{response}");
+        let allowed = |line: &str| line.strip_prefix("Access-Control-Allow-Origin: ").map(str::to_owned);
+        response.lines().find_map(allowed)
+    };
+    assert_eq!(reader("/metrics", "oRiGiN: http://shop:81\r\n"), Some("http://shop:81".to_owned()));
+    for origin in
+        ["", "Origin: http://shop:8\r\n", "Origin: http://shop:811\r\n", "Origin: https://shop:81\r\n"]
+    {
+        assert_eq!(reader("/metrics", origin), None, "{origin}");
+    }
+    for origin in ["null", "*", "", "\u{e9}", "http://shop:81, http://a", "http://shop:81/"] {
+        assert_eq!(reader("/metrics", &format!("Origin: {origin}\r\n")), None, "{origin}");
+    }
+    for path in ["/", "/livez", "/nothing"] {
+        assert_eq!(reader(path, "Origin: http://shop:81\r\n"), None, "{path}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use net::{
     Backend, Call, Conn, Encryption, Event, Input, Limits, Lost, Node, Out, Output, Peer, Registry, Reject,
-    Service, StreamEvent, Target, Time,
+    Service, Site, StreamEvent, Target, Time,
 };
 
 /// What the service saw.
@@ -176,6 +176,12 @@ impl World {
         let backends = Some(backend).filter(|backend| !backend.is_empty()).map(str::to_owned);
         let node = mem::replace(&mut self.node, Node::new(Puppet(Rc::default()), Limits::default(), 0));
         self.node = node.with_encryption(encryption, backends.into_iter().collect());
+    }
+
+    /// From now on, this is shown to browsers.
+    pub(crate) fn show(&mut self, site: Site) {
+        let node = mem::replace(&mut self.node, Node::new(Puppet(Rc::default()), Limits::default(), 0));
+        self.node = node.with_site(site);
     }
 
     /// A world whose service answers each line at once.
