@@ -33,6 +33,7 @@ mod subcommand;
 mod suggestion;
 mod text;
 mod tls;
+mod top;
 mod up;
 mod usage;
 
@@ -73,6 +74,7 @@ fn subcommands() -> Vec<Subcommand> {
         shell::subcommand(&shell::SELLER),
         demo::subcommand(),
         ping::subcommand(),
+        top::subcommand(),
         backup::subcommand(),
         backup::restore_subcommand(),
         migrate::subcommand(),

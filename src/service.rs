@@ -80,6 +80,11 @@ impl Service {
         address(host, self.default_port())
     }
 
+    /// Where it is looked for by those who watch it, unless told another: there the containers have `--admin`.
+    pub(crate) fn default_admin(self) -> String {
+        format!("127.0.0.1:{}", self.default_port() + 3100)
+    }
+
     /// The limits of its node unless it is told others.
     pub(crate) fn limits(self) -> Limits {
         match self.kind() {

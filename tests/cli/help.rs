@@ -17,6 +17,7 @@ fn help_works_everywhere() {
         &["restore", "-h"],
         &["migrate", "-h"],
         &["copy", "-h"],
+        &["top", "-h"],
         &["buyer", "-h"],
         &["seller", "-h"],
         &["seller", "price", "-h"],

@@ -14,6 +14,7 @@ mod replies;
 mod sessions;
 mod tables;
 mod terminal;
+mod top;
 mod trade;
 mod typing;
 
