@@ -19,14 +19,16 @@ use crate::diagnosis::with_problems;
 use crate::fixture::{CatalogueFill, IdleConnections};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::length::Length;
 use crate::matches::count_matches;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
 use crate::process::Usage;
 use crate::record::{Record, new_times};
-use crate::results::{Percentiles, percentiles};
+use crate::results::Percentiles;
 use crate::runner::{Runner, Target};
+use crate::summary::percentiles;
 
 /// Buyers who search, one call each at a time.
 const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };
@@ -133,7 +135,7 @@ fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Resu
     let memory_bytes = memory_bytes(&cluster, "db_product")?;
     let plan = plan(SEARCHERS, "SearchItemsForSale", SEARCH_RUNS, SEARCHES);
     let mut runner = Runner::new(&plan, interrupt);
-    runner.progress.begin_scenario(plan.runs, plan.calls, 0);
+    runner.progress.begin_scenario(plan.runs, plan.length.steps(1), 0);
     runner.progress.announce(format!("searching {items} items"));
     let matches = count_matches(&cluster)?;
     let (mut times, mut cpu_us) = (new_times(), Vec::new());
@@ -187,7 +189,7 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
             let mut runner = Runner::new(&plan, interrupt);
-            runner.progress.begin_scenario(plan.runs, plan.active_clients(WORKERS) * plan.calls, 0);
+            runner.progress.begin_scenario(plan.runs, plan.length.steps(plan.active_clients(WORKERS)), 0);
             runner.progress.announce(format!("{connections} idle connections"));
             let (record, _) = runner.run(WORKERS, &cluster, Target::Marketplace { matches: 0 })?;
             check(&record)?;
@@ -235,7 +237,7 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
     Plan {
         scenarios: vec![scenario],
         runs,
-        calls,
+        length: Length::Calls(calls),
         warmup: WARMUP,
         mix,
         items: None,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::api::Role;
+use crate::length::Length;
 use crate::mix::Mix;
 
 /// The most clients of each role.
@@ -18,8 +19,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// Runs of each scenario.
     pub runs: usize,
-    /// Calls of each client in a run.
-    pub calls: usize,
+    /// How long each run measures.
+    pub length: Length,
     /// Calls of each client before those that are measured.
     pub warmup: usize,
     /// What is called.
@@ -138,7 +139,8 @@ mod tests {
         let mix = Mix::from_name(mix).expect("valid");
         let items = mix.is_purchase().then_some(10);
         let (rate, floor, retry) = (None, false, false);
-        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, items, rate, floor, retry, seed: 0 }
+        let length = Length::Calls(1);
+        Plan { scenarios, runs: 1, length, warmup: 0, mix, items, rate, floor, retry, seed: 0 }
     }
 
     #[test]

@@ -7,12 +7,14 @@ use crate::descriptors;
 use crate::diagnosis::{others_sell, unreachable, with_problems};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::length::Length;
 use crate::matches::count_matches;
 use crate::outcome::{Failure, Outcome, incomplete};
 use crate::plan::{Plan, Scenario};
 use crate::record::Record;
-use crate::results::{Measured, Options, Results, SeriesBuilder};
+use crate::results::{Measured, Options, Results};
 use crate::runner::{Runner, Target, reply_bytes};
+use crate::summary::SeriesBuilder;
 
 /// Measures what the plan asks for. Once it is interrupted, it ends soon. What was complete by then, or before a failure,
 /// is in the results all the same.
@@ -82,8 +84,8 @@ impl Pair {
 impl Bench<'_> {
     fn begin(&self, scenario: Scenario, following: usize) {
         let targets = if self.relay.is_some() { 2 } else { 1 };
-        let calls = self.plan.active_clients(scenario) * self.plan.calls;
-        self.runner.progress.begin_scenario(self.plan.runs * targets, calls, following);
+        let steps = self.plan.length.steps(self.plan.active_clients(scenario));
+        self.runner.progress.begin_scenario(self.plan.runs * targets, steps, following);
     }
 
     /// All runs of a scenario, the marketplace and the floor in turn, or those up to the first that is not right.
@@ -128,11 +130,16 @@ fn options(plan: &Plan, services: &Services) -> Options {
         }
         Services::Running { buyer, seller, .. } => format!("{buyer} {seller}"),
     };
+    let (calls, duration_s) = match plan.length {
+        Length::Calls(calls) => (calls, None),
+        Length::Time(time) => (0, Some(time.as_secs_f64())),
+    };
     Options {
         mix: plan.mix.name().to_owned(),
         items: plan.items,
         runs: plan.runs,
-        calls: plan.calls,
+        calls,
+        duration_s,
         warmup: plan.warmup,
         rate: plan.rate,
         seed: plan.seed,

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
-use bench::{GrowthPlan, Mix, Plan, Scenario, ServiceOptions, Services};
+use bench::{GrowthPlan, Length, Mix, Plan, Scenario, ServiceOptions, Services};
 use getopts::Matches;
 
 use crate::client::check_address;
@@ -12,6 +13,10 @@ use crate::options::Options;
 use crate::serve;
 use crate::tls::{self, ClientFiles};
 
+/// The least that a run measures: what begins and ends it would be much of anything shorter.
+const DURATION_S_MIN: f64 = 0.1;
+/// The most: a day.
+const DURATION_S_MAX: f64 = 86_400.0;
 /// The most items of a catalogue, far beyond what memory holds.
 const ITEMS_MAX: u64 = 10_000_000_000;
 /// The most items that are bought: one seller may have so many.
@@ -27,6 +32,7 @@ pub(super) fn options() -> Options {
     options.value("clients", "the same, for a single scenario", "B+S");
     options.value("runs", "runs of each scenario (10)", "N");
     options.value("calls", "measured calls of each client in a run (1000)", "N");
+    options.value("duration", "seconds that each run measures, rather than a number of calls", "SECONDS");
     options.value("warmup", "calls of each client before those (100)", "N");
     let mix = "what is called: default, shopping, purchase, or the name of an API (default)";
     options.choice("mix", mix, "NAME", &Mix::NAMES);
@@ -82,7 +88,7 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
     let plan = Plan {
         scenarios,
         runs: number(matches, "runs", 10, 1, 10_000)?,
-        calls: number(matches, "calls", 1000, 1, 100_000_000)?,
+        length: length(matches)?,
         warmup: number(matches, "warmup", 100, 0, 100_000_000)?,
         mix,
         items,
@@ -96,6 +102,18 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
     };
     plan.check()?;
     Ok(plan)
+}
+
+/// How long each run measures.
+fn length(matches: &Matches) -> Result<Length, String> {
+    match (matches.opt_present("calls"), matches.opt_present("duration")) {
+        (true, true) => Err("--calls and --duration both say how long a run is: give one".into()),
+        (false, true) => {
+            let seconds = number(matches, "duration", 0.0, DURATION_S_MIN, DURATION_S_MAX)?;
+            Ok(Length::Time(Duration::from_secs_f64(seconds)))
+        }
+        (_, false) => Ok(Length::Calls(number(matches, "calls", 1000, 1, 100_000_000)?)),
+    }
 }
 
 /// Which services are to be measured.

@@ -44,6 +44,10 @@ fn flaws(name: &str, results: &Results) -> Vec<String> {
 fn differences(a: &Results, b: &Results) -> Vec<String> {
     let rate =
         |rate: Option<f64>| rate.map_or("closed loop".to_owned(), |rate| format!("{} calls/s", number(rate)));
+    let calls = |results: &Results| match results.options.duration_s {
+        Some(duration_s) => format!("those of {} s", number(duration_s)),
+        None => results.options.calls.to_string(),
+    };
     let items = |results: &Results| results.options.items.map_or("-".to_owned(), |items| items.to_string());
     let both = [
         ("host", a.host.name.clone(), b.host.name.clone()),
@@ -53,7 +57,7 @@ fn differences(a: &Results, b: &Results) -> Vec<String> {
         ("mix", a.options.mix.clone(), b.options.mix.clone()),
         ("number of items", items(a), items(b)),
         ("number of runs", a.options.runs.to_string(), b.options.runs.to_string()),
-        ("number of calls", a.options.calls.to_string(), b.options.calls.to_string()),
+        ("number of calls", calls(a), calls(b)),
         ("warm-up", a.options.warmup.to_string(), b.options.warmup.to_string()),
         ("rate", rate(a.options.rate), rate(b.options.rate)),
         ("seed", a.options.seed.to_string(), b.options.seed.to_string()),

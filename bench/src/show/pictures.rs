@@ -1,6 +1,6 @@
 //! [`draw`]: the pictures of a benchmark. What they show is decided here, and how a chart looks in `chart`.
 
-use crate::results::{ApiTotal, Measured, Percentiles, Results, Series, Spread};
+use crate::results::{ApiTotal, Measured, Percentiles, Point, Results, Series, Spread};
 
 use super::axis::Axis;
 use super::chart::{Chart, Line};
@@ -76,9 +76,15 @@ fn distribution(results: &Results) -> Chart {
             let mut line = scenario_line(measured, target, colour).without_marks();
             // The slowest call is the last of all, and a quantile of 1 would be infinitely far away.
             let slowest = 1.0 - 1.0 / all.calls.max(1) as f64;
-            let points = all.distribution.iter().map(|point| (point.quantile.min(slowest), point.time_us));
-            line.points = points.collect();
+            let points = |points: &[Point]| -> Vec<(f64, f64)> {
+                points.iter().map(|point| (point.quantile.min(slowest), point.time_us)).collect()
+            };
+            line.points = points(&all.distribution);
             lines.push(line);
+            // A schedule has no floor, whose line would look like this one.
+            let mut service = Line::new(format!("{}, service", measured.scenario), colour).lighter();
+            service.points = points(&all.service_distribution);
+            lines.push(service.without_marks());
         }
     }
     lines.retain(|line| !line.points.is_empty());
@@ -179,6 +185,16 @@ mod tests {
             files[2]
         );
         assert!(contains_text(&files[3], "100+100, floor"), "{}", files[3]);
+    }
+
+    #[test]
+    fn service_times_are_drawn_beside_response_times() {
+        let mut results = sample::results();
+        assert!(!drawn(&results)[2].contains("service"));
+        sample::schedule(&mut results);
+        results.scenarios.iter_mut().for_each(|measured| measured.floor = None);
+        let files = drawn(&results);
+        assert!(contains_text(&files[2], "10+10, service"), "{}", files[2]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! [`report`]: the figures and pictures of a benchmark as a section of a Markdown file.
 
-use crate::results::{Measured, Results};
+use crate::results::{Measured, Percentiles, Results};
 
-use super::figures::{Figures, figures, notes, remarks, services, targets};
+use super::figures::{Figures, all_right, figures, notes, remarks, services, targets};
 use super::format::{NONE, host_line, mebibytes, number, options_line, ratio, spread, time};
 use super::markers;
 use super::pictures::PICTURES;
@@ -41,9 +41,11 @@ fn content(results: &Results, pictures: Option<&str>) -> String {
             notes.map(|note| format!("- {}, {}\n", measured.scenario, escape(&note)))
         })
         .collect();
-    if !notes.is_empty() {
-        text += &format!("\n{}", notes.concat());
-    }
+    text += &format!(
+        "\n{}{}",
+        all_right(results).map_or(String::new(), |said| format!("- {said}\n")),
+        notes.concat()
+    );
     text += &costs(results).map_or(String::new(), |costs| format!("\n{costs}"));
     if let Some(folder) = pictures {
         for (file, title) in PICTURES {
@@ -62,7 +64,10 @@ fn calls(results: &Results) -> String {
 /// The marketplace by API, then the floor by the same.
 fn call_rows(measured: &Measured) -> Vec<Vec<String>> {
     let rows = targets(measured).flat_map(|(target, series)| {
-        figures(series).into_iter().map(move |figures| call_row(measured, target, &figures))
+        figures(series).into_iter().flat_map(move |figures| {
+            let service = figures.service_times.map(|times| service_row(measured, target, &figures, times));
+            std::iter::once(call_row(measured, target, &figures)).chain(service)
+        })
     });
     rows.collect()
 }
@@ -70,15 +75,31 @@ fn call_rows(measured: &Measured) -> Vec<Vec<String>> {
 fn call_row(measured: &Measured, target: &str, figures: &Figures<'_>) -> Vec<String> {
     let is_total = target == "marketplace" && figures.api == "all";
     let of_floor = measured.of_floor().filter(|_| is_total);
-    let times = figures.times;
     let mut row = vec![
         measured.scenario.clone(),
-        if target == "floor" { format!("floor: {}", figures.api) } else { figures.api.to_owned() },
+        call_label(target, figures),
         figures.throughput.map_or(NONE.to_owned(), |throughput| spread(throughput, number)),
     ];
-    row.extend([times.mean_us, times.p50_us, times.p99_us, times.p999_us, times.max_us].map(time));
+    row.extend(shown_times(figures.times));
     row.push(of_floor.map_or(String::new(), |of_floor| spread(of_floor, ratio)));
     row
+}
+
+/// The service times of calls that were sent on schedule.
+fn service_row(measured: &Measured, target: &str, figures: &Figures<'_>, times: Percentiles) -> Vec<String> {
+    let label = format!("{}, service time", call_label(target, figures));
+    let mut row = vec![measured.scenario.clone(), label, String::new()];
+    row.extend(shown_times(times));
+    row.push(String::new());
+    row
+}
+
+fn call_label(target: &str, figures: &Figures<'_>) -> String {
+    if target == "floor" { format!("floor: {}", figures.api) } else { figures.api.to_owned() }
+}
+
+fn shown_times(times: Percentiles) -> [String; 5] {
+    [times.mean_us, times.p50_us, times.p99_us, times.p999_us, times.max_us].map(time)
 }
 
 /// What each service cost in each scenario. `None`: the benchmark started none.
@@ -147,6 +168,17 @@ mod tests {
             assert_eq!(section.matches(part).count(), 1, "{part}: {section}");
         }
         assert_eq!(section.matches("](../bench%20pictures/").count(), PICTURES.len(), "{section}");
+    }
+
+    #[test]
+    fn service_times_stand_below_response_times() {
+        let mut results = sample::results();
+        sample::schedule(&mut results);
+        let written =
+            report(&format!("{OPEN}{CLOSE}"), "default", &results, None).expect("the markers are right");
+        assert!(written.contains("| 1+1 | all, service time |  | 105 µs |"), "{written}");
+        assert!(written.contains("| 1+1 | floor: ChangeItemPrice, service time |"), "{written}");
+        assert!(written.contains("\n- 4,440,000 calls, 0 failed\n"), "{written}");
     }
 
     #[test]
