@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use net::ClientTls;
 use tempfile::TempDir;
 
+use crate::place::Place;
 use crate::probe::Probe;
 use crate::process::{Process, Usage};
 use crate::results::ServiceRun;
@@ -37,6 +38,8 @@ pub enum Services {
 /// What is set about services that a benchmark starts.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceOptions {
+    /// Where their data lie.
+    pub data: Place,
     /// Further arguments of both databases.
     pub databases: Vec<String>,
     /// Further arguments of both frontends.
@@ -87,7 +90,7 @@ impl Cluster {
 
     /// Starts a marketplace on data of its own, which goes away with it.
     fn marketplace(options: &ServiceOptions, launch: Launch<'_>) -> Result<Self, String> {
-        let data = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
+        let data = options.data.new_folder()?;
         let cluster = Self::on(data.path(), options, launch)?;
         Ok(Self { _data: Some(data), ..cluster })
     }
@@ -266,7 +269,7 @@ mod tests {
         let options = ServiceOptions {
             databases: vec!["--unsafe-no-flush".to_owned()],
             frontends: vec!["--reactors".to_owned(), "2".to_owned()],
-            tls: None,
+            ..ServiceOptions::default()
         };
         let cluster = Cluster::on(Path::new("d"), &options, &launch(&log)).expect("it starts");
         assert_eq!(

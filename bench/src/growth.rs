@@ -23,8 +23,10 @@ use crate::length::Length;
 use crate::matches::count_matches;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
+use crate::place::Place;
 use crate::plan::{Plan, Scenario};
 use crate::process::Usage;
+use crate::progress::Progress;
 use crate::record::{Record, new_times};
 use crate::results::Percentiles;
 use crate::runner::{Runner, Target};
@@ -49,6 +51,8 @@ pub struct GrowthPlan {
     pub items: Vec<u64>,
     /// Numbers of idle connections to `server_buyer`.
     pub idle: Vec<usize>,
+    /// Where the data lie.
+    pub data: Place,
 }
 
 /// What was found.
@@ -96,8 +100,12 @@ pub struct IdleCost {
 /// Measures growth. Once it is interrupted, it ends soon. What was complete by then, or before a failure, is in the
 /// results all the same.
 pub fn grow(plan: &GrowthPlan, launch: Launch<'_>, interrupt: &Interrupt) -> Outcome<Growth> {
-    let mut growth =
-        Growth { host: Host::here(true), catalogues: Vec::new(), idle: Vec::new(), incomplete: None };
+    let mut growth = Growth {
+        host: Host::here(Some(&plan.data)),
+        catalogues: Vec::new(),
+        idle: Vec::new(),
+        incomplete: None,
+    };
     let failure = measure(plan, launch, interrupt, &mut growth).err();
     let done = growth.catalogues.len() + growth.idle.len();
     growth.incomplete =
@@ -111,19 +119,27 @@ fn measure(
     interrupt: &Interrupt,
     growth: &mut Growth,
 ) -> Result<(), Failure> {
+    if let Some(warning) = plan.data.warning() {
+        Progress::new().tell(&warning);
+    }
     let most = plan.idle.iter().copied().max().unwrap_or(0);
     descriptors::check(most + WORKERS.clients(), &format!("--idle {most}")).map_err(Failure::Failed)?;
     for &items in &plan.items {
-        growth.catalogues.push(catalogue_cost(items, launch, interrupt)?);
+        growth.catalogues.push(catalogue_cost(items, &plan.data, launch, interrupt)?);
     }
     for &connections in &plan.idle {
-        growth.idle.push(idle_cost(connections, launch, interrupt)?);
+        growth.idle.push(idle_cost(connections, &plan.data, launch, interrupt)?);
     }
     Ok(())
 }
 
-fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Result<CatalogueCost, Failure> {
-    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+fn catalogue_cost(
+    items: u64,
+    place: &Place,
+    launch: Launch<'_>,
+    interrupt: &Interrupt,
+) -> Result<CatalogueCost, Failure> {
+    let data = place.new_folder().map_err(Failure::Failed)?;
     fill(data.path(), items, launch, interrupt)?;
     let options = ServiceOptions::default();
     let started = Instant::now();
@@ -168,9 +184,14 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> R
     }
 }
 
-fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> Result<IdleCost, Failure> {
+fn idle_cost(
+    connections: usize,
+    place: &Place,
+    launch: Launch<'_>,
+    interrupt: &Interrupt,
+) -> Result<IdleCost, Failure> {
     let options = ServiceOptions::default();
-    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+    let data = place.new_folder().map_err(Failure::Failed)?;
     let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
     let before = memory_bytes(&cluster, "server_buyer")?;
     let reactor = reactor()?;

@@ -43,6 +43,9 @@ pub struct Options {
     pub seed: u64,
     /// What was measured: `own` services, with their options if any were given, or the addresses of running ones.
     pub services: String,
+    /// Where the data of own services lay, if it was not among temporary files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// The results of one scenario.

@@ -10,6 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::length::Length;
 use crate::matches::count_matches;
 use crate::outcome::{Failure, Outcome, incomplete};
+use crate::place::Place;
 use crate::plan::{Plan, Scenario};
 use crate::record::Record;
 use crate::results::{Measured, Options, Results};
@@ -23,7 +24,7 @@ pub fn run(plan: &Plan, services: &Services, launch: Launch<'_>, interrupt: &Int
     let failure = measure_all(plan, services, launch, interrupt, &mut scenarios).err();
     let done = scenarios.iter().map(|measured| measured.complete_runs(plan.floor)).sum();
     let incomplete = incomplete(failure.as_ref(), done, plan.runs * plan.scenarios.len(), "runs");
-    let host = Host::here(matches!(services, Services::Own(_)));
+    let host = Host::here(place(services));
     Outcome { results: Results { host, options: options(plan, services), scenarios, incomplete }, failure }
 }
 
@@ -43,6 +44,9 @@ fn measure_all(
     let relay = plan.floor.then(|| Cluster::relay(launch)).transpose().map_err(Failure::Failed)?;
     let mut bench =
         Bench { plan, runner: Runner::new(plan, interrupt), marketplace, relay, started: Instant::now() };
+    if let Some(warning) = place(services).and_then(Place::warning) {
+        bench.runner.progress.tell(&warning);
+    }
     for (number, &scenario) in (1..).zip(&plan.scenarios) {
         bench.begin(scenario, plan.scenarios.len() - number);
         let mut series = Pair { ours: SeriesBuilder::new(), floor: SeriesBuilder::new() };
@@ -122,7 +126,16 @@ impl Bench<'_> {
     }
 }
 
+/// Where the data lie of services that are started.
+fn place(services: &Services) -> Option<&Place> {
+    match services {
+        Services::Own(options) => Some(&options.data),
+        Services::Running { .. } => None,
+    }
+}
+
 fn options(plan: &Plan, services: &Services) -> Options {
+    let data = place(services).and_then(Place::given).map(|folder| folder.display().to_string());
     let services = match services {
         Services::Own(ServiceOptions { databases, frontends, .. }) => {
             let words = ["own"].into_iter().chain(databases.iter().chain(frontends).map(String::as_str));
@@ -144,5 +157,6 @@ fn options(plan: &Plan, services: &Services) -> Options {
         rate: plan.rate,
         seed: plan.seed,
         services,
+        data,
     }
 }

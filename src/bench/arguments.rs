@@ -1,10 +1,11 @@
 //! The options of `marketplace bench`, and what they ask for.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bench::{GrowthPlan, Length, Mix, Plan, Scenario, ServiceOptions, Services};
+use bench::{GrowthPlan, Length, Mix, Place, Plan, Scenario, ServiceOptions, Services};
 use getopts::Matches;
 
 use crate::client::check_address;
@@ -13,6 +14,8 @@ use crate::options::Options;
 use crate::serve;
 use crate::tls::{self, ClientFiles};
 
+const DATA_HELP: &str =
+    "a folder that the data lie in meanwhile, beside what is there (that of temporary files)";
 /// The least that a run measures: what begins and ends it would be much of anything shorter.
 const DURATION_S_MIN: f64 = 0.1;
 /// The most: a day.
@@ -42,6 +45,7 @@ pub(super) fn options() -> Options {
     options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
     options.flag("floor", "measure a bare relay of the same bytes in turn");
     options.value("reactors", "event loops of each frontend that is started (1)", "N");
+    options.value("data", DATA_HELP, "DIR");
     options.flag("unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
     tls::add_client_option(&mut options);
     tls::add_identity_options(
@@ -60,6 +64,7 @@ pub(super) fn growth_options() -> Options {
     let mut options = Options::new();
     options.value("items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
     options.value("idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
+    options.value("data", DATA_HELP, "DIR");
     options.value("json", "write the results to a file; - is standard output", "FILE");
     options.value("report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
     options
@@ -133,12 +138,13 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
             if matches.opt_present("unsafe-no-flush") {
                 databases.push("--unsafe-no-flush".to_owned());
             }
-            Ok(Services::Own(ServiceOptions { databases, frontends, tls }))
+            let data = place(matches);
+            Ok(Services::Own(ServiceOptions { data, databases, frontends, tls }))
         }
         (Some(buyer), Some(seller)) => {
             check_address(&buyer)?;
             check_address(&seller)?;
-            let of_own = ["reactors", "unsafe-no-flush", "tls-cert", "tls-key"];
+            let of_own = ["reactors", "data", "unsafe-no-flush", "tls-cert", "tls-key"];
             match of_own.into_iter().find(|name| matches.opt_present(name)) {
                 Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
                 None => Ok(Services::Running { buyer, seller, tls }),
@@ -146,6 +152,11 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
         }
         _ => Err("--buyer and --seller belong together".into()),
     }
+}
+
+/// Where the data lie of what the benchmark starts.
+fn place(matches: &Matches) -> Place {
+    Place::new(matches.opt_str("data").map(PathBuf::from))
 }
 
 /// Those of the options of TLS that services which are started are given as they are: all of them, or none.
@@ -171,6 +182,7 @@ pub(super) fn growth_plan(matches: &Matches) -> Result<GrowthPlan, String> {
     Ok(GrowthPlan {
         items: numbers(matches, "items", "1000,100000,1000000", 1, ITEMS_MAX)?,
         idle: numbers(matches, "idle", "0,1000,10000", 0, IDLE_MAX)?,
+        data: place(matches),
     })
 }
 

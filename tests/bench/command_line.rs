@@ -44,6 +44,7 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--buyer nowhere --seller 127.0.0.1:1",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --reactors 2",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --unsafe-no-flush",
+        "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --data .",
         "--json - --csv -",
         "--json - --csv /dev/stdout",
         "--svg -",

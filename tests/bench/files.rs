@@ -1,7 +1,7 @@
 //! A whole benchmark on services of its own, and what it writes.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 use support::{assert_code, stderr, stdout};
@@ -20,7 +20,7 @@ fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
         "--scenario 2+1,1+2 --runs 2 --calls 20 --warmup 3 --floor --json out.json --csv out.csv --svg pictures --report REPORT.md",
     );
     assert_code(&output, 0);
-    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    assert!(is_only_warned_of_memory(&output), "{}", stderr(&output));
     assert!(stdout(&output).contains("SearchItemsForSale") && stdout(&output).contains("floor"));
 
     let results = json(&folder.path("out.json"));
@@ -47,6 +47,11 @@ fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
     let section =
         report.strip_prefix(BEFORE).and_then(|rest| rest.strip_suffix(AFTER)).expect("the prose stays");
     assert!(section.contains("| 2+1 | all |") && !section.contains("old"), "{section}");
+}
+
+/// Whether nothing was said, but that temporary files lie in memory where they do.
+fn is_only_warned_of_memory(output: &Output) -> bool {
+    stderr(output).lines().all(|line| line.starts_with("warning: the data lie in memory, in "))
 }
 
 /// Each client has made its calls in each run, and warm-up and setup are not among them.
@@ -121,6 +126,50 @@ fn what_cannot_be_written_is_said_before_anything_is_measured() {
     assert_eq!(fs::read_to_string(folder.path("REPORT.md")).unwrap(), "Prose.\n");
     assert_eq!(fs::read_to_string(folder.path("old.json")).unwrap(), "before");
     assert!(!folder.path("out.json").exists() && !folder.path("out.csv").exists());
+}
+
+#[test]
+fn data_lie_where_they_are_told_to_and_leave_what_is_there() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("disk")).unwrap();
+    fs::write(folder.path("disk/theirs"), "as it was").unwrap();
+    for (words, more) in [("", SHORT), ("growth", "--items 10 --idle 1")] {
+        let output = folder.run(&format!("{words} {more} --data disk"));
+        assert_code(&output, 0);
+        assert_eq!(stdout(&output).contains("data in disk"), words.is_empty(), "{}", stdout(&output));
+        let left: Vec<_> =
+            fs::read_dir(folder.path("disk")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["theirs"]);
+        for (place, message) in [
+            ("nowhere", "nowhere: No such file"),
+            ("disk/theirs", "disk/theirs: it is no folder"),
+            ("/proc", "/proc: "),
+            ("''", ": No such file"),
+        ] {
+            let output = folder.run(&format!("{words} {more} --data {place}"));
+            assert_code(&output, 1);
+            assert!(stderr(&output).contains(message), "{place}: {}", stderr(&output));
+            assert!(!folder.path("nowhere").exists() && output.stdout.is_empty());
+        }
+    }
+}
+
+#[test]
+fn data_in_memory_are_warned_of_and_marked() {
+    let mounts = fs::read_to_string("/proc/mounts").unwrap();
+    if !mounts.contains(" /dev/shm tmpfs ") {
+        return;
+    }
+    let folder = Folder::new();
+    let output = folder.run(&format!("{SHORT} --data /dev/shm --json out.json"));
+    assert_code(&output, 0);
+    assert!(
+        stderr(&output).starts_with("warning: the data lie in memory, in /dev/shm, "),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stdout(&output).contains("the data lay in memory"), "{}", stdout(&output));
+    assert_eq!(json(&folder.path("out.json"))["host"]["data_in_memory"], true);
 }
 
 #[test]

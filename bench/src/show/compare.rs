@@ -48,6 +48,7 @@ fn differences(a: &Results, b: &Results) -> Vec<String> {
         Some(duration_s) => format!("those of {} s", number(duration_s)),
         None => results.options.calls.to_string(),
     };
+    let place = |results: &Results| results.options.data.clone().unwrap_or("temporary files".to_owned());
     let items = |results: &Results| results.options.items.map_or("-".to_owned(), |items| items.to_string());
     let both = [
         ("host", a.host.name.clone(), b.host.name.clone()),
@@ -62,6 +63,7 @@ fn differences(a: &Results, b: &Results) -> Vec<String> {
         ("rate", rate(a.options.rate), rate(b.options.rate)),
         ("seed", a.options.seed.to_string(), b.options.seed.to_string()),
         ("services", a.options.services.clone(), b.options.services.clone()),
+        ("place of the data", place(a), place(b)),
         ("scenarios", scenarios(a), scenarios(b)),
         ("data in memory", a.host.data_in_memory.to_string(), b.host.data_in_memory.to_string()),
     ];

@@ -99,7 +99,7 @@ pub(super) fn remarks(results: &Results) -> Vec<String> {
 /// What must be known of a host whose flushes cost nothing.
 pub(super) fn in_memory(host: &Host) -> Option<String> {
     host.data_in_memory.then(|| {
-        "the data lay in memory, where flushing costs nothing: a folder on a disk, in TMPDIR, would tell more".to_owned()
+        "the data lay in memory, where flushing costs nothing: a folder on a disk, named by --data, would tell more".to_owned()
     })
 }
 

@@ -122,12 +122,13 @@ pub(super) fn options_line(options: &Options) -> String {
         None => "closed loop".to_owned(),
     };
     let items = options.items.map_or(String::new(), |items| format!(" of {}", counted(items as f64, "item")));
+    let data = options.data.as_ref().map_or(String::new(), |folder| format!(", data in {folder}"));
     let length = match options.duration_s {
         Some(duration_s) => format!("{} s after", number(duration_s)),
         None => format!("{} a client after", counted(options.calls as f64, "call")),
     };
     format!(
-        "mix {}{items}, {} of {length} {} to warm up, {pace}, seed {}, services: {}",
+        "mix {}{items}, {} of {length} {} to warm up, {pace}, seed {}, services: {}{data}",
         options.mix,
         counted(options.runs as f64, "run"),
         integer(options.warmup as f64),

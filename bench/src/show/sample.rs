@@ -44,6 +44,7 @@ pub(super) fn results() -> Results {
             rate: None,
             seed: 1,
             services: "own".to_owned(),
+            data: None,
         },
         scenarios: vec![
             scenario(1, 210.0, 95.0, 0.3),
