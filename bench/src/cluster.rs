@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use net::ClientTls;
@@ -13,9 +13,10 @@ use crate::probe::Probe;
 use crate::process::{Process, Usage};
 use crate::results::ServiceRun;
 
-/// Starts the program that holds the services with these arguments, under a name for messages, and returns when it
-/// listens.
-pub type Launch<'a> = &'a dyn Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String>;
+/// Starts a program that holds the services with these arguments, under a name for messages, and returns when it
+/// listens. The program is this one unless another is named.
+pub type Launch<'a> =
+    &'a dyn Fn(Option<&Path>, &'static str, &[OsString]) -> Result<Box<dyn Process>, String>;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -40,6 +41,8 @@ pub enum Services {
 pub struct ServiceOptions {
     /// Where their data lie.
     pub data: Place,
+    /// The program that holds them; `None`: this one.
+    pub program: Option<PathBuf>,
     /// Further arguments of both databases.
     pub databases: Vec<String>,
     /// Further arguments of both frontends.
@@ -106,7 +109,8 @@ impl Cluster {
         let frontend = |name| {
             let listen = [name, "--listen", ANY_PORT].into_iter();
             let further = options.frontends.iter().map(String::as_str);
-            launch(name, &listen.chain(databases).chain(further).map(OsString::from).collect::<Vec<_>>())
+            let args: Vec<_> = listen.chain(databases).chain(further).map(OsString::from).collect();
+            launch(options.program.as_deref(), name, &args)
         };
         let (buyer, seller) = (frontend("server_buyer")?, frontend("server_seller")?);
         let cluster = Self::of_processes([buyer, seller, customer, product]);
@@ -120,7 +124,7 @@ impl Cluster {
     pub(crate) fn relay(launch: Launch<'_>) -> Result<Self, String> {
         let start = |name, args: &[&str]| {
             let args = ["bench", "relay", "--listen", ANY_PORT].iter().chain(args);
-            launch(name, &args.map(OsString::from).collect::<Vec<_>>())
+            launch(None, name, &args.map(OsString::from).collect::<Vec<_>>())
         };
         let (customer, product) = (start("relay C", &[])?, start("relay P", &[])?);
         let databases = ["--customer", customer.address(), "--product", product.address()];
@@ -194,7 +198,7 @@ pub(crate) fn database(
     let mut args: Vec<OsString> = [name, "--listen", ANY_PORT, "--data"].map(OsString::from).into();
     args.push(data.into());
     args.extend(options.databases.iter().map(OsString::from));
-    launch(name, &args)
+    launch(options.program.as_deref(), name, &args)
 }
 
 impl Sample {
@@ -253,8 +257,11 @@ mod tests {
     }
 
     /// A way to start fakes, each of which listens at its own name.
-    fn launch(log: &Log) -> impl Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String> {
-        move |name, args| {
+    fn launch(
+        log: &Log,
+    ) -> impl Fn(Option<&Path>, &'static str, &[OsString]) -> Result<Box<dyn Process>, String> {
+        move |program, name, args| {
+            assert_eq!(program, None);
             let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             log.borrow_mut().push(args.join(" "));
             Ok(Box::new(Fake { name, address: format!("at.{name}"), log: Rc::clone(log) }))
@@ -302,9 +309,9 @@ mod tests {
     fn where_a_service_cannot_be_started_the_others_end() {
         let log = Log::default();
         let start = launch(&log);
-        let failing = |name, args: &[OsString]| match name {
+        let failing = |program: Option<&Path>, name, args: &[OsString]| match name {
             "server_seller" => Err("no".to_owned()),
-            name => start(name, args),
+            name => start(program, name, args),
         };
         let cluster = Cluster::on(Path::new("d"), &ServiceOptions::default(), &failing);
         assert_eq!(cluster.err().as_deref(), Some("no"));

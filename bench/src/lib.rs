@@ -11,6 +11,7 @@ mod client;
 mod cluster;
 mod descriptors;
 mod diagnosis;
+mod difference;
 mod fixture;
 mod growth;
 mod host;

@@ -1,6 +1,7 @@
 //! [`Plan`]: what is to be measured.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::api::Role;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// Whether the same clients call a bare relay in turn.
     pub floor: bool,
+    /// The program whose services are measured in turn with those of this one.
+    pub against: Option<PathBuf>,
     /// Whether a call whose connection was cut is made again, unless that would act twice.
     pub retry: bool,
     /// Decides every choice of the clients.
@@ -140,7 +143,7 @@ mod tests {
         let items = mix.is_purchase().then_some(10);
         let (rate, floor, retry) = (None, false, false);
         let length = Length::Calls(1);
-        Plan { scenarios, runs: 1, length, warmup: 0, mix, items, rate, floor, retry, seed: 0 }
+        Plan { scenarios, runs: 1, length, warmup: 0, mix, items, rate, floor, against: None, retry, seed: 0 }
     }
 
     #[test]

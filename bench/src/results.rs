@@ -43,6 +43,9 @@ pub struct Options {
     pub seed: u64,
     /// What was measured: `own` services, with their options if any were given, or the addresses of running ones.
     pub services: String,
+    /// The program whose services were measured in turn, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
     /// Where the data of own services lay, if it was not among temporary files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
@@ -57,8 +60,24 @@ pub struct Measured {
     pub clients: usize,
     /// What the marketplace did.
     pub marketplace: Series,
+    /// What services of another build did in turn with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Series>,
     /// What a bare relay did for the same clients in turn with it.
     pub floor: Option<Series>,
+    /// What a relay did that flushes what the services would flush.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flushed_floor: Option<Series>,
+}
+
+/// What is measured in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Marketplace,
+    /// Services of another build.
+    Against,
+    Floor,
+    FlushedFloor,
 }
 
 /// All runs of a scenario against one kind of services.
@@ -208,6 +227,22 @@ impl Spread {
     }
 }
 
+impl Subject {
+    /// In the order in which they are shown.
+    pub(crate) const ALL: [Self; 4] = [Self::Marketplace, Self::Against, Self::Floor, Self::FlushedFloor];
+    pub(crate) const FLOORS: [Self; 2] = [Self::Floor, Self::FlushedFloor];
+
+    /// As tables name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Marketplace => "marketplace",
+            Self::Against => "other build",
+            Self::Floor => "floor",
+            Self::FlushedFloor => "flushed floor",
+        }
+    }
+}
+
 impl Series {
     /// Calls a second over the runs.
     pub fn throughput(&self) -> Option<Spread> {
@@ -218,24 +253,41 @@ impl Series {
 impl Measured {
     /// Whether every reply was what it must be.
     pub fn is_right(&self) -> bool {
-        let mut runs = [Some(&self.marketplace), self.floor.as_ref()]
-            .into_iter()
-            .flatten()
-            .flat_map(|series| &series.runs);
+        let mut runs = self.all_series().flat_map(|(_, series)| &series.runs);
         runs.all(|run| run.wrong == 0 && run.errors.is_empty())
     }
 
-    /// Runs, each with that of the floor beside it if there is to be a floor.
-    pub(crate) fn complete_runs(&self, with_floor: bool) -> usize {
-        let of_floor = self.floor.as_ref().map_or(0, |floor| floor.runs.len());
-        if with_floor { of_floor } else { self.marketplace.runs.len() }
+    /// Runs, each with those of all other subjects beside it.
+    pub(crate) fn complete_runs(&self, subjects: &[Subject]) -> usize {
+        let runs = |subject: &Subject| self.series(*subject).map_or(0, |series| series.runs.len());
+        subjects.iter().map(runs).min().unwrap_or(0)
     }
 
-    /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
-    pub fn of_floor(&self) -> Option<Spread> {
-        let floor = self.floor.as_ref()?;
-        let pairs = self.marketplace.runs.iter().zip(&floor.runs);
-        Spread::of(pairs.map(|(run, floor)| run.calls_per_second / floor.calls_per_second))
+    /// What one of them did, if it was measured.
+    pub(crate) fn series(&self, subject: Subject) -> Option<&Series> {
+        match subject {
+            Subject::Marketplace => Some(&self.marketplace),
+            Subject::Against => self.against.as_ref(),
+            Subject::Floor => self.floor.as_ref(),
+            Subject::FlushedFloor => self.flushed_floor.as_ref(),
+        }
+    }
+
+    /// What each of those did that were measured.
+    pub(crate) fn all_series(&self) -> impl Iterator<Item = (Subject, &Series)> {
+        Subject::ALL.into_iter().filter_map(|subject| Some((subject, self.series(subject)?)))
+    }
+
+    /// The throughput of each run of the marketplace as a fraction of that of the run of a relay beside it.
+    pub(crate) fn of_floor(&self, floor: Subject) -> Option<Spread> {
+        Spread::of(self.shares_of_floor(floor))
+    }
+
+    /// The same, by run; none if it was not measured.
+    pub(crate) fn shares_of_floor(&self, floor: Subject) -> Vec<f64> {
+        let floor = self.series(floor).map_or(&[][..], |series| &series.runs[..]);
+        let pairs = self.marketplace.runs.iter().zip(floor);
+        pairs.map(|(run, floor)| run.calls_per_second / floor.calls_per_second).collect()
     }
 }
 

@@ -17,6 +17,7 @@ mod report;
 #[cfg(test)]
 mod sample;
 mod table;
+mod verdict;
 
 pub use compare::compare;
 pub use csv::csv;

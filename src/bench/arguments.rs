@@ -44,6 +44,7 @@ pub(super) fn options() -> Options {
     options.value("seed", "decides what the clients choose (1)", "N");
     options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
     options.flag("floor", "measure a bare relay of the same bytes in turn");
+    options.value("against", "measure the services of another build of this program in turn", "PROGRAM");
     options.value("reactors", "event loops of each frontend that is started (1)", "N");
     options.value("data", DATA_HELP, "DIR");
     options.flag("unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
@@ -102,6 +103,7 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
             false => None,
         },
         floor: matches.opt_present("floor"),
+        against: matches.opt_str("against").map(PathBuf::from),
         retry: matches.opt_present("retry"),
         seed: number(matches, "seed", 1, 0, u64::MAX)?,
     };
@@ -139,12 +141,12 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
                 databases.push("--unsafe-no-flush".to_owned());
             }
             let data = place(matches);
-            Ok(Services::Own(ServiceOptions { data, databases, frontends, tls }))
+            Ok(Services::Own(ServiceOptions { data, program: None, databases, frontends, tls }))
         }
         (Some(buyer), Some(seller)) => {
             check_address(&buyer)?;
             check_address(&seller)?;
-            let of_own = ["reactors", "data", "unsafe-no-flush", "tls-cert", "tls-key"];
+            let of_own = ["reactors", "data", "against", "unsafe-no-flush", "tls-cert", "tls-key"];
             match of_own.into_iter().find(|name| matches.opt_present(name)) {
                 Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
                 None => Ok(Services::Running { buyer, seller, tls }),

@@ -45,6 +45,7 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --reactors 2",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --unsafe-no-flush",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --data .",
+        "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --against marketplace",
         "--json - --csv -",
         "--json - --csv /dev/stdout",
         "--svg -",
@@ -88,6 +89,11 @@ fn results_are_compared_and_what_is_none_is_refused() {
     let output = folder.run("compare a.json b.json");
     assert_code(&output, 0);
     assert!(stdout(&output).contains("2+1") && stdout(&output).contains("seed"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("2+1, calls/s: no difference can be told from so few runs\n"),
+        "{}",
+        stdout(&output)
+    );
 
     fs::write(folder.path("none.json"), "{\"host\":{}}").unwrap();
     fs::write(folder.path("empty.json"), "").unwrap();

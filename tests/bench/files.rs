@@ -155,6 +155,43 @@ fn data_lie_where_they_are_told_to_and_leave_what_is_there() {
 }
 
 #[test]
+fn another_build_is_measured_in_turn_and_compared_in_words() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_marketplace"), folder.path("other")).unwrap();
+    let words = "--clients 1+1 --runs 4 --calls 20 --warmup 0 --floor --json out.json --csv out.csv --svg . --against ./other";
+    let output = folder.run(words);
+    assert_code(&output, 0);
+    let shown = stdout(&output);
+    assert!(
+        shown.contains("beside the other build, calls/s: ") && shown.contains("other build: ./other"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("95 % interval") && shown.contains("\nother build: 160 calls, 0 failed\n"),
+        "{shown}"
+    );
+    let results = json(&folder.path("out.json"));
+    let scenario = &results["scenarios"][0];
+    check_services(&scenario["against"]["runs"][3]["services"]);
+    let began =
+        |subject: &str, run: usize| scenario[subject]["runs"][run]["started_after_s"].as_f64().unwrap();
+    for run in 0..4 {
+        // The two go first by turns, and the floor is the last.
+        assert_eq!(began("marketplace", run) < began("against", run), run % 2 == 0, "{scenario}");
+        assert!(began("floor", run) > began("marketplace", run).max(began("against", run)), "{scenario}");
+    }
+    let csv = fs::read_to_string(folder.path("out.csv")).unwrap();
+    assert_eq!(csv.matches(",other build,").count(), 4 * 3, "{csv}");
+    assert!(fs::read_to_string(folder.path("runs.svg")).unwrap().contains("1+1, other build"));
+
+    for (program, message) in [("./gone", "./gone: cannot start "), ("/bin/true", "/bin/true: ")] {
+        let output = folder.run(&format!("{SHORT} --against {program}"));
+        assert_code(&output, 1);
+        assert!(stderr(&output).contains(message) && output.stdout.is_empty(), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn data_in_memory_are_warned_of_and_marked() {
     let mounts = fs::read_to_string("/proc/mounts").unwrap();
     if !mounts.contains(" /dev/shm tmpfs ") {

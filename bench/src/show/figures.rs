@@ -6,6 +6,7 @@ use crate::api::Api;
 use crate::host::Host;
 use crate::results::{ApiRun, Measured, Options, Percentiles, Results, Run, Series, Spread};
 
+use super::compare::beside_other_build;
 use super::format::{NONE, counted, integer, number, percent, time_spread};
 
 /// The calls of one API, or of all together.
@@ -30,10 +31,9 @@ pub(super) struct ServiceFigures<'a> {
     pub(super) commits_per_second: Option<f64>,
 }
 
-/// What was measured in a scenario: the marketplace, and the floor if it was.
+/// What was measured in a scenario: the marketplace, and beside it what else was, by name.
 pub(super) fn targets(measured: &Measured) -> impl Iterator<Item = (&'static str, &Series)> {
-    let floor = measured.floor.as_ref().map(|floor| ("floor", floor));
-    std::iter::once(("marketplace", &measured.marketplace)).chain(floor)
+    measured.all_series().map(|(subject, series)| (subject.name(), series))
 }
 
 /// All calls together, then each API unless there is only one.
@@ -106,7 +106,7 @@ pub(super) fn in_memory(host: &Host) -> Option<String> {
 /// What must be said of a scenario beside its figures: how the schedule was kept, what was made again, and what went
 /// wrong. Of what was measured in vain or beside the items of others, that is said, too.
 pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = beside_other_build(measured);
     notes.extend(waiting(&measured.marketplace).map(str::to_owned));
     for (target, series) in targets(measured) {
         if let Some(rate) = options.rate {

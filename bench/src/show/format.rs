@@ -123,12 +123,14 @@ pub(super) fn options_line(options: &Options) -> String {
     };
     let items = options.items.map_or(String::new(), |items| format!(" of {}", counted(items as f64, "item")));
     let data = options.data.as_ref().map_or(String::new(), |folder| format!(", data in {folder}"));
+    let against =
+        options.against.as_ref().map_or(String::new(), |program| format!(", other build: {program}"));
     let length = match options.duration_s {
         Some(duration_s) => format!("{} s after", number(duration_s)),
         None => format!("{} a client after", counted(options.calls as f64, "call")),
     };
     format!(
-        "mix {}{items}, {} of {length} {} to warm up, {pace}, seed {}, services: {}{data}",
+        "mix {}{items}, {} of {length} {} to warm up, {pace}, seed {}, services: {}{data}{against}",
         options.mix,
         counted(options.runs as f64, "run"),
         integer(options.warmup as f64),

@@ -1,6 +1,6 @@
 //! [`report`]: the figures and pictures of a benchmark as a section of a Markdown file.
 
-use crate::results::{Measured, Percentiles, Results};
+use crate::results::{Measured, Percentiles, Results, Subject};
 
 use super::figures::{Figures, all_right, figures, notes, remarks, services, targets};
 use super::format::{NONE, host_line, mebibytes, number, options_line, ratio, spread, time};
@@ -56,46 +56,69 @@ fn content(results: &Results, pictures: Option<&str>) -> String {
 }
 
 fn calls(results: &Results) -> String {
-    let heads = ["clients", "calls", "calls/s", "avg", "p50", "p99", "p99.9", "max", "of floor"];
-    let rows = results.scenarios.iter().flat_map(call_rows).collect();
+    let floors = floors(results);
+    let mut heads =
+        ["clients", "calls", "calls/s", "avg", "p50", "p99", "p99.9", "max"].map(str::to_owned).to_vec();
+    heads.extend(floors.iter().map(|floor| format!("of {}", floor.name())));
+    let rows = results.scenarios.iter().flat_map(|measured| call_rows(measured, &floors)).collect();
     table(&heads, 2, rows)
 }
 
-/// The marketplace by API, then the floor by the same.
-fn call_rows(measured: &Measured) -> Vec<Vec<String>> {
+/// The floors that have a column: that of the bare relay always, the other if it was measured.
+fn floors(results: &Results) -> Vec<Subject> {
+    let is_measured =
+        |floor: &Subject| results.scenarios.iter().any(|measured| measured.series(*floor).is_some());
+    Subject::FLOORS.into_iter().filter(|floor| *floor == Subject::Floor || is_measured(floor)).collect()
+}
+
+/// The marketplace by API, then what was measured beside it by the same.
+fn call_rows(measured: &Measured, floors: &[Subject]) -> Vec<Vec<String>> {
     let rows = targets(measured).flat_map(|(target, series)| {
         figures(series).into_iter().flat_map(move |figures| {
-            let service = figures.service_times.map(|times| service_row(measured, target, &figures, times));
-            std::iter::once(call_row(measured, target, &figures)).chain(service)
+            let service =
+                figures.service_times.map(|times| service_row(measured, target, &figures, times, floors));
+            std::iter::once(call_row(measured, target, &figures, floors)).chain(service)
         })
     });
     rows.collect()
 }
 
-fn call_row(measured: &Measured, target: &str, figures: &Figures<'_>) -> Vec<String> {
-    let is_total = target == "marketplace" && figures.api == "all";
-    let of_floor = measured.of_floor().filter(|_| is_total);
+fn call_row(measured: &Measured, target: &str, figures: &Figures<'_>, floors: &[Subject]) -> Vec<String> {
+    let is_total = target == Subject::Marketplace.name() && figures.api == "all";
+    let of_floor = |floor: &Subject| measured.of_floor(*floor).filter(|_| is_total);
     let mut row = vec![
         measured.scenario.clone(),
         call_label(target, figures),
         figures.throughput.map_or(NONE.to_owned(), |throughput| spread(throughput, number)),
     ];
     row.extend(shown_times(figures.times));
-    row.push(of_floor.map_or(String::new(), |of_floor| spread(of_floor, ratio)));
+    row.extend(
+        floors.iter().map(|floor| of_floor(floor).map_or(String::new(), |of_floor| spread(of_floor, ratio))),
+    );
     row
 }
 
 /// The service times of calls that were sent on schedule.
-fn service_row(measured: &Measured, target: &str, figures: &Figures<'_>, times: Percentiles) -> Vec<String> {
+fn service_row(
+    measured: &Measured,
+    target: &str,
+    figures: &Figures<'_>,
+    times: Percentiles,
+    floors: &[Subject],
+) -> Vec<String> {
     let label = format!("{}, service time", call_label(target, figures));
     let mut row = vec![measured.scenario.clone(), label, String::new()];
     row.extend(shown_times(times));
-    row.push(String::new());
+    row.extend(floors.iter().map(|_| String::new()));
     row
 }
 
 fn call_label(target: &str, figures: &Figures<'_>) -> String {
-    if target == "floor" { format!("floor: {}", figures.api) } else { figures.api.to_owned() }
+    if target == Subject::Marketplace.name() {
+        figures.api.to_owned()
+    } else {
+        format!("{target}: {}", figures.api)
+    }
 }
 
 fn shown_times(times: Percentiles) -> [String; 5] {
@@ -124,9 +147,13 @@ fn costs(results: &Results) -> Option<String> {
 }
 
 /// The first `labels` columns are text, and the others are numbers.
-pub(super) fn table(heads: &[&str], labels: usize, rows: Vec<Vec<String>>) -> String {
+pub(super) fn table<H: AsRef<str>>(heads: &[H], labels: usize, rows: Vec<Vec<String>>) -> String {
     let rules = (0..heads.len()).map(|column| if column < labels { "---" } else { "---:" });
-    let mut text = format!("| {} |\n| {} |\n", heads.join(" | "), rules.collect::<Vec<_>>().join(" | "));
+    let mut text = format!(
+        "| {} |\n| {} |\n",
+        heads.iter().map(H::as_ref).collect::<Vec<_>>().join(" | "),
+        rules.collect::<Vec<_>>().join(" | ")
+    );
     for row in rows {
         let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
         text += &format!("| {} |\n", cells.join(" | "));

@@ -23,6 +23,8 @@ pub(super) fn results() -> Results {
         scenario: format!("{each}+{each}"),
         clients: 2 * each,
         marketplace: series(2 * each, time_us, DRIFT, started_after_s),
+        against: None,
+        flushed_floor: None,
         floor: Some(series(2 * each, floor_us, FLOOR_DRIFT, started_after_s + 0.5)),
     };
     Results {
@@ -44,6 +46,7 @@ pub(super) fn results() -> Results {
             rate: None,
             seed: 1,
             services: "own".to_owned(),
+            against: None,
             data: None,
         },
         scenarios: vec![

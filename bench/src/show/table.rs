@@ -1,6 +1,6 @@
 //! [`table`]: all figures as tables on a terminal.
 
-use crate::results::{Measured, Percentiles, Results, Series};
+use crate::results::{Measured, Percentiles, Results, Series, Subject};
 
 use super::figures::{Figures, figures, none_failed, notes, remarks, services, targets};
 use super::format::{NONE, TimeUnit, host_line, mebibytes, number, options_line, ratio, spread};
@@ -49,8 +49,10 @@ fn calls(measured: &Measured) -> Grid {
             }
         }
     }
-    if let Some(of_floor) = measured.of_floor() {
-        grid.add_row(["of floor".to_owned(), spread(of_floor, ratio)]);
+    for floor in Subject::FLOORS {
+        if let Some(of_floor) = measured.of_floor(floor) {
+            grid.add_row([format!("of {}", floor.name()), spread(of_floor, ratio)]);
+        }
     }
     grid
 }
