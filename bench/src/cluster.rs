@@ -117,19 +117,24 @@ impl Cluster {
         Ok(Self { tls: options.tls.clone(), ..cluster })
     }
 
-    /// Starts a bare relay with the same processes.
+    /// Starts a relay with the same processes, a bare one or one whose databases flush into files in a place.
     ///
     /// # Errors
     /// A process cannot be started.
-    pub(crate) fn relay(launch: Launch<'_>) -> Result<Self, String> {
+    pub(crate) fn relay(flushed: Option<&Place>, launch: Launch<'_>) -> Result<Self, String> {
+        let data = flushed.map(Place::new_folder).transpose()?;
         let start = |name, args: &[&str]| {
             let args = ["bench", "relay", "--listen", ANY_PORT].iter().chain(args);
             launch(None, name, &args.map(OsString::from).collect::<Vec<_>>())
         };
-        let (customer, product) = (start("relay C", &[])?, start("relay P", &[])?);
+        let database = |name| {
+            let file = data.as_ref().map(|data| data.path().join(name).display().to_string());
+            start(name, &file.iter().flat_map(|file| ["--flush", file]).collect::<Vec<_>>())
+        };
+        let (customer, product) = (database("relay C")?, database("relay P")?);
         let databases = ["--customer", customer.address(), "--product", product.address()];
         let (buyer, seller) = (start("relay buyer", &databases)?, start("relay seller", &databases)?);
-        Ok(Self::of_processes([buyer, seller, customer, product]))
+        Ok(Self { _data: data, ..Self::of_processes([buyer, seller, customer, product]) })
     }
 
     /// Connects to one of its services, to ask it something.
@@ -298,11 +303,27 @@ mod tests {
     #[test]
     fn the_relay_has_the_same_shape() {
         let log = Log::default();
-        let cluster = Cluster::relay(&launch(&log)).expect("it starts");
+        let cluster = Cluster::relay(None, &launch(&log)).expect("it starts");
         assert_eq!((cluster.buyer.as_str(), cluster.seller.as_str()), ("at.relay buyer", "at.relay seller"));
         let relay = "bench relay --listen 127.0.0.1:0";
         let frontend = format!("{relay} --customer at.relay C --product at.relay P");
         assert_eq!(log.take(), [relay, relay, &frontend, &frontend]);
+    }
+
+    #[test]
+    fn the_databases_of_a_relay_that_flushes_do_so_into_files_of_their_own() {
+        let log = Log::default();
+        let dir = tempfile::tempdir().expect("the system has a folder to give");
+        let cluster =
+            Cluster::relay(Some(&Place::new(Some(dir.path().to_owned()))), &launch(&log)).expect("it starts");
+        let started = log.take();
+        for (name, line) in ["relay C", "relay P"].into_iter().zip(&started) {
+            let file = line.strip_prefix("bench relay --listen 127.0.0.1:0 --flush ").expect("it flushes");
+            assert!(Path::new(file).starts_with(dir.path()) && file.ends_with(name), "{line}");
+        }
+        assert!(started[2..].iter().all(|line| !line.contains("--flush")), "{started:?}");
+        drop(cluster);
+        assert_eq!(dir.path().read_dir().expect("it is there").count(), 0);
     }
 
     #[test]

@@ -264,6 +264,7 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
         items: None,
         rate: None,
         floor: false,
+        flushed_floor: None,
         against: None,
         retry: false,
         seed: SEED,

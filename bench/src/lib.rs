@@ -46,5 +46,5 @@ pub use outcome::{Failure, Outcome};
 pub use place::Place;
 pub use plan::{Plan, Scenario};
 pub use process::Process;
-pub use relay::{Part, serve as serve_relay};
+pub use relay::{Flusher, Part, serve as serve_relay};
 pub use run::run;

@@ -25,7 +25,7 @@ pub fn run(plan: &Plan, services: &Services, launch: Launch<'_>, interrupt: &Int
     let failure = measure_all(plan, services, launch, interrupt, &mut scenarios).err();
     let done = scenarios.iter().map(|measured| measured.complete_runs(&wanted(plan))).sum();
     let incomplete = incomplete(failure.as_ref(), done, plan.runs * plan.scenarios.len(), "runs");
-    let host = Host::here(place(services));
+    let host = Host::here(place(plan, services));
     Outcome { results: Results { host, options: options(plan, services), scenarios, incomplete }, failure }
 }
 
@@ -46,7 +46,7 @@ fn measure_all(
         subjects.push((subject, start(subject, plan, services, launch).map_err(Failure::Failed)?));
     }
     let mut bench = Bench { plan, runner: Runner::new(plan, interrupt), subjects, started: Instant::now() };
-    if let Some(warning) = place(services).and_then(Place::warning) {
+    if let Some(warning) = place(plan, services).and_then(Place::warning) {
         bench.runner.progress.tell(&warning);
     }
     for (number, &scenario) in (1..).zip(&plan.scenarios) {
@@ -66,7 +66,7 @@ fn wanted(plan: &Plan) -> Vec<Subject> {
         Subject::Marketplace => true,
         Subject::Against => plan.against.is_some(),
         Subject::Floor => plan.floor,
-        Subject::FlushedFloor => false,
+        Subject::FlushedFloor => plan.flushed_floor.is_some(),
     };
     Subject::ALL.into_iter().filter(is_wanted).collect()
 }
@@ -81,7 +81,8 @@ fn start(subject: Subject, plan: &Plan, services: &Services, launch: Launch<'_>)
         (Subject::Against, Services::Running { .. }) => {
             Err("another build is measured beside services that the benchmark starts itself".to_owned())
         }
-        (Subject::Floor | Subject::FlushedFloor, _) => Cluster::relay(launch),
+        (Subject::Floor, _) => Cluster::relay(None, launch),
+        (Subject::FlushedFloor, _) => Cluster::relay(plan.flushed_floor.as_ref(), launch),
     }
 }
 
@@ -187,16 +188,16 @@ impl Bench<'_> {
     }
 }
 
-/// Where the data lie of services that are started.
-fn place(services: &Services) -> Option<&Place> {
+/// Where the data lie of services that are started, or of the floor that flushes.
+fn place<'a>(plan: &'a Plan, services: &'a Services) -> Option<&'a Place> {
     match services {
         Services::Own(options) => Some(&options.data),
-        Services::Running { .. } => None,
+        Services::Running { .. } => plan.flushed_floor.as_ref(),
     }
 }
 
 fn options(plan: &Plan, services: &Services) -> Options {
-    let data = place(services).and_then(Place::given).map(|folder| folder.display().to_string());
+    let data = place(plan, services).and_then(Place::given).map(|folder| folder.display().to_string());
     let services = match services {
         Services::Own(ServiceOptions { databases, frontends, .. }) => {
             let words = ["own"].into_iter().chain(databases.iter().chain(frontends).map(String::as_str));

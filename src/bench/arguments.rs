@@ -44,6 +44,7 @@ pub(super) fn options() -> Options {
     options.value("seed", "decides what the clients choose (1)", "N");
     options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
     options.flag("floor", "measure a bare relay of the same bytes in turn");
+    options.flag("floor-flush", "measure a relay in turn that flushes what databases would flush");
     options.value("against", "measure the services of another build of this program in turn", "PROGRAM");
     options.value("reactors", "event loops of each frontend that is started (1)", "N");
     options.value("data", DATA_HELP, "DIR");
@@ -103,10 +104,14 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
             false => None,
         },
         floor: matches.opt_present("floor"),
+        flushed_floor: matches.opt_present("floor-flush").then(|| place(matches)),
         against: matches.opt_str("against").map(PathBuf::from),
         retry: matches.opt_present("retry"),
         seed: number(matches, "seed", 1, 0, u64::MAX)?,
     };
+    if plan.flushed_floor.is_some() && matches.opt_present("unsafe-no-flush") {
+        return Err("a floor that flushes is none of databases that do not: leave out --floor-flush or --unsafe-no-flush".into());
+    }
     plan.check()?;
     Ok(plan)
 }
@@ -146,8 +151,10 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
         (Some(buyer), Some(seller)) => {
             check_address(&buyer)?;
             check_address(&seller)?;
-            let of_own = ["reactors", "data", "against", "unsafe-no-flush", "tls-cert", "tls-key"];
-            match of_own.into_iter().find(|name| matches.opt_present(name)) {
+            // The floor is on this machine all the same.
+            let data = if matches.opt_present("floor-flush") { None } else { Some("data") };
+            let of_own = ["reactors", "against", "unsafe-no-flush", "tls-cert", "tls-key"];
+            match of_own.into_iter().chain(data).find(|name| matches.opt_present(name)) {
                 Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
                 None => Ok(Services::Running { buyer, seller, tls }),
             }

@@ -192,6 +192,32 @@ fn another_build_is_measured_in_turn_and_compared_in_words() {
 }
 
 #[test]
+fn the_floor_with_the_flush_carries_what_the_bare_one_carries() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("disk")).unwrap();
+    let words = "--clients 2+2 --runs 2 --calls 30 --warmup 2 --data disk --json out.json --report REPORT.md";
+    fs::write(folder.path("REPORT.md"), format!("{BEFORE}{AFTER}")).unwrap();
+    let output = folder.run(&format!("{words} --floor --floor-flush"));
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("of flushed floor"), "{}", stdout(&output));
+    let report = fs::read_to_string(folder.path("REPORT.md")).unwrap();
+    assert!(report.contains("| of floor | of flushed floor |"), "{report}");
+    assert!(report.contains("| 2+2 | flushed floor: ChangeItemPrice |"), "{report}");
+    let results = json(&folder.path("out.json"));
+    let scenario = &results["scenarios"][0];
+    for floor in ["floor", "flushed_floor"] {
+        let apis = scenario[floor]["runs"][1]["apis"].as_array().unwrap();
+        assert_eq!(apis.iter().map(|api| api["calls"].as_u64().unwrap()).sum::<u64>(), 120, "{floor}");
+    }
+    // Services that run already have their data elsewhere, and the floor has its own here.
+    let marketplace = super::PROGRAM.marketplace(&[]);
+    let output = folder.run(&format!("{SHORT} --floor-flush --data disk {}", super::running(&marketplace)));
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("\nflushed floor: 10 calls, 0 failed\n"), "{}", stdout(&output));
+    assert_eq!(fs::read_dir(folder.path("disk")).unwrap().count(), 0, "nothing is left");
+}
+
+#[test]
 fn data_in_memory_are_warned_of_and_marked() {
     let mounts = fs::read_to_string("/proc/mounts").unwrap();
     if !mounts.contains(" /dev/shm tmpfs ") {

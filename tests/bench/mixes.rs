@@ -56,7 +56,7 @@ fn what_was_measured_in_vain_is_told() {
 #[test]
 fn shoppers_call_many_apis_and_every_reply_is_right() {
     let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
-    let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor";
+    let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor --floor-flush";
     let results = folder.results(&format!("{words} {}", running(&marketplace)));
     for run in runs(&results) {
         assert_eq!(run["calls"], 2500);
