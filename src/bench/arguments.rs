@@ -57,6 +57,7 @@ pub(super) fn options() -> Options {
     options.value("json", "write the results to a file; - is standard output", "FILE");
     options.value("csv", "write each run's figures to a file; - is standard output", "FILE");
     options.value("svg", "draw pictures into a folder", "DIR");
+    options.value("html", "write a page with all figures and pictures to a file", "FILE");
     options.value("report", "rewrite a section of a Markdown file (scenarios)", "FILE[#SECTION]");
     options
 }

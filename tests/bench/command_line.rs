@@ -52,6 +52,8 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--json - --csv -",
         "--json - --csv /dev/stdout",
         "--svg -",
+        "--html -",
+        "growth --html page.html",
         "--report -",
         "--bogus",
         "measure",

@@ -17,7 +17,7 @@ fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
     let folder = Folder::new();
     fs::write(folder.path("REPORT.md"), format!("{BEFORE}old\n{AFTER}")).unwrap();
     let output = folder.run(
-        "--scenario 2+1,1+2 --runs 2 --calls 20 --warmup 3 --floor --json out.json --csv out.csv --svg pictures --report REPORT.md",
+        "--scenario 2+1,1+2 --runs 2 --calls 20 --warmup 3 --floor --json out.json --csv out.csv --html page.html --svg pictures --report REPORT.md",
     );
     assert_code(&output, 0);
     assert!(is_only_warned_of_memory(&output), "{}", stderr(&output));
@@ -35,6 +35,18 @@ fn a_benchmark_of_its_own_services_and_the_floor_writes_all_its_files() {
     let rows = csv.lines().skip(1);
     assert!(rows.clone().count() >= 2 * 2 * 2, "a row for each scenario, target and run: {csv}");
     assert_eq!(rows.filter(|row| row.contains("floor")).count() * 2, csv.lines().count() - 1);
+
+    let page = fs::read_to_string(folder.path("page.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
+    let host = &results["host"];
+    for part in ["cpu", "kernel", "commit"].map(|name| host[name].as_str().unwrap()) {
+        assert!(page.contains(&format!("<td>{}</td>", part.replace('&', "&amp;"))), "{part}: {page}");
+    }
+    assert_eq!(page.matches("<svg role=\"img\"").count(), 4);
+    assert!(
+        page.contains("<td>2+1</td><td>floor: all</td>") && page.contains("<li>480 calls, 0 failed</li>"),
+        "{page}"
+    );
 
     let pictures: Vec<_> = fs::read_dir(folder.path("pictures")).unwrap().map(|file| file.unwrap()).collect();
     assert!(!pictures.is_empty());
@@ -113,6 +125,10 @@ fn what_cannot_be_written_is_said_before_anything_is_measured() {
         ("--json old.json --csv ./old.json", "old.json twice"),
         ("--json out.json --csv ./folder/../out.json", "out.json twice"),
         ("--svg folder --csv folder/runs.svg", "runs.svg twice"),
+        ("--json old.json --html old.json", "old.json twice"),
+        ("--html nowhere/page.html", "cannot write nowhere/page.html: its folder does not exist"),
+        ("--html folder", "cannot write folder: is a directory"),
+        ("--html ''", "cannot write : "),
         ("--json /proc/out.json", "cannot write /proc/out.json: "),
     ];
     for (outputs, message) in refused {
@@ -239,7 +255,7 @@ fn data_in_memory_are_warned_of_and_marked() {
 fn what_fails_costs_nothing_else() {
     for (stdout, files, written) in [
         ("/dev/full", "--json out.json --csv out.csv", &["out.json", "out.csv"][..]),
-        ("/dev/null", "--json /dev/full --csv out.csv", &["out.csv"]),
+        ("/dev/null", "--json /dev/full --html /dev/full --csv out.csv", &["out.csv"]),
         ("/dev/full", "--json /dev/full --csv /dev/full --svg .", &["runs.svg"]),
     ] {
         let folder = Folder::new();
