@@ -179,7 +179,7 @@ fn another_build_is_measured_in_turn_and_compared_in_words() {
     assert_code(&output, 0);
     let shown = stdout(&output);
     assert!(
-        shown.contains("beside the other build, calls/s: ") && shown.contains("other build: ./other"),
+        shown.contains("this build beside the other, calls/s: ") && shown.contains("other build: ./other"),
         "{shown}"
     );
     assert!(

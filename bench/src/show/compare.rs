@@ -23,7 +23,7 @@ pub fn compare(a: &Results, b: &Results, width: Option<usize>) -> String {
         let Some(of_b) = of_b else { continue };
         rows(of_a, of_b).into_iter().for_each(|row| grid.add_row(row));
         let difference = Difference::of(&throughputs(&of_a.marketplace), &throughputs(&of_b.marketplace));
-        words += &wrapped(&format!("{}, calls/s: {}", of_a.scenario, told("B", difference, SPEED)), width);
+        words += &wrapped(&format!("{}, calls/s: {}", of_a.scenario, told_of_b(difference)), width);
     }
     if grid.is_empty() {
         return text + "There is no scenario in both.\n";
@@ -31,27 +31,26 @@ pub fn compare(a: &Results, b: &Results, width: Option<usize>) -> String {
     text + &grid.render(width) + &words
 }
 
+/// A sentence of the calls a second.
+fn told_of_b(difference: Option<Difference>) -> String {
+    let is_told = difference.is_some_and(|difference| difference.verdict() != Verdict::Unknown);
+    let verdict = long(difference, SPEED);
+    if is_told { format!("B is {verdict}") } else { verdict }
+}
+
 /// What runs of the marketplace in turn with those of another build tell, in words.
 pub(super) fn beside_other_build(measured: &Measured) -> Vec<String> {
     let Some(other) = &measured.against else { return Vec::new() };
-    let values = |series: &Series, value: fn(&Run) -> f64| series.runs.iter().map(value).collect::<Vec<_>>();
-    let line = |(name, words, value): (&str, Words, fn(&Run) -> f64)| {
-        let difference = Difference::of(&values(other, value), &values(&measured.marketplace, value));
-        format!("beside the other build, {name}: {}", told("this build", difference, words))
+    let line = |name: &str, words, value: fn(&Run) -> f64| {
+        let values = |series: &Series| series.runs.iter().map(value).collect::<Vec<_>>();
+        let difference = Difference::of(&values(other), &values(&measured.marketplace));
+        format!("this build beside the other, {name}: {}", long(difference, words))
     };
-    let figures: [(&str, Words, fn(&Run) -> f64); 3] = [
-        ("calls/s", SPEED, |run| run.calls_per_second),
-        ("p50", TIME, |run| run.times.p50_us),
-        ("p99", TIME, |run| run.times.p99_us),
-    ];
-    figures.map(line).into()
-}
-
-/// A sentence of what can be told.
-fn told(name: &str, difference: Option<Difference>, words: Words) -> String {
-    let is_told = difference.is_some_and(|difference| difference.verdict() != Verdict::Unknown);
-    let verdict = long(difference, words);
-    if is_told { format!("{name} is {verdict}") } else { verdict }
+    vec![
+        line("calls/s", SPEED, |run| run.calls_per_second),
+        line("p50", TIME, |run| run.times.p50_us),
+        line("p99", TIME, |run| run.times.p99_us),
+    ]
 }
 
 /// Why results may be worth less than they seem.
@@ -194,14 +193,10 @@ mod tests {
         }
         let told = beside_other_build(&results.scenarios[0]);
         assert!(
-            told[0]
-                .starts_with("beside the other build, calls/s: this build is faster by 50 % (95 % interval "),
+            told[0].starts_with("this build beside the other, calls/s: faster by 50 % (95 % interval "),
             "{told:?}"
         );
-        assert!(
-            told[2].starts_with("beside the other build, p99: this build is shorter by 33 % ("),
-            "{told:?}"
-        );
+        assert!(told[2].starts_with("this build beside the other, p99: shorter by 33 % ("), "{told:?}");
         assert!(beside_other_build(&sample::results().scenarios[0]).is_empty());
     }
 

@@ -2,6 +2,8 @@
 
 use crate::difference::{Difference, Verdict};
 
+use super::format::integer;
+
 /// What B is called whose values are greater, or less, than those of A.
 #[derive(Clone, Copy)]
 pub(super) struct Words {
@@ -50,7 +52,7 @@ fn shown(
 /// A share in hundredths, with a digit behind the point where it is small.
 fn points(share: f64) -> String {
     let points = share * 100.0;
-    if points.abs() < 9.95 { format!("{points:.1}") } else { format!("{points:.0}") }
+    if points.abs() < 9.95 { format!("{points:.1}") } else { integer(points) }
 }
 
 #[cfg(test)]
@@ -79,6 +81,8 @@ mod tests {
             "no difference can be told from these runs (95 % interval -3.0 to 4.1 %)"
         );
         assert_eq!(short(noise, SPEED), "not told apart (-3.0 to 4.1 %)");
+        let wild = difference(2.0, Some((0.2, 35.0)));
+        assert_eq!(short(wild, SPEED), "not told apart (-80 to 3,400 %)");
         for few in [difference(2.0, None), None] {
             assert_eq!(long(few, SPEED), "no difference can be told from so few runs");
             assert_eq!(short(few, SPEED), "too few runs");
