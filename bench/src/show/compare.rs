@@ -201,6 +201,24 @@ mod tests {
     }
 
     #[test]
+    fn results_are_kept_as_before_where_nothing_new_was_asked_for() {
+        let kept = serde_json::to_string(&sample::results()).expect("results are JSON");
+        for new in [
+            "duration_s\":null",
+            "against",
+            "flushed_floor",
+            "service_times",
+            "service_distribution",
+            "unmade",
+            "\"data\"",
+        ] {
+            assert!(!kept.contains(new), "{new}");
+        }
+        let read: Results = serde_json::from_str(&kept).expect("what is not there has a default");
+        assert_eq!(compare(&sample::results(), &read, None).matches("not told apart (").count(), 12);
+    }
+
+    #[test]
     fn what_else_differs_is_said() {
         let a = sample::results();
         let mut b = sample::results();
