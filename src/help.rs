@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::command_line::{print, usage_error};
+use crate::command_line::usage_error;
+use crate::narrow::print_help;
 use crate::options::Options;
 use crate::subcommand::{Group, List, Subcommand};
 use crate::suggestion::did_you_mean;
@@ -41,7 +42,7 @@ pub(crate) fn run(list: List, args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     let Some((name, rest)) = words.split_first() else {
-        return print(&overview(list()));
+        return print_help(&overview(list()));
     };
     let Some(subcommand) = list().into_iter().find(|subcommand| subcommand.name == name) else {
         return unknown(list, name);
@@ -56,7 +57,7 @@ pub(crate) fn run(list: List, args: &[String]) -> ExitCode {
         };
         usage = usage.commands.swap_remove(position);
     }
-    print(&usage.help())
+    print_help(&usage.help())
 }
 
 /// Reports that there is no such subcommand, and which one may have been meant.

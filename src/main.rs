@@ -18,6 +18,7 @@ mod demo;
 mod help;
 mod manual;
 mod migrate;
+mod narrow;
 mod options;
 mod output_file;
 mod ping;

@@ -40,10 +40,18 @@ fn run(args: &[String]) -> ExitCode {
         Ok(engine) => engine,
         Err(message) => return usage.error(&message),
     };
-    match over(&engine, migrate) {
+    match tables(&engine) {
         Ok(migrated) => print(&migrated.iter().map(|one| format!("{one}\n")).collect::<String>()),
         Err(trouble) => trouble.report(),
     }
+}
+
+/// Makes the tables in an engine, or brings them up to date.
+///
+/// # Errors
+/// It cannot be reached, or refuses.
+pub(crate) fn tables(engine: &Engine) -> Result<Vec<Migrated>, Trouble> {
+    over(engine, migrate)
 }
 
 fn migrate(session: &mut Session) -> Result<Vec<Migrated>, Trouble> {

@@ -12,6 +12,7 @@ pub(crate) struct Options {
 }
 
 /// An option, as it is described.
+#[derive(Clone)]
 pub(crate) struct Described {
     /// Without dashes.
     pub(crate) name: String,
@@ -58,6 +59,16 @@ impl Options {
         choices: &'static [&'static str],
     ) {
         self.add(name, help, Some(placeholder)).choices = choices;
+    }
+
+    /// Offers what another subcommand offers, in other words.
+    pub(crate) fn offer_as_well(&mut self, other: &Described, help: String) {
+        self.all.push(Described { help, ..other.clone() });
+    }
+
+    /// The one of this name, if it is offered.
+    pub(crate) fn named(&self, name: &str) -> Option<&Described> {
+        self.all.iter().find(|option| option.name == name)
     }
 
     /// All of them, but for `-h`.

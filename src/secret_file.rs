@@ -12,6 +12,9 @@ use services::Secrets;
 use crate::command_line::given;
 use crate::options::Options;
 
+/// The option that names the file.
+pub(crate) const OPTION: &str = "secret-file";
+
 /// More than two of the longest secrets have.
 const FILE_BYTES_MAX: u64 = 4096;
 /// A shorter secret can be found out by trying, and is warned of.
@@ -24,10 +27,10 @@ pub(crate) struct SecretFile {
     pub(crate) secrets: Secrets,
 }
 
-/// Offers the option `--secret-file`.
+/// Offers the option.
 pub(crate) fn add_option(options: &mut Options) {
     let help = "a file with the secret of frontends and databases, in its first line (none)";
-    options.value("secret-file", help, "FILE");
+    options.value(OPTION, help, "FILE");
 }
 
 impl SecretFile {
@@ -36,14 +39,9 @@ impl SecretFile {
     /// # Errors
     /// It cannot be read, everybody may, or there is no secret in it.
     pub(crate) fn given(matches: &Matches) -> Result<Option<Self>, String> {
-        let Some(path) = given(matches, "secret-file").map(PathBuf::from) else { return Ok(None) };
-        let secrets = read(&path).map_err(|error| format!("--secret-file: {error}"))?;
+        let Some(path) = given(matches, OPTION).map(PathBuf::from) else { return Ok(None) };
+        let secrets = read(&path).map_err(|error| format!("--{OPTION}: {error}"))?;
         Ok(Some(Self { path, secrets }))
-    }
-
-    /// The file that is read.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Reads the file again. What is wrong with it now is logged, and the secrets stay as they are.

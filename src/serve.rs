@@ -16,16 +16,14 @@ use services::{Backends, Deadlines, Secrets, StorageError, sqlite};
 
 use crate::command_line::{FAILED, report};
 use crate::process::stop::{Stop, StopSignals};
-use crate::process::watched_files::WatchedFiles;
 use crate::process::{limits, logging, memory, parent, status};
 use crate::secret_file::SecretFile;
 use crate::service::{Kind, Service};
 use crate::subcommand::{Group, Subcommand};
 use crate::tls::ServerFiles;
 use crate::usage::Usage;
-use settings::{Settings, Store, options};
 
-pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX};
+pub(crate) use settings::{REACTORS_MAX, SECONDS_MAX, Settings, Store, options};
 
 /// The subcommand that is this service.
 pub(crate) fn subcommand(service: Service) -> Subcommand {
@@ -105,7 +103,7 @@ fn reloading(signals: StopSignals, settings: &Settings) -> io::Result<StopSignal
     if reloads.is_empty() {
         return Ok(signals);
     }
-    let files = Arc::new(WatchedFiles::new(settings.replaceable_files()));
+    let files = Arc::clone(&settings.watched_files);
     let seen = Arc::clone(&files);
     // One at a time, so that what was read earlier does not replace what was read later.
     let reloads = Mutex::new(reloads);
@@ -252,7 +250,7 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
     signals.watch(move |stop, signal| match stop {
         Stop::InOrder => {
             log::info!("event=draining signal={signal}");
-            status::stopping();
+            warn_untold(status::stopping());
             handles.iter().for_each(Handle::drain);
         }
         Stop::AtOnce if parent::has_parent() => log::info!("event=still_draining signal={signal}"),
@@ -266,7 +264,13 @@ pub(crate) fn drain_on_signal(signals: StopSignals, handles: Vec<Handle>) -> io:
 
 pub(crate) fn log_listening(service: &str, address: SocketAddr) {
     log::info!("event=ready service={service} listening on {address}");
-    status::ready();
+    warn_untold(status::ready());
+}
+
+fn warn_untold(told: io::Result<()>) {
+    if let Err(error) = told {
+        log::warn!("event=systemd_not_told error=\"{error}\"");
+    }
 }
 
 /// A number that no other process has.

@@ -77,8 +77,7 @@ impl Service {
 
     /// The address with its default port at this host, a name or an address without brackets.
     pub(crate) fn address_at(self, host: &str) -> String {
-        let port = self.default_port();
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        address(host, self.default_port())
     }
 
     /// The limits of its node unless it is told others.
@@ -103,6 +102,11 @@ impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// An address as it is written. The host has no brackets.
+pub(crate) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 #[cfg(test)]

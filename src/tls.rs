@@ -12,6 +12,9 @@ use net::{BadIdentity, ClientTls, Identity, ServerTls};
 use crate::command_line::given;
 use crate::options::Options;
 
+/// All options that name files, whoever has them.
+pub(crate) const FILE_OPTIONS: [&str; 4] = ["tls-cert", "tls-key", "tls-client-ca", "tls-ca"];
+
 /// More than any chain of certificates has.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -72,11 +75,6 @@ impl ServerFiles {
         Ok(Some(Self { identity, client_ca, tls }))
     }
 
-    /// All files that are read.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.identity.paths().chain(self.client_ca.as_deref())
-    }
-
     /// Warns of a key that all users of the machine may read. It is served all the same, since volumes and tests have such.
     pub(crate) fn warn_if_open(&self) {
         let path = &self.identity.key;
@@ -109,11 +107,6 @@ impl ClientFiles {
         Ok(Some(Self { ca, identity, tls }))
     }
 
-    /// All files that are read.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.identity.iter().flat_map(IdentityFiles::paths).chain([self.ca.as_path()])
-    }
-
     /// Reads the files again, for connections to come. What is wrong with them now is logged, and all stays as it is.
     pub(crate) fn reload(&self) {
         let tls = client_tls(&self.ca, self.identity.as_ref());
@@ -132,10 +125,6 @@ impl IdentityFiles {
             (Some(_), None) => Err("--tls-cert needs --tls-key as well".to_owned()),
             (None, Some(_)) => Err("--tls-key needs --tls-cert as well".to_owned()),
         }
-    }
-
-    fn paths(&self) -> impl Iterator<Item = &Path> {
-        [self.certificates.as_path(), &self.key].into_iter()
     }
 
     fn read(&self) -> Result<[Vec<u8>; 2], String> {

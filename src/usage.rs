@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::command_line::{print, usage_error};
+use crate::command_line::usage_error;
+use crate::narrow::print_help;
 use crate::options::Options;
 
 /// What a subcommand takes, or a command of one.
@@ -55,7 +56,7 @@ impl Usage {
     /// An `Err` ends the program: the help or the usage error is already printed.
     pub(crate) fn parse(&self, args: &[String]) -> Result<Matches, ExitCode> {
         match self.options.parse(args) {
-            Ok(matches) if matches.opt_present("help") => Err(print(&self.help())),
+            Ok(matches) if matches.opt_present("help") => Err(print_help(&self.help())),
             Ok(matches) => Ok(matches),
             Err(message) => Err(self.error(&message)),
         }

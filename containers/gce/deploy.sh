@@ -87,7 +87,7 @@ read_options() {
         shift
     done
     [[ -n $project ]] || fail "--project is missing"
-    $deleting || [[ -f $binary ]] || fail "--binary is no file"
+    $deleting || check_binary
     for file in "${certificate_files[@]}"; do
         [[ -z $certificates || -f $certificates/$file ]] || fail "--certificates: there is no $file in $certificates"
     done
@@ -98,6 +98,25 @@ read_options() {
     zone=${zone:-$region-b}
     readonly account=$name@$project.iam.gserviceaccount.com bucket=gs://$project-$name secret=$name-database \
         certificates_secret=$name-certificates store_secret=$name-store
+}
+
+# Which libraries a VM has is not known here, so a program must need none. That is to be found out before a VM boots with it.
+check_binary() {
+    [[ -f $binary ]] || fail "--binary is no file"
+    [[ $(head --bytes=5 -- "$binary" | od -An -t x1) == " 7f 45 4c 46 02" ]] || fail "--binary is no program for 64-bit Linux"
+    local headers size count each
+    read -r headers < <(field u8 32 8)
+    read -r size count < <(field u2 54 4)
+    for ((each = 0; each < count; each++)); do
+        # What names a loader (PT_INTERP).
+        (($(field u4 $((headers + each * size)) 4) != 3)) ||
+            fail "--binary is linked dynamically, and a VM may lack its libraries: README.md says how to link it statically"
+    done
+}
+
+# field TYPE PLACE LENGTH: numbers in the binary.
+field() {
+    od -An -t "$1" -j "$2" -N "$3" -- "$binary"
 }
 
 create_network() {

@@ -2,7 +2,9 @@
 //! to systemd, when it is ready and when it stops.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +20,8 @@ use crate::service::Service;
 /// The label that tells the metrics of the four services apart. Whoever scrapes gives labels, too, and `service` is
 /// among those that are common.
 const SERVICE_LABEL: &str = "marketplace_service";
+/// Where systemd listens, if it asked to be told.
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// A registry of the process's metrics, with those in it that all its reactors share. `data` is where a database keeps
 /// its files, if it has some, and `memory_max_mib` the memory that it may fill then.
@@ -32,19 +36,24 @@ pub(crate) fn registry(service: Service, data: Option<&Path>, memory_max_mib: Op
 }
 
 /// Tells systemd, if it asked to be told, that the service listens.
-pub(crate) fn ready() {
-    notify(NotifyState::Ready);
+///
+/// # Errors
+/// The message cannot be sent.
+pub(crate) fn ready() -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Ready])
 }
 
 /// Tells systemd, if it asked to be told, that the service ends what is in flight.
-pub(crate) fn stopping() {
-    notify(NotifyState::Stopping);
+///
+/// # Errors
+/// The message cannot be sent.
+pub(crate) fn stopping() -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Stopping])
 }
 
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("event=systemd_not_told error=\"{error}\"");
-    }
+/// Keeps a child from telling systemd what this process tells for all.
+pub(crate) fn silence(child: &mut Command) {
+    child.env_remove(NOTIFY_SOCKET);
 }
 
 struct Process {

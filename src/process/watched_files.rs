@@ -31,7 +31,7 @@ struct Stamp {
 }
 
 impl WatchedFiles {
-    /// These files, as they are now.
+    /// These files, as they are now. They are to be read after it.
     pub(crate) fn new(paths: Vec<PathBuf>) -> Self {
         let files = Self { paths, seen: Mutex::default() };
         files.look();

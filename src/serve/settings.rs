@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::command_line::{given, number, reject_arguments};
 use crate::options::Options;
 use crate::process::limits::Needs;
 use crate::process::memory;
+use crate::process::watched_files::WatchedFiles;
 use crate::secret_file::{self, SecretFile};
 use crate::service::{Kind, Service};
 use crate::store_option::{self, Engine};
@@ -48,7 +50,7 @@ const MEMORY_MAX_MIB: u64 = 1 << 30;
 const HASH_THREADS_MAX: usize = 256;
 
 /// What a service was asked to be.
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub(super) service: Service,
     pub(super) listen: String,
     /// Where the process is watched, if it is.
@@ -56,7 +58,7 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) log_level: LevelFilter,
     /// Of a database.
-    pub(super) store: Store,
+    pub(crate) store: Store,
     /// Of `db_customer`.
     pub(super) customer: CustomerOptions,
     /// Of a frontend.
@@ -64,27 +66,29 @@ pub(super) struct Settings {
     pub(super) deadlines: Deadlines,
     pub(super) reactors: usize,
     /// What a database demands, and a frontend shows.
-    pub(super) secret_file: Option<SecretFile>,
+    pub(crate) secret_file: Option<SecretFile>,
     /// How connections of clients are encrypted, and those of a frontend to the databases.
-    pub(super) server_files: Option<ServerFiles>,
-    pub(super) client_files: Option<ClientFiles>,
+    pub(crate) server_files: Option<ServerFiles>,
+    pub(crate) client_files: Option<ClientFiles>,
+    /// All files of these, as they were before they were read: they may be replaced while the service runs, and before.
+    pub(super) watched_files: Arc<WatchedFiles>,
 }
 
 /// Where a database keeps what it knows.
-pub(super) enum Store {
+pub(crate) enum Store {
     Files(Files),
     Engine(Engine),
 }
 
 /// A file in a folder, and what of it is in memory.
-pub(super) struct Files {
-    pub(super) data: PathBuf,
+pub(crate) struct Files {
+    pub(crate) data: PathBuf,
     pub(super) durability: Durability,
     pub(super) memory_max_mib: u64,
 }
 
 /// The options of `service`.
-pub(super) fn options(service: Service) -> Options {
+pub(crate) fn options(service: Service) -> Options {
     let mut options = Options::new();
     let listen = format!("the address to listen on, port 0 for a free one ({})", service.default_address());
     options.value("listen", &listen, "HOST:PORT");
@@ -104,8 +108,9 @@ pub(super) fn options(service: Service) -> Options {
                 let help = format!("where {database} listens, once or more ({})", database.default_address());
                 options.value(option, &help, "HOST:PORT,…");
             }
-            options.value("links", "connections to each of these addresses, for each kind of call (1)", "N");
-            let help = "how long each of several is used until it is made anew (120)";
+            let help = "connections to each address of a database, for each kind of call (1)";
+            options.value("links", help, "N");
+            let help = "how long a connection of several to an address is used until it is made anew (120)";
             options.value("link-lifetime", help, "SECONDS");
             options.value("reactors", "event loops that share the port, a thread each (1)", "N");
             options.value("call-timeout-ms", "time limit of a call to a database (2000)", "MS");
@@ -151,12 +156,23 @@ pub(super) fn options(service: Service) -> Options {
 }
 
 impl Settings {
+    /// What a service would be with these options.
+    ///
+    /// # Errors
+    /// They make no sense to it.
+    pub(crate) fn of(service: Service, args: &[String]) -> Result<Self, String> {
+        Self::read(service, &options(service).parse(args)?)
+    }
+
     /// Reads the options that were given.
     ///
     /// # Errors
     /// The command line makes no sense.
     pub(super) fn read(service: Service, matches: &Matches) -> Result<Self, String> {
         reject_arguments(matches)?;
+        let replaceable = [secret_file::OPTION].into_iter().chain(tls::FILE_OPTIONS);
+        let files = replaceable.filter_map(|option| given(matches, option).map(PathBuf::from));
+        let watched_files = Arc::new(WatchedFiles::new(files.collect()));
         let listen = address(matches, "listen", service)?;
         let customer_addresses = addresses(matches, "customer", Service::DbCustomer)?;
         let product_addresses = addresses(matches, "product", Service::DbProduct)?;
@@ -197,6 +213,7 @@ impl Settings {
             secret_file: SecretFile::given(matches)?,
             server_files: ServerFiles::given(matches)?,
             client_files: ClientFiles::given(matches)?,
+            watched_files,
         })
     }
 
@@ -206,14 +223,6 @@ impl Settings {
             server: self.server_files.as_ref().map(|files| files.tls.clone()),
             client: self.client_files.as_ref().map(|files| files.tls.clone()),
         }
-    }
-
-    /// The files of secrets and certificates, which may be replaced while the service runs.
-    pub(super) fn replaceable_files(&self) -> Vec<PathBuf> {
-        let secret = self.secret_file.iter().map(SecretFile::path);
-        let server = self.server_files.iter().flat_map(ServerFiles::paths);
-        let client = self.client_files.iter().flat_map(ClientFiles::paths);
-        secret.chain(server).chain(client).map(PathBuf::from).collect()
     }
 
     /// What reads the files again that there are.

@@ -24,6 +24,7 @@ use super::session::{Session, SessionFile};
 use super::view::{self, View};
 use crate::client::{CallError, Client, Data, raw};
 use crate::command_line::{report, write_out};
+use crate::narrow::fit_terminal;
 use crate::suggestion::did_you_mean;
 use crate::text::{self, escape};
 use crate::usage::row;
@@ -106,7 +107,7 @@ impl Engine {
                 None => arguments::usage(self.command(name)?, &self.prefix()).help(),
             },
         };
-        write_out(&help).map_err(Failure::Output)
+        write_out(&fit_terminal(&help)).map_err(Failure::Output)
     }
 
     /// What stands before a command where it is typed.

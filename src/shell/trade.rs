@@ -19,8 +19,8 @@ use std::process::ExitCode;
 
 use super::command::Role;
 use super::engine::Engine;
-use crate::command_line::print;
-use crate::usage::Usage;
+use crate::narrow::print_help;
+use crate::usage::{Usage, row};
 
 /// What the commands take, if this is the role that has them.
 pub(crate) fn usages(role: &Role) -> Vec<Usage> {
@@ -32,11 +32,20 @@ pub(crate) fn run(engine: &mut Engine, words: &[String]) -> Option<ExitCode> {
     let usages = usages(engine.role);
     let usage = |name: &String| usages.iter().find(|usage| usage.name() == name);
     match words {
-        [help, name] if help == "help" => usage(name).map(|usage| print(&usage.help())),
+        [word] if is_help(word) && !usages.is_empty() => {
+            let rows = usages.iter().map(|usage| row(usage.name(), &usage.summary));
+            Some(print_help(&(engine.role.overview() + &rows.collect::<String>())))
+        }
+        [word, name] if is_help(word) => usage(name).map(|usage| print_help(&usage.help())),
         [name, args @ ..] => usage(name).map(|usage| match usage.name() {
             "import" => import::run(engine, usage, args),
             _ => export::run(engine, usage, args),
         }),
         [] => None,
     }
+}
+
+/// Whether a word asks for help where a command may stand.
+fn is_help(word: &str) -> bool {
+    matches!(word, "help" | "-h" | "--help")
 }

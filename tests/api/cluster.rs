@@ -3,6 +3,7 @@
 
 use std::mem;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -73,6 +74,24 @@ pub(crate) struct Server {
     here: Vec<(Handle, JoinHandle<()>)>,
 }
 
+/// A service, and what it calls.
+type Made = (Box<dyn Service>, Vec<Target>);
+
+/// Where a database keeps what it knows, as its thread needs it.
+enum Place {
+    Files(PathBuf),
+    Engine(Config),
+}
+
+impl Place {
+    fn of(store: &Store) -> Place {
+        match store {
+            Store::Files(folder) => Place::Files(folder.path().to_owned()),
+            Store::Engine(engine) => Place::Engine(Config::parse(&engine.url, None).unwrap()),
+        }
+    }
+}
+
 impl Server {
     pub(crate) fn customer(listen: &str, store: &Store, setup: &Setup) -> Server {
         let options = CustomerOptions {
@@ -80,72 +99,50 @@ impl Server {
             hash_cost: setup.hash_cost,
             ..CustomerOptions::default()
         };
-        let limits = setup.database_limits.clone();
-        match store {
-            Store::Files(directory) => {
-                let (directory, setup) = (directory.path().to_owned(), setup.clone());
-                Server::start(listen, move |reactor| {
-                    let mut threads = Threads::new(reactor.handle().waker());
-                    let storage = sqlite::open_customer(&directory, Durability::Flush, &mut threads).unwrap();
-                    let room = setup.room();
-                    let service =
-                        services::db_customer(storage, options, room, None, counting(), &mut threads);
-                    run(reactor, service.unwrap(), limits, Vec::new());
-                    threads.join();
-                })
+        let (place, setup) = (Place::of(store), setup.clone());
+        Server::start(listen, setup.database_limits.clone(), move |threads| match place {
+            Place::Files(folder) => {
+                let storage = sqlite::open_customer(&folder, Durability::Flush, threads).unwrap();
+                let room = setup.room();
+                let service = services::db_customer(storage, options, room, None, counting(), threads);
+                (Box::new(service.unwrap()), Vec::new())
             }
-            Store::Engine(engine) => {
-                let config = Config::parse(&engine.url, None).unwrap();
-                Server::start(listen, move |reactor| {
-                    let mut threads = Threads::new(reactor.handle().waker());
-                    let backends = targets(&config);
-                    let service =
-                        services::db_customer_on(config, options, None, random, &mut threads).unwrap();
-                    run(reactor, service, limits, backends);
-                    threads.join();
-                })
+            Place::Engine(config) => {
+                let backends = targets(&config);
+                let service = services::db_customer_on(config, options, None, random, threads);
+                (Box::new(service.unwrap()), backends)
             }
-        }
+        })
     }
 
     pub(crate) fn product(listen: &str, store: &Store, setup: &Setup) -> Server {
-        let limits = setup.database_limits.clone();
-        match store {
-            Store::Files(directory) => {
-                let (directory, setup) = (directory.path().to_owned(), setup.clone());
-                Server::start(listen, move |reactor| {
-                    let mut threads = Threads::new(reactor.handle().waker());
-                    let storage = sqlite::open_product(&directory, Durability::Flush, &mut threads).unwrap();
-                    let service = services::db_product(storage, setup.room(), None).unwrap();
-                    run(reactor, service, limits, Vec::new());
-                    threads.join();
-                })
+        let (place, setup) = (Place::of(store), setup.clone());
+        Server::start(listen, setup.database_limits.clone(), move |threads| match place {
+            Place::Files(folder) => {
+                let storage = sqlite::open_product(&folder, Durability::Flush, threads).unwrap();
+                let service = services::db_product(storage, setup.room(), None);
+                (Box::new(service.unwrap()), Vec::new())
             }
-            Store::Engine(engine) => {
-                let config = Config::parse(&engine.url, None).unwrap();
-                Server::start(listen, move |reactor| {
-                    let backends = targets(&config);
-                    run(reactor, services::db_product_on(config, None, fastrand::u64(..)), limits, backends);
-                })
+            Place::Engine(config) => {
+                let backends = targets(&config);
+                (Box::new(services::db_product_on(config, None, fastrand::u64(..))), backends)
             }
-        }
+        })
     }
 
     pub(crate) fn buyer(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
-        let setup = setup.clone();
-        Server::start(ANY_PORT, move |reactor| {
-            let backends = backends(customer, product);
-            let service = services::server_buyer(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, lines(backends.addresses()));
+        let (backends, deadlines) = (backends(customer, product), setup.deadlines);
+        Server::start(ANY_PORT, setup.frontend_limits.clone(), move |_| {
+            let service = services::server_buyer(deadlines, None, &backends);
+            (Box::new(service), lines(backends.addresses()))
         })
     }
 
     pub(crate) fn seller(customer: SocketAddr, product: SocketAddr, setup: &Setup) -> Server {
-        let setup = setup.clone();
-        Server::start(ANY_PORT, move |reactor| {
-            let backends = backends(customer, product);
-            let service = services::server_seller(setup.deadlines, None, &backends);
-            run(reactor, service, setup.frontend_limits, lines(backends.addresses()));
+        let (backends, deadlines) = (backends(customer, product), setup.deadlines);
+        Server::start(ANY_PORT, setup.frontend_limits.clone(), move |_| {
+            let service = services::server_seller(deadlines, None, &backends);
+            (Box::new(service), lines(backends.addresses()))
         })
     }
 
@@ -157,10 +154,21 @@ impl Server {
         }
     }
 
-    fn start(listen: &str, run: impl FnOnce(Reactor) + Send + 'static) -> Server {
+    /// A service on a thread of its own, which is made there.
+    fn start(
+        listen: &str,
+        limits: Limits,
+        make: impl FnOnce(&mut Threads) -> Made + Send + 'static,
+    ) -> Server {
         let reactor = Reactor::bind(listen).unwrap();
         let (address, handle) = (reactor.local_addr().unwrap(), reactor.handle());
-        Server { address, replicas: vec![address], here: vec![(handle, thread::spawn(move || run(reactor)))] }
+        let run = move || {
+            let mut threads = Threads::new(reactor.handle().waker());
+            let (service, backends) = make(&mut threads);
+            reactor.run(service, limits, backends).unwrap();
+            threads.join();
+        };
+        Server { address, replicas: vec![address], here: vec![(handle, thread::spawn(run))] }
     }
 
     /// Several that are one.
@@ -328,10 +336,6 @@ fn replicas(store: &Store) -> usize {
         Store::Files(_) => 1,
         Store::Engine(_) => REPLICAS,
     }
-}
-
-fn run(reactor: Reactor, service: impl Service, limits: Limits, backends: Vec<Target>) {
-    reactor.run(service, limits, backends).unwrap();
 }
 
 fn backends(customer: SocketAddr, product: SocketAddr) -> Backends {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use support::{Client, Reply};
 
+use crate::DEADLINE_MS;
 use crate::cluster::Cluster;
 
 fn log_in(client: &mut Client, role: &str) -> String {
@@ -142,7 +143,9 @@ fn a_read_behind_a_write_sees_it_and_replies_keep_their_order() {
             ("Ping", json!({})),
             if n % 10 == 0 { ("CreateBuyer", account) } else { ("Nothing", json!({})) },
         ] {
-            lines += &json!({"request_id": format!("{n}{api}"), "api": api, "data": data}).to_string();
+            let id = format!("{n}{api}");
+            lines +=
+                &json!({"request_id": id, "deadline_ms": DEADLINE_MS, "api": api, "data": data}).to_string();
             lines += "\n";
         }
     }

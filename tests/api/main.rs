@@ -35,3 +35,5 @@ use support::Program;
 
 /// What makes the tables of an engine.
 const PROGRAM: Program = Program::at(env!("CARGO_BIN_EXE_marketplace"));
+/// How long a database may take for one of many requests that a client has sent at once, however busy the machine is.
+const DEADLINE_MS: u64 = 60_000;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use support::{Client, Reply};
 
+use crate::DEADLINE_MS;
 use crate::cluster::Cluster;
 
 fn item(seller_id: u64, category: u32, quantity: u32) -> Value {
@@ -114,7 +115,9 @@ fn a_read_behind_a_write_sees_it_and_replies_keep_their_order() {
             json!({"category": 2, "limit": 1}),
             json!({"item_id": format!("2:{}", n + 1)}),
         ]) {
-            lines += &json!({"request_id": format!("{n}{api}"), "api": api, "data": data}).to_string();
+            let id = format!("{n}{api}");
+            lines +=
+                &json!({"request_id": id, "deadline_ms": DEADLINE_MS, "api": api, "data": data}).to_string();
             lines += "\n";
         }
     }

@@ -99,7 +99,10 @@ fn no_client_is_given_the_reply_to_another_one() {
                 assert!(data.starts_with(&format!(r#"{{"item":{{"item_id":"{item}","#)), "{item}: {data}");
                 answered += 1;
             } else {
-                Reply::new(line, "1").refused_with("UNAVAILABLE", item);
+                // On a busy machine more wait than is bearable for so short a time.
+                let is_early = line.contains(r#""code":"RESOURCE_EXHAUSTED""#);
+                let code = if is_early { "RESOURCE_EXHAUSTED" } else { "UNAVAILABLE" };
+                Reply::new(line, "1").refused_with(code, item);
             }
         }
         answered

@@ -3,6 +3,7 @@
 use support::{assert_code, stderr, stdout};
 
 use super::User;
+use super::terminal::Terminal;
 
 #[test]
 fn help_works_everywhere() {
@@ -40,6 +41,41 @@ fn help_works_everywhere() {
         stdout(&user.run(&["seller", "help", "units"]))
             .starts_with("Usage: marketplace seller units ITEM DELTA")
     );
+}
+
+#[test]
+fn a_sellers_list_of_commands_has_those_for_whole_tables() {
+    let user = User::new();
+    for word in ["help", "-h"] {
+        let output = user.run(&["seller", word]);
+        let shown = stdout(&output);
+        assert!(shown.contains("\n  import ") && shown.contains("\n  export "), "{word}: {shown}");
+    }
+    assert!(!stdout(&user.run(&["buyer", "help"])).contains("import"));
+}
+
+#[test]
+fn help_is_no_wider_than_the_terminal() {
+    for words in [
+        &["help"][..],
+        &["help", "up"],
+        &["help", "server_buyer"],
+        &["bench", "-h"],
+        &["seller", "help"],
+        &["seller", "import", "-h"],
+        &["buyer", "help", "search"],
+    ] {
+        let user = User::new();
+        let mut terminal = Terminal::start(user.command(words), 40);
+        terminal.ends_with(0);
+        let shown = terminal.shown();
+        // A word that is longer than the terminal is wide cannot be broken.
+        let is_too_wide = |line: &&str| line.chars().count() > 40 && line.trim().contains(' ');
+        assert_eq!(shown.lines().find(is_too_wide), None, "{words:?}");
+        let unbroken = user.run(words);
+        let words_of = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words_of(&shown), words_of(stdout(&unbroken)), "{words:?}");
+    }
 }
 
 #[test]

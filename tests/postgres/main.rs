@@ -8,6 +8,7 @@ mod driver;
 mod flights;
 mod migrate;
 mod services;
+mod up;
 
 use support::Program;
 

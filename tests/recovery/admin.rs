@@ -72,7 +72,7 @@ impl Watched {
 }
 
 #[track_caller]
-fn exchange(address: SocketAddr, request: &str) -> String {
+pub(super) fn exchange(address: SocketAddr, request: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     connection.write_all(request.as_bytes()).unwrap();

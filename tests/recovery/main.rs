@@ -22,6 +22,8 @@ mod secrets;
 mod signals;
 mod tls;
 mod up;
+mod up_options;
+mod upgrades;
 
 use support::{PASSWORD, Program, log_in};
 

@@ -1,9 +1,12 @@
 //! Databases that demand a secret, and frontends and probes that have it or do not.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -112,6 +115,31 @@ fn a_secret_is_replaced_without_a_pause() {
     customer.process().wait_for("event=reload_failed what=secret");
     write(&secret, "and this is the new one");
     assert_eq!(ping(customer.address, Some(&secret)).0, Some(0));
+}
+
+#[test]
+fn a_secret_that_is_replaced_while_the_service_reads_it_is_read_again() {
+    let (folder, new) = folder("the new one is read later");
+    let secret = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&secret).status().unwrap().success());
+    let (pipe, replacement) = (secret.clone(), new.clone());
+    let writer = thread::spawn(move || {
+        // The service has opened it as soon as this returns.
+        let mut read = File::options().write(true).open(&pipe).unwrap();
+        fs::rename(replacement, pipe).unwrap();
+        read.write_all(b"the old one is read first").unwrap();
+    });
+    let mut product = database("db_product", folder.path(), &secret);
+    writer.join().unwrap();
+    product.process().wait_for("event=reloaded what=secret");
+    assert_eq!(ping(product.address, Some(&secret)).0, Some(0));
+
+    // What could not be read is tried again when it has changed once more.
+    write(&secret, "");
+    product.process().wait_for("event=reload_failed what=secret");
+    write(&secret, "the third one is right again");
+    product.process().wait_for("event=reloaded what=secret");
+    assert_eq!(ping(product.address, Some(&secret)).0, Some(0));
 }
 
 #[test]

@@ -16,32 +16,32 @@ use tempfile::TempDir;
 
 use super::{PASSWORD, PROGRAM};
 
-const PORTS: [u16; 4] = [6001, 6002, 6003, 6004];
+pub(super) const PORTS: [u16; 4] = [6001, 6002, 6003, 6004];
 /// From which length on the C library gives memory back that is free.
 const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
 
 /// A place where `up` can be started again and again, and its users' home.
-struct Place {
-    host: Ipv4Addr,
+pub(super) struct Place {
+    pub(super) host: Ipv4Addr,
     home: TempDir,
 }
 
 /// A running `up`. Its children should end with it, however it ends.
-struct Up {
-    process: Process,
-    summary: String,
+pub(super) struct Up {
+    pub(super) process: Process,
+    pub(super) summary: String,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { host: own_host(), home: tempfile::tempdir().unwrap() }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
-    fn command(&self, data: &Path) -> Command {
+    pub(super) fn command(&self, data: &Path) -> Command {
         let mut command = PROGRAM.command(&["up", "--host", &self.host.to_string()]);
         command.arg("--data").arg(data);
         command
@@ -52,7 +52,7 @@ impl Place {
         Self::start(self.command(&self.data()))
     }
 
-    fn start(mut command: Command) -> Up {
+    pub(super) fn start(mut command: Command) -> Up {
         let (mut stdout, stdout_in) = std::io::pipe().unwrap();
         let process = Process::start(command.stdout(stdout_in));
         // The command holds an end of the pipe, which would never end.
@@ -65,12 +65,12 @@ impl Place {
         Up { process, summary }
     }
 
-    fn address(&self, port: u16) -> String {
+    pub(super) fn address(&self, port: u16) -> String {
         format!("{}:{port}", self.host)
     }
 
     /// Runs a subcommand as a user who lives here.
-    fn run(&self, args: &[&str]) -> Output {
+    pub(super) fn run(&self, args: &[&str]) -> Output {
         PROGRAM.command(args).env("HOME", self.home.path()).stdin(Stdio::null()).output().unwrap()
     }
 
@@ -121,12 +121,12 @@ impl Drop for Place {
 
 impl Up {
     /// The services that run, by name.
-    fn children(&self) -> BTreeMap<String, Pid> {
+    pub(super) fn children(&self) -> BTreeMap<String, Pid> {
         self.process.children().into_iter().collect()
     }
 
     #[track_caller]
-    fn end(self) -> (Option<i32>, String) {
+    pub(super) fn end(self) -> (Option<i32>, String) {
         let children = self.children();
         // The log ends when the last of the children that write to it has ended.
         let end = self.process.finish();

@@ -24,6 +24,9 @@ struct State {
     wanted: Option<usize>,
     /// Where the link is, or is on its way to: the place, and what was chosen of what stands for it.
     at: Option<(usize, SocketAddr)>,
+    /// The same as it was before the link was to be made anew, until it is known where it goes now. Where its name is not found,
+    /// it goes back there, for that was of use a moment ago.
+    before: Option<(usize, SocketAddr)>,
 }
 
 /// One of a link's addresses.
@@ -78,7 +81,7 @@ impl Lookups {
     /// The connection of the link is closed though it was of use, and what failed before is forgotten.
     pub(super) fn renew(&mut self, link: usize) {
         let state = &mut self.states[link];
-        (state.wanted, state.at) = (None, None);
+        (state.wanted, state.before) = (None, state.at.take());
         state.places.iter_mut().for_each(|place| place.failed.clear());
     }
 
@@ -89,15 +92,28 @@ impl Lookups {
             let state = &mut self.states[link];
             state.under_way = false;
             match state.wanted.take() {
-                Some(wanted) if wanted == place => {
-                    return Some((
-                        link,
-                        addresses.and_then(|addresses| self.choose(link, place, &addresses)),
-                    ));
-                }
+                Some(wanted) if wanted == place => return Some((link, self.settle(link, place, addresses))),
                 Some(other) => self.start(link, other),
                 None => {}
             }
+        }
+    }
+
+    /// Where a link goes whose name stands for these addresses, if it was found.
+    fn settle(
+        &mut self,
+        link: usize,
+        place: usize,
+        addresses: io::Result<Vec<SocketAddr>>,
+    ) -> io::Result<SocketAddr> {
+        let chosen = addresses.and_then(|addresses| self.choose(link, place, &addresses));
+        let state = &mut self.states[link];
+        match state.before.take().filter(|(of, _)| *of == place) {
+            Some(before) if chosen.is_err() => {
+                state.at = Some(before);
+                Ok(before.1)
+            }
+            _ => chosen,
         }
     }
 
@@ -271,6 +287,35 @@ mod tests {
         assert_eq!(choose(&mut lookups, 0, &two), 2);
         lookups.renew(0);
         assert_eq!(choose(&mut lookups, 0, &two), 1);
+    }
+
+    #[test]
+    fn a_link_that_is_made_anew_goes_back_where_its_name_is_not_found() {
+        let mut lookups = spread(1);
+        let not_found = || Err(ErrorKind::NotFound.into());
+        let mut settle = |found: io::Result<Vec<SocketAddr>>, happens: fn(&mut Lookups, usize)| {
+            let port = lookups.settle(0, 0, found).map(|address| address.port()).ok();
+            happens(&mut lookups, 0);
+            port
+        };
+        assert_eq!(settle(Ok(addresses(1)), Lookups::renew), Some(1));
+        assert_eq!(settle(not_found(), Lookups::renew), Some(1));
+        assert_eq!(settle(not_found(), Lookups::give_up), Some(1));
+        assert_eq!(settle(not_found(), Lookups::give_up), None, "it has failed there");
+        assert_eq!(settle(Ok(addresses(1)), Lookups::renew), Some(1));
+        assert_eq!(settle(Ok(addresses(1)), Lookups::give_up), Some(1));
+        assert_eq!(settle(not_found(), Lookups::give_up), None, "it was found since, and has failed");
+    }
+
+    #[test]
+    fn a_name_that_is_not_found_for_long_leads_back_too() {
+        let mut lookups = spread(1);
+        lookups.settle(0, 0, Ok(addresses(1))).expect("there is one");
+        lookups.renew(0);
+        // The link has waited for it as long as it does for a connection.
+        lookups.give_up(0);
+        let back = lookups.settle(0, 0, Err(ErrorKind::TimedOut.into()));
+        assert_eq!(back.map(|address| address.port()).ok(), Some(1));
     }
 
     #[test]

@@ -6,14 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use net::Time;
 
-use super::rules::{self, BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX};
-use crate::api::error::{Code, Error};
+use super::rules::{self, BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX, UNFINISHED_MAX, too_many_unfinished};
+use crate::api::error::Error;
 use crate::api::purchases::{Lines, PurchasedItem, Unfinished};
 use crate::api::values::{IdempotencyKey, PurchaseId};
 use crate::engine::table::Changes;
-
-/// The most purchases that are unfinished, of all buyers together.
-const UNFINISHED_MAX: usize = 100_000;
 
 /// A purchase, as it is on disk. One that was refused is none.
 #[derive(Clone, Debug)]
@@ -122,8 +119,7 @@ impl Purchases {
         lines: Lines,
     ) -> Result<PurchaseId, Error> {
         if self.unfinished.len() >= UNFINISHED_MAX {
-            let message = format!("{UNFINISHED_MAX} purchases are under way: try again");
-            return Err(Error::new(Code::ResourceExhausted, message));
+            return Err(too_many_unfinished());
         }
         let id = self.last.after(now);
         self.last = id;

@@ -20,6 +20,8 @@ pub(crate) const BEGINNER_HAS: Duration = Duration::from_secs(1);
 pub(crate) const CLAIMANT_HAS: Duration = Duration::from_secs(3);
 /// How old a purchase is at least when it counts as ended: what was sent about it is hardly on its way any more.
 pub(crate) const IN_TRANSIT_MAX: Duration = Duration::from_secs(10);
+/// The most purchases that are unfinished, of all buyers together.
+pub(crate) const UNFINISHED_MAX: usize = 100_000;
 /// The most units that are counted as sold: an integer that every store can keep.
 pub(crate) const ITEMS_SOLD_MAX: u64 = i64::MAX.unsigned_abs();
 /// The most items on a page of a history: such a page is less than 1 MiB, and has a purchase of any size.
@@ -143,6 +145,11 @@ pub(crate) fn meant(
 
 pub(crate) fn empty_cart() -> Error {
     Error::new(Code::FailedPrecondition, "the cart is empty")
+}
+
+pub(crate) fn too_many_unfinished() -> Error {
+    let message = format!("{UNFINISHED_MAX} purchases are under way: try again");
+    Error::new(Code::ResourceExhausted, message)
 }
 
 /// What there is to say of a purchase without a record: it was refused, unless the record is lost.

@@ -133,7 +133,11 @@ impl<F: Flow> Frontend<F> {
                 let reply =
                     Reply::to_call(line, parked.number).expect("the node has asked whether it is one");
                 if is_in_turn {
-                    self.passwords.done(now);
+                    match reply.error_code() {
+                        // It has waited for a store that is away, or for its turn.
+                        Some(Code::Unavailable) => self.passwords.lost(now),
+                        _ => self.passwords.done(now),
+                    }
                     if CHECKING_PASSWORDS.contains(&parked.call.api) {
                         self.note_password(now, parked.client_address, reply.error_code());
                     }

@@ -119,3 +119,25 @@ fn nothing_is_served_before_the_version_of_the_tables_is_known_to_be_the_right_o
         assert_eq!(server.sql("shop", "SELECT count(*) FROM items"), "1");
     }
 }
+
+#[test]
+fn after_an_outage_nothing_is_served_before_the_tables_are_known_to_be_the_right_ones_still() {
+    let Some(mut server) = Postgres::start("trust", &["max_prepared_transactions=1"]) else { return };
+    let mut product = database("db_product", &migrated(&server));
+    let mut client = Client::new(product.address);
+    product.process().wait_for("event=store_up");
+    for version in [1, 9] {
+        client.insist("RegisterItem", REGISTER, |_| ());
+        let set = format!("UPDATE market_schema SET version = {version}; LOCK TABLE market_schema");
+        server.sql("shop", &format!("BEGIN; {set}; PREPARE TRANSACTION 'held'"));
+        server.restart();
+        product.process().wait_for("event=store_down");
+        product.process().wait_for("event=store_up");
+        let said = unavailable(&mut client, "RegisterItem", REGISTER);
+        assert_eq!(said, "the store has not told the version of its tables; nothing was changed");
+        server.sql("shop", "COMMIT PREPARED 'held'");
+    }
+    let failed = product.process().wait_for("event=failed");
+    assert!(failed.contains("have version 9, and this program knows versions up to 1"), "{failed}");
+    assert_eq!(server.sql("shop", "SELECT count(*) FROM items"), "2");
+}

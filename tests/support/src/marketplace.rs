@@ -16,7 +16,7 @@ pub struct Marketplace {
     pub server_buyer: Service,
     /// What sellers connect to.
     pub server_seller: Service,
-    _store: Store,
+    store: Store,
 }
 
 /// Where clients connect to.
@@ -36,7 +36,7 @@ impl Program {
         let (db_customer, db_product) = (database("db_customer"), database("db_product"));
         let frontend = |name| self.frontend(name, db_customer.address, db_product.address, frontend_args);
         let (server_buyer, server_seller) = (frontend("server_buyer"), frontend("server_seller"));
-        Marketplace { db_customer, db_product, server_buyer, server_seller, _store: store }
+        Marketplace { db_customer, db_product, server_buyer, server_seller, store }
     }
 }
 
@@ -44,6 +44,12 @@ impl Marketplace {
     /// Where clients connect to.
     pub fn addresses(&self) -> Addresses {
         Addresses { buyer: self.server_buyer.address, seller: self.server_seller.address }
+    }
+
+    /// Brings the tables up to date by another program, where an engine has some.
+    #[track_caller]
+    pub fn migrate(&self, program: Program) {
+        self.store.migrate(program);
     }
 
     /// All of them, in the order of [`SERVICES`](crate::SERVICES).

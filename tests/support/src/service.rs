@@ -104,9 +104,14 @@ impl Service {
     pub fn restart(&mut self) {
         self.kill();
         let (program, args) = self.again.take().expect("it was not started by a test's command");
-        let address = self.address;
-        *self = program.service(self.name, &address.to_string(), args);
-        assert_eq!(self.address, address);
+        self.start_again(program, args);
+    }
+
+    /// Ends it in order, and has another program take its place, with the same address, data and options.
+    pub fn replace(&mut self, program: Program) {
+        self.stop();
+        let (_, args) = self.again.take().expect("it was not started by a test's command");
+        self.start_again(program, args);
     }
 
     /// The process in which it runs.
@@ -125,6 +130,12 @@ impl Service {
     #[track_caller]
     pub fn finish(self) -> (Option<i32>, String) {
         self.process.finish()
+    }
+
+    fn start_again(&mut self, program: Program, args: Vec<String>) {
+        let address = self.address;
+        *self = program.service(self.name, &address.to_string(), args);
+        assert_eq!(self.address, address);
     }
 }
 

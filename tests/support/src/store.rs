@@ -52,6 +52,14 @@ impl Store {
         server().is_some()
     }
 
+    /// Brings its tables up to date by this program, if it has some.
+    #[track_caller]
+    pub(crate) fn migrate(&self, program: Program) {
+        if let Self::Engine(database) = self {
+            migrate(program, &database.url);
+        }
+    }
+
     /// The option of a database that keeps there what it knows.
     pub(crate) fn arg(&self) -> String {
         match self {
@@ -89,9 +97,7 @@ fn template(server: &str, program: Program) -> &'static str {
     NAME.get_or_init(|| {
         let name = format!("test_{}", process::id());
         sql(server, &format!("CREATE DATABASE {name}"));
-        let output = program.command(&["migrate", "--store", &of_database(server, &name)]).output();
-        let output = output.expect("the program runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        migrate(program, &of_database(server, &name));
         name
     })
 }
@@ -100,6 +106,12 @@ fn template(server: &str, program: Program) -> &'static str {
 fn of_database(server: &str, name: &str) -> String {
     let (place, _) = server.rsplit_once('/').expect("a URL ends with the name of a database");
     format!("{place}/{name}")
+}
+
+#[track_caller]
+fn migrate(program: Program, url: &str) {
+    let output = program.command(&["migrate", "--store", url]).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[track_caller]

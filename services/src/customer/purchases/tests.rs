@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::api::error::Code;
 use crate::api::values::{ItemId, Price};
 
 const START: Time = Time::from_millis(1_800_000_000_000);

@@ -311,6 +311,23 @@ fn whoever_guesses_by_changing_a_password_comes_last_as_by_logging_in() {
 }
 
 #[test]
+fn logins_that_have_waited_for_a_store_in_vain_say_nothing_of_how_long_a_password_takes() {
+    let mut buyer = flooded(UNDER_WAY);
+    for _ in 0..UNDER_WAY {
+        buyer.pass(Duration::from_secs(1));
+        buyer.reply(Lane::CustomerPasswords, &refused("UNAVAILABLE"));
+    }
+    // It is back.
+    buyer.calls();
+    for _ in 0..50 {
+        buyer.connect();
+        buyer.ask("1", "Login", LOGIN);
+        assert_eq!(buyer.replies(), [""; 0], "it is not refused");
+    }
+    assert_eq!(buyer.calls().len(), UNDER_WAY);
+}
+
+#[test]
 fn what_waits_for_a_password_until_its_deadline_is_told_so_and_never_called() {
     let mut buyer = flooded(UNDER_WAY + 1);
     buyer.calls();

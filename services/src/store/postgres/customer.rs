@@ -1,12 +1,13 @@
 //! `db_customer` on an engine: the same APIs as where its truth lies in memory, in the same words, as statements.
 //!
 //! It keeps nothing that could not be lost, so any number of it may run: who waits for a hash, which sessions were used in
-//! the last second, and below which ID all purchases have ended, as of a moment ago.
+//! the last second, below which ID all purchases have ended, and how many have not, as of a moment ago.
 //!
 //! What must be true of several rows at a time is kept by the order in which they are written: a session or a buyer first,
 //! then what is theirs. Where two have it in other orders, engines undo one of them, and it is carried out again.
 
 mod accounts;
+mod backlog;
 mod carts;
 mod copied;
 mod endings;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use net::{Metrics, Time};
 use siphasher::sip::SipHasher13;
 
+use self::backlog::Backlog;
 use self::purchases::{Ended, Sources};
 use self::sessions::Activity;
 use self::upkeep::Sweeps;
@@ -63,6 +65,7 @@ pub(crate) struct RemoteCustomer {
     /// With each password comes the account that was read for it, if there is one.
     hashing: Hashing<Option<Account>>,
     ended: Ended,
+    backlog: Backlog,
     sources: Sources,
     sweeps: Sweeps,
     /// When it is found out next how much there is.
@@ -84,6 +87,7 @@ impl RemoteCustomer {
             activity: Activity::default(),
             hashing: Hashing::new(hashers),
             ended: Ended::new(),
+            backlog: Backlog::new(),
             sources: Sources::new(lanes, random()),
             sweeps: Sweeps::from(random()),
             count_at: Time::default(),

@@ -19,6 +19,7 @@ mod lane;
 mod metrics;
 mod outcomes;
 mod place;
+mod starts;
 mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -33,6 +34,7 @@ use self::commits::Commits;
 use self::lane::Lane;
 use self::metrics::PoolMetrics;
 use self::place::{Due, Happened, Place};
+use self::starts::Starts;
 use self::watch::Watch;
 use super::config::Config;
 use super::operation::{Answer, Transaction};
@@ -61,6 +63,9 @@ pub(super) struct Pool {
     lanes: Vec<Lane>,
     /// Whether all may leave. Before, only what is asked for first does.
     is_open: bool,
+    /// Whether that was carried out, and a connection has been ready ever since.
+    is_first_done: bool,
+    starts: Starts,
     /// How often a lane has sent something.
     departures: u64,
     /// Deadlines, with the number of the transaction, and the ends of pauses.
@@ -106,6 +111,8 @@ impl Pool {
             places: (0..count).map(|_| Place::default()).collect(),
             lanes: (0..count + 2).map(|_| Lane::default()).collect(),
             is_open: false,
+            is_first_done: false,
+            starts: Starts::default(),
             departures: 0,
             alarms: BTreeSet::new(),
             asked: 0,
@@ -141,17 +148,23 @@ impl Pool {
         self.wait(self.lane(transaction.key), number, transaction, deadline);
     }
 
-    /// The same, for what is carried out before the pool is [open](Self::open): whatever else is asked for waits meanwhile, as
-    /// it does for connections.
+    /// The same, for what is carried out before the pool is [opened](Self::open): whatever else is asked for waits meanwhile,
+    /// as it does for connections.
     pub(super) fn ask_first(&mut self, now: Time, number: u64, transaction: Transaction, deadline: Time) {
         self.happens(now);
         self.wait(self.lane_of_first(), number, transaction, deadline);
     }
 
-    /// Let all be carried out.
+    /// Let all be carried out, now that what was asked for first was. In vain, if no connection was ready since: what was told
+    /// then need not hold of where the next ones lead.
     pub(super) fn open(&mut self) {
-        self.is_open = true;
+        self.is_open = self.is_first_done;
         self.is_stirred = true;
+    }
+
+    /// Whether all is carried out. It no longer is once no connection is ready.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// The connection of bytes of this place stands, to this host of the configuration.
@@ -211,7 +224,8 @@ impl Pool {
     /// When that is to be done.
     pub(super) fn next_at(&self) -> Option<Time> {
         let alarm = self.alarms.first().map(|(at, _)| *at);
-        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).min()
+        let start = self.starts.next_at(&self.places);
+        self.places.iter().filter_map(|place| Some(place.due()?.0)).chain(alarm).chain(start).min()
     }
 
     /// Whether there is a connection to an engine that takes changes. One that says nothing for some seconds is asked, and
@@ -223,6 +237,7 @@ impl Pool {
     /// What is to be done next.
     pub(super) fn next_action(&mut self) -> Option<Action> {
         if std::mem::take(&mut self.is_stirred) {
+            self.starts.start(self.now, &mut self.places);
             self.dispatch();
         }
         self.actions.pop_front()
@@ -359,6 +374,9 @@ impl Pool {
         }
         self.places[place].forget();
         self.count_ready();
+        if !self.is_ready() {
+            (self.is_open, self.is_first_done) = (false, false);
+        }
     }
 
     fn count_ready(&self) {

@@ -51,9 +51,9 @@ pub(super) struct Remote<D: RemoteDomain> {
     is_in_upkeep: bool,
     /// The number of the last request.
     last_number: u64,
-    /// Whether the version of the tables was asked for, and whether it is known to be the right one.
+    /// Whether the version of the tables was asked for and is not told yet. The pool is open while it is known to be the right
+    /// one.
     is_version_asked: bool,
-    is_version_right: bool,
     reception: Reception<Starter<D>>,
     metrics: Arc<RemoteMetrics>,
 }
@@ -102,7 +102,6 @@ impl<D: RemoteDomain> Remote<D> {
             is_in_upkeep: false,
             last_number: 0,
             is_version_asked: false,
-            is_version_right: false,
             reception,
             metrics: Arc::new(metrics),
         }
@@ -229,7 +228,7 @@ impl<D: RemoteDomain> Remote<D> {
     /// Begins what the domain does of itself, if it is time for something.
     fn begin_upkeep(&mut self, now: Time) {
         // Before the tables are known to be ours, nothing is done to them unasked.
-        if self.is_version_right
+        if self.pool.is_open()
             && !self.is_in_upkeep
             && let Some(step) = self.domain.upkeep(now)
         {
@@ -310,7 +309,8 @@ impl<D: RemoteDomain> Remote<D> {
     }
 
     /// Asks for the version of the tables, however long it takes until the engine can be reached. Until it is known to be the
-    /// right one, nothing else is sent.
+    /// right one, nothing else is sent. It is asked for again after each outage: it may be another host that is there then, or
+    /// an older backup.
     fn ask_version(&mut self, now: Time) {
         // Where nothing was migrated, there is no table of versions.
         let transaction = Transaction::read(None, Schema::of(D::DATABASE).ask_version()).tentative();
@@ -321,20 +321,15 @@ impl<D: RemoteDomain> Remote<D> {
 
     /// Ends the service if the tables are not those that it knows.
     fn check_version(&mut self, ended: Result<Answer, Error>, out: &mut Out<'_>) {
+        self.is_version_asked = false;
         let checked = match ended {
             Ok(Ok(replies)) => Schema::told_version(&replies)
                 .map_err(|error| error.to_string())
                 .and_then(|found| Schema::of(D::DATABASE).check_version(found))
-                .inspect(|()| {
-                    self.is_version_right = true;
-                    self.pool.open();
-                }),
+                .inspect(|()| self.pool.open()),
             Ok(Err(Refused)) => unreachable!("no constraint refuses a read"),
             // There was nobody to ask.
-            Err(Error { code: Code::Unavailable | Code::ResourceExhausted, .. }) => {
-                self.is_version_asked = false;
-                Ok(())
-            }
+            Err(Error { code: Code::Unavailable | Code::ResourceExhausted, .. }) => Ok(()),
             // Whoever is asked knows no such table.
             Err(_) => Schema::of(D::DATABASE).check_version(0),
         };
@@ -345,7 +340,11 @@ impl<D: RemoteDomain> Remote<D> {
 
     /// Does what the pool wants. What comes of that may have it want more.
     fn drive(&mut self, now: Time, out: &mut Out<'_>) {
-        while let Some(action) = self.pool.next_action() {
+        loop {
+            if !self.pool.is_open() && !self.is_version_asked {
+                self.ask_version(now);
+            }
+            let Some(action) = self.pool.next_action() else { return };
             match action {
                 Action::Ended(number, result) => self.ended(now, number, result, out),
                 Action::Write(connection, bytes) => out.write(Backend(connection), &bytes),
@@ -376,12 +375,9 @@ impl<D: RemoteDomain> Service for Remote<D> {
 
     /// What has gathered in a turn leaves together.
     fn end_turn(&mut self, now: Time, out: &mut Out<'_>) {
-        if !self.is_version_asked {
-            self.ask_version(now);
-        }
         self.begin_upkeep(now);
         self.drive(now, out);
-        let waits = self.is_version_right && !self.is_in_upkeep;
+        let waits = self.pool.is_open() && !self.is_in_upkeep;
         let upkeep_at = if waits { self.domain.upkeep_at() } else { None };
         out.wake_at(self.pool.next_at().into_iter().chain(upkeep_at).min());
     }
@@ -392,7 +388,7 @@ impl<D: RemoteDomain> Service for Remote<D> {
 
     /// There is an engine that takes changes, and its tables are ours.
     fn is_ready(&self) -> bool {
-        self.is_version_right && self.pool.is_ready()
+        self.pool.is_open() && self.pool.is_ready()
     }
 
     /// Every request is answered. What is under way for clients that are gone ends without us.

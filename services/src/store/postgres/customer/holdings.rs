@@ -1,5 +1,6 @@
 //! How much `db_customer` has on its engine, found out now and then: a bounded part of it at a time, and no large table is
-//! ever counted for it. Sessions are counted by whoever goes through them anyway (`upkeep.rs`).
+//! ever counted for it. Sessions are counted by whoever goes through them anyway (`upkeep.rs`), and unfinished purchases by who
+//! bounds them (`backlog.rs`).
 
 use std::time::Duration;
 
@@ -18,10 +19,6 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The last number that was given to an account of each role. Few have no account.
 const ACCOUNTS: Statement = Statement::kept("holdings_accounts", "SELECT role, last FROM account_numbers");
-const UNFINISHED: Statement = Statement::kept(
-    "holdings_unfinished",
-    "SELECT count(*) FROM (SELECT purchase_id FROM purchases_begun ORDER BY purchase_id LIMIT 10000) b",
-);
 const OLDEST: Statement = Statement::kept(
     "holdings_oldest",
     "SELECT purchase_id FROM purchases_begun ORDER BY purchase_id LIMIT 1",
@@ -31,7 +28,7 @@ const OLDEST: Statement = Statement::kept(
 const SELLERS: usize = 0;
 const BUYERS: usize = 1;
 pub(super) const SESSIONS: usize = 2;
-const PURCHASES_UNFINISHED: usize = 3;
+pub(super) const PURCHASES_UNFINISHED: usize = 3;
 const UNFINISHED_SINCE: usize = 4;
 
 impl RemoteCustomer {
@@ -41,7 +38,7 @@ impl RemoteCustomer {
             return None;
         }
         self.count_at = now + INTERVAL;
-        let calls = [ACCOUNTS, UNFINISHED, OLDEST].map(|statement| statement.with([]));
+        let calls = [ACCOUNTS, OLDEST].map(|statement| statement.with([]));
         Step::ask(Transaction::reads(None, calls.into()), |customer: &mut Self, _, answer| {
             customer.counted(&carried_out(answer)?)
         })
@@ -54,9 +51,7 @@ impl RemoteCustomer {
             let place = if row.text(0)? == "seller" { SELLERS } else { BUYERS };
             self.holdings.set(place, number(row.int(1)?)?);
         }
-        let unfinished = first(replies, 1).ok_or_else(|| nonsense("a count is missing"))?;
-        self.holdings.set(PURCHASES_UNFINISHED, number(unfinished.int(0)?)?);
-        let oldest = first(replies, 2).map(|row| purchase_id(row, 0)).transpose()?;
+        let oldest = first(replies, 1).map(|row| purchase_id(row, 0)).transpose()?;
         self.holdings.set(UNFINISHED_SINCE, oldest.map_or(0, PurchaseId::begun_at_secs));
         Ok::<_, Error>(Step::Reply(Vec::new()))
     }

@@ -27,7 +27,9 @@ use crate::api::purchases::{
 use crate::api::sessions::SessionCheck;
 use crate::api::values::{IdempotencyKey, Limit, PurchaseId, Role};
 use crate::api::{Api, Effect};
-use crate::customer::rules::{BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX, empty_cart, meant};
+use crate::customer::rules::{
+    BEGINNER_HAS, CLAIMANT_HAS, IN_TRANSIT_MAX, empty_cart, meant, too_many_unfinished,
+};
 use crate::engine::caller::Caller;
 
 /// How many sources of IDs there are, which is fixed by the table.
@@ -217,36 +219,47 @@ impl RemoteCustomer {
         Unfinished { purchase_id, lines, ended_before: self.ended.before.min(purchase_id) }
     }
 
-    fn begin(begin: Begin, attempts: u32) -> Flow {
+    fn begin(&self, begin: Begin, attempts: u32) -> Flow {
         let lane = begin.used.key.lane();
-        let transaction = Transaction::write(lane, BeginPurchase::EFFECT, begin.calls());
+        // Where no more may begin, one may be meant that has.
+        let is_full = self.backlog.is_full();
+        let calls = if is_full { vec![begin.used.hold()] } else { begin.calls() };
+        let transaction = Transaction::write(lane, BeginPurchase::EFFECT, calls);
         Step::ask(transaction, move |customer: &mut Self, now, answer| {
             let replies = carried_out(answer)?;
             if first(&replies, 0).is_none() {
-                return Self::refuse(begin.used, attempts, move |_, attempts| Self::begin(begin, attempts));
+                let used = begin.used;
+                return Self::refuse(used, attempts, move |customer, attempts| {
+                    customer.begin(begin, attempts)
+                });
+            }
+            if is_full {
+                return Self::find(begin, attempts);
             }
             let last = replies.len() - 1;
             let Some(row) = first(&replies, last - 1) else { return Self::find(begin, attempts) };
             customer.ended.stir(now);
+            customer.backlog.begin();
             let lines = Lines(lines(&replies, last)?);
             Step::reply(&Begun::Unfinished(customer.unfinished(purchase_id(row, 0)?, lines)))
         })
     }
 
-    /// None was begun, so there is one already that is meant, or nothing to buy.
+    /// None was begun, so there is one already that is meant, nothing to buy, or no more may begin.
     fn find(begin: Begin, attempts: u32) -> Flow {
         let Begin { used, key, .. } = &begin;
         let session = used.key.value();
         let of_key = OF_KEY.with([session.clone(), key_value(key.as_ref())]);
         let calls = vec![of_key, OF_SESSION.with([session.clone()]), CART_ANY.with([session])];
-        Step::ask(Transaction::reads(Some(used.key.lane()), calls), move |_, _, answer| {
+        Step::ask(Transaction::reads(Some(used.key.lane()), calls), move |customer: &mut Self, _, answer| {
             let replies = carried_out(answer)?;
             let id = |call| first(&replies, call).map(|row| purchase_id(row, 0)).transpose();
             match meant(begin.key.is_some(), id(0)?, id(1)?)? {
                 Some(id) => Self::found(begin, id, attempts),
                 None if first(&replies, 2).is_none() => Err(empty_cart()),
+                None if customer.backlog.is_full() => Err(too_many_unfinished()),
                 // What was in the way has come to its end meanwhile.
-                None => Self::begin(begin, again(attempts)?),
+                None => customer.begin(begin, again(attempts)?),
             }
         })
     }
@@ -264,7 +277,7 @@ impl RemoteCustomer {
             match made(&replies, 1)? {
                 Some(items) => Step::reply(&Begun::made(&Receipt::of(id, &items))),
                 // It was refused meanwhile, so it is meant no more.
-                None => Self::begin(begin, again(attempts)?),
+                None => customer.begin(begin, again(attempts)?),
             }
         })
     }
@@ -317,7 +330,7 @@ impl Carry<BeginPurchase> for RemoteCustomer {
         let BeginPurchase { session: check, idempotency_key: key } = request;
         let used = self.used(now, SessionCheck { role: Some(Role::Buyer), ..check });
         let source = self.sources.of(used.key.lane());
-        Self::begin(Begin { used, key, source }, ATTEMPTS_MAX)
+        self.begin(Begin { used, key, source }, ATTEMPTS_MAX)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `db_customer` on a PostgreSQL server, at each level of isolation. Where none is installed, nothing is tested.
 
 mod alike;
+mod backlog;
 mod harness;
 mod holdings;
 mod interleaved;

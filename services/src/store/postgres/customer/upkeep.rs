@@ -116,13 +116,14 @@ impl RemoteCustomer {
         let step = self.write_activity(now).or_else(|| self.look(now));
         let mut tables = [Table::Sessions, Table::Failures].into_iter();
         let step = step.or_else(|| tables.find_map(|table| self.sweep(now, table)));
-        step.or_else(|| self.count(now))
+        step.or_else(|| self.count_backlog(now)).or_else(|| self.count(now))
     }
 
     pub(super) fn next_upkeep_at(&self) -> Option<Time> {
         let Sweeps { sessions, failures } = &self.sweeps;
         let due = [self.activity.next_at(), self.ended.next_at()];
-        due.into_iter().flatten().chain([sessions.next_at, failures.next_at, self.count_at]).min()
+        let counts = [self.backlog.next_at(), self.count_at];
+        due.into_iter().flatten().chain([sessions.next_at, failures.next_at]).chain(counts).min()
     }
 
     fn write_activity(&mut self, now: Time) -> Option<Step<Self>> {

@@ -18,6 +18,7 @@ impl Pool {
                 if is_write && replies.iter().any(|reply| reply.is_change) {
                     self.commit_answered();
                 }
+                self.is_first_done |= lane == self.lane_of_first();
                 self.done(members, replies);
                 None
             }

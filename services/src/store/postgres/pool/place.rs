@@ -42,8 +42,14 @@ struct Live {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Starting { give_up_at: Time },
-    Encrypting { give_up_at: Time },
+    /// Its connection of bytes stands, and nothing was said over it.
+    Waiting,
+    Starting {
+        give_up_at: Time,
+    },
+    Encrypting {
+        give_up_at: Time,
+    },
     Ready,
 }
 
@@ -84,15 +90,22 @@ pub(super) fn silence_max(doublings: u32) -> Duration {
 }
 
 impl Place {
-    /// A new connection of bytes to this host stands.
+    /// A new connection of bytes to this host stands. It waits for its [start](Self::start).
     pub(super) fn up(&mut self, now: Time, config: &Config, host: usize) {
         self.0 = Some(Live {
             connection: Connection::new(config, &config.hosts[host]),
             host,
-            state: State::Starting { give_up_at: now + START_MAX },
+            state: State::Waiting,
             flights: VecDeque::new(),
             silent_since: now,
         });
+    }
+
+    /// Its turn to start has come.
+    pub(super) fn start(&mut self, now: Time) {
+        let live = self.0.as_mut().expect("it waits");
+        live.state = State::Starting { give_up_at: now + START_MAX };
+        live.silent_since = now;
     }
 
     /// The connection of bytes is encrypted.
@@ -113,6 +126,10 @@ impl Place {
         let Some(live) = &mut self.0 else { return Ok(()) };
         if matches!(live.state, State::Encrypting { .. }) {
             return Err(Failure::Malformed("it speaks before the handshake"));
+        }
+        if live.state == State::Waiting {
+            // Whoever speaks first has something to say: mostly, that it takes nobody.
+            live.state = State::Starting { give_up_at: now + START_MAX };
         }
         live.silent_since = now;
         live.connection.received(bytes);
@@ -157,12 +174,24 @@ impl Place {
 
     /// What is to be written.
     pub(super) fn take_output(&mut self) -> Bytes {
-        self.0.as_mut().map(|live| live.connection.take_output()).unwrap_or_default()
+        let live = self.0.as_mut().filter(|live| live.state != State::Waiting);
+        live.map(|live| live.connection.take_output()).unwrap_or_default()
     }
 
     /// Which host it leads to, if anywhere.
     pub(super) fn host(&self) -> Option<usize> {
         self.0.as_ref().map(|live| live.host)
+    }
+
+    /// Whether its turn to start has not come.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.as_ref().is_some_and(|live| live.state == State::Waiting)
+    }
+
+    /// Whether it has begun to start, and is not ready.
+    pub(super) fn is_starting(&self) -> bool {
+        let starts = |state| matches!(state, State::Starting { .. } | State::Encrypting { .. });
+        self.0.as_ref().is_some_and(|live| starts(live.state))
     }
 
     /// Whether flights may be sent, if there is room.
@@ -233,6 +262,7 @@ impl Place {
     pub(super) fn due(&self) -> Option<(Time, Due)> {
         let live = self.0.as_ref()?;
         Some(match live.state {
+            State::Waiting => return None,
             State::Starting { give_up_at } | State::Encrypting { give_up_at } => (give_up_at, Due::StartEnd),
             State::Ready if live.connection.is_owed() => {
                 let silence_max = silence_max(self.doublings().unwrap_or(0));

@@ -3,6 +3,9 @@
 //! Which have ended, it is told with each purchase. Before anything is forgotten, the floor is raised to there, and that is
 //! committed. Whoever still takes by a lower one is undone: see [`statements::COUNT_LINES`]. So it takes no clock and no
 //! agreement: each replica forgets as far as it was told, and where two forget the same, one of them finds it gone.
+//!
+//! A refusal whose transaction has not seen the floor may be written when all around it is forgotten. It does no harm, for
+//! nobody is told of it any more, but would stay, so from time to time forgetting begins anew.
 
 use std::time::Duration;
 
@@ -20,6 +23,9 @@ use crate::api::values::PurchaseId;
 
 /// How long decisions wait to be forgotten together.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How often all of them are looked through that are below the floor. There are hardly any, but where they lie an engine may
+/// have to step over what was deleted lately.
+const ANEW_INTERVAL: Duration = Duration::from_secs(600);
 /// How many are read at once, which stands in the statement.
 const READ_MAX: usize = 500;
 /// How many lines are forgotten in one transaction, unless one decision has more, and then as many as that has.
@@ -30,9 +36,11 @@ const FORGOTTEN_MAX: usize = 2 * LINES_MAX;
 pub(super) struct Forgetting {
     /// The floor is there, or above it.
     floor: PurchaseId,
-    /// Decisions below it are forgotten.
+    /// Decisions below it are forgotten, but for those that were written late.
     at: PurchaseId,
     next_at: Time,
+    /// When to begin anew with the first of them.
+    anew_at: Time,
 }
 
 /// Decisions that are forgotten together.
@@ -46,7 +54,8 @@ struct Batch {
 
 impl Forgetting {
     pub(super) fn new() -> Self {
-        Self { floor: PurchaseId(0), at: PurchaseId(0), next_at: Time::default() }
+        let (none, at_once) = (PurchaseId(0), Time::default());
+        Self { floor: none, at: none, next_at: at_once, anew_at: at_once }
     }
 
     /// Decisions below it are forgotten, as far as is known.
@@ -56,7 +65,11 @@ impl Forgetting {
 
     /// When there is something to do, if all below this have ended.
     pub(super) fn next_at(&self, ended_before: PurchaseId) -> Option<Time> {
-        (self.at < self.floor.max(ended_before)).then_some(self.next_at)
+        let floor = self.floor.max(ended_before);
+        match self.at < floor {
+            true => Some(self.next_at),
+            false => (floor > PurchaseId(0)).then_some(self.anew_at),
+        }
     }
 }
 
@@ -65,6 +78,10 @@ impl RemoteProduct {
     pub(super) fn next_forgetting(&mut self, now: Time) -> Option<Step<Self>> {
         self.forgetting.next_at(self.ended_before).filter(|at| *at <= now)?;
         self.forgetting.next_at = now + INTERVAL;
+        if self.forgetting.anew_at <= now {
+            self.forgetting.at = PurchaseId(0);
+            self.forgetting.anew_at = now + ANEW_INTERVAL;
+        }
         let is_raised = self.forgetting.floor >= self.ended_before;
         if is_raised { self.look() } else { self.raise() }.ok()
     }

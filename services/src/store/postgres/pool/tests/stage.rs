@@ -24,17 +24,19 @@ pub(super) struct Stage {
     pub(super) resets: Vec<(usize, String)>,
     pub(super) encrypts: Vec<usize>,
     pub(super) works: Vec<usize>,
+    /// The connections that have begun to start.
+    pub(super) starts: Vec<usize>,
     /// The parameters of what servers have carried out, in that order.
     pub(super) carried_out: Vec<i64>,
+    /// Whether the pool is opened again at once whenever it is not open.
+    is_kept_open: bool,
     asked: u64,
 }
 
 impl Stage {
-    /// A pool without connections, which is open.
+    /// A pool without connections, which is open whatever happens.
     pub(super) fn empty(parameters: &str) -> Self {
-        let mut stage = Self::closed(parameters);
-        stage.pool.open();
-        stage
+        Self { is_kept_open: true, ..Self::closed(parameters) }
     }
 
     /// A pool without connections.
@@ -43,8 +45,9 @@ impl Stage {
         let pool = Pool::new(Config::parse(&url, None).unwrap(), 12);
         let peers = pool.places.iter().map(|_| Peer::default()).collect();
         let now = Time::from_millis(1_000_000);
-        let (ended, resets, encrypts, works, carried_out) = Default::default();
-        Self { pool, now, peers, ended, resets, encrypts, works, carried_out, asked: 0 }
+        let (ended, resets, encrypts, works, starts, carried_out) = Default::default();
+        let (is_kept_open, asked) = (false, 0);
+        Self { pool, now, peers, ended, resets, encrypts, works, starts, carried_out, is_kept_open, asked }
     }
 
     /// A pool of so many connections, all of which are ready.
@@ -149,10 +152,17 @@ impl Stage {
     }
 
     pub(super) fn act(&mut self) {
+        self.pool.is_open |= self.is_kept_open;
         while let Some(action) = self.pool.next_action() {
             match action {
                 Action::Ended(number, answer) => self.ended.push((number, worded(answer))),
-                Action::Write(connection, bytes) => self.peers[connection].receive(&bytes),
+                Action::Write(connection, bytes) => {
+                    // Only what a connection starts with has no tag, but a length.
+                    if bytes[0] == 0 {
+                        self.starts.push(connection);
+                    }
+                    self.peers[connection].receive(&bytes);
+                }
                 Action::Encrypt(connection) => self.encrypts.push(connection),
                 Action::Reset(connection, reason) => {
                     self.peers[connection] = Peer::default();

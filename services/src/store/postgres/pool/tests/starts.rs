@@ -76,6 +76,36 @@ fn where_a_server_takes_no_more_connections_there_are_fewer() {
 }
 
 #[test]
+fn connections_start_one_after_another_and_no_longer_wait_for_one_that_takes_long() {
+    let mut stage = Stage::empty("connections=4");
+    (0..4).for_each(|connection| stage.pool.up(stage.now, connection, 0));
+    stage.act();
+    assert_eq!(stage.starts, [0]);
+    stage.say(0, &server::admission());
+    assert_eq!(stage.starts, [0]);
+    stage.say(0, &server::settings(&["off", "on", "on"]));
+    assert_eq!(stage.starts, [0, 1]);
+    stage.lose(1);
+    assert_eq!(stage.starts, [0, 1, 2], "nor for one that fails");
+    stage.wait(99);
+    assert_eq!(stage.starts, [0, 1, 2]);
+    stage.wait(1);
+    assert_eq!(stage.starts, [0, 1, 2, 3]);
+    stage.say(2, &Peer::start());
+    stage.say(3, &Peer::start());
+    assert_eq!(stage.works, [0, 2, 3]);
+}
+
+#[test]
+fn a_server_that_refuses_before_it_is_spoken_to_is_heard() {
+    let mut stage = Stage::empty("connections=2");
+    (0..2).for_each(|connection| stage.pool.up(stage.now, connection, 0));
+    stage.act();
+    stage.say(1, &server::error("FATAL", "53300"));
+    assert_eq!(stage.resets, [(1, "the server refuses: it says no (53300)".to_owned())]);
+}
+
+#[test]
 fn a_connection_that_is_replaced_without_a_word_was_lost() {
     let mut stage = Stage::ready(1);
     stage.ask_all([write(1, Effect::Once, 1)]);
@@ -118,6 +148,54 @@ fn nothing_leaves_a_pool_that_is_not_open_but_what_is_asked_for_first() {
     stage.act();
     stage.serve_all();
     assert_eq!(ended(&mut stage), [6, 7].map(|number| (number, Ok(vec![number as i64]))).into());
+}
+
+#[test]
+fn a_pool_of_which_no_connection_is_left_is_to_be_opened_anew() {
+    let mut stage = Stage::closed("connections=2");
+    stage.start(0);
+    stage.start(1);
+    stage.ask_first(search(1));
+    stage.serve_all();
+    stage.pool.open();
+    // One goes, and then it comes again: somebody is always there.
+    for connection in [0, 1] {
+        stage.lose(connection);
+        stage.start(connection);
+        assert!(stage.pool.is_open());
+    }
+    stage.ask_all([read(1, 2)]);
+    stage.lose(0);
+    stage.lose(1);
+    assert!(!stage.pool.is_open());
+    stage.start(0);
+    stage.start(1);
+    assert_eq!([stage.flights(0), stage.flights(1)], [[[0; 0]; 0]; 2], "it is to be tried again, and waits");
+    stage.ask_first(search(3));
+    assert_eq!([stage.flights(0), stage.flights(1)].concat(), [[3]]);
+    stage.serve_all();
+    stage.pool.open();
+    // What was lost is tried again after a pause.
+    stage.wait(1);
+    stage.serve_all();
+    assert_eq!(stage.take_ended(), [(1, Ok(vec![1])), (3, Ok(vec![3])), (2, Ok(vec![2]))]);
+}
+
+#[test]
+fn what_was_told_before_all_connections_were_lost_opens_nothing_after_it() {
+    let mut stage = Stage::closed("connections=2");
+    stage.start(0);
+    stage.ask_first(search(1));
+    let told = stage.peers[0].answer(Served::Success);
+    // All of it happens before anybody looks at what was told.
+    stage.pool.received(stage.now, 0, &told);
+    stage.pool.down(stage.now, 0, "it closed the connection");
+    stage.start(1);
+    assert_eq!(stage.take_ended(), [(1, Ok(vec![1]))]);
+    stage.pool.open();
+    assert!(!stage.pool.is_open());
+    stage.ask_all([read(1, 2)]);
+    assert_eq!(stage.flights(1), [[0; 0]; 0]);
 }
 
 #[test]

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use support::Postgres;
 
+use super::super::super::operation::Transaction;
 use super::super::super::tests::fake::ISOLATIONS;
 use super::super::super::tests::interleaved::Rivals;
 use super::super::super::wire::{Call, Statement, Value};
 use super::super::statements;
 use super::harness::{NOW, Shop, assert_consistent, at_each_level, at_each_level_of_a_fake, race, server};
+use crate::api::Effect;
 use crate::api::error::Code;
 
 const BEGIN: Statement = Statement::once("BEGIN");
@@ -131,6 +133,37 @@ fn what_was_decided_is_forgotten_once_the_purchase_has_ended_and_is_not_decided_
         assert_eq!(server.sql("shop", "SELECT count(*) FROM decision_lines"), "0", "{level}");
         assert_consistent(server);
     });
+}
+
+/// A refusal is committed by who has not seen the floor, after all below that was forgotten.
+fn forget_what_comes_late(mut shop: Shop) {
+    const LATE: Statement = Statement::once(
+        "INSERT INTO decisions (purchase_id, decision, lines_wanted, lines_found, shortages)
+            VALUES ($1, 'refused', 0, 0, '[]')",
+    );
+    let decisions = |shop: &mut Shop| {
+        let read = statements::COUNT_DECISIONS.with([Value::Int(0)]);
+        let replies = shop.engine.carry_out(&Transaction::read(None, read)).expect("it reads");
+        replies[0].rows[0].int(0).expect("a number")
+    };
+    shop.done("RegisterItem", &item(2));
+    shop.done("TakeStock", &purchase(5, 1, 0));
+    shop.done("TakeStock", &purchase(9, 1, 9));
+    shop.keep_up(NOW);
+    assert_eq!(decisions(&mut shop), 1, "that of 9");
+    let late = Transaction::write(5, Effect::Once, vec![LATE.with([Value::Int(5)])]);
+    shop.engine.carry_out(&late).expect("it is written");
+    let again_at = NOW + 600 * INTERVAL;
+    shop.keep_up(again_at - INTERVAL);
+    assert_eq!(decisions(&mut shop), 2, "it is not looked at again for each purchase");
+    shop.keep_up(again_at);
+    assert_eq!(decisions(&mut shop), 1);
+}
+
+#[test]
+fn what_is_written_late_is_forgotten_in_the_end() {
+    at_each_level_of_a_fake(|fake| forget_what_comes_late(Shop::over(fake)));
+    at_each_level(|server, _| forget_what_comes_late(Shop::open(server)));
 }
 
 #[test]

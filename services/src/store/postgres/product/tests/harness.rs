@@ -77,7 +77,7 @@ pub(super) fn race<T: Send>(
 
 /// A replica of the service.
 pub(super) struct Shop {
-    engine: Blocking,
+    pub(super) engine: Blocking,
     pub(super) product: RemoteProduct,
 }
 
