@@ -9,10 +9,11 @@ mod render;
 use std::error::Error;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use bench::results::Results;
-use bench::{Failure, Interrupt, Launch, Outcome, Part, show};
+use bench::{Failure, Flusher, Interrupt, Launch, Outcome, Part, show};
 use log::LevelFilter;
 use net::Limits;
 use net::reactor::Reactor;
@@ -193,6 +194,7 @@ fn relay(args: &[String]) -> ExitCode {
     options.value("listen", "", "HOST:PORT");
     options.value("customer", "", "HOST:PORT");
     options.value("product", "", "HOST:PORT");
+    options.value("flush", "", "FILE");
     let usage =
         Usage::new("marketplace bench relay", "", "Usage: marketplace bench relay [OPTION]…", options);
     let matches = match usage.parse(args) {
@@ -203,13 +205,20 @@ fn relay(args: &[String]) -> ExitCode {
         (Some(customer), Some(product)) => {
             (Part::Frontend { customer, product }, Service::ServerBuyer.limits())
         }
-        _ => (Part::Database, Service::DbCustomer.limits()),
+        _ => match matches.opt_str("flush").map(|file| flusher(Path::new(&file))).transpose() {
+            Ok(flusher) => (Part::Database { flusher }, Service::DbCustomer.limits()),
+            Err(message) => return failed(FAILED, &[message]),
+        },
     };
     let listen = matches.opt_str("listen").unwrap_or_else(|| "127.0.0.1:0".to_owned());
     match serve_relay(&listen, part, limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(FAILED, &[error.to_string()]),
     }
+}
+
+fn flusher(file: &Path) -> Result<Flusher, String> {
+    Flusher::create(file).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
 fn serve_relay(listen: &str, part: Part, limits: Limits) -> Result<(), Box<dyn Error>> {

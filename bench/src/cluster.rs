@@ -2,19 +2,21 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use net::ClientTls;
 use tempfile::TempDir;
 
+use crate::place::Place;
 use crate::probe::Probe;
 use crate::process::{Process, Usage};
 use crate::results::ServiceRun;
 
-/// Starts the program that holds the services with these arguments, under a name for messages, and returns when it
-/// listens.
-pub type Launch<'a> = &'a dyn Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String>;
+/// Starts a program that holds the services with these arguments, under a name for messages, and returns when it
+/// listens. The program is this one unless another is named.
+pub type Launch<'a> =
+    &'a dyn Fn(Option<&Path>, &'static str, &[OsString]) -> Result<Box<dyn Process>, String>;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -37,6 +39,10 @@ pub enum Services {
 /// What is set about services that a benchmark starts.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceOptions {
+    /// Where their data lie.
+    pub data: Place,
+    /// The program that holds them; `None`: this one.
+    pub program: Option<PathBuf>,
     /// Further arguments of both databases.
     pub databases: Vec<String>,
     /// Further arguments of both frontends.
@@ -87,7 +93,7 @@ impl Cluster {
 
     /// Starts a marketplace on data of its own, which goes away with it.
     fn marketplace(options: &ServiceOptions, launch: Launch<'_>) -> Result<Self, String> {
-        let data = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
+        let data = options.data.new_folder()?;
         let cluster = Self::on(data.path(), options, launch)?;
         Ok(Self { _data: Some(data), ..cluster })
     }
@@ -103,26 +109,32 @@ impl Cluster {
         let frontend = |name| {
             let listen = [name, "--listen", ANY_PORT].into_iter();
             let further = options.frontends.iter().map(String::as_str);
-            launch(name, &listen.chain(databases).chain(further).map(OsString::from).collect::<Vec<_>>())
+            let args: Vec<_> = listen.chain(databases).chain(further).map(OsString::from).collect();
+            launch(options.program.as_deref(), name, &args)
         };
         let (buyer, seller) = (frontend("server_buyer")?, frontend("server_seller")?);
         let cluster = Self::of_processes([buyer, seller, customer, product]);
         Ok(Self { tls: options.tls.clone(), ..cluster })
     }
 
-    /// Starts a bare relay with the same processes.
+    /// Starts a relay with the same processes, a bare one or one whose databases flush into files in a place.
     ///
     /// # Errors
     /// A process cannot be started.
-    pub(crate) fn relay(launch: Launch<'_>) -> Result<Self, String> {
+    pub(crate) fn relay(flushed: Option<&Place>, launch: Launch<'_>) -> Result<Self, String> {
+        let data = flushed.map(Place::new_folder).transpose()?;
         let start = |name, args: &[&str]| {
             let args = ["bench", "relay", "--listen", ANY_PORT].iter().chain(args);
-            launch(name, &args.map(OsString::from).collect::<Vec<_>>())
+            launch(None, name, &args.map(OsString::from).collect::<Vec<_>>())
         };
-        let (customer, product) = (start("relay C", &[])?, start("relay P", &[])?);
+        let database = |name| {
+            let file = data.as_ref().map(|data| data.path().join(name).display().to_string());
+            start(name, &file.iter().flat_map(|file| ["--flush", file]).collect::<Vec<_>>())
+        };
+        let (customer, product) = (database("relay C")?, database("relay P")?);
         let databases = ["--customer", customer.address(), "--product", product.address()];
         let (buyer, seller) = (start("relay buyer", &databases)?, start("relay seller", &databases)?);
-        Ok(Self::of_processes([buyer, seller, customer, product]))
+        Ok(Self { _data: data, ..Self::of_processes([buyer, seller, customer, product]) })
     }
 
     /// Connects to one of its services, to ask it something.
@@ -191,7 +203,7 @@ pub(crate) fn database(
     let mut args: Vec<OsString> = [name, "--listen", ANY_PORT, "--data"].map(OsString::from).into();
     args.push(data.into());
     args.extend(options.databases.iter().map(OsString::from));
-    launch(name, &args)
+    launch(options.program.as_deref(), name, &args)
 }
 
 impl Sample {
@@ -250,8 +262,11 @@ mod tests {
     }
 
     /// A way to start fakes, each of which listens at its own name.
-    fn launch(log: &Log) -> impl Fn(&'static str, &[OsString]) -> Result<Box<dyn Process>, String> {
-        move |name, args| {
+    fn launch(
+        log: &Log,
+    ) -> impl Fn(Option<&Path>, &'static str, &[OsString]) -> Result<Box<dyn Process>, String> {
+        move |program, name, args| {
+            assert_eq!(program, None);
             let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             log.borrow_mut().push(args.join(" "));
             Ok(Box::new(Fake { name, address: format!("at.{name}"), log: Rc::clone(log) }))
@@ -266,7 +281,7 @@ mod tests {
         let options = ServiceOptions {
             databases: vec!["--unsafe-no-flush".to_owned()],
             frontends: vec!["--reactors".to_owned(), "2".to_owned()],
-            tls: None,
+            ..ServiceOptions::default()
         };
         let cluster = Cluster::on(Path::new("d"), &options, &launch(&log)).expect("it starts");
         assert_eq!(
@@ -288,7 +303,7 @@ mod tests {
     #[test]
     fn the_relay_has_the_same_shape() {
         let log = Log::default();
-        let cluster = Cluster::relay(&launch(&log)).expect("it starts");
+        let cluster = Cluster::relay(None, &launch(&log)).expect("it starts");
         assert_eq!((cluster.buyer.as_str(), cluster.seller.as_str()), ("at.relay buyer", "at.relay seller"));
         let relay = "bench relay --listen 127.0.0.1:0";
         let frontend = format!("{relay} --customer at.relay C --product at.relay P");
@@ -296,12 +311,28 @@ mod tests {
     }
 
     #[test]
+    fn the_databases_of_a_relay_that_flushes_do_so_into_files_of_their_own() {
+        let log = Log::default();
+        let dir = tempfile::tempdir().expect("the system has a folder to give");
+        let cluster =
+            Cluster::relay(Some(&Place::new(Some(dir.path().to_owned()))), &launch(&log)).expect("it starts");
+        let started = log.take();
+        for (name, line) in ["relay C", "relay P"].into_iter().zip(&started) {
+            let file = line.strip_prefix("bench relay --listen 127.0.0.1:0 --flush ").expect("it flushes");
+            assert!(Path::new(file).starts_with(dir.path()) && file.ends_with(name), "{line}");
+        }
+        assert!(started[2..].iter().all(|line| !line.contains("--flush")), "{started:?}");
+        drop(cluster);
+        assert_eq!(dir.path().read_dir().expect("it is there").count(), 0);
+    }
+
+    #[test]
     fn where_a_service_cannot_be_started_the_others_end() {
         let log = Log::default();
         let start = launch(&log);
-        let failing = |name, args: &[OsString]| match name {
+        let failing = |program: Option<&Path>, name, args: &[OsString]| match name {
             "server_seller" => Err("no".to_owned()),
-            name => start(name, args),
+            name => start(program, name, args),
         };
         let cluster = Cluster::on(Path::new("d"), &ServiceOptions::default(), &failing);
         assert_eq!(cluster.err().as_deref(), Some("no"));

@@ -19,14 +19,18 @@ use crate::diagnosis::with_problems;
 use crate::fixture::{CatalogueFill, IdleConnections};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::length::Length;
 use crate::matches::count_matches;
 use crate::mix::Mix;
 use crate::outcome::{Failure, Outcome, incomplete};
+use crate::place::Place;
 use crate::plan::{Plan, Scenario};
 use crate::process::Usage;
+use crate::progress::Progress;
 use crate::record::{Record, new_times};
-use crate::results::{Percentiles, percentiles};
+use crate::results::Percentiles;
 use crate::runner::{Runner, Target};
+use crate::summary::percentiles;
 
 /// Buyers who search, one call each at a time.
 const SEARCHERS: Scenario = Scenario { buyers: 1, sellers: 0 };
@@ -47,6 +51,8 @@ pub struct GrowthPlan {
     pub items: Vec<u64>,
     /// Numbers of idle connections to `server_buyer`.
     pub idle: Vec<usize>,
+    /// Where the data lie.
+    pub data: Place,
 }
 
 /// What was found.
@@ -94,8 +100,12 @@ pub struct IdleCost {
 /// Measures growth. Once it is interrupted, it ends soon. What was complete by then, or before a failure, is in the
 /// results all the same.
 pub fn grow(plan: &GrowthPlan, launch: Launch<'_>, interrupt: &Interrupt) -> Outcome<Growth> {
-    let mut growth =
-        Growth { host: Host::here(true), catalogues: Vec::new(), idle: Vec::new(), incomplete: None };
+    let mut growth = Growth {
+        host: Host::here(Some(&plan.data)),
+        catalogues: Vec::new(),
+        idle: Vec::new(),
+        incomplete: None,
+    };
     let failure = measure(plan, launch, interrupt, &mut growth).err();
     let done = growth.catalogues.len() + growth.idle.len();
     growth.incomplete =
@@ -109,19 +119,27 @@ fn measure(
     interrupt: &Interrupt,
     growth: &mut Growth,
 ) -> Result<(), Failure> {
+    if let Some(warning) = plan.data.warning() {
+        Progress::new().tell(&warning);
+    }
     let most = plan.idle.iter().copied().max().unwrap_or(0);
     descriptors::check(most + WORKERS.clients(), &format!("--idle {most}")).map_err(Failure::Failed)?;
     for &items in &plan.items {
-        growth.catalogues.push(catalogue_cost(items, launch, interrupt)?);
+        growth.catalogues.push(catalogue_cost(items, &plan.data, launch, interrupt)?);
     }
     for &connections in &plan.idle {
-        growth.idle.push(idle_cost(connections, launch, interrupt)?);
+        growth.idle.push(idle_cost(connections, &plan.data, launch, interrupt)?);
     }
     Ok(())
 }
 
-fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Result<CatalogueCost, Failure> {
-    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+fn catalogue_cost(
+    items: u64,
+    place: &Place,
+    launch: Launch<'_>,
+    interrupt: &Interrupt,
+) -> Result<CatalogueCost, Failure> {
+    let data = place.new_folder().map_err(Failure::Failed)?;
     fill(data.path(), items, launch, interrupt)?;
     let options = ServiceOptions::default();
     let started = Instant::now();
@@ -133,7 +151,7 @@ fn catalogue_cost(items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> Resu
     let memory_bytes = memory_bytes(&cluster, "db_product")?;
     let plan = plan(SEARCHERS, "SearchItemsForSale", SEARCH_RUNS, SEARCHES);
     let mut runner = Runner::new(&plan, interrupt);
-    runner.progress.begin_scenario(plan.runs, plan.calls, 0);
+    runner.progress.begin_scenario(plan.runs, plan.length.steps(1), 0);
     runner.progress.announce(format!("searching {items} items"));
     let matches = count_matches(&cluster)?;
     let (mut times, mut cpu_us) = (new_times(), Vec::new());
@@ -166,9 +184,14 @@ fn fill(data: &Path, items: u64, launch: Launch<'_>, interrupt: &Interrupt) -> R
     }
 }
 
-fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> Result<IdleCost, Failure> {
+fn idle_cost(
+    connections: usize,
+    place: &Place,
+    launch: Launch<'_>,
+    interrupt: &Interrupt,
+) -> Result<IdleCost, Failure> {
     let options = ServiceOptions::default();
-    let data = tempfile::tempdir().map_err(|error| failed("cannot make a folder", &error))?;
+    let data = place.new_folder().map_err(Failure::Failed)?;
     let cluster = Cluster::on(data.path(), &options, launch).map_err(Failure::Failed)?;
     let before = memory_bytes(&cluster, "server_buyer")?;
     let reactor = reactor()?;
@@ -187,7 +210,7 @@ fn idle_cost(connections: usize, launch: Launch<'_>, interrupt: &Interrupt) -> R
             let memory_bytes = memory_bytes(&cluster, "server_buyer")?;
             let plan = plan(WORKERS, "default", 1, WORKER_CALLS);
             let mut runner = Runner::new(&plan, interrupt);
-            runner.progress.begin_scenario(plan.runs, plan.active_clients(WORKERS) * plan.calls, 0);
+            runner.progress.begin_scenario(plan.runs, plan.length.steps(plan.active_clients(WORKERS)), 0);
             runner.progress.announce(format!("{connections} idle connections"));
             let (record, _) = runner.run(WORKERS, &cluster, Target::Marketplace { matches: 0 })?;
             check(&record)?;
@@ -235,12 +258,14 @@ fn plan(scenario: Scenario, mix: &str, runs: usize, calls: usize) -> Plan {
     Plan {
         scenarios: vec![scenario],
         runs,
-        calls,
+        length: Length::Calls(calls),
         warmup: WARMUP,
         mix,
         items: None,
         rate: None,
         floor: false,
+        flushed_floor: None,
+        against: None,
         retry: false,
         seed: SEED,
     }

@@ -1,16 +1,12 @@
 //! [`Host`]: the machine and the program that a result belongs to.
 
-use std::env;
-use std::path::Path;
 use std::thread;
 
 use procfs::{CpuInfo, Current};
-use rustix::fs::statfs;
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
 
-/// What Linux calls `tmpfs` and `ramfs`.
-const MEMORY_MAGICS: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+use crate::place::Place;
 
 /// Where and with what a benchmark ran. What cannot be found out is `unknown`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,8 +27,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// This one, with services that it started on data in temporary folders if `own`.
-    pub fn here(own: bool) -> Self {
+    /// This one. `data`: where those of services lay that it started, if it did.
+    pub fn here(data: Option<&Place>) -> Self {
         let system = uname();
         let cpu = CpuInfo::current().ok().and_then(|info| info.model_name(0).map(str::to_owned));
         Self {
@@ -46,11 +42,7 @@ impl Host {
             cpu: cpu.unwrap_or_else(|| "unknown".to_owned()),
             processors: thread::available_parallelism().map_or(1, usize::from),
             commit: env!("BENCH_COMMIT").to_owned(),
-            data_in_memory: own && is_in_memory(&env::temp_dir()),
+            data_in_memory: data.is_some_and(Place::is_in_memory),
         }
     }
-}
-
-fn is_in_memory(folder: &Path) -> bool {
-    statfs(folder).is_ok_and(|file_system| MEMORY_MAGICS.contains(&(file_system.f_type as u32)))
 }

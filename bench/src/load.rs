@@ -18,6 +18,7 @@ use net::{Call, Event, Out, Service, Time, Worker};
 
 use crate::api::Api;
 use crate::client::{Client, World};
+use crate::length::Length;
 use crate::pace::Schedule;
 use crate::record::Record;
 use call::InFlight;
@@ -140,7 +141,10 @@ impl<'a> Load<'a> {
                 Stage::Setup if self.relay.is_some() => 1,
                 Stage::Setup => client.setup_len(),
                 Stage::Warmup if client.takes_part() => self.workload.warmup,
-                Stage::Measure if client.takes_part() => self.workload.calls,
+                Stage::Measure if client.takes_part() => match self.workload.length {
+                    Length::Calls(calls) => calls,
+                    Length::Time(_) => usize::MAX,
+                },
                 // Each client goes on until nothing is left to do.
                 Stage::Teardown => usize::from(self.relay.is_none() && client.has_teardown()),
                 Stage::Warmup | Stage::Measure | Stage::Done => 0,
@@ -160,7 +164,7 @@ impl<'a> Load<'a> {
             Stage::Measure => {
                 (self.record.started_at, self.record.ended_at) = (now, now);
                 match self.workload.rate {
-                    Some(rate) => self.schedule = Some(Schedule::new(now, rate, self.busy)),
+                    Some(rate) => self.begin_schedule(now, rate),
                     None => taking_part.into_iter().for_each(|number| self.call(now, number, now, out)),
                 }
             }
@@ -197,7 +201,11 @@ impl<'a> Load<'a> {
     /// Goes on with a client whose call has ended.
     fn go_on(&mut self, now: Time, number: usize, out: &mut Out<'_>) {
         let Slot { ref client, begun, calls, .. } = self.slots[number];
-        let more = if self.stage == Stage::Teardown { client.has_teardown() } else { begun < calls };
+        let more = match self.stage {
+            Stage::Teardown => client.has_teardown(),
+            Stage::Measure if self.is_over(now) => self.end_measuring(number),
+            _ => begun < calls,
+        };
         if more {
             match &self.schedule {
                 None => self.call(now, number, now, out),
@@ -219,13 +227,42 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Sees to it that each client makes those of the calls that are due to it. Where there are fewer calls than clients,
+    /// some have none.
+    fn begin_schedule(&mut self, now: Time, rate: f64) {
+        let schedule = Schedule::new(now, rate, self.busy, self.workload.length);
+        for (number, slot) in self.slots.iter_mut().take(self.busy).enumerate() {
+            slot.calls = schedule.calls_of_client(number);
+        }
+        self.busy = self.busy.min(schedule.calls());
+        self.schedule = Some(schedule);
+    }
+
+    /// Whether the time is up for which calls may begin.
+    fn is_over(&self, now: Time) -> bool {
+        self.workload.length.is_over(now.since(self.record.started_at))
+    }
+
+    /// Ends what a client measures, as its time is up. What fell due while it was busy is never made. It has no more
+    /// calls, which is returned.
+    fn end_measuring(&mut self, number: usize) -> bool {
+        let slot = &mut self.slots[number];
+        if self.schedule.is_some() {
+            self.record.unmade += (slot.calls - slot.begun) as u64;
+        }
+        slot.calls = slot.begun;
+        false
+    }
+
     /// What holds between any two turns, whatever the services answer.
     fn invariants(&self) {
         assert!(self.next.is_none() || (self.busy == 0 && self.stage != Stage::Done), "a stage has ended");
         assert!(self.schedule.is_none() || self.stage == Stage::Measure, "only measured calls are scheduled");
         let sets_up = matches!(self.stage, Stage::Setup | Stage::Done);
         assert!(self.waiting.is_empty() || sets_up, "clients wait for their setup only");
-        assert!(self.measured <= self.slots.len() * self.workload.calls, "so many calls were asked for");
+        let most = self.workload.length.steps(self.slots.len());
+        let is_timed = matches!(self.workload.length, Length::Time(_));
+        assert!(is_timed || self.measured <= most, "so many calls were asked for");
         let in_flight = || self.slots.iter().filter(|slot| slot.in_flight.is_some()).count();
         let is_regular = self.stage != Stage::Done && self.give_up_at.is_none();
         debug_assert!(!is_regular || in_flight() <= self.busy, "who has a call in flight is busy");
@@ -234,7 +271,7 @@ impl<'a> Load<'a> {
     /// Makes the scheduled calls whose moment has come, of clients that are free, and sees to being woken for the next.
     fn follow_schedule(&mut self, now: Time, out: &mut Out<'_>) {
         let Some(schedule) = self.schedule else { return };
-        let all = schedule.calls(self.workload.calls);
+        let all = schedule.calls();
         while self.due < all && schedule.due(self.due) <= now {
             let (number, since) = (schedule.client(self.due), schedule.due(self.due));
             let slot = &self.slots[number];

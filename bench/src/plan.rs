@@ -1,10 +1,13 @@
 //! [`Plan`]: what is to be measured.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::api::Role;
+use crate::length::Length;
 use crate::mix::Mix;
+use crate::place::Place;
 
 /// The most clients of each role.
 const CLIENTS_MAX: usize = 10_000;
@@ -18,8 +21,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// Runs of each scenario.
     pub runs: usize,
-    /// Calls of each client in a run.
-    pub calls: usize,
+    /// How long each run measures.
+    pub length: Length,
     /// Calls of each client before those that are measured.
     pub warmup: usize,
     /// What is called.
@@ -30,6 +33,10 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// Whether the same clients call a bare relay in turn.
     pub floor: bool,
+    /// Where the data lie of a relay that flushes what the services would flush, if the same clients call one in turn.
+    pub flushed_floor: Option<Place>,
+    /// The program whose services are measured in turn with those of this one.
+    pub against: Option<PathBuf>,
     /// Whether a call whose connection was cut is made again, unless that would act twice.
     pub retry: bool,
     /// Decides every choice of the clients.
@@ -41,10 +48,12 @@ impl Plan {
     /// A scenario leaves its mix nothing to do, or the floor would say nothing.
     pub fn check(&self) -> Result<(), String> {
         let mix = &self.mix;
-        if self.floor && self.rate.is_some() {
-            return Err(
-                "a relay that keeps the same schedule is as fast as it: leave out --floor or --rate".into()
-            );
+        let floors = [(self.floor, "--floor"), (self.flushed_floor.is_some(), "--floor-flush")];
+        if let Some((_, option)) = floors.into_iter().find(|(is_wanted, _)| *is_wanted && self.rate.is_some())
+        {
+            return Err(format!(
+                "a relay that keeps the same schedule is as fast as it: leave out {option} or --rate"
+            ));
         }
         for scenario in &self.scenarios {
             if self.active_clients(*scenario) == 0 {
@@ -138,7 +147,21 @@ mod tests {
         let mix = Mix::from_name(mix).expect("valid");
         let items = mix.is_purchase().then_some(10);
         let (rate, floor, retry) = (None, false, false);
-        Plan { scenarios, runs: 1, calls: 1, warmup: 0, mix, items, rate, floor, retry, seed: 0 }
+        let length = Length::Calls(1);
+        Plan {
+            scenarios,
+            runs: 1,
+            length,
+            warmup: 0,
+            mix,
+            items,
+            rate,
+            floor,
+            flushed_floor: None,
+            against: None,
+            retry,
+            seed: 0,
+        }
     }
 
     #[test]
@@ -168,7 +191,8 @@ mod tests {
     fn a_schedule_is_no_race_with_the_floor() {
         let scheduled = Plan { rate: Some(10.0), ..plan("default", "1+1") };
         assert!(scheduled.check().is_ok());
-        assert!(Plan { floor: true, ..scheduled }.check().is_err());
+        assert!(Plan { floor: true, ..scheduled.clone() }.check().is_err());
+        assert!(Plan { flushed_floor: Some(Place::default()), ..scheduled }.check().is_err());
     }
 
     #[test]

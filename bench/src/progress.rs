@@ -35,10 +35,11 @@ impl Progress {
         Self { bar, pace }
     }
 
-    /// A scenario begins: so many runs that are alike, each with so many calls to measure. So many others follow.
-    pub(crate) fn begin_scenario(&self, runs: usize, calls: usize, following: usize) {
-        *lock(&self.pace) = Pace::new(runs, calls, Instant::now());
-        self.bar.set_length((runs * calls) as u64);
+    /// A scenario begins: so many runs that are alike, each with so many steps to measure, which are calls or
+    /// milliseconds. So many others follow.
+    pub(crate) fn begin_scenario(&self, runs: usize, steps: usize, following: usize) {
+        *lock(&self.pace) = Pace::new(runs, steps, Instant::now());
+        self.bar.set_length(runs.saturating_mul(steps) as u64);
         self.bar.set_position(0);
         self.bar.set_prefix(match following {
             0 => String::new(),
@@ -61,12 +62,12 @@ impl Progress {
         lock(&self.pace).measuring_since = Some(Instant::now());
     }
 
-    /// So many calls of the run are measured.
-    pub(crate) fn measured(&self, calls: usize, calls_before: u64) {
-        self.bar.set_position(calls_before + calls as u64);
+    /// So many steps of the run are measured.
+    pub(crate) fn measured(&self, steps: usize, steps_before: u64) {
+        self.bar.set_position(steps_before + steps as u64);
     }
 
-    /// Calls of the scenario that are measured.
+    /// Steps of the scenario that are measured.
     pub(crate) fn position(&self) -> u64 {
         self.bar.position()
     }
@@ -97,7 +98,7 @@ fn lock(pace: &Mutex<Pace>) -> MutexGuard<'_, Pace> {
 /// How fast the runs of a scenario are.
 struct Pace {
     runs: usize,
-    calls_per_run: usize,
+    steps_per_run: usize,
     runs_done: usize,
     /// What those took, with all that belongs to a run.
     took: Duration,
@@ -107,10 +108,10 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(runs: usize, calls_per_run: usize, now: Instant) -> Self {
+    fn new(runs: usize, steps_per_run: usize, now: Instant) -> Self {
         Self {
             runs,
-            calls_per_run,
+            steps_per_run,
             runs_done: 0,
             took: Duration::ZERO,
             run_began_at: now,
@@ -131,11 +132,11 @@ impl Pace {
 
     /// What the rest of the scenario will take, if there is anything to guess it from: the runs before, or else a part
     /// of the first.
-    fn left(&self, calls: u64, now: Instant) -> Option<Duration> {
+    fn left(&self, steps: u64, now: Instant) -> Option<Duration> {
         let runs_left =
             u32::try_from(self.runs.checked_sub(self.runs_done)?).ok().filter(|left| *left > 0)?;
         let run = match u32::try_from(self.runs_done).unwrap_or(u32::MAX) {
-            0 => self.first_run(calls, now)?,
+            0 => self.first_run(steps, now)?,
             done => self.took / done,
         };
         let of_this = now.duration_since(self.run_began_at);
@@ -143,13 +144,13 @@ impl Pace {
     }
 
     /// What the first run will take as a whole.
-    fn first_run(&self, calls: u64, now: Instant) -> Option<Duration> {
+    fn first_run(&self, steps: u64, now: Instant) -> Option<Duration> {
         let since = self.measuring_since?;
         let measuring = now.duration_since(since);
-        if measuring < BASIS || calls == 0 {
+        if measuring < BASIS || steps == 0 {
             return None;
         }
-        let whole_s = measuring.as_secs_f64() * self.calls_per_run as f64 / calls as f64;
+        let whole_s = measuring.as_secs_f64() * self.steps_per_run as f64 / steps as f64;
         Some(since.duration_since(self.run_began_at) + Duration::try_from_secs_f64(whole_s).ok()?)
     }
 }

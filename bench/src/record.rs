@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) errors: BTreeMap<String, u64>,
     /// Replies that did not say what they must say.
     pub(crate) wrong: u64,
+    /// Scheduled calls that were not made, because their client was busy until the time was up.
+    pub(crate) unmade: u64,
     /// Whether every call was made that was to be measured.
     pub(crate) is_complete: bool,
     /// Items that the run has put up for sale and could not take off the market.
@@ -49,6 +51,8 @@ pub(crate) struct Record {
 /// The calls of one API.
 pub(crate) struct Calls {
     pub(crate) times: Times,
+    /// From when they were sent, rather than due. Only what was sent on schedule has them.
+    pub(crate) service_times: Option<Times>,
     /// Bytes of requests and replies, with the ends of their lines.
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
@@ -58,7 +62,7 @@ pub(crate) struct Calls {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { times: new_times(), sent_bytes: 0, received_bytes: 0, in_vain: 0 }
+        Self { times: new_times(), service_times: None, sent_bytes: 0, received_bytes: 0, in_vain: 0 }
     }
 }
 
@@ -70,6 +74,7 @@ impl Record {
             apis: Default::default(),
             errors: BTreeMap::new(),
             wrong: 0,
+            unmade: 0,
             is_complete: false,
             left_for_sale: 0,
             repeated: 0,
@@ -79,9 +84,20 @@ impl Record {
     }
 
     /// Takes a call that was answered.
-    pub(crate) fn answered(&mut self, api: Api, time: Duration, sent_bytes: usize, received_bytes: usize) {
+    /// Of one that was sent on schedule the service time is told too.
+    pub(crate) fn answered(
+        &mut self,
+        api: Api,
+        time: Duration,
+        service_time: Option<Duration>,
+        sent_bytes: usize,
+        received_bytes: usize,
+    ) {
         let calls = self.apis[api as usize].get_or_insert_with(Box::default);
         calls.times.saturating_record(nanos(time));
+        if let Some(time) = service_time {
+            calls.service_times.get_or_insert_with(new_times).saturating_record(nanos(time));
+        }
         calls.sent_bytes += sent_bytes as u64;
         calls.received_bytes += received_bytes as u64;
     }

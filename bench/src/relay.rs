@@ -1,19 +1,26 @@
 //! The bare relay: the floor that the marketplace is measured against. Its four processes pass on lines of the same
 //! length over the same hops, and neither read JSON, nor keep state, nor write to a disk. What it costs is what
-//! sockets and the scheduler cost.
+//! sockets and the scheduler cost. The floor with the flush is the same, but that where the marketplace would have changed
+//! something, a reply waits until as many bytes as the request has are on disk, in groups as databases have them.
 //!
 //! It runs on the same event loop as the services, so the floor contains the loop's own work. A request begins with a
 //! token for each hop: the database (`C` for `db_customer`, `P` for `db_product`) and the length of its reply in six
-//! digits, as in `C000095 P000110 .`; what follows the dot fills the line up. A frontend sends each database in turn
+//! digits, as in `C000095 P000110 .`, or a small letter (`c`, `p`) for a reply that waits for the disk; what follows the dot fills the line up. A frontend sends each database in turn
 //! the line from its token on, and its client the last reply.
+
+mod flush;
 
 use std::time::Duration;
 
 use net::reactor::{Reactor, RunError};
-use net::{Backend, Call, Conn, Event, Limits, Out, Service, Target, Time};
+use net::{Backend, Call, Conn, Event, Limits, Out, Service, Target, ThreadWorker, Time, Work, Worker};
 use slab::Slab;
 
+use flush::Group;
+
 use crate::api::Hops;
+
+pub use flush::Flusher;
 
 /// The length of a reply that is only needed within a frontend, such as that of a session's check.
 const INNER_REPLY_BYTES: usize = 95;
@@ -34,7 +41,10 @@ pub enum Part {
         product: String,
     },
     /// In place of a database.
-    Database,
+    Database {
+        /// What its changes are flushed by, if they are.
+        flusher: Option<Flusher>,
+    },
 }
 
 /// Runs a part of the relay until its reactor is drained, within the limits of the service that it stands in for.
@@ -44,9 +54,18 @@ pub enum Part {
 pub fn serve(reactor: Reactor, part: Part, limits: Limits) -> Result<(), RunError> {
     let (service, backends): (Box<dyn Service>, _) = match part {
         Part::Frontend { customer, product } => {
-            (Box::new(RelayFrontend::default()), [customer, product].map(Target::Lines).into())
+            // Changes go over connections of their own, as those of a frontend do, so that nothing waits behind a flush.
+            let addresses = [customer.clone(), product.clone(), customer, product];
+            (Box::new(RelayFrontend::default()), addresses.map(Target::Lines).into())
         }
-        Part::Database => (Box::new(RelayDatabase::default()), Vec::new()),
+        Part::Database { flusher } => {
+            let start = |flusher| {
+                let worker = ThreadWorker::spawn("flusher", flusher, reactor.handle().waker());
+                worker.map(|(worker, _)| Box::new(worker) as Box<FlushWorker>)
+            };
+            let worker = flusher.map(start).transpose().map_err(RunError::Driver)?;
+            (Box::new(RelayDatabase::new(worker)), Vec::new())
+        }
     };
     reactor.run(service, limits, backends).map(drop)
 }
@@ -80,6 +99,8 @@ impl RelayFrontend {
         let backend = match parked.line.get(parked.next) {
             Some(b'C') => Backend(0),
             Some(b'P') => Backend(1),
+            Some(b'c') => Backend(2),
+            Some(b'p') => Backend(3),
             _ => return out.send(parked.conn, reply),
         };
         let key = self.parked.vacant_key();
@@ -114,33 +135,68 @@ impl Service for RelayFrontend {
     }
 }
 
+type FlushWorker = dyn Worker<Group, <Flusher as Work>::Done>;
+
 /// Answers with a line of the length that is asked for.
 struct RelayDatabase {
     filler: Vec<u8>,
+    flusher: Option<Box<FlushWorker>>,
+    /// What has come in this turn, and waits for the disk.
+    group: Group,
+    /// Replies that wait for it altogether.
+    waiting: usize,
 }
 
-impl Default for RelayDatabase {
-    fn default() -> Self {
-        Self { filler: vec![b'x'; REPLY_BYTES_MAX] }
+impl RelayDatabase {
+    /// Without a flusher, no reply waits.
+    fn new(flusher: Option<Box<FlushWorker>>) -> Self {
+        Self { filler: vec![b'x'; REPLY_BYTES_MAX], flusher, group: Group::default(), waiting: 0 }
+    }
+
+    fn answer(&mut self, conn: Conn, line: &[u8], out: &mut Out<'_>) {
+        let digits = line.get(1..TOKEN_BYTES - 1).and_then(|digits| std::str::from_utf8(digits).ok());
+        let length = digits.and_then(|digits| digits.parse().ok()).unwrap_or(1);
+        if matches!(line.first(), Some(b'c' | b'p')) && self.flusher.is_some() {
+            self.group.replies.push((conn, length));
+            self.group.bytes += line.len();
+            self.waiting += 1;
+        } else {
+            out.send(conn, &self.filler[..length]);
+        }
+    }
+
+    /// Answers what is on disk by now, and hands over what has come meanwhile.
+    fn flush(&mut self, out: &mut Out<'_>) {
+        let Some(flusher) = &mut self.flusher else { return };
+        while let Some((group, written)) = flusher.poll() {
+            self.waiting -= group.replies.len();
+            for (conn, length) in group.replies {
+                let line = if written.is_ok() { &self.filler[..length] } else { b"not flushed" };
+                out.send(conn, line);
+            }
+        }
+        if !self.group.replies.is_empty() {
+            flusher.submit(std::mem::take(&mut self.group));
+        }
     }
 }
 
 impl Service for RelayDatabase {
     fn handle(&mut self, _: Time, event: Event<'_>, out: &mut Out<'_>) {
         match event {
-            Event::Line(conn, line) => {
-                let digits = line.get(1..TOKEN_BYTES - 1).and_then(|digits| std::str::from_utf8(digits).ok());
-                let length = digits.and_then(|digits| digits.parse().ok()).unwrap_or(1);
-                out.send(conn, &self.filler[..length]);
-            }
+            Event::Line(conn, line) => self.answer(conn, line, out),
             Event::Reject(conn, _) => out.send(conn, b"rejected"),
             Event::Reply(..) | Event::Up(_) | Event::Down(..) | Event::Stream(..) => {}
             Event::Closed(_) | Event::Wake | Event::Timer | Event::Drain => {}
         }
     }
 
+    fn end_turn(&mut self, _: Time, out: &mut Out<'_>) {
+        self.flush(out);
+    }
+
     fn is_drained(&self) -> bool {
-        true
+        self.waiting == 0
     }
 }
 

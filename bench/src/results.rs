@@ -4,12 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::Api;
 use crate::host::Host;
-use crate::record::{Record, Times, new_times};
-
-/// Points of a distribution for each halving of the distance to its end.
-const POINTS_PER_HALF: u32 = 5;
 
 /// A whole benchmark.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,8 +30,11 @@ pub struct Options {
     pub items: Option<usize>,
     /// Runs of each scenario.
     pub runs: usize,
-    /// Measured calls of each client in a run.
+    /// Measured calls of each client in a run; 0 if a run had a duration instead.
     pub calls: usize,
+    /// For how many seconds each run began calls, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
     /// Calls of each client before those.
     pub warmup: usize,
     /// Calls a second that were sent on schedule; `None`: a closed loop.
@@ -45,6 +43,12 @@ pub struct Options {
     pub seed: u64,
     /// What was measured: `own` services, with their options if any were given, or the addresses of running ones.
     pub services: String,
+    /// The program whose services were measured in turn, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// Where the data of own services lay, if it was not among temporary files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// The results of one scenario.
@@ -56,8 +60,24 @@ pub struct Measured {
     pub clients: usize,
     /// What the marketplace did.
     pub marketplace: Series,
+    /// What services of another build did in turn with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Series>,
     /// What a bare relay did for the same clients in turn with it.
     pub floor: Option<Series>,
+    /// What a relay did that flushes what the services would flush.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flushed_floor: Option<Series>,
+}
+
+/// What is measured in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Marketplace,
+    /// Services of another build.
+    Against,
+    Floor,
+    FlushedFloor,
 }
 
 /// All runs of a scenario against one kind of services.
@@ -85,6 +105,9 @@ pub struct Run {
     pub calls_per_second: f64,
     /// Response times of all calls.
     pub times: Percentiles,
+    /// Service times of all calls, if they were sent on schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_times: Option<Percentiles>,
     /// By API.
     pub apis: Vec<ApiRun>,
     /// Failed calls by the code of the error.
@@ -94,6 +117,9 @@ pub struct Run {
     /// Calls that were made again because their connection was cut.
     #[serde(default)]
     pub repeated: u64,
+    /// Scheduled calls that were not made, because their client was busy until the time was up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unmade: u64,
     /// How late scheduled calls left although their client was free: 99 in 100 no later than this.
     pub lateness_p99_us: Option<f64>,
     /// The cost of each service, if the benchmark started them, and of the load generator.
@@ -114,8 +140,11 @@ pub struct ApiRun {
     /// Calls that had nothing to find and nothing to change.
     #[serde(default)]
     pub in_vain: u64,
-    /// Response times.
+    /// Response times: from the moment a call was due, or was sent if there is no schedule.
     pub times: Percentiles,
+    /// Service times, if calls were sent on schedule: from the moment they were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_times: Option<Percentiles>,
 }
 
 /// The calls of one API in all runs.
@@ -129,6 +158,12 @@ pub struct ApiTotal {
     pub times: Percentiles,
     /// Points of the distribution, by rising quantile.
     pub distribution: Vec<Point>,
+    /// Service times, if calls were sent on schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_times: Option<Percentiles>,
+    /// The points of their distribution.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_distribution: Vec<Point>,
 }
 
 /// A point of a distribution: so many of all calls took no longer than this.
@@ -192,6 +227,22 @@ impl Spread {
     }
 }
 
+impl Subject {
+    /// In the order in which they are shown.
+    pub(crate) const ALL: [Self; 4] = [Self::Marketplace, Self::Against, Self::Floor, Self::FlushedFloor];
+    pub(crate) const FLOORS: [Self; 2] = [Self::Floor, Self::FlushedFloor];
+
+    /// As tables name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Marketplace => "marketplace",
+            Self::Against => "other build",
+            Self::Floor => "floor",
+            Self::FlushedFloor => "flushed floor",
+        }
+    }
+}
+
 impl Series {
     /// Calls a second over the runs.
     pub fn throughput(&self) -> Option<Spread> {
@@ -202,24 +253,41 @@ impl Series {
 impl Measured {
     /// Whether every reply was what it must be.
     pub fn is_right(&self) -> bool {
-        let mut runs = [Some(&self.marketplace), self.floor.as_ref()]
-            .into_iter()
-            .flatten()
-            .flat_map(|series| &series.runs);
+        let mut runs = self.all_series().flat_map(|(_, series)| &series.runs);
         runs.all(|run| run.wrong == 0 && run.errors.is_empty())
     }
 
-    /// Runs, each with that of the floor beside it if there is to be a floor.
-    pub(crate) fn complete_runs(&self, with_floor: bool) -> usize {
-        let of_floor = self.floor.as_ref().map_or(0, |floor| floor.runs.len());
-        if with_floor { of_floor } else { self.marketplace.runs.len() }
+    /// Runs, each with those of all other subjects beside it.
+    pub(crate) fn complete_runs(&self, subjects: &[Subject]) -> usize {
+        let runs = |subject: &Subject| self.series(*subject).map_or(0, |series| series.runs.len());
+        subjects.iter().map(runs).min().unwrap_or(0)
     }
 
-    /// The throughput of each run of the marketplace as a fraction of the relay's run beside it.
-    pub fn of_floor(&self) -> Option<Spread> {
-        let floor = self.floor.as_ref()?;
-        let pairs = self.marketplace.runs.iter().zip(&floor.runs);
-        Spread::of(pairs.map(|(run, floor)| run.calls_per_second / floor.calls_per_second))
+    /// What one of them did, if it was measured.
+    pub(crate) fn series(&self, subject: Subject) -> Option<&Series> {
+        match subject {
+            Subject::Marketplace => Some(&self.marketplace),
+            Subject::Against => self.against.as_ref(),
+            Subject::Floor => self.floor.as_ref(),
+            Subject::FlushedFloor => self.flushed_floor.as_ref(),
+        }
+    }
+
+    /// What each of those did that were measured.
+    pub(crate) fn all_series(&self) -> impl Iterator<Item = (Subject, &Series)> {
+        Subject::ALL.into_iter().filter_map(|subject| Some((subject, self.series(subject)?)))
+    }
+
+    /// The throughput of each run of the marketplace as a fraction of that of the run of a relay beside it.
+    pub(crate) fn of_floor(&self, floor: Subject) -> Option<Spread> {
+        Spread::of(self.shares_of_floor(floor))
+    }
+
+    /// The same, by run; none if it was not measured.
+    pub(crate) fn shares_of_floor(&self, floor: Subject) -> Vec<f64> {
+        let floor = self.series(floor).map_or(&[][..], |series| &series.runs[..]);
+        let pairs = self.marketplace.runs.iter().zip(floor);
+        pairs.map(|(run, floor)| run.calls_per_second / floor.calls_per_second).collect()
     }
 }
 
@@ -230,112 +298,13 @@ impl Results {
     }
 }
 
-/// Sums up the runs of a series as they come.
-pub(crate) struct SeriesBuilder {
-    series: Series,
-    totals: Vec<(&'static str, Times)>,
-}
-
-impl SeriesBuilder {
-    pub(crate) fn new() -> Self {
-        Self { series: Series::default(), totals: vec![("all", new_times())] }
-    }
-
-    pub(crate) fn runs(&self) -> usize {
-        self.series.runs.len()
-    }
-
-    /// Adds a run that began so long after the benchmark, when so many items matched its searches already.
-    pub(crate) fn add(
-        &mut self,
-        record: &Record,
-        started_after_s: f64,
-        matches_before: u64,
-        services: Vec<ServiceRun>,
-    ) {
-        let duration_s = record.ended_at.since(record.started_at).as_secs_f64();
-        let mut all = new_times();
-        let mut apis = Vec::new();
-        for api in Api::all() {
-            let Some(calls) = &record.apis[api as usize] else { continue };
-            let count = calls.times.len();
-            all += &calls.times;
-            *self.total(api.name()) += &calls.times;
-            apis.push(ApiRun {
-                api: api.name().to_owned(),
-                calls: count,
-                sent_bytes_per_call: calls.sent_bytes as f64 / count as f64,
-                received_bytes_per_call: calls.received_bytes as f64 / count as f64,
-                in_vain: calls.in_vain,
-                times: percentiles(&calls.times),
-            });
-        }
-        *self.total("all") += &all;
-        let late = &record.lateness;
-        self.series.runs.push(Run {
-            started_after_s,
-            matches_before,
-            duration_s,
-            calls: all.len(),
-            calls_per_second: if duration_s > 0.0 { all.len() as f64 / duration_s } else { 0.0 },
-            times: percentiles(&all),
-            apis,
-            errors: record.errors.clone(),
-            wrong: record.wrong,
-            repeated: record.repeated,
-            lateness_p99_us: (!late.is_empty()).then(|| micros(late.value_at_quantile(0.99))),
-            services,
-        });
-    }
-
-    pub(crate) fn finish(mut self) -> Series {
-        self.series.apis = self.totals.iter().map(|(api, times)| total(api, times)).collect();
-        self.series
-    }
-
-    fn total(&mut self, api: &'static str) -> &mut Times {
-        let place = self.totals.iter().position(|(name, _)| *name == api).unwrap_or_else(|| {
-            self.totals.push((api, new_times()));
-            self.totals.len() - 1
-        });
-        &mut self.totals[place].1
-    }
-}
-
-fn total(api: &str, times: &Times) -> ApiTotal {
-    let points = times.iter_quantiles(POINTS_PER_HALF);
-    let point = |at: hdrhistogram::iterators::IterationValue<u64>| Point {
-        quantile: at.quantile_iterated_to(),
-        time_us: micros(at.value_iterated_to()),
-    };
-    ApiTotal {
-        api: api.to_owned(),
-        calls: times.len(),
-        times: percentiles(times),
-        distribution: points.map(point).collect(),
-    }
-}
-
-pub(crate) fn percentiles(times: &Times) -> Percentiles {
-    let at = |quantile| micros(times.value_at_quantile(quantile));
-    Percentiles {
-        mean_us: times.mean() / 1000.0,
-        p50_us: at(0.5),
-        p90_us: at(0.9),
-        p99_us: at(0.99),
-        p999_us: at(0.999),
-        max_us: micros(times.max()),
-    }
-}
-
-fn micros(nanos: u64) -> f64 {
-    nanos as f64 / 1000.0
+/// Whether a count is not worth being kept.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -343,26 +312,5 @@ mod tests {
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 9.0]), Some(Spread { min: 1.0, median: 3.0, max: 9.0 }));
         assert_eq!(Spread::of([5.0]), Some(Spread { min: 5.0, median: 5.0, max: 5.0 }));
         assert_eq!(Spread::of([]), None);
-    }
-
-    #[test]
-    fn runs_are_summed_up_by_api_and_all_together() {
-        let mut builder = SeriesBuilder::new();
-        for times_us in [[100, 200], [300, 400]] {
-            let mut record = Record::new();
-            record.ended_at = record.started_at + Duration::from_secs(2);
-            record.answered(Api::Ping, Duration::from_micros(times_us[0]), 10, 20);
-            record.answered(Api::GetItem, Duration::from_micros(times_us[1]), 10, 20);
-            builder.add(&record, 0.0, 0, Vec::new());
-        }
-        let series = builder.finish();
-        assert_eq!(series.throughput(), Some(Spread { min: 1.0, median: 1.0, max: 1.0 }));
-        let calls: Vec<_> = series.apis.iter().map(|total| (total.api.as_str(), total.calls)).collect();
-        assert_eq!(calls, [("all", 4), ("Ping", 2), ("GetItem", 2)]);
-        let all = &series.apis[0];
-        assert!((all.times.mean_us - 250.0).abs() < 1.0, "{}", all.times.mean_us);
-        assert!((all.times.max_us - 400.0).abs() < 1.0);
-        assert_eq!(all.distribution.last().expect("there are points").quantile, 1.0);
-        assert_eq!(series.runs[0].apis[1].received_bytes_per_call, 20.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 use net::reactor::Reactor;
@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::cluster::{Cluster, Sample};
 use crate::diagnosis::{unreachable, with_problems};
 use crate::interrupt::Interrupt;
+use crate::length::Length;
 use crate::load::{Load, Observer, Stage, Verdict, Workload};
 use crate::outcome::Failure;
 use crate::pace::Pacer;
@@ -75,14 +76,16 @@ impl<'a> Runner<'a> {
             cluster,
             interrupt: self.interrupt,
             progress: &self.progress,
-            calls_before: self.progress.position(),
+            length: self.plan.length,
+            measuring_since: None,
+            steps_before: self.progress.position(),
             samples: Vec::new(),
             failure: None,
         };
-        let Plan { calls, warmup, rate, retry, .. } = *self.plan;
+        let Plan { length, warmup, rate, retry, .. } = *self.plan;
         // What its own services have for sale goes away with them.
         let cleanup_max = if cluster.is_own() { Duration::ZERO } else { CLEANUP_MAX };
-        let workload = Workload { calls, warmup, rate, retry, cleanup_max };
+        let workload = Workload { length, warmup, rate, retry, cleanup_max };
         let mut reactor = Reactor::without_listener().map_err(|error| failed(&error))?;
         reactor.encrypt(Encryption { client: cluster.tls.clone(), ..Encryption::default() });
         let handle = reactor.handle();
@@ -150,17 +153,31 @@ struct Watch<'a> {
     cluster: &'a Cluster,
     interrupt: &'a Interrupt,
     progress: &'a Progress,
-    /// Measured calls of the scenario before this run.
-    calls_before: u64,
+    length: Length,
+    measuring_since: Option<Instant>,
+    /// Steps of the scenario before this run.
+    steps_before: u64,
     /// At the begin and the end of what is measured.
     samples: Vec<Sample>,
     failure: Option<String>,
+}
+
+impl Watch<'_> {
+    /// How much of the run is measured, in steps of its [`Length`].
+    fn steps(&self, calls: usize) -> usize {
+        match (self.length, self.measuring_since) {
+            (Length::Calls(_), _) => calls,
+            (Length::Time(_), None) => 0,
+            (Length::Time(time), Some(since)) => Length::Time(since.elapsed().min(time)).steps(0),
+        }
+    }
 }
 
 impl Observer for Watch<'_> {
     fn stage(&mut self, stage: Stage) {
         if stage == Stage::Measure {
             self.progress.begin_measuring();
+            self.measuring_since = Some(Instant::now());
         }
         if stage == Stage::Teardown && self.interrupt.is_asked() {
             self.progress.announce("interrupted: the run's items are taken off the market".to_owned());
@@ -175,7 +192,7 @@ impl Observer for Watch<'_> {
     }
 
     fn progress(&mut self, calls: usize) -> Verdict {
-        self.progress.measured(calls, self.calls_before);
+        self.progress.measured(self.steps(calls), self.steps_before);
         if self.interrupt.is_urgent() {
             Verdict::GiveUp
         } else if self.interrupt.is_asked() || self.failure.is_some() {

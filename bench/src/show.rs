@@ -11,16 +11,20 @@ mod figures;
 mod format;
 mod grid;
 mod growth;
+mod html;
 mod markers;
 mod pictures;
 mod report;
 #[cfg(test)]
 mod sample;
+mod sheet;
 mod table;
+mod verdict;
 
 pub use compare::compare;
 pub use csv::csv;
 pub use growth::{growth_report, growth_table};
+pub use html::html;
 pub use pictures::{draw, picture_files};
 pub use report::{check_report, report};
 pub use table::table;

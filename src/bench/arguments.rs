@@ -1,9 +1,11 @@
 //! The options of `marketplace bench`, and what they ask for.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
-use bench::{GrowthPlan, Mix, Plan, Scenario, ServiceOptions, Services};
+use bench::{GrowthPlan, Length, Mix, Place, Plan, Scenario, ServiceOptions, Services};
 use getopts::Matches;
 
 use crate::client::check_address;
@@ -12,6 +14,12 @@ use crate::options::Options;
 use crate::serve;
 use crate::tls::{self, ClientFiles};
 
+const DATA_HELP: &str =
+    "a folder that the data lie in meanwhile, beside what is there (that of temporary files)";
+/// The least that a run measures: what begins and ends it would be much of anything shorter.
+const DURATION_S_MIN: f64 = 0.1;
+/// The most: a day.
+const DURATION_S_MAX: f64 = 86_400.0;
 /// The most items of a catalogue, far beyond what memory holds.
 const ITEMS_MAX: u64 = 10_000_000_000;
 /// The most items that are bought: one seller may have so many.
@@ -27,6 +35,7 @@ pub(super) fn options() -> Options {
     options.value("clients", "the same, for a single scenario", "B+S");
     options.value("runs", "runs of each scenario (10)", "N");
     options.value("calls", "measured calls of each client in a run (1000)", "N");
+    options.value("duration", "seconds that each run measures, rather than a number of calls", "SECONDS");
     options.value("warmup", "calls of each client before those (100)", "N");
     let mix = "what is called: default, shopping, purchase, or the name of an API (default)";
     options.choice("mix", mix, "NAME", &Mix::NAMES);
@@ -35,7 +44,10 @@ pub(super) fn options() -> Options {
     options.value("seed", "decides what the clients choose (1)", "N");
     options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
     options.flag("floor", "measure a bare relay of the same bytes in turn");
+    options.flag("floor-flush", "measure a relay in turn that flushes what databases would flush");
+    options.value("against", "measure the services of another build of this program in turn", "PROGRAM");
     options.value("reactors", "event loops of each frontend that is started (1)", "N");
+    options.value("data", DATA_HELP, "DIR");
     options.flag("unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
     tls::add_client_option(&mut options);
     tls::add_identity_options(
@@ -45,6 +57,7 @@ pub(super) fn options() -> Options {
     options.value("json", "write the results to a file; - is standard output", "FILE");
     options.value("csv", "write each run's figures to a file; - is standard output", "FILE");
     options.value("svg", "draw pictures into a folder", "DIR");
+    options.value("html", "write a page with all figures and pictures to a file", "FILE");
     options.value("report", "rewrite a section of a Markdown file (scenarios)", "FILE[#SECTION]");
     options
 }
@@ -54,6 +67,7 @@ pub(super) fn growth_options() -> Options {
     let mut options = Options::new();
     options.value("items", "sizes of the catalogue (1000,100000,1000000)", "N[,…]");
     options.value("idle", "numbers of idle connections (0,1000,10000)", "N[,…]");
+    options.value("data", DATA_HELP, "DIR");
     options.value("json", "write the results to a file; - is standard output", "FILE");
     options.value("report", "rewrite a section of a Markdown file (growth)", "FILE[#SECTION]");
     options
@@ -82,7 +96,7 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
     let plan = Plan {
         scenarios,
         runs: number(matches, "runs", 10, 1, 10_000)?,
-        calls: number(matches, "calls", 1000, 1, 100_000_000)?,
+        length: length(matches)?,
         warmup: number(matches, "warmup", 100, 0, 100_000_000)?,
         mix,
         items,
@@ -91,11 +105,28 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
             false => None,
         },
         floor: matches.opt_present("floor"),
+        flushed_floor: matches.opt_present("floor-flush").then(|| place(matches)),
+        against: matches.opt_str("against").map(PathBuf::from),
         retry: matches.opt_present("retry"),
         seed: number(matches, "seed", 1, 0, u64::MAX)?,
     };
+    if plan.flushed_floor.is_some() && matches.opt_present("unsafe-no-flush") {
+        return Err("a floor that flushes is none of databases that do not: leave out --floor-flush or --unsafe-no-flush".into());
+    }
     plan.check()?;
     Ok(plan)
+}
+
+/// How long each run measures.
+fn length(matches: &Matches) -> Result<Length, String> {
+    match (matches.opt_present("calls"), matches.opt_present("duration")) {
+        (true, true) => Err("--calls and --duration both say how long a run is: give one".into()),
+        (false, true) => {
+            let seconds = number(matches, "duration", 0.0, DURATION_S_MIN, DURATION_S_MAX)?;
+            Ok(Length::Time(Duration::from_secs_f64(seconds)))
+        }
+        (_, false) => Ok(Length::Calls(number(matches, "calls", 1000, 1, 100_000_000)?)),
+    }
 }
 
 /// Which services are to be measured.
@@ -115,19 +146,27 @@ pub(super) fn services(matches: &Matches) -> Result<Services, String> {
             if matches.opt_present("unsafe-no-flush") {
                 databases.push("--unsafe-no-flush".to_owned());
             }
-            Ok(Services::Own(ServiceOptions { databases, frontends, tls }))
+            let data = place(matches);
+            Ok(Services::Own(ServiceOptions { data, program: None, databases, frontends, tls }))
         }
         (Some(buyer), Some(seller)) => {
             check_address(&buyer)?;
             check_address(&seller)?;
-            let of_own = ["reactors", "unsafe-no-flush", "tls-cert", "tls-key"];
-            match of_own.into_iter().find(|name| matches.opt_present(name)) {
+            // The floor is on this machine all the same.
+            let data = if matches.opt_present("floor-flush") { None } else { Some("data") };
+            let of_own = ["reactors", "against", "unsafe-no-flush", "tls-cert", "tls-key"];
+            match of_own.into_iter().chain(data).find(|name| matches.opt_present(name)) {
                 Some(option) => Err(format!("--{option} is for services that the benchmark starts itself")),
                 None => Ok(Services::Running { buyer, seller, tls }),
             }
         }
         _ => Err("--buyer and --seller belong together".into()),
     }
+}
+
+/// Where the data lie of what the benchmark starts.
+fn place(matches: &Matches) -> Place {
+    Place::new(matches.opt_str("data").map(PathBuf::from))
 }
 
 /// Those of the options of TLS that services which are started are given as they are: all of them, or none.
@@ -153,6 +192,7 @@ pub(super) fn growth_plan(matches: &Matches) -> Result<GrowthPlan, String> {
     Ok(GrowthPlan {
         items: numbers(matches, "items", "1000,100000,1000000", 1, ITEMS_MAX)?,
         idle: numbers(matches, "idle", "0,1000,10000", 0, IDLE_MAX)?,
+        data: place(matches),
     })
 }
 

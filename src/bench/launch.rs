@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 
 use bench::Process;
@@ -35,14 +37,32 @@ impl Process for Service {
     }
 }
 
-/// Starts this program with `args`, and waits until it listens. Its warnings and errors are passed on.
+/// Starts a program, or this one, with `args`, and waits until it listens. Its warnings and errors are passed on.
 ///
 /// # Errors
 /// It cannot be started, ends, or takes too long.
-pub(super) fn launch(name: &'static str, args: &[OsString]) -> Result<Box<dyn Process>, String> {
+pub(super) fn launch(
+    program: Option<&Path>,
+    name: &'static str,
+    args: &[OsString],
+) -> Result<Box<dyn Process>, String> {
+    let started = start(program, name, args);
+    // Which of the two it is cannot be told from a service's name.
+    started
+        .map_err(|error| program.map_or(error.clone(), |program| format!("{}: {error}", program.display())))
+}
+
+fn start(program: Option<&Path>, name: &'static str, args: &[OsString]) -> Result<Box<dyn Process>, String> {
     let (listening_in, listening) = channel();
-    let mut child =
-        ChildProcess::start(name, this_program(args)?, move |line| read_log(name, line, &listening_in))?;
+    let command = match program {
+        Some(program) => {
+            let mut command = Command::new(program);
+            command.args(args);
+            command
+        }
+        None => this_program(args)?,
+    };
+    let mut child = ChildProcess::start(name, command, move |line| read_log(name, line, &listening_in))?;
     match listening.recv_timeout(START_MAX) {
         Ok(address) => Ok(Box::new(Service { name, address, child })),
         Err(RecvTimeoutError::Timeout) => {

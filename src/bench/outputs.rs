@@ -26,6 +26,9 @@ pub(super) trait Render {
 
     fn csv(&self) -> String;
 
+    /// A page that needs no other file.
+    fn html(&self) -> String;
+
     /// Pictures in SVG, in the order of [`show::picture_files`].
     fn pictures(&self) -> Vec<String>;
 
@@ -38,6 +41,7 @@ pub(super) trait Render {
 pub(super) struct OutputOptions {
     json: Option<PathBuf>,
     csv: Option<PathBuf>,
+    html: Option<PathBuf>,
     svg: Option<PathBuf>,
     /// A file, and a section in it.
     report: Option<(PathBuf, String)>,
@@ -56,6 +60,7 @@ enum Content {
 pub(super) struct Outputs {
     json: Option<OutputFile>,
     csv: Option<OutputFile>,
+    html: Option<OutputFile>,
     pictures: Option<Pictures>,
     report: Option<Report>,
     standard_output: Content,
@@ -79,7 +84,7 @@ impl OutputOptions {
     /// # Errors
     /// They do not fit together.
     pub(super) fn read(matches: &Matches, section: &str) -> Result<Self, String> {
-        let (json, csv, svg) = (given(matches, "json"), given(matches, "csv"), given(matches, "svg"));
+        let [json, csv, html, svg] = ["json", "csv", "html", "svg"].map(|option| given(matches, option));
         let standard_output = match [&json, &csv].map(|name| name.as_deref().is_some_and(is_standard_output))
         {
             [false, false] => Content::Table,
@@ -91,12 +96,20 @@ impl OutputOptions {
             let (file, section) = report.rsplit_once('#').unwrap_or((&report, section));
             (file.to_owned(), section.to_owned())
         });
-        if svg.as_deref() == Some("-") || report.as_ref().is_some_and(|(file, _)| file == "-") {
+        let is_dash = |name: &Option<String>| name.as_deref() == Some("-");
+        if is_dash(&html) || is_dash(&svg) || report.as_ref().is_some_and(|(file, _)| file == "-") {
             return Err("only --json and --csv can be standard output".into());
         }
         let file = |name: Option<String>| name.filter(|name| !is_standard_output(name)).map(PathBuf::from);
         let report = report.map(|(name, section)| (name.into(), section));
-        Ok(Self { json: file(json), csv: file(csv), svg: svg.map(Into::into), report, standard_output })
+        Ok(Self {
+            json: file(json),
+            csv: file(csv),
+            html: html.map(Into::into),
+            svg: svg.map(Into::into),
+            report,
+            standard_output,
+        })
     }
 
     /// Looks whether all of it can be written.
@@ -107,12 +120,13 @@ impl OutputOptions {
         let mut errors = Vec::new();
         let json = self.json.and_then(|name| collect(OutputFile::probe(&name), &mut errors));
         let csv = self.csv.and_then(|name| collect(OutputFile::probe(&name), &mut errors));
+        let html = self.html.and_then(|name| collect(OutputFile::probe(&name), &mut errors));
         let report =
             self.report.and_then(|(name, section)| collect(Report::probe(name, section), &mut errors));
         // The last, because its folder is made.
         let svg = self.svg.filter(|_| errors.is_empty());
         let pictures = svg.and_then(|folder| collect(Pictures::probe(folder), &mut errors));
-        let outputs = Outputs { json, csv, pictures, report, standard_output: self.standard_output };
+        let outputs = Outputs { json, csv, html, pictures, report, standard_output: self.standard_output };
         errors.extend(outputs.named_twice());
         if errors.is_empty() { Ok(outputs) } else { Err(errors) }
     }
@@ -127,6 +141,9 @@ impl Outputs {
         }
         if let Some(file) = &mut self.csv {
             collect(file.write(&shown.csv()), &mut errors);
+        }
+        if let Some(file) = &mut self.html {
+            collect(file.write(&shown.html()), &mut errors);
         }
         if let Some(pictures) = &mut self.pictures {
             for (file, svg) in pictures.files.iter_mut().zip(shown.pictures()) {
@@ -155,7 +172,7 @@ impl Outputs {
     fn named_twice(&self) -> Vec<String> {
         let pictures = self.pictures.iter().flat_map(|pictures| &pictures.files);
         let report = self.report.iter().map(|report| &report.file);
-        let files = self.json.iter().chain(&self.csv).chain(pictures).chain(report);
+        let files = self.json.iter().chain(&self.csv).chain(&self.html).chain(pictures).chain(report);
         let mut paths: Vec<_> = files.filter_map(OutputFile::path).collect();
         paths.sort_unstable();
         let twice = paths.windows(2).filter(|pair| pair[0] == pair[1]);

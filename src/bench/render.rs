@@ -27,6 +27,10 @@ impl Render for Results {
         show::csv(self)
     }
 
+    fn html(&self) -> String {
+        show::html(self)
+    }
+
     fn pictures(&self) -> Vec<String> {
         show::draw(self)
     }
@@ -55,6 +59,10 @@ impl Render for Growth {
     }
 
     fn csv(&self) -> String {
+        unreachable!("growth has no such option")
+    }
+
+    fn html(&self) -> String {
         unreachable!("growth has no such option")
     }
 

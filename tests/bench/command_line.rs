@@ -23,9 +23,21 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--mix purchase --items 0",
         "--mix purchase --items 100001",
         "--items 5",
+        "--floor --rate 100",
+        "--floor-flush --rate 100",
+        "--floor-flush --unsafe-no-flush",
         "--runs 0",
         "--calls 0",
         "--calls -1",
+        "--duration 0",
+        "--duration -1",
+        "--duration 0.09",
+        "--duration 86401",
+        "--duration NaN",
+        "--duration inf",
+        "--duration 5s",
+        "--duration ''",
+        "--duration 1 --calls 10",
         "--warmup many",
         "--rate 0",
         "--rate NaN",
@@ -35,9 +47,13 @@ fn a_mistake_in_the_command_line_ends_with_2() {
         "--buyer nowhere --seller 127.0.0.1:1",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --reactors 2",
         "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --unsafe-no-flush",
+        "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --data .",
+        "--buyer 127.0.0.1:1 --seller 127.0.0.1:1 --against marketplace",
         "--json - --csv -",
         "--json - --csv /dev/stdout",
         "--svg -",
+        "--html -",
+        "growth --html page.html",
         "--report -",
         "--bogus",
         "measure",
@@ -78,6 +94,11 @@ fn results_are_compared_and_what_is_none_is_refused() {
     let output = folder.run("compare a.json b.json");
     assert_code(&output, 0);
     assert!(stdout(&output).contains("2+1") && stdout(&output).contains("seed"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("2+1, calls/s: no difference can be told from so few runs\n"),
+        "{}",
+        stdout(&output)
+    );
 
     fs::write(folder.path("none.json"), "{\"host\":{}}").unwrap();
     fs::write(folder.path("empty.json"), "").unwrap();

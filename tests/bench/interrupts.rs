@@ -68,6 +68,7 @@ fn an_interrupt_before_any_run_is_complete_leaves_files_as_they_are() {
     for (signal, words) in [
         (Signal::INT, "--clients 2+2 --calls 100000000 --floor"),
         (Signal::INT, "--clients 2+2 --warmup 100000000"),
+        (Signal::INT, "--clients 2+2 --duration 3600 --floor-flush"),
         (Signal::TERM, "--clients 2+2 --calls 100000000 --rate 1000"),
     ] {
         let folder = Folder::new();

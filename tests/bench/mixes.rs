@@ -56,7 +56,7 @@ fn what_was_measured_in_vain_is_told() {
 #[test]
 fn shoppers_call_many_apis_and_every_reply_is_right() {
     let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
-    let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor";
+    let words = "--mix shopping --clients 3+2 --runs 2 --calls 500 --floor --floor-flush";
     let results = folder.results(&format!("{words} {}", running(&marketplace)));
     for run in runs(&results) {
         assert_eq!(run["calls"], 2500);
@@ -117,4 +117,30 @@ fn a_run_at_a_rate_is_not_shorter_than_its_schedule() {
     assert!(run["duration_s"].as_f64().unwrap() >= 59.0 / 200.0, "{run}");
     assert!(run["lateness_p99_us"].as_f64().unwrap() > 0.0, "{run}");
     assert_eq!(results["options"]["rate"], 200.0);
+    for times in [run, &run["apis"][0], &results["scenarios"][0]["marketplace"]["apis"][0]] {
+        let max_us = |kind: &str| times[kind]["max_us"].as_f64().unwrap();
+        assert!(max_us("service_times") > 0.0 && max_us("service_times") <= max_us("times"), "{times}");
+    }
+}
+
+#[test]
+fn a_run_for_a_time_makes_as_many_calls_as_it_can_within_it() {
+    let (marketplace, folder) = (PROGRAM.marketplace(&[]), Folder::new());
+    let of_running = running(&marketplace);
+    for (words, calls) in [("", None), ("--rate 100", Some(50))] {
+        let words = format!("--duration 0.5 {words} --clients 2+1 --runs 2 --warmup 1 --csv out.csv");
+        let results = folder.results(&format!("{words} {of_running}"));
+        assert_eq!(
+            (&results["options"]["duration_s"], &results["options"]["calls"]),
+            (&0.5.into(), &0.into())
+        );
+        for run in runs(&results) {
+            let made = run["calls"].as_u64().unwrap();
+            assert!(calls.is_none_or(|calls| made + run["unmade"].as_u64().unwrap_or(0) == calls), "{run}");
+            assert!(made >= 3 && run["duration_s"].as_f64().unwrap() >= 0.3, "{run}");
+            assert_eq!(run["service_times"].is_object(), calls.is_some(), "{run}");
+        }
+        let csv = std::fs::read_to_string(folder.path("out.csv")).unwrap();
+        assert_eq!(csv.lines().next().unwrap().contains("service_time_p99_us"), calls.is_some(), "{csv}");
+    }
 }

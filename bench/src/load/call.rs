@@ -24,6 +24,8 @@ pub(super) const CONSECUTIVE_FAILURES_MAX: usize = 3;
 pub(super) struct InFlight {
     pub(super) api: Api,
     since: Time,
+    /// When it was sent first.
+    sent_at: Time,
     sent_bytes: usize,
 }
 
@@ -45,7 +47,7 @@ impl Load<'_> {
             relay::address(line, api.hops(), reply_bytes[api as usize]);
         }
         *begun += 1;
-        *in_flight = Some(InFlight { api, since, sent_bytes: line.len() + 1 });
+        *in_flight = Some(InFlight { api, since, sent_at: now, sent_bytes: line.len() + 1 });
         out.call(Backend(number), Call(number), line, now + CALL_TIMEOUT);
     }
 
@@ -70,13 +72,14 @@ impl Load<'_> {
     /// Takes the reply to a client's call. False: it is not what it must be.
     pub(super) fn take(&mut self, now: Time, number: usize, reply: Result<&[u8], Lost>) -> bool {
         let slot = &mut self.slots[number];
-        let InFlight { api, since, sent_bytes } =
+        let InFlight { api, since, sent_at, sent_bytes } =
             slot.in_flight.take().expect("only what was called is answered");
         if self.stage == Stage::Measure {
             self.measured += 1;
             self.record.ended_at = now;
             if let Ok(line) = reply {
-                self.record.answered(api, now.since(since), sent_bytes, line.len() + 1);
+                let service_time = self.workload.rate.map(|_| now.since(sent_at));
+                self.record.answered(api, now.since(since), service_time, sent_bytes, line.len() + 1);
             }
         }
         let line = match reply {

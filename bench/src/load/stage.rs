@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::length::Length;
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -36,8 +38,8 @@ pub(crate) enum Verdict {
 /// How many calls, and when.
 #[derive(Clone, Copy)]
 pub(crate) struct Workload {
-    /// Calls of each client that are measured.
-    pub(crate) calls: usize,
+    /// How long it is measured.
+    pub(crate) length: Length,
     /// Calls of each client before those.
     pub(crate) warmup: usize,
     /// Calls a second of all clients together; `None`: a closed loop.

@@ -12,7 +12,7 @@ const MS: Duration = Duration::from_millis(1);
 const CLEANUP_MAX: Duration = Duration::from_secs(5);
 
 fn closed(calls: usize, warmup: usize) -> Workload {
-    Workload { calls, warmup, rate: None, retry: false, cleanup_max: CLEANUP_MAX }
+    Workload { length: Length::Calls(calls), warmup, rate: None, retry: false, cleanup_max: CLEANUP_MAX }
 }
 
 #[test]
@@ -48,6 +48,7 @@ fn in_a_closed_loop_the_response_times_of_a_client_add_up_to_the_run() {
     // A histogram keeps three digits.
     assert!(sum.abs_diff(run) < run / 500, "{sum:?} of {run:?}");
     assert_eq!(done.requests("measure")[0].at, done.record.started_at);
+    assert!(done.record.apis[Api::Ping as usize].as_ref().is_some_and(|calls| calls.service_times.is_none()));
 }
 
 #[test]
@@ -82,7 +83,13 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Every 10 ms a call is due, of one client, and each takes 25 ms.
     let mut run = Run::new(
         buyers("Ping", 1),
-        Workload { calls: 10, warmup: 0, rate: Some(100.0), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload {
+            length: Length::Calls(10),
+            warmup: 0,
+            rate: Some(100.0),
+            retry: false,
+            cleanup_max: CLEANUP_MAX,
+        },
     );
     run.delay = Box::new(|_, _| MS * 25);
     let done = run.finish();
@@ -90,6 +97,13 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
     // Call k begins at 25k instead of 10k, and ends 25 later: 25, 40, 55, … 160.
     let near = |nanos: u64, millis: u64| nanos.abs_diff(millis * 1_000_000) < millis * 2000;
     assert!(near(times.min(), 25) && near(times.max(), 160), "{} to {}", times.min(), times.max());
+    let service =
+        done.record.apis[Api::Ping as usize].as_ref().and_then(|calls| calls.service_times.as_ref());
+    let service = service.expect("there is a schedule");
+    assert!(
+        near(service.min(), 25) && near(service.max(), 25) && service.len() == 10,
+        "from when it was sent"
+    );
     assert_eq!(done.record.ended_at.since(done.record.started_at), MS * 250);
     assert_eq!(done.record.lateness.len(), 1, "only the first found its client free");
 }
@@ -98,7 +112,13 @@ fn a_scheduled_call_counts_from_its_moment_although_its_client_was_busy() {
 fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
     let mut run = Run::new(
         buyers("Ping", 4),
-        Workload { calls: 5, warmup: 2, rate: Some(1000.0), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload {
+            length: Length::Calls(5),
+            warmup: 2,
+            rate: Some(1000.0),
+            retry: false,
+            cleanup_max: CLEANUP_MAX,
+        },
     );
     run.delay = Box::new(|_, _| MS / 2);
     let done = run.finish();
@@ -117,12 +137,58 @@ fn scheduled_calls_are_sent_at_their_moment_by_clients_in_turn() {
 fn a_schedule_is_kept_however_slow_it_is() {
     let run = Run::new(
         buyers("Ping", 1),
-        Workload { calls: 3, warmup: 0, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX },
+        Workload {
+            length: Length::Calls(3),
+            warmup: 0,
+            rate: Some(0.1),
+            retry: false,
+            cleanup_max: CLEANUP_MAX,
+        },
     );
     let done = run.finish();
     let moments: Vec<_> =
         done.requests("measure").iter().map(|request| request.at.since(done.record.started_at)).collect();
     assert_eq!(moments, [Duration::ZERO, Duration::from_secs(10), Duration::from_secs(20)]);
+}
+
+fn timed(millis: u32, rate: Option<f64>) -> Workload {
+    Workload { length: Length::Time(MS * millis), rate, ..closed(0, 2) }
+}
+
+#[test]
+fn nobody_begins_a_call_once_the_time_is_up() {
+    let mut run = Run::new(buyers("Ping", 2), timed(100, None));
+    run.delay = Box::new(|number, _| MS * [7, 30][number]);
+    let done = run.finish();
+    let sent = done.requests("measure");
+    assert!(sent.iter().all(|request| request.at.since(done.record.started_at) < MS * 100));
+    // At 0, 7, … 98, and at 0, 30, 60 and 90.
+    assert_eq!([0, 1].map(|client| sent.iter().filter(|sent| sent.client == client).count()), [15, 4]);
+    assert_eq!(done.record.calls(), 19, "the last ones are waited for");
+    assert_eq!(done.record.ended_at.since(done.record.started_at), MS * 120);
+    assert_eq!(done.stages, [Stage::Warmup, Stage::Measure, Stage::Teardown, Stage::Done]);
+    assert!(done.record.is_complete && done.record.unmade == 0);
+}
+
+#[test]
+fn in_a_given_time_a_schedule_is_kept_to_its_end() {
+    let done = Run::new(buyers("Ping", 4), timed(50, Some(1000.0))).finish();
+    assert_eq!(done.requests("measure").len(), 50);
+    assert_eq!(done.record.unmade, 0);
+    // There are fewer calls than clients.
+    let done = Run::new(buyers("Ping", 4), timed(2, Some(1000.0))).finish();
+    assert_eq!(done.requests("measure").iter().map(|request| request.client).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(done.stages.last(), Some(&Stage::Done));
+}
+
+#[test]
+fn what_fell_due_and_was_not_made_in_time_is_counted() {
+    // Ten are due, one each 10 ms, and each takes 25 ms: those that begin at 0, 25, 50 and 75 are made.
+    let mut run = Run::new(buyers("Ping", 1), timed(100, Some(100.0)));
+    run.delay = Box::new(|_, _| MS * 25);
+    let done = run.finish();
+    assert_eq!((done.record.calls(), done.record.unmade), (4, 6));
+    assert!(done.record.is_complete);
 }
 
 #[test]
@@ -203,8 +269,13 @@ fn failures_now_and_then_break_nothing_off() {
 
 #[test]
 fn the_observer_ends_a_run_at_once_in_every_stage() {
-    let workload =
-        Workload { calls: 10, warmup: 10, rate: Some(0.1), retry: false, cleanup_max: CLEANUP_MAX };
+    let workload = Workload {
+        length: Length::Calls(10),
+        warmup: 10,
+        rate: Some(0.1),
+        retry: false,
+        cleanup_max: CLEANUP_MAX,
+    };
     for (replies, stage) in [(1, "setup"), (6, "warmup"), (15, "measure")] {
         let mut run = Run::new(sellers("default", 1), workload);
         run.after_replies = Some((replies, Verdict::GiveUp));
@@ -219,7 +290,7 @@ fn the_observer_ends_a_run_at_once_in_every_stage() {
 
 #[test]
 fn a_run_that_is_broken_off_leaves_nothing_for_sale() {
-    let workload = Workload { calls: 10, warmup: 10, ..closed(0, 0) };
+    let workload = Workload { length: Length::Calls(10), warmup: 10, ..closed(0, 0) };
     // Of two sellers and two buyers, sellers are set up by four calls and buyers by one.
     for (replies, stage) in [(5, "setup"), (12, "warmup"), (60, "measure"), (91, "teardown")] {
         let mut clients = sellers("default", 2);

@@ -70,12 +70,12 @@ fn relay(seed: u64, mut lines: Vec<Vec<u8>>) -> Vec<(&'static str, Vec<u8>)> {
     let mut sim = Sim::new(seed, Time::from_millis(1000), Faults::default());
     let databases = ["C", "P"].map(|name| {
         let host = sim.add_host(&[]);
-        let service = Watched { name, log: Rc::clone(&log), database: RelayDatabase::default() };
+        let service = Watched { name, log: Rc::clone(&log), database: RelayDatabase::new(None) };
         sim.start(host, Node::new(service, Limits::default(), 0));
         host
     });
-    let frontend = sim.add_host(&databases);
-    sim.start(frontend, Node::new(RelayFrontend::default(), Limits::default(), 2));
+    let frontend = sim.add_host(&[databases, databases].concat());
+    sim.start(frontend, Node::new(RelayFrontend::default(), Limits::default(), 4));
     let client = sim.add_host(&[frontend]);
     let caller = Caller { lines, log: Rc::clone(&log) };
     sim.start(client, Node::new(caller, Limits::default(), 1));
@@ -110,7 +110,7 @@ fn every_request_goes_through_its_hops_in_order_and_gets_the_last_reply() {
         for (hops, bytes) in hops.iter().zip(200..) {
             for (number, hop) in hops.chars().enumerate() {
                 let (name, line) = seen.next().expect("a hop");
-                assert_eq!(name, hop.to_string(), "{hops}");
+                assert_eq!(name, hop.to_uppercase().to_string(), "{hops}");
                 // What the hops before have taken off is their own token.
                 assert_eq!(line, request(hops, bytes)[number * TOKEN_BYTES..]);
             }
@@ -137,4 +137,53 @@ fn a_line_that_is_no_request_of_the_relay_is_answered() {
         let seen = relay(1, vec![line.into(), request("C", 10)]);
         assert_eq!(seen.last().map(|(name, line)| (*name, line.len())), Some(("reply", 10)), "{line:?}");
     }
+}
+
+/// A disk that is done with what it was given when a test says so.
+#[derive(Default)]
+struct Disk {
+    given: Vec<Group>,
+    done: Vec<<Flusher as Work>::Done>,
+}
+
+struct SlowFlusher(Rc<RefCell<Disk>>);
+
+impl Worker<Group, <Flusher as Work>::Done> for SlowFlusher {
+    fn submit(&mut self, group: Group) {
+        self.0.borrow_mut().given.push(group);
+    }
+
+    fn poll(&mut self) -> Option<<Flusher as Work>::Done> {
+        self.0.borrow_mut().done.pop()
+    }
+}
+
+#[test]
+fn a_reply_that_tells_of_a_change_waits_for_the_disk_and_others_do_not() {
+    let disk = Rc::new(RefCell::new(Disk::default()));
+    let database = RelayDatabase::new(Some(Box::new(SlowFlusher(Rc::clone(&disk)))));
+    let mut node = Node::new(database, Limits::default(), 0);
+    let now = Time::from_millis(1000);
+    let clients: Vec<Conn> = (0..3)
+        .map(|_| node.accept(now, "127.0.0.1:1".parse().expect("valid")).expect("there is room"))
+        .collect();
+    let lines = ["p000010 .", "P000020 .", "c000030 ."];
+    for (conn, line) in clients.iter().zip(lines) {
+        node.handle_input(
+            now,
+            net::Input::Received(net::Peer::Client(*conn), format!("{line}\n").as_bytes()),
+        );
+    }
+    node.end_turn(now).expect("it goes on");
+    let sent = |node: &Node<RelayDatabase>| {
+        clients.iter().map(|conn| node.outbox(net::Peer::Client(*conn)).len()).collect::<Vec<_>>()
+    };
+    assert_eq!(sent(&node), [0, 21, 0]);
+    assert!(!node.is_drained());
+    let given = std::mem::take(&mut disk.borrow_mut().given);
+    assert_eq!(given.iter().map(|group| (group.replies.len(), group.bytes)).collect::<Vec<_>>(), [(2, 18)]);
+    disk.borrow_mut().done.extend(given.into_iter().map(|group| (group, Ok(()))));
+    node.handle_input(now, net::Input::Wake);
+    node.end_turn(now).expect("it goes on");
+    assert_eq!(sent(&node), [11, 21, 31]);
 }

@@ -13,7 +13,11 @@ const WIDTH: u32 = 1000;
 /// Unless the legend is longer.
 const HEIGHT_MIN: u32 = 540;
 const MARGIN_TOP: i32 = 60;
-const LEGEND_WIDTH: i32 = 230;
+/// Unless a name is longer.
+const LEGEND_WIDTH_MIN: i32 = 230;
+/// What a character of the legend takes, on average, and what stands before them.
+const CHARACTER_WIDTH: i32 = 10;
+const LEGEND_INDENT: i32 = 76;
 const LEGEND_LINE_HEIGHT: i32 = 28;
 const TITLE_FONT: (&str, u32) = ("sans-serif", 26);
 const TEXT_FONT: (&str, u32) = ("sans-serif", 21);
@@ -44,11 +48,38 @@ pub(super) struct Chart {
 pub(super) struct Line {
     name: String,
     colour: RGBColor,
-    is_lighter: bool,
+    stroke: Stroke,
     has_marks: bool,
     pub(super) points: Vec<(f64, f64)>,
     /// Places on the first axis with the two ends of a stroke along the second.
     pub(super) whiskers: Vec<(f64, f64, f64)>,
+}
+
+/// How a line is drawn, so that those of one colour can be told apart.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Stroke {
+    Solid,
+    LongDashes,
+    /// Lighter than the others, too.
+    Dashes,
+    /// As light as that.
+    Dots,
+}
+
+impl Stroke {
+    fn is_lighter(self) -> bool {
+        matches!(self, Self::Dashes | Self::Dots)
+    }
+
+    /// The lengths of a dash and of the gap behind it.
+    fn dashes(self) -> Option<(i32, i32)> {
+        match self {
+            Self::Solid => None,
+            Self::LongDashes => Some((16, 5)),
+            Self::Dashes => Some((6, 4)),
+            Self::Dots => Some((2, 4)),
+        }
+    }
 }
 
 impl Line {
@@ -57,16 +88,16 @@ impl Line {
         Self {
             name: name.into(),
             colour: COLOURS[colour % COLOURS.len()],
-            is_lighter: false,
+            stroke: Stroke::Solid,
             has_marks: true,
             points: Vec::new(),
             whiskers: Vec::new(),
         }
     }
 
-    /// Dashed and lighter than others of its colour.
-    pub(super) fn lighter(self) -> Self {
-        Self { is_lighter: true, ..self }
+    /// Drawn like this.
+    pub(super) fn stroked(self, stroke: Stroke) -> Self {
+        Self { stroke, ..self }
     }
 
     /// A curve, rather than points that are joined.
@@ -77,8 +108,11 @@ impl Line {
     fn style(&self) -> ShapeStyle {
         let RGBColor(red, green, blue) = self.colour;
         let lighter = |part: u8| part + (255 - part) / 3;
-        let colour =
-            if self.is_lighter { RGBColor(lighter(red), lighter(green), lighter(blue)) } else { self.colour };
+        let colour = if self.stroke.is_lighter() {
+            RGBColor(lighter(red), lighter(green), lighter(blue))
+        } else {
+            self.colour
+        };
         colour.stroke_width(2)
     }
 }
@@ -100,7 +134,7 @@ impl Chart {
         let mut chart = ChartBuilder::on(canvas)
             .margin(16)
             .margin_top(MARGIN_TOP)
-            .margin_right(LEGEND_WIDTH)
+            .margin_right(self.legend_width())
             .x_label_area_size(60)
             .y_label_area_size(96)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
@@ -129,6 +163,11 @@ impl Chart {
         self.draw_legend(canvas, plot_x.end + 20)
     }
 
+    fn legend_width(&self) -> i32 {
+        let longest = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
+        LEGEND_WIDTH_MIN.max(LEGEND_INDENT + CHARACTER_WIDTH * longest as i32)
+    }
+
     /// Beside the lines, so that it covers none.
     fn draw_legend(&self, canvas: &Canvas<'_>, left: i32) -> Drawn {
         let mut y = MARGIN_TOP + LEGEND_LINE_HEIGHT / 2;
@@ -144,10 +183,9 @@ impl Chart {
 
 fn draw_line(canvas: &Canvas<'_>, line: &Line, points: &[(i32, i32)]) -> Drawn {
     let (points, style) = (points.to_vec(), line.style());
-    if line.is_lighter {
-        canvas.draw(&DashedPathElement::new(points, 6, 4, style))
-    } else {
-        canvas.draw(&PathElement::new(points, style))
+    match line.stroke.dashes() {
+        Some((dash, gap)) => canvas.draw(&DashedPathElement::new(points, dash, gap, style)),
+        None => canvas.draw(&PathElement::new(points, style)),
     }
 }
 
@@ -156,7 +194,7 @@ fn draw_marks(canvas: &Canvas<'_>, line: &Line, points: &[(i32, i32)]) -> Drawn 
     if !line.has_marks {
         return Ok(());
     }
-    let fill = if line.is_lighter { WHITE.filled() } else { line.style().filled() };
+    let fill = if line.stroke.is_lighter() { WHITE.filled() } else { line.style().filled() };
     for &point in points {
         canvas.draw(&Circle::new(point, MARK_RADIUS, fill))?;
         canvas.draw(&Circle::new(point, MARK_RADIUS, line.style()))?;

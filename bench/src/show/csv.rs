@@ -1,6 +1,6 @@
 //! [`csv`]: all figures of each run, for a spreadsheet or a script.
 
-use crate::results::{ApiRun, Results, Run};
+use crate::results::{ApiRun, Percentiles, Results, Run};
 
 use super::figures::targets;
 
@@ -29,16 +29,28 @@ const HEADS: [&str; 23] = [
     "in_vain",
     "incomplete",
 ];
+/// Only in what was sent on schedule.
+const SERVICE_TIME_HEADS: [&str; 6] = [
+    "service_time_mean_us",
+    "service_time_p50_us",
+    "service_time_p90_us",
+    "service_time_p99_us",
+    "service_time_p999_us",
+    "service_time_max_us",
+];
 const SERVICE_HEADS: [&str; 3] = ["cpu_us_per_call", "memory_peak_bytes", "commits_per_second"];
 
 /// A row for each scenario, target, run and API. What belongs to a run as a whole stands in its row for `all`, and so
 /// does why there are fewer runs than were asked for.
 pub fn csv(results: &Results) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let services = service_names(results);
+    let columns = Columns { services: service_names(results), has_service_times: has_service_times(results) };
     let mut heads = HEADS.map(str::to_owned).to_vec();
-    for service in &services {
+    for service in &columns.services {
         heads.extend(SERVICE_HEADS.map(|head| format!("{service}_{head}")));
+    }
+    if columns.has_service_times {
+        heads.extend(SERVICE_TIME_HEADS.map(str::to_owned));
     }
     write(&mut writer, &heads);
     for measured in &results.scenarios {
@@ -47,7 +59,7 @@ pub fn csv(results: &Results) -> String {
             for (number, run) in series.runs.iter().enumerate() {
                 let number = (number + 1).to_string();
                 let key = [measured.scenario.clone(), clients.clone(), target.to_owned(), number];
-                for row in rows(&key, run, &services, results.incomplete.as_deref()) {
+                for row in rows(&key, run, &columns, results.incomplete.as_deref()) {
                     write(&mut writer, &row);
                 }
             }
@@ -63,6 +75,17 @@ fn write(writer: &mut csv::Writer<Vec<u8>>, fields: &[String]) {
         .expect("all rows have as many fields as the heads, and a vector takes all bytes");
 }
 
+/// Which columns there are beside those that are always there. They stand at the end.
+struct Columns<'a> {
+    services: Vec<&'a str>,
+    has_service_times: bool,
+}
+
+fn has_service_times(results: &Results) -> bool {
+    let mut series = results.scenarios.iter().flat_map(targets).map(|(_, series)| series);
+    series.any(|series| series.runs.iter().any(|run| run.service_times.is_some()))
+}
+
 /// All services that had a cost in any run.
 fn service_names(results: &Results) -> Vec<&str> {
     let series = results.scenarios.iter().flat_map(targets).map(|(_, series)| series);
@@ -74,11 +97,20 @@ fn service_names(results: &Results) -> Vec<&str> {
 }
 
 /// The rows of a run: first that of all calls, then those of the APIs.
-fn rows(key: &[String; 4], run: &Run, services: &[&str], incomplete: Option<&str>) -> Vec<Vec<String>> {
-    let of_run = of_run(run, services, incomplete);
+fn rows(key: &[String; 4], run: &Run, columns: &Columns<'_>, incomplete: Option<&str>) -> Vec<Vec<String>> {
+    let of_run = of_run(run, &columns.services, incomplete);
     let blank = vec![String::new(); of_run.len()];
-    let mut rows = vec![[&key[..], &of_calls(run, &all_calls(run)), &of_run].concat()];
-    rows.extend(run.apis.iter().map(|api| [&key[..], &of_calls(run, api), &blank].concat()));
+    let service_times = |times: Option<Percentiles>| {
+        let of_one = columns.has_service_times.then_some(times);
+        of_one.map_or(Vec::new(), |times| {
+            times.map_or_else(|| vec![String::new(); 6], |times| decimals(&times).into())
+        })
+    };
+    let row = |api: &ApiRun, of_run: &[String]| {
+        [&key[..], &of_calls(run, api), of_run, &service_times(api.service_times)].concat()
+    };
+    let mut rows = vec![row(&all_calls(run), &of_run)];
+    rows.extend(run.apis.iter().map(|api| row(api, &blank)));
     rows
 }
 
@@ -95,27 +127,17 @@ fn all_calls(run: &Run) -> ApiRun {
         received_bytes_per_call: per_call(|api| api.received_bytes_per_call),
         in_vain: run.apis.iter().map(|api| api.in_vain).sum(),
         times: run.times,
+        service_times: run.service_times,
     }
 }
 
 /// From when the run started to the bytes of a call.
 fn of_calls(run: &Run, api: &ApiRun) -> Vec<String> {
     let calls_per_second = if run.duration_s > 0.0 { api.calls as f64 / run.duration_s } else { 0.0 };
-    let times = &api.times;
-    let figures = [
-        calls_per_second,
-        times.mean_us,
-        times.p50_us,
-        times.p90_us,
-        times.p99_us,
-        times.p999_us,
-        times.max_us,
-        api.sent_bytes_per_call,
-        api.received_bytes_per_call,
-    ];
     let mut fields = vec![decimal(run.started_after_s), decimal(run.duration_s)];
-    fields.extend([api.api.clone(), api.calls.to_string()]);
-    fields.extend(figures.map(decimal));
+    fields.extend([api.api.clone(), api.calls.to_string(), decimal(calls_per_second)]);
+    fields.extend(decimals(&api.times));
+    fields.extend([api.sent_bytes_per_call, api.received_bytes_per_call].map(decimal));
     fields
 }
 
@@ -133,6 +155,11 @@ fn of_run(run: &Run, services: &[&str], incomplete: Option<&str>) -> Vec<String>
         fields.push(optional(service.and_then(|service| service.commits_per_second)));
     }
     fields
+}
+
+fn decimals(times: &Percentiles) -> [String; 6] {
+    let times = [times.mean_us, times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.max_us];
+    times.map(decimal)
 }
 
 fn optional(value: Option<f64>) -> String {
@@ -166,6 +193,22 @@ mod tests {
         assert_eq!(field(0, "sent_bytes_per_call"), "140.000");
         assert_eq!(field(0, "db_product_commits_per_second"), "1800.000");
         assert_eq!(field(1, "db_product_commits_per_second"), "");
+    }
+
+    #[test]
+    fn service_times_are_further_columns_of_what_was_sent_on_schedule() {
+        let closed = csv(&sample::results());
+        assert!(!closed.contains("service_time_"), "{closed}");
+        let mut results = sample::results();
+        sample::schedule(&mut results);
+        results.scenarios[0].marketplace.runs[1].service_times = None;
+        let text = csv(&results);
+        for (line, before) in text.lines().zip(closed.lines()) {
+            assert_eq!(line.split(',').count(), before.split(',').count() + 6, "{line}");
+            assert!(line.starts_with(before), "what was there before stands where it stood: {line}");
+        }
+        assert!(text.lines().nth(1).is_some_and(|line| line.contains(",105.000,")), "{text}");
+        assert!(text.lines().nth(4).is_some_and(|line| line.ends_with(",,,,,,")), "{text}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::api::Api;
 use crate::host::Host;
 use crate::results::{ApiRun, Measured, Options, Percentiles, Results, Run, Series, Spread};
 
-use super::format::{NONE, integer, number, percent, time_spread};
+use super::compare::beside_other_build;
+use super::format::{NONE, counted, integer, number, percent, time_spread};
 
 /// The calls of one API, or of all together.
 pub(super) struct Figures<'a> {
@@ -15,6 +16,8 @@ pub(super) struct Figures<'a> {
     /// Calls a second over the runs.
     pub(super) throughput: Option<Spread>,
     pub(super) times: Percentiles,
+    /// From when calls were sent rather than due, if they were sent on schedule.
+    pub(super) service_times: Option<Percentiles>,
     pub(super) sent_bytes_per_call: f64,
     pub(super) received_bytes_per_call: f64,
 }
@@ -28,10 +31,9 @@ pub(super) struct ServiceFigures<'a> {
     pub(super) commits_per_second: Option<f64>,
 }
 
-/// What was measured in a scenario: the marketplace, and the floor if it was.
+/// What was measured in a scenario: the marketplace, and beside it what else was, by name.
 pub(super) fn targets(measured: &Measured) -> impl Iterator<Item = (&'static str, &Series)> {
-    let floor = measured.floor.as_ref().map(|floor| ("floor", floor));
-    std::iter::once(("marketplace", &measured.marketplace)).chain(floor)
+    measured.all_series().map(|(subject, series)| (subject.name(), series))
 }
 
 /// All calls together, then each API unless there is only one.
@@ -41,6 +43,7 @@ pub(super) fn figures(series: &Series) -> Vec<Figures<'_>> {
         api: &total.api,
         throughput: Spread::of(series.runs.iter().map(|run| calls_per_second(run, &total.api))),
         times: total.times,
+        service_times: total.service_times,
         sent_bytes_per_call: mean(series, &total.api, |api| api.sent_bytes_per_call),
         received_bytes_per_call: mean(series, &total.api, |api| api.received_bytes_per_call),
     });
@@ -96,14 +99,15 @@ pub(super) fn remarks(results: &Results) -> Vec<String> {
 /// What must be known of a host whose flushes cost nothing.
 pub(super) fn in_memory(host: &Host) -> Option<String> {
     host.data_in_memory.then(|| {
-        "the data lay in memory, where flushing costs nothing: a folder on a disk, in TMPDIR, would tell more".to_owned()
+        "the data lay in memory, where flushing costs nothing: a folder on a disk, named by --data, would tell more".to_owned()
     })
 }
 
 /// What must be said of a scenario beside its figures: how the schedule was kept, what was made again, and what went
 /// wrong. Of what was measured in vain or beside the items of others, that is said, too.
 pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = beside_other_build(measured);
+    notes.extend(waiting(&measured.marketplace).map(str::to_owned));
     for (target, series) in targets(measured) {
         if let Some(rate) = options.rate {
             let late = Spread::of(series.runs.iter().filter_map(|run| run.lateness_p99_us));
@@ -119,6 +123,13 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
         if repeated > 0 {
             notes.push(format!("{target}: calls made again: {}", integer(repeated as f64)));
         }
+        let unmade: u64 = series.runs.iter().map(|run| run.unmade).sum();
+        if unmade > 0 {
+            notes.push(format!(
+                "{target}: calls that were due and never made, because their client was busy until the time was up: {}",
+                integer(unmade as f64)
+            ));
+        }
         notes.extend(in_vain(series).map(|api| {
             format!(
                 "{target}: every call of {api} was in vain: there was nothing to find and nothing to change"
@@ -130,6 +141,27 @@ pub(super) fn notes(options: &Options, measured: &Measured) -> Vec<String> {
         notes.extend(problems(series).map(|problems| format!("{target}: {problems}")));
     }
     notes
+}
+
+/// What the two kinds of times of scheduled calls are. `None`: service times were not measured.
+fn waiting(series: &Series) -> Option<&'static str> {
+    series.apis.first()?.service_times?;
+    Some(
+        "response times are from when a call was due, service times from when it was sent: between them it waited for its client",
+    )
+}
+
+/// What is said of a series in which all went well. `None`: something failed, and [`notes`] say what.
+pub(super) fn none_failed(series: &Series) -> Option<String> {
+    let calls: u64 = series.runs.iter().map(|run| run.calls).sum();
+    problems(series).is_none().then(|| format!("{}, 0 failed", counted(calls as f64, "call")))
+}
+
+/// The same of all results.
+pub(super) fn all_right(results: &Results) -> Option<String> {
+    let runs = results.scenarios.iter().flat_map(targets).flat_map(|(_, series)| &series.runs);
+    let calls: u64 = runs.map(|run| run.calls).sum();
+    results.is_right().then(|| format!("{}, 0 failed", counted(calls as f64, "call")))
 }
 
 /// The APIs whose calls have all found and changed nothing.
@@ -229,6 +261,16 @@ mod tests {
         assert!(shown[0].contains("for sale before, up to 1,200"), "{shown:?}");
         results.scenarios[0].marketplace.apis.remove(2);
         assert!(notes(&results.options, &results.scenarios[0]).is_empty(), "nobody searched");
+    }
+
+    #[test]
+    fn that_nothing_failed_is_said_of_what_did_not() {
+        let mut series = sample::results().scenarios.remove(0).marketplace;
+        assert_eq!(none_failed(&series).as_deref(), Some("20,000 calls, 0 failed"));
+        series.runs[3].wrong = 1;
+        assert_eq!(none_failed(&series), None);
+        series.runs.clear();
+        assert_eq!(none_failed(&series).as_deref(), Some("0 calls, 0 failed"));
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub(super) fn host_line(host: &Host) -> String {
         "{}: {}, {}, {}, commit {}",
         host.name,
         host.cpu,
-        counted(host.processors, "processor"),
+        counted(host.processors as f64, "processor"),
         host.kernel,
         host.commit
     )
@@ -121,21 +121,28 @@ pub(super) fn options_line(options: &Options) -> String {
         Some(rate) => format!("{} calls/s on schedule", number(rate)),
         None => "closed loop".to_owned(),
     };
-    let items = options.items.map_or(String::new(), |items| format!(" of {}", counted(items, "item")));
+    let items = options.items.map_or(String::new(), |items| format!(" of {}", counted(items as f64, "item")));
+    let data = options.data.as_ref().map_or(String::new(), |folder| format!(", data in {folder}"));
+    let against =
+        options.against.as_ref().map_or(String::new(), |program| format!(", other build: {program}"));
+    let length = match options.duration_s {
+        Some(duration_s) => format!("{} s after", number(duration_s)),
+        None => format!("{} a client after", counted(options.calls as f64, "call")),
+    };
     format!(
-        "mix {}{items}, {} of {} a client after {} to warm up, {pace}, seed {}, services: {}",
+        "mix {}{items}, {} of {length} {} to warm up, {pace}, seed {}, services: {}{data}{against}",
         options.mix,
-        counted(options.runs, "run"),
-        counted(options.calls, "call"),
+        counted(options.runs as f64, "run"),
         integer(options.warmup as f64),
         options.seed,
         options.services
     )
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", integer(count as f64))
+/// So many of something.
+pub(super) fn counted(count: f64, noun: &str) -> String {
+    let plural = if count == 1.0 { "" } else { "s" };
+    format!("{} {noun}{plural}", integer(count))
 }
 
 #[cfg(test)]

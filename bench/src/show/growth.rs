@@ -6,7 +6,7 @@ use super::figures::in_memory;
 use super::format::{host_line, integer, mebibytes, number, ratio, time};
 use super::grid::{Grid, wrapped};
 use super::markers;
-use super::report::{self, escape};
+use super::sheet::{Sheet, escape};
 
 const CATALOGUE_HEADS: [&str; 8] = [
     "items",
@@ -40,7 +40,8 @@ pub fn growth_report(text: &str, name: &str, growth: &Growth) -> Result<String, 
     let mut content = format!("\n- {}\n", escape(&host_line(&growth.host)));
     content.extend(remarks(growth).iter().map(|remark| format!("- {}\n", escape(remark))));
     for (heads, rows) in sections(growth) {
-        content += &format!("\n{}", report::table(&heads, 0, rows));
+        let heads = heads.into_iter().map(str::to_owned).collect();
+        content += &format!("\n{}", Sheet { heads, labels: 0, rows }.markdown());
     }
     markers::replace(text, name, &(content + "\n"))
 }

@@ -1,10 +1,9 @@
 //! [`draw`]: the pictures of a benchmark. What they show is decided here, and how a chart looks in `chart`.
 
-use crate::results::{ApiTotal, Measured, Percentiles, Results, Series, Spread};
+use crate::results::{ApiTotal, Measured, Percentiles, Point, Results, Series, Spread, Subject};
 
 use super::axis::Axis;
-use super::chart::{Chart, Line};
-use super::figures::targets;
+use super::chart::{Chart, Line, Stroke};
 
 /// The pictures' files and titles.
 pub(super) const PICTURES: [(&str, &str); 4] = [
@@ -33,11 +32,12 @@ pub fn draw(results: &Results) -> Vec<String> {
 
 /// Calls a second against clients, with the least and the most of all runs.
 fn throughput(results: &Results) -> Chart {
-    let mut lines = vec![Line::new("marketplace", 0), Line::new("floor", 0).lighter()];
+    let mut lines =
+        Vec::from(Subject::ALL.map(|subject| Line::new(subject.name(), 0).stroked(stroke(subject))));
     for measured in by_clients(results) {
-        for (target, series) in targets(measured) {
+        for (subject, series) in measured.all_series() {
             let Some(spread) = series.throughput() else { continue };
-            let line = &mut lines[usize::from(target == "floor")];
+            let line = &mut lines[subject as usize];
             line.points.push((measured.clients as f64, spread.median));
             line.whiskers.push((measured.clients as f64, spread.min, spread.max));
         }
@@ -51,15 +51,14 @@ fn throughput(results: &Results) -> Chart {
 fn response_time(results: &Results) -> Chart {
     let mut lines = Vec::new();
     for (colour, (name, statistic)) in STATISTICS.into_iter().enumerate() {
-        let mut line = Line::new(name, colour);
-        let mut floor = Line::new(format!("{name}, floor"), colour).lighter();
+        let mut of_subjects = Subject::ALL.map(|subject| subject_line(name, subject, colour));
         for measured in by_clients(results) {
-            for (target, series) in targets(measured) {
-                let line = if target == "floor" { &mut floor } else { &mut line };
-                line.points.extend(all(series).map(|all| (measured.clients as f64, statistic(&all.times))));
+            for (subject, series) in measured.all_series() {
+                let point = all(series).map(|all| (measured.clients as f64, statistic(&all.times)));
+                of_subjects[subject as usize].points.extend(point);
             }
         }
-        lines.extend([line, floor]);
+        lines.extend(of_subjects);
     }
     lines.retain(|line| !line.points.is_empty());
     Chart { x: clients_axis(results), y: times_axis(&lines), lines }
@@ -70,15 +69,22 @@ fn distribution(results: &Results) -> Chart {
     let mut lines = Vec::new();
     let mut calls = 0;
     for (colour, measured) in results.scenarios.iter().enumerate() {
-        for (target, series) in targets(measured) {
+        for (subject, series) in measured.all_series() {
             let Some(all) = all(series) else { continue };
             calls = calls.max(all.calls);
-            let mut line = scenario_line(measured, target, colour).without_marks();
+            let mut line = subject_line(&measured.scenario, subject, colour).without_marks();
             // The slowest call is the last of all, and a quantile of 1 would be infinitely far away.
             let slowest = 1.0 - 1.0 / all.calls.max(1) as f64;
-            let points = all.distribution.iter().map(|point| (point.quantile.min(slowest), point.time_us));
-            line.points = points.collect();
+            let points = |points: &[Point]| -> Vec<(f64, f64)> {
+                points.iter().map(|point| (point.quantile.min(slowest), point.time_us)).collect()
+            };
+            line.points = points(&all.distribution);
             lines.push(line);
+            // A schedule has no floor, whose line would look like this one.
+            let name = subject_name(&measured.scenario, subject) + ", service";
+            let mut service = Line::new(name, colour).stroked(Stroke::Dashes);
+            service.points = points(&all.service_distribution);
+            lines.push(service.without_marks());
         }
     }
     lines.retain(|line| !line.points.is_empty());
@@ -89,8 +95,8 @@ fn distribution(results: &Results) -> Chart {
 fn runs(results: &Results) -> Chart {
     let mut lines = Vec::new();
     for (colour, measured) in results.scenarios.iter().enumerate() {
-        for (target, series) in targets(measured) {
-            let mut line = scenario_line(measured, target, colour);
+        for (subject, series) in measured.all_series() {
+            let mut line = subject_line(&measured.scenario, subject, colour);
             line.points = series.runs.iter().map(|run| (run.started_after_s, run.calls_per_second)).collect();
             lines.push(line);
         }
@@ -101,11 +107,24 @@ fn runs(results: &Results) -> Chart {
     Chart { x, y, lines }
 }
 
-fn scenario_line(measured: &Measured, target: &str, colour: usize) -> Line {
-    if target == "floor" {
-        Line::new(format!("{}, floor", measured.scenario), colour).lighter()
-    } else {
-        Line::new(measured.scenario.clone(), colour)
+/// A line of the marketplace, or of what was measured beside it.
+fn subject_line(name: &str, subject: Subject, colour: usize) -> Line {
+    Line::new(subject_name(name, subject), colour).stroked(stroke(subject))
+}
+
+fn subject_name(name: &str, subject: Subject) -> String {
+    match subject {
+        Subject::Marketplace => name.to_owned(),
+        other => format!("{name}, {}", other.name()),
+    }
+}
+
+fn stroke(subject: Subject) -> Stroke {
+    match subject {
+        Subject::Marketplace => Stroke::Solid,
+        Subject::Against => Stroke::LongDashes,
+        Subject::Floor => Stroke::Dashes,
+        Subject::FlushedFloor => Stroke::Dots,
     }
 }
 
@@ -179,6 +198,16 @@ mod tests {
             files[2]
         );
         assert!(contains_text(&files[3], "100+100, floor"), "{}", files[3]);
+    }
+
+    #[test]
+    fn service_times_are_drawn_beside_response_times() {
+        let mut results = sample::results();
+        assert!(!drawn(&results)[2].contains("service"));
+        sample::schedule(&mut results);
+        results.scenarios.iter_mut().for_each(|measured| measured.floor = None);
+        let files = drawn(&results);
+        assert!(contains_text(&files[2], "10+10, service"), "{}", files[2]);
     }
 
     #[test]

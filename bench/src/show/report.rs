@@ -1,11 +1,12 @@
 //! [`report`]: the figures and pictures of a benchmark as a section of a Markdown file.
 
-use crate::results::{Measured, Results};
+use crate::results::Results;
 
-use super::figures::{Figures, figures, notes, remarks, services, targets};
-use super::format::{NONE, host_line, mebibytes, number, options_line, ratio, spread, time};
+use super::figures::{all_right, notes, remarks};
+use super::format::{host_line, options_line};
 use super::markers;
 use super::pictures::PICTURES;
+use super::sheet::{self, escape};
 
 /// A Markdown file's `text` with the results in its section `name`, between the lines `<!-- bench:NAME -->` and
 /// `<!-- /bench:NAME -->`. What is outside of it stays as it is. `pictures`: the way from the file's folder to the one
@@ -32,7 +33,7 @@ fn content(results: &Results, pictures: Option<&str>) -> String {
         escape(&options_line(&results.options)),
     );
     text.extend(remarks(results).iter().map(|remark| format!("- {}\n", escape(remark))));
-    text += &format!("\n{}", calls(results));
+    text += &format!("\n{}", sheet::calls(results).markdown());
     let notes: Vec<_> = results
         .scenarios
         .iter()
@@ -41,81 +42,18 @@ fn content(results: &Results, pictures: Option<&str>) -> String {
             notes.map(|note| format!("- {}, {}\n", measured.scenario, escape(&note)))
         })
         .collect();
-    if !notes.is_empty() {
-        text += &format!("\n{}", notes.concat());
-    }
-    text += &costs(results).map_or(String::new(), |costs| format!("\n{costs}"));
+    text += &format!(
+        "\n{}{}",
+        all_right(results).map_or(String::new(), |said| format!("- {said}\n")),
+        notes.concat()
+    );
+    text += &sheet::costs(results).map_or(String::new(), |costs| format!("\n{}", costs.markdown()));
     if let Some(folder) = pictures {
         for (file, title) in PICTURES {
             text += &format!("\n![{title}]({}/{file})\n", escape_link(folder));
         }
     }
     text + "\n"
-}
-
-fn calls(results: &Results) -> String {
-    let heads = ["clients", "calls", "calls/s", "avg", "p50", "p99", "p99.9", "max", "of floor"];
-    let rows = results.scenarios.iter().flat_map(call_rows).collect();
-    table(&heads, 2, rows)
-}
-
-/// The marketplace by API, then the floor by the same.
-fn call_rows(measured: &Measured) -> Vec<Vec<String>> {
-    let rows = targets(measured).flat_map(|(target, series)| {
-        figures(series).into_iter().map(move |figures| call_row(measured, target, &figures))
-    });
-    rows.collect()
-}
-
-fn call_row(measured: &Measured, target: &str, figures: &Figures<'_>) -> Vec<String> {
-    let is_total = target == "marketplace" && figures.api == "all";
-    let of_floor = measured.of_floor().filter(|_| is_total);
-    let times = figures.times;
-    let mut row = vec![
-        measured.scenario.clone(),
-        if target == "floor" { format!("floor: {}", figures.api) } else { figures.api.to_owned() },
-        figures.throughput.map_or(NONE.to_owned(), |throughput| spread(throughput, number)),
-    ];
-    row.extend([times.mean_us, times.p50_us, times.p99_us, times.p999_us, times.max_us].map(time));
-    row.push(of_floor.map_or(String::new(), |of_floor| spread(of_floor, ratio)));
-    row
-}
-
-/// What each service cost in each scenario. `None`: the benchmark started none.
-fn costs(results: &Results) -> Option<String> {
-    let heads = ["clients", "service", "CPU µs/call of all", "peak memory MiB", "commits/s"];
-    let rows: Vec<_> = results
-        .scenarios
-        .iter()
-        .flat_map(|measured| {
-            services(&measured.marketplace).into_iter().map(|figures| {
-                vec![
-                    measured.scenario.clone(),
-                    figures.service.to_owned(),
-                    number(figures.cpu_us_per_call),
-                    mebibytes(figures.memory_peak_bytes),
-                    figures.commits_per_second.map_or(NONE.to_owned(), number),
-                ]
-            })
-        })
-        .collect();
-    (!rows.is_empty()).then(|| table(&heads, 2, rows))
-}
-
-/// The first `labels` columns are text, and the others are numbers.
-pub(super) fn table(heads: &[&str], labels: usize, rows: Vec<Vec<String>>) -> String {
-    let rules = (0..heads.len()).map(|column| if column < labels { "---" } else { "---:" });
-    let mut text = format!("| {} |\n| {} |\n", heads.join(" | "), rules.collect::<Vec<_>>().join(" | "));
-    for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
-        text += &format!("| {} |\n", cells.join(" | "));
-    }
-    text
-}
-
-/// Without what ends a cell or begins a tag, such as a marker.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;")
 }
 
 /// Without what ends a link.
@@ -147,6 +85,17 @@ mod tests {
             assert_eq!(section.matches(part).count(), 1, "{part}: {section}");
         }
         assert_eq!(section.matches("](../bench%20pictures/").count(), PICTURES.len(), "{section}");
+    }
+
+    #[test]
+    fn service_times_stand_below_response_times() {
+        let mut results = sample::results();
+        sample::schedule(&mut results);
+        let written =
+            report(&format!("{OPEN}{CLOSE}"), "default", &results, None).expect("the markers are right");
+        assert!(written.contains("| 1+1 | all, service time |  | 105 µs |"), "{written}");
+        assert!(written.contains("| 1+1 | floor: ChangeItemPrice, service time |"), "{written}");
+        assert!(written.contains("\n- 4,440,000 calls, 0 failed\n"), "{written}");
     }
 
     #[test]

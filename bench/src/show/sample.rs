@@ -23,6 +23,8 @@ pub(super) fn results() -> Results {
         scenario: format!("{each}+{each}"),
         clients: 2 * each,
         marketplace: series(2 * each, time_us, DRIFT, started_after_s),
+        against: None,
+        flushed_floor: None,
         floor: Some(series(2 * each, floor_us, FLOOR_DRIFT, started_after_s + 0.5)),
     };
     Results {
@@ -39,10 +41,13 @@ pub(super) fn results() -> Results {
             mix: "default".to_owned(),
             runs: RUNS,
             calls: CALLS,
+            duration_s: None,
             warmup: 100,
             rate: None,
             seed: 1,
             services: "own".to_owned(),
+            against: None,
+            data: None,
         },
         scenarios: vec![
             scenario(1, 210.0, 95.0, 0.3),
@@ -50,6 +55,24 @@ pub(super) fn results() -> Results {
             scenario(100, 4_900.0, 3_700.0, 27.0),
         ],
         incomplete: None,
+    }
+}
+
+/// Makes the calls of all runs scheduled ones, which waited for half of their time for their client.
+pub(super) fn schedule(results: &mut Results) {
+    let half = |times: &Percentiles| Some(percentiles(times.mean_us / 2.0));
+    for measured in &mut results.scenarios {
+        for series in std::iter::once(&mut measured.marketplace).chain(&mut measured.floor) {
+            for run in &mut series.runs {
+                run.service_times = half(&run.times);
+                run.apis.iter_mut().for_each(|api| api.service_times = half(&api.times));
+            }
+            for total in &mut series.apis {
+                total.service_times = half(&total.times);
+                total.service_distribution = total.distribution.clone();
+                total.service_distribution.iter_mut().for_each(|point| point.time_us /= 2.0);
+            }
+        }
     }
 }
 
@@ -87,6 +110,7 @@ fn run(clients: usize, time_us: f64, started_after_s: f64) -> Run {
         received_bytes_per_call: received,
         in_vain: 0,
         times: percentiles(time_us * weight),
+        service_times: None,
     });
     let services = SERVICES.map(|service| ServiceRun {
         service: service.to_owned(),
@@ -101,10 +125,12 @@ fn run(clients: usize, time_us: f64, started_after_s: f64) -> Run {
         calls,
         calls_per_second,
         times: percentiles(time_us),
+        service_times: None,
         apis: apis.into(),
         errors: BTreeMap::new(),
         wrong: 0,
         repeated: 0,
+        unmade: 0,
         lateness_p99_us: None,
         services: services.into(),
     }
@@ -121,6 +147,8 @@ fn total(api: &str, calls: u64, mean_us: f64) -> ApiTotal {
         calls,
         times: percentiles(mean_us),
         distribution: distribution.into_iter().map(point).collect(),
+        service_times: None,
+        service_distribution: Vec::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! [`table`]: all figures as tables on a terminal.
 
-use crate::results::{Measured, Results, Series};
+use crate::results::{Measured, Percentiles, Results, Series, Subject};
 
-use super::figures::{Figures, figures, notes, remarks, services, targets};
+use super::figures::{Figures, figures, none_failed, notes, remarks, services, targets};
 use super::format::{NONE, TimeUnit, host_line, mebibytes, number, options_line, ratio, spread};
 use super::grid::{Grid, wrapped};
 
@@ -19,6 +19,9 @@ pub fn table(results: &Results, width: Option<usize>) -> String {
     text.extend(remarks(results).iter().map(|remark| line(remark)));
     for measured in &results.scenarios {
         text += &format!("\n{} clients\n{}", measured.scenario, calls(measured).render(width));
+        for (target, series) in targets(measured) {
+            text.extend(none_failed(series).map(|said| line(&format!("{target}: {said}"))));
+        }
         text.extend(notes(&results.options, measured).iter().map(|note| line(note)));
     }
     let costs = costs(results);
@@ -39,24 +42,40 @@ fn calls(measured: &Measured) -> Grid {
     for (target, series) in targets(measured) {
         for figures in figures(series) {
             grid.add_row(row(target, &figures, unit));
+            if let Some(times) = figures.service_times {
+                let mut row = vec![format!("{}service time", indent(&figures, 2)), String::new()];
+                row.extend(shown_times(times, unit));
+                grid.add_row(row);
+            }
         }
     }
-    if let Some(of_floor) = measured.of_floor() {
-        grid.add_row(["of floor".to_owned(), spread(of_floor, ratio)]);
+    for floor in Subject::FLOORS {
+        if let Some(of_floor) = measured.of_floor(floor) {
+            grid.add_row([format!("of {}", floor.name()), spread(of_floor, ratio)]);
+        }
     }
     grid
 }
 
 /// APIs are indented below the target that they belong to.
 fn row(target: &str, figures: &Figures<'_>, unit: TimeUnit) -> Vec<String> {
-    let label = if figures.api == "all" { target.to_owned() } else { format!("  {}", figures.api) };
+    let name = if figures.api == "all" { target } else { figures.api };
+    let label = format!("{}{name}", indent(figures, 0));
     let throughput = figures.throughput.map_or(NONE.to_owned(), |throughput| spread(throughput, number));
-    let times = figures.times;
-    let times = [times.mean_us, times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.max_us];
     let mut row = vec![label, throughput];
-    row.extend(times.map(|time_us| unit.number(time_us)));
+    row.extend(shown_times(figures.times, unit));
     row.push(format!("{:.0}/{:.0}", figures.sent_bytes_per_call, figures.received_bytes_per_call));
     row
+}
+
+/// What stands before the name of what lies so many columns below figures, or in their own row.
+fn indent(figures: &Figures<'_>, deeper: usize) -> String {
+    " ".repeat(deeper + if figures.api == "all" { 0 } else { 2 })
+}
+
+fn shown_times(times: Percentiles, unit: TimeUnit) -> [String; 6] {
+    let times = [times.mean_us, times.p50_us, times.p90_us, times.p99_us, times.p999_us, times.max_us];
+    times.map(|time_us| unit.number(time_us))
 }
 
 /// What each service cost in each scenario; empty if the benchmark started none.
@@ -103,6 +122,9 @@ mod tests {
             assert!(shown.contains(scenario), "{shown}");
         }
         assert!(shown.contains("marketplace: failed calls: timed_out 1,234; wrong replies: 2\n"), "{shown}");
+        assert_eq!(shown.matches("\nmarketplace: 20,000 calls, 0 failed\n").count(), 1, "{shown}");
+        assert!(!shown.contains("marketplace: 200,000 calls, 0 failed"), "{shown}");
+        assert!(shown.contains("\nfloor: 200,000 calls, 0 failed\n"), "{shown}");
         assert!(shown.contains("of floor"), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 120), "{shown}");
     }
@@ -140,6 +162,14 @@ mod tests {
             run.lateness_p99_us = Some(41.5);
         }
         let shown = table(&results, None);
+        assert!(!shown.contains("service time"), "{shown}");
+        sample::schedule(&mut results);
+        let shown = table(&results, None);
+        assert_eq!(shown.matches("│   service time ").count(), 2 * 3, "{shown}");
+        assert_eq!(shown.matches("│     service time ").count(), 2 * 2 * 3, "{shown}");
+        assert!(shown.contains("service times from when it was sent"), "{shown}");
+        let narrow = table(&results, Some(40));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
         assert!(shown.contains("5,000 calls/s on schedule"), "{shown}");
         assert!(shown.contains("% of the 5,000 calls/s of the schedule were made; calls of free clients left late by p99 41.5 µs\n"), "{shown}");
     }
