@@ -2,6 +2,7 @@
 //! metrics. Services keep nothing for it.
 
 mod figures;
+mod lookup;
 mod reading;
 mod scrape;
 mod screen;
@@ -23,6 +24,7 @@ use crate::subcommand::{Group, Subcommand};
 use crate::text;
 use crate::usage::Usage;
 use figures::Shown;
+use lookup::Lookup;
 use reading::Reading;
 use scrape::Missing;
 use screen::Screen;
@@ -73,7 +75,7 @@ fn run(args: &[String]) -> ExitCode {
 
 /// A service that is asked again and again.
 struct Watched {
-    address: String,
+    lookup: Lookup,
     /// What it said last, and when.
     last: Option<(Instant, Reading)>,
     shown: Result<Shown, Missing>,
@@ -81,13 +83,17 @@ struct Watched {
 
 impl Watched {
     fn new(address: String) -> Self {
-        Self { address, last: None, shown: Err(Missing::NoAnswer("it was not asked yet".to_owned())) }
+        Self {
+            lookup: Lookup::new(&address),
+            last: None,
+            shown: Err(Missing::NoAnswer("it was not asked yet".to_owned())),
+        }
     }
 
     /// Asks it what it has counted.
     fn ask(&mut self) {
         let last = self.last.take();
-        self.shown = scrape::metrics(&self.address).and_then(|text| {
+        self.shown = scrape::metrics(&mut self.lookup).and_then(|text| {
             let (now, reading) = (Instant::now(), Reading::of(&text).map_err(Missing::NoMetrics)?);
             let before = last.as_ref().map(|(at, before)| (before, now.duration_since(*at)));
             let shown = Shown::of(before, &reading);
@@ -133,15 +139,16 @@ fn once(services: &mut [Watched], width: Option<u16>) -> io::Result<ExitCode> {
         Some(width) => table::text(&rows, width.into(), usize::MAX).join("\n") + "\n",
         None => table::values(&rows),
     })?;
-    let mut code = ExitCode::SUCCESS;
-    for Watched { address, shown, .. } in services {
+    let mut code = 0;
+    for Watched { lookup, shown, .. } in services {
         if let Err(missing) = shown {
+            let address = lookup.address();
             report(&format!("error: {address}: {}", text::escape(&missing.to_string())));
             let is_there = matches!(missing, Missing::NoMetrics(_));
-            code = ExitCode::from(if is_there { FAILED } else { CANNOT_CONNECT });
+            code = code.max(if is_there { FAILED } else { CANNOT_CONNECT });
         }
     }
-    Ok(code)
+    Ok(ExitCode::from(code))
 }
 
 /// Shows each second what happens, until somebody ends the process.
@@ -156,5 +163,5 @@ fn watch(services: &mut [Watched]) -> io::Result<std::convert::Infallible> {
 }
 
 fn rows(services: &[Watched]) -> Vec<table::Section<'_>> {
-    services.iter().map(|service| (&*service.address, service.shown.as_ref())).collect()
+    services.iter().map(|service| (service.lookup.address(), service.shown.as_ref())).collect()
 }

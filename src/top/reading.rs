@@ -66,7 +66,9 @@ impl Reading {
             "process_start_time_seconds" => self.began = value,
             "marketplace_connections" => add(&mut self.connections),
             "marketplace_calls_in_flight" => add(&mut self.calls),
-            "marketplace_commit_rows_count" | "marketplace_store_flights_total" => add(&mut self.commits),
+            "marketplace_commit_rows_count" | "marketplace_store_group_writes_count" => {
+                add(&mut self.commits)
+            }
             "marketplace_flush_duration_seconds_bucket" => self.flushes.0.push((series.bound()?, value)),
             "marketplace_requests_total" => {
                 let is_error = series.label("outcome")? != "ok";
@@ -195,11 +197,13 @@ marketplace_request_duration_seconds_bucket{api="Get",le="0.1"} 13
 marketplace_request_duration_seconds_bucket{api="Get",le="+Inf"} 14
 marketplace_request_duration_seconds_sum{api="Get"} 1
 marketplace_connections 7
+marketplace_store_flights_total 90
+marketplace_store_group_writes_count 4
 "#,
         );
         let reading = reading.unwrap();
         assert_eq!(reading.service, "shop");
-        assert_eq!((reading.connections, reading.calls, reading.commits), (Some(7.0), Some(5.0), None));
+        assert_eq!((reading.connections, reading.calls, reading.commits), (Some(7.0), Some(5.0), Some(4.0)));
         let get = &reading.apis["Get"];
         assert_eq!((get.requests, get.errors), (14.0, 4.0));
         assert_eq!(get.times, Buckets(vec![(0.1, 13.0), (f64::INFINITY, 14.0)]));

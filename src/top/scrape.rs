@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+use super::lookup::Lookup;
 
 /// How long it may take from the connection to the end of the answer. What answers is close, and answers at once.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -27,16 +29,16 @@ impl fmt::Display for Missing {
 }
 
 /// What the service at `address`, its `--admin`, has counted.
-pub(super) fn metrics(address: &str) -> Result<String, Missing> {
+pub(super) fn metrics(lookup: &mut Lookup) -> Result<String, Missing> {
     let deadline = Instant::now() + ANSWER_MAX;
-    let answer = exchange(address, deadline).map_err(|error| Missing::NoAnswer(error.to_string()))?;
+    let answer = exchange(lookup, deadline).map_err(|error| Missing::NoAnswer(error.to_string()))?;
     let answer = answer
         .ok_or_else(|| Missing::NoMetrics(format!("its answer has more than {ANSWER_BYTES_MAX} bytes")))?;
     body(answer).map_err(Missing::NoMetrics)
 }
 
 /// All that is answered. `None`: it is too much.
-fn exchange(address: &str, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+fn exchange(lookup: &mut Lookup, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -47,7 +49,7 @@ fn exchange(address: &str, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     let mut connection = None;
-    for each in address.to_socket_addrs()? {
+    for each in lookup.addresses(ANSWER_MAX)? {
         match TcpStream::connect_timeout(&each, left()?) {
             Ok(stream) => {
                 connection = Some(stream);
@@ -59,7 +61,8 @@ fn exchange(address: &str, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     let mut connection = connection.ok_or(last)?;
     connection.set_write_timeout(Some(left()?))?;
     // In one write, so that nobody answers a part of it.
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let host = lookup.address();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes())?;
     let (mut answer, mut chunk) = (Vec::new(), [0; 16 << 10]);
     loop {
@@ -118,7 +121,7 @@ mod tests {
                 // Whoever has read enough hangs up.
                 let _ = connection.write_all(answer.as_bytes());
             });
-            metrics(&address)
+            metrics(&mut Lookup::new(&address))
         })
     }
 
@@ -150,9 +153,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         // Who is not accepted is connected and hears nothing.
-        let silent = metrics(&address).unwrap_err();
+        let mut lookup = Lookup::new(&address);
+        let silent = metrics(&mut lookup).unwrap_err();
         assert_eq!(silent.to_string(), "no answer within a second");
         drop(listener);
-        assert!(matches!(metrics(&address).unwrap_err(), Missing::NoAnswer(_)));
+        assert!(matches!(metrics(&mut lookup).unwrap_err(), Missing::NoAnswer(_)));
     }
 }

@@ -18,10 +18,9 @@ use crate::process::signals::CaughtSignals;
 /// Another page of the terminal, without a cursor, and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-/// To the upper left corner; clears what is left of a line; clears what is left below.
-const HOME: &str = "\x1b[H";
-const CLEAR_LINE: &str = "\x1b[K";
-const CLEAR_BELOW: &str = "\x1b[J";
+/// To the upper left corner, and clears all below it. Cleared behind a line that is as wide as the terminal, that would lose
+/// its last character.
+const CLEAR: &str = "\x1b[H\x1b[J";
 /// What ends it: `q`, and Ctrl-D.
 const KEYS_OF_END: [u8; 3] = [b'q', b'Q', 4];
 /// The size of a terminal that does not tell it.
@@ -43,7 +42,8 @@ impl Screen {
         let signals = CaughtSignals::catch([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP])?;
         let (watched, typed) = (Arc::clone(&mode), Arc::clone(&mode));
         let has_keys = lock(&mode).0.is_some();
-        lock(&mode).enter()?;
+        let screen = Self(mode);
+        lock(&screen.0).enter()?;
         signals.watch(move |signal| match signal {
             SIGTSTP => lock(&watched).stop(),
             _ => lock(&watched).end(),
@@ -55,16 +55,16 @@ impl Screen {
                 }
             })?;
         }
-        Ok(Self(mode))
+        Ok(screen)
     }
 
     /// Shows lines in place of those before. They are made for the width and height that the terminal has now.
     pub(super) fn draw(&self, lines: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<()> {
         let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
         let (width, height) = size.map_or(SIZE_DEFAULT, |size| (size.ws_col.into(), size.ws_row.into()));
-        let lines: Vec<String> = lines(width, height).into_iter().map(|line| line + CLEAR_LINE).collect();
+        let lines = lines(width, height);
         let _mode = lock(&self.0);
-        write_out(&format!("{HOME}{}{CLEAR_BELOW}", lines.join("\n")))
+        write_out(&format!("{CLEAR}{}", lines.join("\n")))
     }
 }
 

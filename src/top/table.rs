@@ -1,5 +1,7 @@
 //! What services do, as lines that fit a terminal, or as values between tabs. Nothing is measured and nothing written here.
 
+use std::cmp::Reverse;
+
 use super::figures::{Figures, Shown};
 use super::scrape::Missing;
 use crate::text::escape;
@@ -54,14 +56,14 @@ pub(super) fn text(sections: &[Section<'_>], width: usize, height: usize) -> Vec
     };
     let least = least_called(sections, height.saturating_sub(sections.len() + 1));
     let mut lines = vec![row("", COLUMNS.map(|column| column.title.to_owned()))];
-    for (address, shown) in sections {
+    for (place, (address, shown)) in sections.iter().enumerate() {
         match shown {
             Ok(shown) => {
                 lines.push(row(&escape(&shown.service), figures(&shown.total)));
                 let apis = shown
                     .apis
                     .iter()
-                    .filter(|(name, api)| least.is_none_or(|least| rank(name, api) <= least));
+                    .filter(|(name, api)| least.is_none_or(|least| rank(place, name, api) <= least));
                 lines.extend(apis.map(|(name, api)| row(&format!("{INDENT}{}", escape(name)), figures(api))));
             }
             Err(missing) => {
@@ -95,22 +97,25 @@ pub(super) fn values(sections: &[Section<'_>]) -> String {
     text
 }
 
-/// Where an API stands among all of them: the one that is called most comes first.
-fn rank<'a>(name: &'a str, figures: &Figures) -> (std::cmp::Reverse<u64>, &'a str) {
+/// Where an API stands among all of them: the one that is called most comes first. No two stand at the same place.
+type Rank<'a> = (Reverse<u64>, usize, &'a str);
+
+fn rank<'a>(section: usize, name: &'a str, figures: &Figures) -> Rank<'a> {
     let millis = figures.requests.map_or(0, |requests| (requests * 1e3) as u64);
-    (std::cmp::Reverse(millis), name)
+    (Reverse(millis), section, name)
 }
 
 /// The last of so many APIs that are called most. `None`: all have room.
-fn least_called<'a>(sections: &[Section<'a>], room: usize) -> Option<(std::cmp::Reverse<u64>, &'a str)> {
-    let shown = sections.iter().filter_map(|(_, shown)| shown.ok());
-    let mut ranks: Vec<_> =
-        shown.flat_map(|shown| shown.apis.iter().map(|(name, api)| rank(name, api))).collect();
+fn least_called<'a>(sections: &[Section<'a>], room: usize) -> Option<Rank<'a>> {
+    let shown = sections.iter().enumerate().filter_map(|(place, (_, shown))| Some((place, shown.ok()?)));
+    let mut ranks: Vec<_> = shown
+        .flat_map(|(place, shown)| shown.apis.iter().map(move |(name, api)| rank(place, name, api)))
+        .collect();
     ranks.sort();
     if ranks.len() <= room {
         None
     } else {
-        Some(room.checked_sub(1).map_or((std::cmp::Reverse(u64::MAX), ""), |last| ranks[last]))
+        Some(room.checked_sub(1).map_or((Reverse(u64::MAX), 0, ""), |last| ranks[last]))
     }
 }
 
@@ -185,6 +190,9 @@ mod tests {
                 assert!(lines.len() <= height, "{lines:?}");
                 let fits = |line: &String| line.chars().count() <= width && !line.contains('\x1b');
                 assert!(lines.iter().all(fits), "{width}: {lines:?}");
+                // APIs, which are moved in where that is seen, have the room that services leave.
+                let services = lines.iter().skip(1).filter(|line| !line.starts_with(INDENT)).count();
+                assert!(width == 1 || services == (height - 1).min(3), "{width}, {height}: {lines:?}");
             }
         }
     }

@@ -91,6 +91,10 @@ fn whoever_does_not_answer_is_named_and_the_others_are_shown() {
     let expected =
         format!("error: {other}: it does not answer over HTTP: this takes the address of --admin\n");
     assert_eq!(stderr(&output), expected);
+    // The code is that of whoever is furthest away.
+    for both in [[&nobody, &other], [&other, &nobody]] {
+        assert_code(&User::new().run(&["top", both[0], both[1]]), 3);
+    }
 }
 
 #[test]
@@ -99,10 +103,10 @@ fn a_narrow_terminal_shows_each_second_anew() {
     let user = User::new();
     let mut terminal = Terminal::start(user.command(&["top", &address, &nobody]), 40);
     terminal.wait_for("\x1b[?1049h");
-    terminal.wait_for("REQ/S  ERR/S    P99\x1b[K");
+    terminal.wait_for("REQ/S  ERR/S    P99\r\n");
     terminal.wait_for(&format!("{nobody} away: "));
     // The first answer tells nothing of what happens in a second.
-    terminal.wait_for("  2.0ms\x1b[K");
+    terminal.wait_for("  2.0ms\r\n");
     terminal.wait_for("\x1b[H");
     assert!(!terminal.echoes());
     terminal.keys(b"xyzq");

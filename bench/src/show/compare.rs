@@ -65,6 +65,10 @@ fn flaws(name: &str, results: &Results) -> Vec<String> {
     if results.scenarios.iter().any(|measured| measured.marketplace.runs.len() < 2) {
         flaws.push(format!("a single run, as in {name}, does not show how much is noise"));
     }
+    let mut runs = results.scenarios.iter().flat_map(|measured| &measured.marketplace.runs);
+    if runs.any(|run| run.unmade > 0) {
+        flaws.push(format!("{name} left calls unmade that were due: its response times lack the longest"));
+    }
     flaws
 }
 
@@ -228,12 +232,14 @@ mod tests {
         b.scenarios.remove(0);
         b.scenarios[0].marketplace.runs.truncate(1);
         b.scenarios[0].marketplace.runs[0].wrong = 1;
+        b.scenarios[0].marketplace.runs[0].unmade = 1;
         b.incomplete = Some("interrupted after 11 of 20 runs".to_owned());
         let shown = compare(&a, &b, None);
         for difference in [
             "warning: B is incomplete: interrupted after 11 of 20 runs\n",
             "warning: not every reply of B was right\n",
             "warning: a single run, as in B, does not show how much is noise\n",
+            "warning: B left calls unmade that were due: its response times lack the longest\n",
             "warning: not the same number of processors: A 2, B 8\n",
             "warning: not the same mix: A default, B shopping\n",
             "warning: not the same rate: A closed loop, B 5,000 calls/s\n",

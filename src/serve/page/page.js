@@ -234,6 +234,8 @@ class Service {
     // What the last answer came to. It is not there yet while the service is asked.
     this.sample = undefined;
     this.isAsked = false;
+    // Whether it has ever answered, or failed to.
+    this.wasAsked = false;
     this.root = copy("service");
     this.figures = CHARTS.map((chart) => new Figure(chart));
     this.root.querySelector(".charts").append(...this.figures.map((figure) => figure.root));
@@ -264,7 +266,7 @@ class Service {
       this.since ??= Date.now();
       [this.sample, this.why] = [null, reason(error)];
     }
-    this.isAsked = false;
+    [this.isAsked, this.wasAsked] = [false, true];
   }
 
   /** Takes what has come. A sample is of all the time since the one before, so also of the moments without an answer. */
@@ -375,7 +377,8 @@ class Page {
     const away = this.services.filter((service) => service.since !== null).map((service) => service.name);
     const state = document.getElementById("state");
     const all = this.services.length > 1 ? `All ${this.services.length} services answer.` : "The service answers.";
-    const text = away.length > 0 ? `Away: ${away.join(", ")}.` : all;
+    const isKnown = this.services.every((service) => service.wasAsked);
+    const text = away.length > 0 ? `Away: ${away.join(", ")}.` : isKnown ? all : state.textContent;
     state.classList.toggle("bad", away.length > 0);
     // It is read out when it changes.
     if (state.textContent !== text) {
