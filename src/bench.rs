@@ -25,6 +25,7 @@ use crate::process::{limits, logging, parent};
 use crate::serve;
 use crate::service::Service;
 use crate::subcommand::{Group, Subcommand};
+use crate::text::escape;
 use crate::usage::{Usage, Words};
 use interrupt::InterruptOnSignal;
 use outputs::{OutputOptions, Render};
@@ -127,8 +128,16 @@ fn compare(args: &[String]) -> ExitCode {
         return usage.error("compare takes two files");
     };
     let compared = read_results(a).and_then(|a| {
+        let b = read_results(b)?;
         let width = columns(&io::stdout()).map(usize::from);
-        outputs::print(&show::compare(&a, &read_results(b)?, width))
+        // What is in the files may be anybody's.
+        let shown = show::compare(&a, &b, width);
+        outputs::print(&shown.lines().map(|line| escape(line) + "\n").collect::<String>())?;
+        let is_in_b = |scenario: &str| b.scenarios.iter().any(|of_b| of_b.scenario == scenario);
+        match a.scenarios.iter().any(|of_a| is_in_b(&of_a.scenario)) {
+            true => Ok(()),
+            false => Err("nothing was compared".to_owned()),
+        }
     });
     match compared {
         Ok(()) => ExitCode::SUCCESS,

@@ -129,12 +129,16 @@ impl Session {
 impl Trouble {
     /// Tells of it, and how the program should end.
     pub(crate) fn report(&self) -> ExitCode {
-        let (code, message) = match self {
-            Self::CannotConnect(message) => (CANNOT_CONNECT, message),
-            Self::Refused(message) => (FAILED, message),
-        };
-        report(&format!("error: {message}"));
-        ExitCode::from(code)
+        report(&format!("error: {self}"));
+        ExitCode::from(self.code())
+    }
+
+    /// How the program should end.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::CannotConnect(_) => CANNOT_CONNECT,
+            Self::Refused(_) => FAILED,
+        }
     }
 
     fn of(self, host: &Host) -> Self {

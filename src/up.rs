@@ -12,8 +12,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use net::spawn_thread;
+
 use crate::child::{START_MAX, STOP_MAX, this_program};
 use crate::children::{Children, End, POLL};
+use crate::client::CallError;
 use crate::combined_log::CombinedLog;
 use crate::command_line::{FAILED, report, write_out};
 use crate::migrate;
@@ -21,7 +24,9 @@ use crate::ping;
 use crate::process::status;
 use crate::process::stop::StopSignals;
 use crate::service::{Kind, Service};
+use crate::store_session::Trouble;
 use crate::subcommand::{Group, Subcommand};
+use crate::text;
 use crate::usage::Usage;
 use deployment::{Deployment, Known};
 use options::{options, reject_connecting};
@@ -71,14 +76,26 @@ fn run(args: &[String]) -> ExitCode {
         }
     };
     let result = up(&deployment, &known, &log);
-    if let Err(message) = &result {
+    if let Err(Failure { message, .. }) = &result {
         log.line(&format!("error: {message}"));
     }
     log.finish();
-    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    result.map_or_else(|Failure { code, .. }| ExitCode::from(code), |()| ExitCode::SUCCESS)
 }
 
-fn up(deployment: &Deployment, known: &Known, log: &CombinedLog) -> Result<(), String> {
+/// Why the marketplace is not up, and the exit code that says so.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self { code: FAILED, message }
+    }
+}
+
+fn up(deployment: &Deployment, known: &Known, log: &CombinedLog) -> Result<(), Failure> {
     deployment.check_ports()?;
     // Nothing runs yet, so a signal may simply end this: what is broken off here is made good by the next migration.
     migrate(known, log)?;
@@ -91,8 +108,7 @@ fn up(deployment: &Deployment, known: &Known, log: &CombinedLog) -> Result<(), S
     let end = match start(deployment, known, &mut children) {
         Ok(()) => {
             tell_systemd(status::ready(), log);
-            // The services are there, whether or not anybody reads this.
-            let _ = write_out(&deployment.summary(known));
+            tell(deployment.summary(known), log);
             watch(&mut children)
         }
         Err(end) => end,
@@ -105,16 +121,17 @@ fn up(deployment: &Deployment, known: &Known, log: &CombinedLog) -> Result<(), S
     let databases_stopped = children.stop(|_| true);
     match end {
         End::Signalled if frontends_stopped && databases_stopped => Ok(()),
-        End::Signalled => Err("not all services stopped by themselves".to_owned()),
-        End::Failed(_) => Err("the marketplace is down".to_owned()),
+        End::Signalled => Err("not all services stopped by themselves".to_owned().into()),
+        End::Failed(_) => Err("the marketplace is down".to_owned().into()),
     }
 }
 
 /// Makes the tables or brings them up to date, where an engine keeps what the databases know.
-fn migrate(known: &Known, log: &CombinedLog) -> Result<(), String> {
+fn migrate(known: &Known, log: &CombinedLog) -> Result<(), Failure> {
     let Some(engine) = &known.engine else { return Ok(()) };
     let mut write = log.writer("migrate");
-    let migrated = migrate::tables(engine).map_err(|trouble| trouble.to_string())?;
+    let failed = |trouble: Trouble| Failure { code: trouble.code(), message: trouble.to_string() };
+    let migrated = migrate::tables(engine).map_err(failed)?;
     migrated.iter().for_each(|one| write(one.to_string().as_bytes()));
     Ok(())
 }
@@ -130,13 +147,11 @@ fn start(deployment: &Deployment, known: &Known, children: &mut Children<'_>) ->
         }
         children.start(service.name(), command)?;
         let give_up_at = Instant::now() + START_MAX;
-        while !answers(deployment, known, service) {
+        while let Err(error) = ask(deployment, known, service) {
             children.check()?;
             if Instant::now() > give_up_at {
-                return Err(End::Failed(format!(
-                    "{service} does not answer after {} s",
-                    START_MAX.as_secs()
-                )));
+                let (after_s, why) = (START_MAX.as_secs(), text::escape(&error.to_string()));
+                return Err(End::Failed(format!("{service} does not answer after {after_s} s: {why}")));
             }
             thread::sleep(POLL);
         }
@@ -144,9 +159,16 @@ fn start(deployment: &Deployment, known: &Known, children: &mut Children<'_>) ->
     Ok(())
 }
 
-fn answers(deployment: &Deployment, known: &Known, service: Service) -> bool {
+fn ask(deployment: &Deployment, known: &Known, service: Service) -> Result<(), CallError> {
     let secrets = known.secrets.as_ref().filter(|_| service.kind() == Kind::Database);
-    ping::probe(&deployment.connect_address(service), known.tls.clone(), secrets, PROBE_MAX).is_ok()
+    ping::probe(&deployment.connect_address(service), known.tls.clone(), secrets, PROBE_MAX).map(|_| ())
+}
+
+/// Says what there is. The services are there whether or not anybody reads this, so nothing waits for it.
+fn tell(summary: String, log: &CombinedLog) {
+    if let Err(error) = spawn_thread("summary", move || _ = write_out(&summary)) {
+        log.line(&format!("error: {error}"));
+    }
 }
 
 fn watch(children: &mut Children<'_>) -> End {

@@ -47,7 +47,12 @@ impl Probe {
         let line = format!("{{\"request_id\":1,\"api\":\"{api}\",\"data\":{data}}}\n");
         self.stream.get_mut().write_all(line.as_bytes())?;
         let mut line = String::new();
-        self.stream.read_line(&mut line)?;
+        self.stream.read_line(&mut line).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                io::Error::new(error.kind(), format!("{api} is not answered within {} s", TIMEOUT.as_secs()))
+            }
+            _ => error,
+        })?;
         let line = line.trim_end();
         let number = match reply::read(line.as_bytes(), 1) {
             Some(Reply::Ok(data)) => reply::number(data, key),

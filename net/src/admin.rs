@@ -184,14 +184,14 @@ impl Admin {
         }
     }
 
-    /// Closes the connection that has gone without a whole request for longest. Whoever asks sends his request as soon as
-    /// he is connected.
+    /// Closes the oldest connection that has sent no whole request, or has its response. Whoever asks sends his request as soon
+    /// as he is connected, and closes when he has read what comes.
     fn make_room(&mut self, now: Time, outputs: &mut VecDeque<Output>) -> bool {
         let Self { places, connections, .. } = self;
-        let is_asking =
-            |conn| connections.get(conn).is_some_and(|connection| connection.state == State::Asking);
+        let waits =
+            |conn| connections.get(conn).is_some_and(|connection| connection.state != State::Answered);
         // It has waited since it came, which is what stands in the order.
-        let waits_since = |conn| is_asking(conn).then(Time::default);
+        let waits_since = |conn| waits(conn).then(Time::default);
         let longest = places.longest_idle(now, Duration::from_nanos(1), waits_since);
         longest.into_iter().for_each(|conn| self.forget(conn, outputs));
         longest.is_some()

@@ -1,7 +1,7 @@
 //! The options of `marketplace bench`, and what they ask for.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) fn options() -> Options {
     options.flag("retry", "make calls whose connection was cut again, unless that would act twice");
     options.flag("floor", "measure a bare relay of the same bytes in turn");
     options.flag("floor-flush", "measure a relay in turn that flushes what databases would flush");
-    options.value("against", "measure the services of another build of this program in turn", "PROGRAM");
+    options.value("against", "measure the services of another build of this program in turn", "FILE");
     options.value("reactors", "event loops of each frontend that is started (1)", "N");
     options.value("data", DATA_HELP, "DIR");
     options.flag("unsafe-no-flush", "start databases that do not flush, to see what flushing costs");
@@ -106,7 +106,7 @@ pub(super) fn plan(matches: &Matches) -> Result<Plan, String> {
         },
         floor: matches.opt_present("floor"),
         flushed_floor: matches.opt_present("floor-flush").then(|| place(matches)),
-        against: matches.opt_str("against").map(PathBuf::from),
+        against: matches.opt_str("against").map(|file| program(&file)),
         retry: matches.opt_present("retry"),
         seed: number(matches, "seed", 1, 0, u64::MAX)?,
     };
@@ -207,4 +207,8 @@ where
         number.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
     };
     list.split(',').map(read).collect()
+}
+/// A program by its file. Without a folder it lies in this one, and is not looked for elsewhere.
+fn program(file: &str) -> PathBuf {
+    if file.contains('/') { file.into() } else { Path::new(".").join(file) }
 }

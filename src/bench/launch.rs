@@ -6,13 +6,16 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use bench::Process;
 
-use crate::child::{ChildProcess, START_MAX, this_program};
+use crate::child::{ChildProcess, this_program};
 
 /// What stands before the address in the log of a service that listens.
 const LISTENING: &str = "listening on ";
+/// How long a service may take to listen: it begins with nothing. Nobody who interrupts the benchmark waits longer.
+const LISTEN_MAX: Duration = Duration::from_secs(10);
 /// What a database logs that begins anew, as it is meant to here.
 const NEW_DATABASE: &str = "event=database_created";
 
@@ -63,10 +66,10 @@ fn start(program: Option<&Path>, name: &'static str, args: &[OsString]) -> Resul
         None => this_program(args)?,
     };
     let mut child = ChildProcess::start(name, command, move |line| read_log(name, line, &listening_in))?;
-    match listening.recv_timeout(START_MAX) {
+    match listening.recv_timeout(LISTEN_MAX) {
         Ok(address) => Ok(Box::new(Service { name, address, child })),
         Err(RecvTimeoutError::Timeout) => {
-            Err(format!("{name} does not listen within {} s", START_MAX.as_secs()))
+            Err(format!("{name} does not listen within {} s", LISTEN_MAX.as_secs()))
         }
         // Nobody writes to its log any more.
         Err(RecvTimeoutError::Disconnected) => Err(match child.ended() {

@@ -51,7 +51,7 @@ impl Deployment {
         reject_arguments(&matches)?;
         let host = matches.opt_str("host").unwrap_or_else(|| "127.0.0.1".to_owned());
         let deployment = Self {
-            host: without_brackets(&host),
+            host: read_host(&host)?,
             admin: matches.opt_str("admin").map(|text| Admin::read(&text)).transpose()?,
             matches,
         };
@@ -188,6 +188,15 @@ impl Admin {
     }
 }
 
+/// Reads what is to be a host without a port.
+fn read_host(text: &str) -> Result<String, String> {
+    let host = without_brackets(text);
+    if host.is_empty() || (host.contains(':') && host.parse::<IpAddr>().is_err()) {
+        return Err(format!("--host: {text:?} is not a host alone; the ports are 6001 to 6004"));
+    }
+    Ok(host)
+}
+
 fn without_brackets(host: &str) -> String {
     host.trim_matches(['[', ']']).to_owned()
 }
@@ -259,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_a_service_would_refuse_is_refused_before_any_starts() {
-        let refused = |line| read(line).err().unwrap();
+        let refused = |line: &str| read(line).err().unwrap();
         assert_eq!(refused("--reactors 0"), "--reactors: \"0\" is not a number from 1 to 64");
         assert_eq!(refused("--log loud"), "--log: \"loud\" is not error, warn, info or debug");
         assert_eq!(
@@ -269,6 +278,11 @@ mod tests {
         let missing = refused("--session-timeout");
         assert!(missing.contains("session-timeout") && missing.contains("missing"), "{missing}");
         assert_eq!(refused("now"), "unexpected argument \"now\"");
+        for host in ["127.0.0.1:7100", "localhost:1", ""] {
+            let expected = format!("--host: {host:?} is not a host alone; the ports are 6001 to 6004");
+            let given = format!("--host={host}");
+            assert_eq!(refused(&given), expected);
+        }
     }
 
     #[test]

@@ -29,6 +29,6 @@ fn up_makes_the_tables_and_finds_what_is_in_them() {
     }
     postgres.stop();
     let (code, log) = Process::run(&mut up());
-    assert_eq!(code, Some(1), "{log}");
+    assert_eq!(code, Some(3), "{log}");
     assert!(log.contains("cannot connect") && !log.contains("event=ready"), "{log}");
 }

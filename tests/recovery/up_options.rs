@@ -2,10 +2,14 @@
 //! refuses.
 
 use std::fs::{self, Permissions};
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::thread;
+use std::time::Duration;
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
 use support::{PATIENCE, Process, SERVICES};
 
@@ -110,4 +114,20 @@ fn a_port_that_is_taken_or_wanted_twice_is_named_and_nothing_starts() {
         assert!(message.contains(&expected), "{message}");
         assert!(!place.data().exists(), "a database was started");
     }
+}
+
+#[test]
+fn a_summary_that_nobody_reads_holds_nothing_up() {
+    let place = Place::new();
+    let (_unread, mut stdout) = io::pipe().unwrap();
+    fcntl_setfl(&stdout, OFlags::NONBLOCK).unwrap();
+    while stdout.write(&[b'x'; 4096]).is_ok() {}
+    fcntl_setfl(&stdout, OFlags::empty()).unwrap();
+    let mut process = Process::start(place.command(&place.data()).stdout(stdout));
+    process.wait_for("service=server_seller listening on");
+    // A stop that comes before the summary would be seen anyway.
+    thread::sleep(Duration::from_millis(500));
+    process.signal(Signal::TERM);
+    let (code, log) = process.finish();
+    assert_eq!(code, Some(0), "{log}");
 }

@@ -38,6 +38,13 @@ fn exchange(world: &mut World, bytes: &str) -> String {
     world.taken(peer)
 }
 
+/// The response to bytes on a connection for which another one makes room.
+fn exchange_beside_others(world: &mut World, bytes: &str) -> String {
+    let peer = accept(world);
+    receive(world, peer, bytes);
+    world.taken(peer)
+}
+
 fn status(response: &str) -> &str {
     response.split(' ').nth(1).expect("a response has a status")
 }
@@ -78,6 +85,18 @@ fn each_path_has_its_answer_and_others_have_none() {
     let head = exchange(&mut world, "HEAD /livez HTTP/1.1\r\n\r\n");
     assert!(head.contains("\r\nContent-Length: 3\r\n"), "{head}");
     assert_eq!(body(&head), "");
+}
+
+#[test]
+fn whoever_was_answered_and_does_not_close_makes_room_for_those_who_ask() {
+    let mut world = world();
+    for _ in 0..2 {
+        let peer = accept(&mut world);
+        receive(&mut world, peer, "GET /livez HTTP/1.1\r\n\r\n");
+        world.taken(peer);
+        world.pass(SECOND / 10);
+    }
+    assert_eq!(status(&exchange_beside_others(&mut world, "GET /readyz HTTP/1.1\r\n\r\n")), "200");
 }
 
 #[test]
