@@ -100,6 +100,17 @@ fn results_are_compared_and_what_is_none_is_refused() {
         stdout(&output)
     );
 
+    let a = fs::read_to_string(folder.path("a.json")).unwrap();
+    fs::write(folder.path("other.json"), a.replace("\"2+1\"", r#""\u001b[31m""#)).unwrap();
+    let output = folder.run("compare a.json other.json");
+    assert_code(&output, 1);
+    assert!(stderr(&output).contains("nothing was compared"), "{}", stderr(&output));
+    assert!(
+        !stdout(&output).contains('\u{1b}') && stdout(&output).contains("\\u{1b}[31m"),
+        "{}",
+        stdout(&output)
+    );
+
     fs::write(folder.path("none.json"), "{\"host\":{}}").unwrap();
     fs::write(folder.path("empty.json"), "").unwrap();
     fs::write(folder.path("binary.json"), b"\xff").unwrap();

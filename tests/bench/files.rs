@@ -200,7 +200,10 @@ fn another_build_is_measured_in_turn_and_compared_in_words() {
     assert_eq!(csv.matches(",other build,").count(), 4 * 3, "{csv}");
     assert!(fs::read_to_string(folder.path("runs.svg")).unwrap().contains("1+1, other build"));
 
-    for (program, message) in [("./gone", "./gone: cannot start "), ("/bin/true", "/bin/true: ")] {
+    // A file is meant, and nothing that is found elsewhere.
+    for (program, message) in
+        [("./gone", "./gone: cannot start "), ("/bin/true", "/bin/true: "), ("true", "./true: cannot start ")]
+    {
         let output = folder.run(&format!("{SHORT} --against {program}"));
         assert_code(&output, 1);
         assert!(stderr(&output).contains(message) && output.stdout.is_empty(), "{}", stderr(&output));
