@@ -1,6 +1,6 @@
 // What a service has counted, from its metrics, and what it does, from two such readings. It draws nothing.
 
-// A service has some twenty; what says that it has more is none.
+// Services have some twenty.
 const APIS_MAX = 100;
 const NOTHING = { requests: 0, errors: 0, times: [] };
 
@@ -10,7 +10,7 @@ function parse(text) {
   for (const line of text.split("\n")) {
     const [, name, labels, value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     if (name && Number.isFinite(Number(value))) {
-      // Each begins where the one before it ends, so that nothing is looked for twice.
+      // Nothing is looked for twice, however long a line is.
       const pairs = (labels ?? "").matchAll(/(\w+)="([^"]*)"(?:,|$)/gy);
       const entry = { labels: new Map(Array.from(pairs, ([, label, what]) => [label, what])), value: Number(value) };
       values.has(name) ? values.get(name).push(entry) : values.set(name, [entry]);

@@ -234,7 +234,7 @@ class Service {
     // What the last answer came to. It is not there yet while the service is asked.
     this.sample = undefined;
     this.isAsked = false;
-    // Whether it has ever answered, or failed to.
+    // It has answered once, or failed to.
     this.wasAsked = false;
     this.root = copy("service");
     this.figures = CHARTS.map((chart) => new Figure(chart));
