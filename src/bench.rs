@@ -133,11 +133,7 @@ fn compare(args: &[String]) -> ExitCode {
         // What is in the files may be anybody's.
         let shown = show::compare(&a, &b, width);
         outputs::print(&shown.lines().map(|line| escape(line) + "\n").collect::<String>())?;
-        let is_in_b = |scenario: &str| b.scenarios.iter().any(|of_b| of_b.scenario == scenario);
-        match a.scenarios.iter().any(|of_a| is_in_b(&of_a.scenario)) {
-            true => Ok(()),
-            false => Err("nothing was compared".to_owned()),
-        }
+        a.in_both(&b).next().map(|_| ()).ok_or_else(|| "nothing was compared".to_owned())
     });
     match compared {
         Ok(()) => ExitCode::SUCCESS,

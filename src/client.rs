@@ -7,7 +7,7 @@
 mod connection;
 mod message;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -230,6 +230,24 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
         _ => Err(format!("{text:?} is not HOST:PORT")),
     }
+}
+
+/// Checks a list of addresses.
+///
+/// # Errors
+/// They are more than so many, or one of them is no address, or is there twice.
+pub(crate) fn check_addresses(addresses: &[String], count_max: usize) -> Result<(), String> {
+    if addresses.len() > count_max {
+        return Err(format!("{} addresses are more than {count_max}", addresses.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for address in addresses {
+        check_address(address)?;
+        if !seen.insert(address) {
+            return Err(format!("{address} is given twice"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

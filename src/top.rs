@@ -8,7 +8,6 @@ mod scrape;
 mod screen;
 mod table;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use net::no_thread;
 
-use crate::client::check_address;
+use crate::client::check_addresses;
 use crate::command_line::{CANNOT_CONNECT, FAILED, columns, report, report_output_error, write_out};
 use crate::options::Options;
 use crate::service::Service;
@@ -105,16 +104,7 @@ impl Watched {
 
 /// Where to ask.
 fn addresses(given: &[String]) -> Result<Vec<String>, String> {
-    if given.len() > SERVICES_MAX {
-        return Err(format!("{} addresses are more than {SERVICES_MAX}", given.len()));
-    }
-    let mut seen = BTreeSet::new();
-    for address in given {
-        check_address(address)?;
-        if !seen.insert(address) {
-            return Err(format!("{address} is given twice"));
-        }
-    }
+    check_addresses(given, SERVICES_MAX)?;
     Ok(if given.is_empty() { Service::ALL.map(Service::default_admin).to_vec() } else { given.to_vec() })
 }
 

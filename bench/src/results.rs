@@ -296,6 +296,12 @@ impl Results {
     pub fn is_right(&self) -> bool {
         self.scenarios.iter().all(Measured::is_right)
     }
+
+    /// The scenarios that others have measured as well, each beside theirs.
+    pub fn in_both<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = (&'a Measured, &'a Measured)> {
+        let beside = |own: &Measured| others.scenarios.iter().find(|other| other.scenario == own.scenario);
+        self.scenarios.iter().filter_map(move |own| Some((own, beside(own)?)))
+    }
 }
 
 /// Whether a count is not worth being kept.

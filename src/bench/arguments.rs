@@ -169,6 +169,11 @@ fn place(matches: &Matches) -> Place {
     Place::new(matches.opt_str("data").map(PathBuf::from))
 }
 
+/// A program by its file. Without a folder it lies in this one, and is not looked for elsewhere.
+fn program(file: &str) -> PathBuf {
+    if file.contains('/') { file.into() } else { Path::new(".").join(file) }
+}
+
 /// Those of the options of TLS that services which are started are given as they are: all of them, or none.
 fn tls_options(matches: &Matches, names: &[&str]) -> Result<Vec<String>, String> {
     let given = ["tls-cert", "tls-key", "tls-ca"].map(|name| matches.opt_str(name));
@@ -207,8 +212,4 @@ where
         number.ok_or_else(|| format!("--{option}: {text:?} is not a number from {min} to {max}"))
     };
     list.split(',').map(read).collect()
-}
-/// A program by its file. Without a folder it lies in this one, and is not looked for elsewhere.
-fn program(file: &str) -> PathBuf {
-    if file.contains('/') { file.into() } else { Path::new(".").join(file) }
 }

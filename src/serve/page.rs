@@ -5,12 +5,11 @@
 //! policy lets it ask nobody else, and each peer lets only these pages read what it counts.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use getopts::Matches;
 use net::{Document, Site};
 
-use crate::client::check_address;
+use crate::client::check_addresses;
 use crate::command_line::given;
 use crate::options::Options;
 
@@ -46,16 +45,9 @@ impl Peers {
             return Err("--admin-peers needs --admin".to_owned());
         }
         let peers: Vec<String> = list.split(',').map(str::to_ascii_lowercase).collect();
-        if peers.len() > PEERS_MAX {
-            return Err(format!("--admin-peers: {} addresses are more than {PEERS_MAX}", peers.len()));
-        }
-        let mut seen = BTreeSet::new();
-        for peer in &peers {
-            check_peer(peer).map_err(|error| format!("--admin-peers: {error}"))?;
-            if !seen.insert(peer) {
-                return Err(format!("--admin-peers: {peer} is given twice"));
-            }
-        }
+        let checked = check_addresses(&peers, PEERS_MAX);
+        let checked = checked.and_then(|()| peers.iter().try_for_each(|peer| check_peer(peer)));
+        checked.map_err(|error| format!("--admin-peers: {error}"))?;
         Ok(Self(peers))
     }
 
@@ -83,9 +75,8 @@ fn document(path: &'static str, content_type: &'static str, body: Cow<'static, s
     Document { path, content_type, body }
 }
 
-/// Checks that a browser can be told of a peer: its name becomes a part of the page and of its policy.
+/// Checks that a browser can be told of a peer, which is an address: its name becomes a part of the page and of its policy.
 fn check_peer(peer: &str) -> Result<(), String> {
-    check_address(peer)?;
     let (host, port) = peer.rsplit_once(':').expect("it is an address");
     if host.starts_with('[') {
         return Err(format!("{peer}: a browser's policy knows no IPv6 addresses; give it a name"));

@@ -1,6 +1,5 @@
 //! [`Settings`]: what the command line of a service asks it to be. Nothing is started here.
 
-use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use services::sqlite::{self, Durability};
 use services::{Backends, CustomerOptions, Deadlines, HashCost, Secrets};
 
 use super::page::{self, Peers};
-use crate::client::check_address;
+use crate::client::{check_address, check_addresses};
 use crate::command_line::{given, number, reject_arguments};
 use crate::options::Options;
 use crate::process::limits::Needs;
@@ -330,16 +329,7 @@ fn address(matches: &Matches, option: &str, service: Service) -> Result<String, 
 fn addresses(matches: &Matches, option: &str, service: Service) -> Result<Vec<String>, String> {
     let given = given(matches, option).unwrap_or_else(|| service.default_address());
     let addresses: Vec<String> = given.split(',').map(str::to_owned).collect();
-    if addresses.len() > REPLICAS_MAX {
-        return Err(format!("--{option}: {} addresses are more than {REPLICAS_MAX}", addresses.len()));
-    }
-    let mut seen = BTreeSet::new();
-    for address in &addresses {
-        check_address(address).map_err(|error| format!("--{option}: {error}"))?;
-        if !seen.insert(address) {
-            return Err(format!("--{option}: {address} is given twice"));
-        }
-    }
+    check_addresses(&addresses, REPLICAS_MAX).map_err(|error| format!("--{option}: {error}"))?;
     Ok(addresses)
 }
 

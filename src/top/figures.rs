@@ -39,9 +39,8 @@ impl Shown {
             let nothing = Counts::default();
             let figures = before.map(|(before, elapsed)| {
                 let earlier = before.apis.get(name).unwrap_or(&nothing);
-                let rate = |now: f64, before: f64| Some((now - before) / elapsed.as_secs_f64());
-                let requests = rate(counts.requests, earlier.requests);
-                let errors = rate(counts.errors, earlier.errors);
+                let requests = Some(rate(earlier.requests, counts.requests, elapsed));
+                let errors = Some(rate(earlier.errors, counts.errors, elapsed));
                 Figures { requests, errors, ..Figures::timed(&counts.times.since(&earlier.times)) }
             });
             (name.clone(), figures.unwrap_or_default())
@@ -69,18 +68,22 @@ impl Figures {
 /// What the service does, whatever was called.
 fn total(before: &Reading, now: &Reading, elapsed: Duration) -> Figures {
     let sum = |of: &Reading, count: fn(&Counts) -> f64| of.apis.values().map(count).sum::<f64>();
-    let rate =
-        |count: fn(&Counts) -> f64| Some((sum(now, count) - sum(before, count)) / elapsed.as_secs_f64());
+    let all = |count| Some(rate(sum(before, count), sum(now, count), elapsed));
     let mut times = [before, now].map(|reading| {
         let mut all = Buckets::default();
         reading.apis.values().for_each(|counts| all.add(&counts.times));
         all
     });
     let [earlier, later] = &mut times;
-    let commits = now.commits.zip(before.commits).map(|(now, before)| (now - before) / elapsed.as_secs_f64());
+    let commits = before.commits.zip(now.commits).map(|(before, now)| rate(before, now, elapsed));
     let flush_p99 = now.flushes.since(&before.flushes).quantile(0.99);
-    let (requests, errors) = (rate(|counts| counts.requests), rate(|counts| counts.errors));
+    let (requests, errors) = (all(|counts| counts.requests), all(|counts| counts.errors));
     Figures { requests, errors, commits, flush_p99, ..Figures::timed(&later.since(earlier)) }
+}
+
+/// What was added in a second.
+fn rate(before: f64, now: f64, elapsed: Duration) -> f64 {
+    (now - before) / elapsed.as_secs_f64()
 }
 
 #[cfg(test)]

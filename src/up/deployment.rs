@@ -56,11 +56,10 @@ impl Deployment {
             matches,
         };
         let settings = |service| Settings::of(service, &deployment.options(service));
-        for service in Service::ALL {
-            settings(service)?;
-        }
-        let known = Known::of(settings(Service::DbCustomer)?, settings(Service::ServerBuyer)?)?;
-        Ok((deployment, known))
+        // Those of a kind know the same of what is asked for here.
+        let [customer, product, buyer, seller] = Service::ALL.map(settings);
+        let (database, _, frontend, _) = (customer?, product?, buyer?, seller?);
+        Ok((deployment, Known::of(database, frontend)?))
     }
 
     /// The address to connect to.

@@ -18,9 +18,7 @@ pub fn compare(a: &Results, b: &Results, width: Option<usize>) -> String {
     }
     let mut words = String::new();
     let mut grid = Grid::new(["clients", "", "A", "B", "B/A", "B is (95 % interval)"], 2).leaving_out(&[4]);
-    for of_a in &a.scenarios {
-        let of_b = b.scenarios.iter().find(|of_b| of_b.scenario == of_a.scenario);
-        let Some(of_b) = of_b else { continue };
+    for (of_a, of_b) in a.in_both(b) {
         rows(of_a, of_b).into_iter().for_each(|row| grid.add_row(row));
         let difference = Difference::of(&throughputs(&of_a.marketplace), &throughputs(&of_b.marketplace));
         words += &wrapped(&format!("{}, calls/s: {}", of_a.scenario, told_of_b(difference)), width);

@@ -38,13 +38,6 @@ fn exchange(world: &mut World, bytes: &str) -> String {
     world.taken(peer)
 }
 
-/// The response to bytes on a connection for which another one makes room.
-fn exchange_beside_others(world: &mut World, bytes: &str) -> String {
-    let peer = accept(world);
-    receive(world, peer, bytes);
-    world.taken(peer)
-}
-
 fn status(response: &str) -> &str {
     response.split(' ').nth(1).expect("a response has a status")
 }
@@ -96,7 +89,9 @@ fn whoever_was_answered_and_does_not_close_makes_room_for_those_who_ask() {
         world.taken(peer);
         world.pass(SECOND / 10);
     }
-    assert_eq!(status(&exchange_beside_others(&mut world, "GET /readyz HTTP/1.1\r\n\r\n")), "200");
+    let peer = accept(&mut world);
+    receive(&mut world, peer, "GET /readyz HTTP/1.1\r\n\r\n");
+    assert_eq!(status(&world.taken(peer)), "200");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // What a service has counted, from its metrics, and what it does, from two such readings. It draws nothing.
 
 // Services have some twenty.
-const APIS_MAX = 100;
+export const APIS_MAX = 64;
 const NOTHING = { requests: 0, errors: 0, times: [] };
 
 /** The values of each name in Prometheus's format, each with its labels. */

@@ -2,14 +2,13 @@
 // is a sample. Samples are kept here and nowhere else. Nothing that a service answers becomes markup, and none of them, however
 // slow, long or wrong its answer is, keeps the page from showing the others.
 
-import { read, sample } from "./figures.js";
+import { APIS_MAX, read, sample } from "./figures.js";
 
 const PAUSE_MS = 1000;
 // What is there after so long is shown; a later answer comes with the next one.
 const WAIT_MS_MAX = 500;
 const ANSWER_MS_MAX = 3000;
 const ANSWER_BYTES_MAX = 1 << 20;
-const APIS_MAX = 64;
 const SHOWN_MS_MIN = 30_000;
 const SHOWN_MS_MAX = 300_000;
 const WIDTH = 300;

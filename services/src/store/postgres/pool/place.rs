@@ -123,13 +123,13 @@ impl Place {
     /// # Errors
     /// They cannot come now.
     pub(super) fn received(&mut self, now: Time, bytes: &[u8]) -> Result<(), Failure> {
+        if self.is_waiting() {
+            // Whoever speaks first has something to say: mostly, that it takes nobody.
+            self.start(now);
+        }
         let Some(live) = &mut self.0 else { return Ok(()) };
         if matches!(live.state, State::Encrypting { .. }) {
             return Err(Failure::Malformed("it speaks before the handshake"));
-        }
-        if live.state == State::Waiting {
-            // Whoever speaks first has something to say: mostly, that it takes nobody.
-            live.state = State::Starting { give_up_at: now + START_MAX };
         }
         live.silent_since = now;
         live.connection.received(bytes);
